@@ -1,0 +1,338 @@
+"""The commands, nothing else: each parses its arguments and calls the verb of the same name."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import click
+
+from suite import catalogue, console
+
+PASSED, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+class _Command(click.Command):
+    """A command with --quiet and --debug, wherever they stand."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.params += [
+            click.Option(["--quiet"], is_flag=True, help="No progress, only results and warnings."),
+            click.Option(["--debug"], is_flag=True, help="Show tracebacks and TensorFlow's own messages."),
+        ]
+
+    def invoke(self, ctx):
+        console.set_quiet(ctx.params.pop("quiet"))
+        ctx.params.pop("debug")  # read from the arguments in main(), before anything can fail
+        return super().invoke(ctx)
+
+
+class _RecipeGroup(click.Group):
+    """`suite run NAME`, where NAME's flags are the fields of its Config."""
+
+    def list_commands(self, ctx):
+        return [entry.split("/")[1] for entry in catalogue.catalogue()]
+
+    def get_command(self, ctx, name):
+        entries = catalogue.select(name)
+        if entries[0].split("/")[1] != name:
+            return _Command(
+                name, params=_recipe_options(), callback=lambda **kw: _run_several(name, entries, kw)
+            )
+        return _recipe_command(name)
+
+    def format_commands(self, ctx, formatter):
+        with formatter.section("Recipes"):
+            formatter.write_dl([(_name(entry), catalogue.summary(entry)) for entry in catalogue.catalogue()])
+
+
+def _name(entry: str) -> str:
+    return entry.split("/")[1]
+
+
+# "-" and "_" are the same in names of commands and flags: --batch_size as in the Config, --batch-size by
+# habit.
+SETTINGS = {
+    "help_option_names": ["-h", "--help"],
+    "token_normalize_func": lambda token: token.replace("-", "_"),
+    "max_content_width": 110,
+}
+
+
+class _Suite(click.Group):
+    command_class = _Command
+
+    def list_commands(self, ctx):
+        return list(self.commands)  # in the order of their definition
+
+
+@click.group(cls=_Suite, context_settings=SETTINGS)
+def cli():
+    """Deep-learning recipes on TensorFlow/Keras, each a model you can ship.
+
+    \b
+    Start here:  suite finetune                 fine-tune on the embedded photos, export, prove
+                 suite finetune photos/         the same on your folder, one subfolder a class
+                 suite list                     the recipes
+    """
+
+
+@cli.command("list")
+def list_recipes():
+    """List the recipes in lecture order."""
+    week = None
+    for entry in catalogue.catalogue():
+        folder, name = entry.split("/")
+        if folder != week:
+            week = folder
+            console.result(week.replace("_", " ", 1).replace("_", " "))
+        console.result(f"  {name:<32} {catalogue.summary(entry)}")
+    console.say("\nnext: suite run linear_regression")
+
+
+def _recipe_options() -> list[click.Option]:
+    return [
+        click.Option(["--data"], default="embedded", help="embedded, tfds, or the path of your own data."),
+        click.Option(["--out"], default=None, help="Folder of the bundle [default: saved_models/NAME]."),
+        click.Option(["--seed"], type=int, default=0, show_default=True, help="Seed of everything random."),
+        click.Option(["--resume"], is_flag=True, help="Go on with an interrupted run."),
+        click.Option(
+            ["--smoke"], is_flag=True, help="A tiny configuration, in seconds; claims are not checked."
+        ),
+    ]
+
+
+def _recipe_command(name: str) -> click.Command:
+    from suite.flags import config_flags
+
+    recipe = catalogue.load_recipe(name)
+
+    def run_one(**arguments):
+        from suite import recipe as frame
+
+        folder = frame.run(name, **_given(arguments))
+        _next(f"suite verify {_shown(folder)}")
+
+    flags = config_flags(recipe.Config)
+    return _Command(
+        name,
+        params=[*_recipe_options(), *flags],
+        callback=run_one,
+        help=recipe.__doc__.replace("\n\n", "\n\n\b\n"),
+    )
+
+
+def _run_several(selection: str, entries: list[str], arguments: dict) -> None:
+    """Runs each recipe in its own process: one that fails, or crashes, does not stop the rest."""
+    from suite.export.gates import GateError
+
+    out = arguments.pop("out") or "saved_models"
+    flags = [f"--{key}" if value is True else f"--{key}={value}" for key, value in arguments.items() if value]
+    statuses = {}
+    for number, name in enumerate(map(_name, entries), 1):
+        console.say(f"[{number}/{len(entries)}] {name}")
+        command = [sys.executable, "-m", "suite", "run", name, f"--out={Path(out) / name}", *flags]
+        statuses[name] = subprocess.run(command).returncode
+    outcomes = {PASSED: "ok", FAILED: "claim or export failed", BAD_INPUT: "bad input"}
+    rows = [(name, outcomes.get(status, f"ended with status {status}")) for name, status in statuses.items()]
+    console.table(f"suite run {selection}", ("recipe", "outcome"), rows)
+    failed = [name for name, status in statuses.items() if status != PASSED]
+    if failed:
+        raise GateError(f"{len(failed)} of {len(entries)} recipes failed: {', '.join(failed)}")
+    _next(f"suite verify {_shown(Path(out) / _name(entries[-1]))}")
+
+
+@cli.command(cls=_RecipeGroup, context_settings=SETTINGS)
+def run():
+    """Run a recipe, a week of them, or all.
+
+    suite run NAME trains, measures, checks its claims, exports and proves the exports; NAME may be week1 or
+    all.
+    """
+
+
+class _FinetuneCommand(_Command):
+    """Reads the fields of the fine-tuning Config when they are needed, not for `suite --help`."""
+
+    def get_params(self, ctx):
+        from suite.finetune import Config
+        from suite.flags import config_flags
+
+        return [*config_flags(Config), *super().get_params(ctx)]
+
+
+@cli.command(cls=_FinetuneCommand)
+@click.argument("directory", required=False)
+@click.option("--out", default=None, help="Folder of the bundle [default: saved_models/NAME-OF-DIRECTORY].")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
+@click.option("--resume", is_flag=True, help="Go on with an interrupted run.")
+def finetune(**arguments):
+    """Fine-tune a CNN on your images, and export.
+
+    DIRECTORY has one subfolder a class, with or without train, validation and test folders around them.
+    Without
+    DIRECTORY: the texture photos that ship with scikit-image.
+    """
+    from suite.finetune import finetune as verb
+
+    folder = _shown(verb(**_given(arguments)))
+    _next(f"suite predict {folder}/model.tflite PHOTO.jpg", f"suite benchmark {folder}")
+
+
+@cli.command()
+@click.argument("artifact")
+@click.argument("directory")
+@click.option(
+    "--split", default=None, help="train, validation, test or all [default: test where it is known]."
+)
+def evaluate(**arguments):
+    """Measure ARTIFACT on labeled images.
+
+    ARTIFACT is a .keras, .tflite or .onnx file or a SavedModel folder; DIRECTORY has one subfolder a class.
+    """
+    from suite.inference import evaluate as verb
+
+    verb(**_given(arguments))
+    _next(f"suite predict {arguments['artifact']} PHOTO.jpg")
+
+
+@cli.command()
+@click.argument("artifact")
+@click.argument("images", nargs=-1, required=True)
+@click.option(
+    "--top", type=click.IntRange(min=1), default=3, show_default=True, help="How many classes to show."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def predict(artifact, images, top, as_json):
+    """Name what ARTIFACT sees in each of the IMAGES."""
+    from suite.inference import predict as verb
+
+    predictions = verb(artifact, *images, top=top)
+    if as_json:
+        click.echo(json.dumps(predictions, ensure_ascii=False, indent=2))
+        return
+    for row in predictions:
+        classes = ", ".join(f"{entry['class']} {entry['probability']:.3f}" for entry in row["classes"])
+        console.result(f"{row['file']}: {classes}")
+    _next(f"suite evaluate {artifact} FOLDER-OF-LABELLED-PHOTOS")
+
+
+@cli.command()
+@click.argument("model")
+@click.option("--out", required=True, help="Folder of the bundle.")
+@click.option("--examples", default=None, help="An .npz of inputs by name, for calibration and parity.")
+def export(model, out, examples):
+    """Export MODEL.keras, and prove the exports.
+
+    Takes any functional Keras model; a bundle's own model is proven on the examples in the bundle.
+    """
+    from suite.reexport import export_file
+
+    folder = _shown(export_file(model, out, examples=examples))
+    _next(f"suite verify {folder}")
+
+
+@cli.command()
+@click.argument("bundle")
+def verify(bundle):
+    """Check BUNDLE against its result.json.
+
+    Every artifact is reloaded in a fresh process and run on the examples that the bundle carries.
+    """
+    from suite.export.verify import verify as verb
+
+    verb(bundle)
+    _next(f"suite benchmark {bundle}")
+
+
+@cli.command()
+@click.argument("bundle")
+def benchmark(bundle):
+    """Time every artifact of BUNDLE here and now."""
+    from suite.export.benchmark import benchmark as verb
+
+    verb(bundle)
+    _next(f"suite predict {bundle}/model.tflite PHOTO.jpg")
+
+
+def _given(arguments: dict) -> dict:
+    return {key: value for key, value in arguments.items() if value is not None}
+
+
+def _shown(path: Path) -> str:
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
+
+
+def _next(*commands: str) -> None:
+    for command in commands:
+        console.say(f"next: {command}")
+
+
+def execute(arguments: list[str]) -> int:
+    """Runs a command line and reports errors in one line each.
+
+    Args:
+        arguments: Words after `suite`.
+
+    Returns:
+        The exit status: 0 done, 1 a claim or an export gate failed, 2 bad usage or input, 130 interrupted.
+    """
+    from suite.export.gates import GateError
+
+    debug = "--debug" in arguments
+    try:
+        cli.main(arguments, prog_name="suite", standalone_mode=False)
+    except click.UsageError as failure:
+        where = failure.ctx.command_path if failure.ctx else "suite"
+        console.error(f"{failure.format_message()} (see `{where} --help`)")
+        return BAD_INPUT
+    except (KeyboardInterrupt, click.Abort):
+        console.error("interrupted; the same command with --resume goes on")
+        return INTERRUPTED
+    except GateError as failure:
+        console.error(str(failure))
+        return FAILED
+    except (ValueError, OSError) as failure:
+        if debug:
+            raise
+        console.error(" ".join(str(failure).split()))
+        return BAD_INPUT
+    except Exception as failure:
+        if debug:
+            raise
+        console.error(
+            f"{type(failure).__name__}: {' '.join(str(failure).split())[:500]} (--debug shows where)"
+        )
+        return FAILED
+    return PASSED
+
+
+def _silence_libraries() -> None:
+    """Keeps stderr for our own messages; file descriptor 2 has only the libraries' chatter.
+
+    No setting keeps TensorFlow from writing to that descriptor when it is imported.
+    """
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point: runs the command line of this process, or the given one, and exits."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if "--debug" not in arguments:
+        _silence_libraries()
+    sys.exit(execute(arguments))
+
+
+def run_script(file: str) -> None:
+    """Runs a recipe's own file: `python recipes/week1_optimization/linear_regression.py --seed 1`."""
+    main(["run", Path(file).stem, *sys.argv[1:]])

@@ -1,0 +1,1 @@
+"""Data: one family per file."""

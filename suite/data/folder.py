@@ -1,0 +1,251 @@
+"""A user's folder of pictures: its classes, its splits, and the files that have to be set aside."""
+
+import dataclasses
+import hashlib
+import itertools
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from suite import console
+from suite.data import layout
+from suite.data.images import UndecodableImage, decode
+
+MINIMUM_PER_CLASS = 5
+MINIMUM_SIDE = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageFolder:
+    """The usable pictures of a folder, in three parts.
+
+    Attributes:
+        root: The folder.
+        classes: Names of the class folders, in natural order: "room 2" before "room 10".
+        splits: For "train", "validation" and "test" (which may be empty), pairs of a path relative to `root`
+            with forward slashes and a label, the index in `classes`.
+        quarantined: `{"file", "reason"}` for everything that was set aside; paths as in `splits`.
+    """
+
+    root: Path
+    classes: tuple[str, ...]
+    splits: dict[str, tuple[tuple[str, int], ...]]
+    quarantined: tuple[dict[str, str], ...]
+
+    def to_json(self) -> dict:
+        """What `split.json` holds: the part of each file, and what was set aside."""
+        parts = {file: part for part in layout.PARTS for file, _ in self.splits[part]}
+        return {"classes": list(self.classes), "files": parts, "quarantined": list(self.quarantined)}
+
+
+class _Picture(NamedTuple):
+    file: str
+    part: str
+    name: str  # of the class
+    digest: str
+
+
+def read_folder(
+    directory: str | os.PathLike, seed: int = 0, fractions: Sequence[float] = (0.7, 0.15, 0.15)
+) -> ImageFolder:
+    """Reads a folder of class folders, or of train, validation and test folders that hold class folders.
+
+    Every file is decoded once. What is not a sound picture of at least 16 x 16 pixels is set aside, and so
+    are copies (the same bytes) that would stand on both sides of a split or under two classes. Parts that are
+    not given are split off the training pictures, class by class: validation and test, or validation alone
+    where a test folder is given. A validation folder without a test folder means no test. Nothing in the
+    folder is changed.
+
+    Args:
+        directory: The folder. Class folders may have sub-folders. Validation may be called val or valid, too.
+        seed: Seed of the split.
+        fractions: Shares of train, validation and test in the split.
+
+    Returns:
+        An `ImageFolder`.
+
+    Raises:
+        ValueError: There is no such folder, it has fewer than two class folders, a class has fewer than 5
+            different usable pictures, or validation or test have a class that train lacks.
+    """
+    root = Path(directory)
+    _check_fractions(fractions)
+    layout.check_directory(root)
+    parts, unlabeled = layout.find_parts(root)
+    classes = layout.check_classes(root, parts)
+    found, unreachable = layout.find_files(root, parts)
+    pictures, undecodable = _inspect(root, found)
+    pictures, copies = _separate_copies(pictures)
+    aside = sorted([*unlabeled, *unreachable, *undecodable, *copies], key=lambda entry: entry["file"])
+    _check_counts(root, parts, classes, pictures, aside)
+    splits = _split(pictures, classes, _missing_parts(parts, fractions), seed)
+    return ImageFolder(root, classes, splits, tuple(aside))
+
+
+def read_labeled(
+    directory: str | os.PathLike, classes: Sequence[str]
+) -> tuple[dict[str, list[tuple[str, int]]], list[dict[str, str]]]:
+    """Reads a folder of labeled pictures for a model that exists already, however few there are.
+
+    Args:
+        directory: Laid out as for `read_folder`.
+        classes: The model's class names by output index.
+
+    Returns:
+        By part ("train" holds everything where the folder is not divided), pairs of a path relative to
+        `directory` and a label; and `{"file", "reason"}` for everything that was set aside.
+
+    Raises:
+        ValueError: There is no such folder, or it has a class that the model does not know.
+    """
+    root = Path(directory)
+    layout.check_directory(root)
+    parts, unlabeled = layout.find_parts(root)
+    found, unreachable = layout.find_files(root, parts)
+    unknown = sorted({name for _, _, name in found} - set(classes))
+    if unknown:
+        raise ValueError(
+            f"expected class folders among {', '.join(classes)} in {str(root)!r}, received {unknown[0]!r}; "
+            "rename it, or move it away"
+        )
+    pictures, undecodable = _inspect(root, found)
+    pairs: dict[str, list[tuple[str, int]]] = {part: [] for part in parts}
+    for picture in pictures:
+        pairs[picture.part].append((picture.file, list(classes).index(picture.name)))
+    return pairs, [*unlabeled, *unreachable, *undecodable]
+
+
+def _check_fractions(fractions: Sequence[float]) -> None:
+    sums_to_one = len(fractions) == 3 and abs(sum(fractions) - 1) < 1e-6
+    if not (sums_to_one and fractions[0] == max(fractions) and fractions[1] > 0 and fractions[2] >= 0):
+        raise ValueError(
+            "expected fractions of train, validation and test that sum to 1, train the largest, validation "
+            f"above 0, received {tuple(fractions)}; (0.7, 0.15, 0.15) is usual"
+        )
+
+
+def _inspect(root: Path, found: list[tuple[Path, str, str]]) -> tuple[list[_Picture], list[dict]]:
+    """Decodes every file in a pool of threads (Pillow releases the interpreter lock)."""
+    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
+    try:
+        answers = pool.map(_reason_and_digest, [path for path, _, _ in found])
+        answers = list(console.track(answers, "Checking pictures", total=len(found)))
+    finally:
+        pool.shutdown(cancel_futures=True)  # so that Ctrl-C does not wait for all the others
+    pictures, aside = [], []
+    for (path, part, name), (reason, digest) in zip(found, answers, strict=True):
+        if reason:
+            aside.append(layout.entry(path, root, reason))
+        else:
+            pictures.append(_Picture(path.relative_to(root).as_posix(), part, name, digest))
+    return pictures, aside
+
+
+def _reason_and_digest(path: Path) -> tuple[str, str]:
+    """Why to set a file aside ("" if it is sound), and the sha256 of its bytes."""
+    try:
+        height, width, _ = decode(path, size=(MINIMUM_SIDE, MINIMUM_SIDE)).shape
+        if min(height, width) < MINIMUM_SIDE:
+            return f"only {width} x {height} pixels, less than {MINIMUM_SIDE} on a side", ""
+        digest = hashlib.sha256()
+        with open(path, "rb") as file:
+            while block := file.read(2**20):
+                digest.update(block)
+        return "", digest.hexdigest()
+    except UndecodableImage as error:
+        return error.reason, ""
+    except OSError as error:
+        return error.strerror.lower(), ""
+
+
+def _entry(picture: _Picture, reason: str) -> dict[str, str]:
+    return {"file": picture.file, "reason": reason}
+
+
+def _by_digest(pictures: Iterable[_Picture]) -> list[list[_Picture]]:
+    groups: dict[str, list[_Picture]] = {}
+    for picture in pictures:
+        groups.setdefault(picture.digest, []).append(picture)
+    return list(groups.values())
+
+
+def _separate_copies(pictures: list[_Picture]) -> tuple[list[_Picture], list[dict]]:
+    """Leaves no picture under two classes or in two parts; the copy in the later part stays."""
+    kept, aside = [], []
+    for copies in _by_digest(pictures):
+        of_class = {copy.name: copy.file for copy in copies}
+        of_part = {copy.part: copy.file for copy in copies}
+        part = max(of_part, key=layout.PARTS.index)
+        for copy in copies:
+            rival = next((file for name, file in of_class.items() if name != copy.name), None)
+            if rival:
+                aside.append(_entry(copy, f"the same picture as {rival!r}, which is in another class"))
+            elif copy.part != part:
+                aside.append(_entry(copy, f"the same picture as {of_part[part]!r}, which is kept for {part}"))
+            else:
+                kept.append(copy)
+    return kept, aside
+
+
+def _check_counts(
+    root: Path,
+    parts: dict[str, list[Path]],
+    classes: tuple[str, ...],
+    pictures: list[_Picture],
+    aside: list[dict[str, str]],
+) -> None:
+    distinct = Counter(name for name, _ in {(p.name, p.digest) for p in pictures if p.part == "train"})
+    few = [name for name in classes if distinct[name] < MINIMUM_PER_CLASS]
+    if few:
+        lost = [entry for entry in aside if not set(few).isdisjoint(Path(entry["file"]).parts)]
+        first = f" ({len(lost)} set aside, as {lost[0]['file']!r}: {lost[0]['reason']})" if lost else ""
+        received = ", ".join(f"{distinct[name]} in {name!r}" for name in few) + first
+        is_one_empty = any(distinct[name] == 0 for name in few)
+        advice = layout.advice(root) if is_one_empty else "add pictures or remove the class"
+        raise ValueError(
+            f"expected at least {MINIMUM_PER_CLASS} different usable training pictures per class "
+            f"in {str(root)!r}, received {received}; {advice}"
+        )
+    if "validation" in parts and all(picture.part != "validation" for picture in pictures):
+        raise ValueError(
+            f"expected usable pictures in the validation folder of {str(root)!r}, received none; "
+            "add some, or remove the folder to have it split off train"
+        )
+
+
+def _missing_parts(parts: dict[str, list[Path]], fractions: Sequence[float]) -> dict[str, float]:
+    """Shares of the train folder that are split off for validation and test."""
+    train, validation, test = fractions
+    if "validation" in parts:
+        return {}
+    if "test" in parts:
+        return {"validation": validation / (train + validation)}
+    return {"validation": validation, "test": test}
+
+
+def _split(
+    pictures: list[_Picture], classes: tuple[str, ...], shares: dict[str, float], seed: int
+) -> dict[str, tuple[tuple[str, int], ...]]:
+    """Splits each class of the train folder; copies of one picture stay together."""
+    chosen: dict[str, list[_Picture]] = {part: [] for part in layout.PARTS}
+    of_class: dict[str, list[_Picture]] = {name: [] for name in classes}
+    for picture in pictures:
+        (of_class[picture.name] if picture.part == "train" else chosen[picture.part]).append(picture)
+    for label, name in enumerate(classes):
+        groups = _by_digest(of_class[name])
+        count = len(groups)
+        order = np.random.default_rng((seed, label)).permutation(count)
+        # Shortest first: no evaluation should hang on a picture that occurs many times.
+        groups = sorted((groups[i] for i in order), key=len)
+        for part, share in shares.items():
+            taken = max(1, round(share * count)) if share else 0
+            chosen[part] += itertools.chain(*groups[:taken])
+            groups = groups[taken:]
+        chosen["train"] += itertools.chain(*groups)
+    labels = {name: label for label, name in enumerate(classes)}
+    return {part: tuple(sorted((p.file, labels[p.name]) for p in chosen[part])) for part in layout.PARTS}

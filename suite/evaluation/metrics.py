@@ -1,0 +1,87 @@
+"""Metrics on the outputs of a model in any runtime: NumPy in, one number out."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Metric(NamedTuple):
+    """A number by which a model, and each of its exported artifacts, is judged.
+
+    Attributes:
+        name: Metric name with its split, such as "test_accuracy".
+        function: Maps `(outputs, targets)`, outputs being arrays by output name with one row an example, to a
+            float.
+        tolerance: How much worse a reduced-precision artifact may be than the Keras model, in the metric's
+            unit.
+        higher_is_better: Whether a larger value is better.
+    """
+
+    name: str
+    function: Callable[[Mapping[str, np.ndarray], object], float]
+    tolerance: float = 0.015
+    higher_is_better: bool = True
+
+    def loss_against(self, value: float, reference: float) -> float:
+        """Tells how much worse `value` is than `reference`; negative where it is better."""
+        return reference - value if self.higher_is_better else value - reference
+
+
+def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Gives the share of examples whose most probable class is the right one.
+
+    Args:
+        probabilities: `(n, num_classes)` float, in any increasing scale of probability.
+        labels: `(n,)` int, in [0, num_classes).
+
+    Returns:
+        A number in [0, 1].
+    """
+    return float(np.mean(np.argmax(probabilities, axis=-1) == labels))
+
+
+def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Gives the mean negative log-probability of the right class, in nats per example.
+
+    Args:
+        probabilities: `(n, num_classes)` float in [0, 1]; clipped at 1e-7 as Keras does.
+        labels: `(n,)` int, in [0, num_classes).
+
+    Returns:
+        A number >= 0.
+    """
+    right = np.asarray(probabilities, np.float64)[np.arange(len(labels)), labels]
+    return float(abs(np.mean(np.log(np.clip(right, 1e-7, 1.0)))))  # abs: no -0.0 for a perfect model
+
+
+def r2(predictions: np.ndarray, targets: np.ndarray) -> float:
+    """Gives the share of the targets' variance that the predictions explain.
+
+    Args:
+        predictions: Array of any shape.
+        targets: Array of the same number of elements.
+
+    Returns:
+        1 for a perfect fit, 0 for the mean, negative where the mean does better.
+    """
+    targets = np.asarray(targets, np.float64).ravel()
+    residual = targets - np.asarray(predictions, np.float64).ravel()
+    total = np.sum((targets - targets.mean()) ** 2)
+    return float(1 - np.sum(residual**2) / max(total, np.finfo(np.float64).tiny))
+
+
+def agreement(reference: Mapping[str, np.ndarray]) -> Metric:
+    """Makes the metric for a model without labels: the worst R-squared of its outputs to the Keras model's.
+
+    Args:
+        reference: The Keras model's outputs by name.
+
+    Returns:
+        A metric that ignores its targets; 1 is perfect agreement.
+    """
+
+    def worst(outputs, _):
+        return min(r2(outputs[name], values) for name, values in reference.items())
+
+    return Metric("agreement", worst, tolerance=0.05)

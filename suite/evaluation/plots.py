@@ -1,0 +1,216 @@
+"""Figures in one house style, without pyplot: no global state and no display.
+
+Recipes draw anything that is not here on the axes of `new_figure`.
+"""
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator
+
+# Okabe and Ito's palette (2008), which color-blind readers tell apart, without its yellow: too pale on white.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D")
+INK, MUTED, GRID = "#1F2937", "#5B6675", "#E3E7EC"
+# Class names come in any script: after the first, whichever of these the system has.
+_FONTS = (
+    "DejaVu Sans",
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "Hiragino Sans",
+    "PingFang SC",
+    "Microsoft YaHei",
+)
+STYLE = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": "#B8C0CA",
+    "axes.grid": True,
+    "axes.labelcolor": MUTED,
+    "axes.prop_cycle": matplotlib.cycler(color=COLORS),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlecolor": INK,
+    "axes.titlesize": "medium",
+    "figure.titlesize": "large",
+    "figure.titleweight": "bold",
+    "font.family": [font for font in _FONTS if font in fontManager.get_font_names()],
+    "font.size": 10,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 4,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "xtick.major.size": 0,
+    "ytick.color": MUTED,
+    "ytick.major.size": 0,
+}
+_LONGEST_NAME = 24  # characters of a class name on an axis
+_COUNTED_CLASSES = 20  # up to here, a cell of the confusion matrix has room for its count
+_LABELED_CLASSES = 120  # up to here, an axis has room for every name
+
+
+def new_figure(
+    title: str = "", width: float = 6.4, height: float = 4.0, rows: int = 1, columns: int = 1
+) -> tuple[Figure, Axes | np.ndarray]:
+    """Makes a figure in the house style.
+
+    Args:
+        title: Title above all axes.
+        width: Width in inches.
+        height: Height in inches.
+        rows: Rows of axes.
+        columns: Columns of axes.
+
+    Returns:
+        The figure, and its axes: one `Axes`, a vector of them where there is one row or one column, else
+        `(rows, columns)`.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.subplots(rows, columns)
+        if title:
+            figure.suptitle(title, x=0.01, horizontalalignment="left")
+    return figure, axes
+
+
+def learning_curves(histories: Mapping[str, Sequence[float]], *, ylabel: str, title: str) -> Figure:
+    """Draws one line a history, over the epochs from 1.
+
+    Args:
+        histories: Numbers by name, one an epoch; the lengths may differ.
+        ylabel: What the numbers are, with their unit.
+        title: Title of the figure.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: There is nothing to draw.
+    """
+    longest = max(map(len, histories.values()), default=0)
+    if not longest:
+        raise ValueError("expected at least one epoch, received empty histories; leave the figure out")
+    figure, axes = new_figure(title)
+    marker = "o" if longest <= 30 else None  # shows where the epochs are, and a history of one epoch at all
+    with matplotlib.rc_context(STYLE):
+        for name, values in histories.items():
+            axes.plot(range(1, len(values) + 1), values, marker=marker, label=name.replace("_", " ").strip())
+        if len(histories) > 1:
+            axes.legend()
+    axes.set(xlabel="epoch", ylabel=ylabel)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    return figure
+
+
+def confusion_matrix(matrix: np.ndarray, labels: Sequence[str]) -> Figure:
+    """Draws how often each class was taken for each: color by row, counts in the cells up to 20 classes.
+
+    Args:
+        matrix: `(K, K)` int, one row a true class and one column a predicted one.
+        labels: K class names.
+
+    Returns:
+        The figure. Its colors follow the square root of the share of a row, so that rare confusions show.
+
+    Raises:
+        ValueError: The matrix is not square, or not as large as there are names.
+    """
+    matrix, count = np.asarray(matrix), len(labels)
+    if not count or matrix.shape != (count, count):
+        raise ValueError(
+            f"expected one row and one column per class name, received {matrix.shape} and {count} names"
+        )
+    side = 1.2 + 0.42 * count if count <= _COUNTED_CLASSES else min(max(5.0, 0.15 * count), 15.0)
+    margin = 0.075 * max(map(len, map(_shortened, labels)))  # inches for the names
+    figure, axes = new_figure("Confusion matrix", side + margin + 1.3, side + margin + 0.8)
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1))
+    _add_scale(figure, axes, image)
+    axes.set(xlabel="predicted", ylabel="true")
+    axes.spines[:].set_visible(False)
+    axes.grid(False)
+    _name_cells(axes, labels)
+    if count <= _COUNTED_CLASSES:
+        _write_counts(axes, matrix, image.norm(shares))
+    return figure
+
+
+def _add_scale(figure: Figure, axes: Axes, image: AxesImage) -> None:
+    with matplotlib.rc_context(STYLE):
+        bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02, aspect=30, ticks=(0, 0.1, 0.5, 1))
+        bar.set_label("share of the true class")
+    bar.outline.set_visible(False)
+
+
+def _name_cells(axes: Axes, labels: Sequence[str]) -> None:
+    """Writes the class names along both axes, upright ones below where they would touch each other."""
+    step = math.ceil(len(labels) / _LABELED_CLASSES)
+    positions = range(0, len(labels), step)
+    names = [_shortened(labels[index]) for index in positions]
+    is_crowded = len(labels) > _COUNTED_CLASSES
+    # Names come from users, and a "$" in one is no formula.
+    style = {"fontsize": 8 if is_crowded else 9, "parse_math": False}
+    axes.set_yticks(positions, names, **style)
+    if is_crowded:
+        style |= {"rotation": 90}
+    elif max(map(len, names)) > 5:
+        style |= {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    axes.set_xticks(positions, names, **style)
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+
+
+def _write_counts(axes: Axes, matrix: np.ndarray, darkness: np.ndarray) -> None:
+    for (row, column), count in np.ndenumerate(matrix):
+        color = "white" if darkness[row, column] > 0.6 else INK if count else "#9AA4B0"
+        axes.text(column, row, f"{count}", ha="center", va="center", color=color, fontsize=9)
+
+
+def image_grid(images: np.ndarray, captions: Sequence[str], *, columns: int, title: str) -> Figure:
+    """Shows images side by side, each above its caption.
+
+    Args:
+        images: `(n, height, width, 3)` RGB or `(n, height, width)` gray, uint8.
+        captions: n lines of text; long ones are wrapped.
+        columns: Images side by side.
+        title: Title of the figure.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: No images, another dtype or shape, or not a caption per image.
+    """
+    images = np.asarray(images)
+    is_picture = images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 3)
+    if images.dtype != np.uint8 or not is_picture or not images.size:
+        raise ValueError(
+            "expected at least one image, (n, height, width, 3) or (n, height, width) uint8, "
+            f"received {images.shape} {images.dtype}"
+        )
+    if len(images) != len(captions):
+        raise ValueError(f"expected a caption per image, received {len(captions)} for {len(images)} images")
+    columns = min(columns, len(images))
+    rows = math.ceil(len(images) / columns)
+    height = 1.8 * images.shape[1] / images.shape[2]
+    figure, grid = new_figure(title, 1.95 * columns, (height + 0.45) * rows + 0.4, rows, columns)
+    cells = np.ravel(grid)
+    for axes in cells:
+        axes.set_axis_off()
+    for axes, image, caption in zip(cells, images, captions, strict=False):
+        axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+        text = "\n".join(textwrap.wrap(caption, 27, max_lines=3, placeholder="…"))
+        style = {"ha": "center", "va": "top", "fontsize": 8.5, "color": INK, "parse_math": False}
+        axes.text(0.5, -0.04, text, transform=axes.transAxes, **style)
+    return figure

@@ -1,0 +1,12 @@
+"""One Keras model -> SavedModel, TFLite and ONNX, each proven in its own runtime."""
+
+from suite import make_callable
+
+
+def _export(*args, **kwargs):
+    from suite.reexport import export_file
+
+    return export_file(*args, **kwargs)
+
+
+make_callable(__name__, _export)

@@ -1,0 +1,215 @@
+"""The folder that a run leaves: it appears whole or not at all."""
+
+import fcntl
+import hashlib
+import json
+import math
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from suite.export.runtime import format_of, onnx_ops
+from suite.export.tflite import min_runtime, tflite_ops
+
+RESULT_FILE = "result.json"
+LABELS_FILE = "labels.txt"
+SPLIT_FILE = "split.json"
+VERIFICATION_FILE = "verification.npz"
+VERIFICATION_EXAMPLES = 16
+WORK_FOLDER = "work"  # checkpoints and the like: inside the partial folder, never in the finished one
+
+
+class PartialBundle:
+    """A bundle in the making, beside its final place: `.NAME.partial/` until `finish` renames it.
+
+    A run that is killed leaves only the partial folder, which the next run reuses (`resume`) or throws away.
+    """
+
+    def __init__(self, out: str | Path, resume: bool = False):
+        """Takes the partial folder for this process.
+
+        Args:
+            out: Final folder of the bundle; missing, or an earlier bundle.
+            resume: Whether to keep the `work` folder of an interrupted run.
+
+        Raises:
+            ValueError: `out` holds something that is not a bundle, or another run is writing there.
+        """
+        self.out = Path(os.path.abspath(out))
+        self.folder = self.out.with_name(f".{self.out.name}.partial")
+        self._old = self.out.with_name(f".{self.out.name}.old")
+        if self.out.exists() and not (self.out / RESULT_FILE).is_file() and _is_occupied(self.out):
+            raise ValueError(
+                f"expected a new folder or an earlier bundle, {out} holds other files; choose another folder"
+            )
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = self._take_lock()
+        self._recover()
+        if self.folder.exists() and not resume:
+            shutil.rmtree(self.folder)
+        self.work.mkdir(parents=True, exist_ok=True)
+        for path in self.folder.iterdir():  # files of the interrupted export, all of which are made anew
+            if path != self.work:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    @property
+    def work(self) -> Path:
+        """Where a run keeps what it needs to resume."""
+        return self.folder / WORK_FOLDER
+
+    def finish(self, out: str | Path | None = None) -> Path:
+        """Moves the bundle to its final name in place of an earlier one.
+
+        Args:
+            out: Another final folder than the one given first.
+
+        Returns:
+            The final folder.
+        """
+        final = Path(os.path.abspath(out)) if out else self.out
+        shutil.rmtree(self.work, ignore_errors=True)
+        _sync(self.folder)
+        if final.exists():
+            shutil.rmtree(self._old, ignore_errors=True)
+            final.rename(self._old)
+        self.folder.rename(final)
+        shutil.rmtree(self._old, ignore_errors=True)
+        self.release()
+        return final
+
+    def release(self) -> None:
+        """Lets other runs write here again; the partial folder stays for `resume`."""
+        if self._lock is not None:
+            self._lock_path.unlink(missing_ok=True)
+            os.close(self._lock)
+            self._lock = None
+
+    def _take_lock(self) -> int:
+        self._lock_path = self.out.with_name(f".{self.out.name}.lock")
+        lock = os.open(self._lock_path, os.O_CREAT | os.O_RDWR)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system frees it when the process dies
+        except OSError:
+            os.close(lock)
+            raise ValueError(
+                f"expected no other run on {self.out}, one is writing there; wait for it"
+            ) from None
+        return lock
+
+    def _recover(self) -> None:
+        """Undoes a replacement that was interrupted between its two renames."""
+        if self._old.exists():
+            if self.out.exists():
+                shutil.rmtree(self._old)
+            else:
+                self._old.rename(self.out)
+
+
+def _is_occupied(path: Path) -> bool:
+    return not path.is_dir() or any(path.iterdir())
+
+
+def _sync(folder: Path) -> None:
+    """Puts every file on disk, so that a power cut after the rename cannot leave empty ones."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            descriptor = os.open(path, os.O_RDONLY)
+            os.fsync(descriptor)
+            os.close(descriptor)
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Writes JSON at once or not at all, NaN and infinity as null."""
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    text = json.dumps(_finite(content), indent=2, ensure_ascii=False, default=str) + "\n"
+    partial.write_text(text, encoding="utf-8", errors="backslashreplace")  # file names need not be UTF-8
+    partial.replace(path)
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {str(key): _finite(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_finite(value) for value in content]
+    if hasattr(content, "item"):  # NumPy scalars
+        content = content.item()
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def read_result(bundle: str | Path) -> dict:
+    """Reads a bundle's result.json.
+
+    Args:
+        bundle: Folder of a finished run.
+
+    Returns:
+        Its content, with the keys of the schema.
+
+    Raises:
+        ValueError: There is no bundle, or the file is damaged.
+    """
+    path = Path(bundle) / RESULT_FILE
+    if not path.is_file():
+        raise ValueError(
+            f"expected a bundle, found no {RESULT_FILE} in {bundle}; run `suite finetune` to make one"
+        )
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        artifacts = result["artifacts"]
+    except (ValueError, KeyError, TypeError) as failure:
+        raise ValueError(f"expected a readable {RESULT_FILE}, {path} is damaged ({failure})") from failure
+    if not isinstance(artifacts, list):
+        raise ValueError(f"expected a list of artifacts in {path}, received {type(artifacts).__name__}")
+    return result
+
+
+def describe(path: Path) -> dict:
+    """Gives what can be read off an artifact without running it: bytes, sha256, ops, min_runtime."""
+    format = format_of(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    digest = hashlib.sha256()
+    for file in files:
+        if path.is_dir():
+            digest.update(file.relative_to(path).as_posix().encode())
+        digest.update(file.read_bytes())
+    return {
+        "bytes": sum(file.stat().st_size for file in files),
+        "sha256": digest.hexdigest(),
+        "ops": {"tflite": tflite_ops, "onnx": onnx_ops}.get(format, lambda _: [])(path),
+        "min_runtime": min_runtime(path) if format == "tflite" else None,
+    }
+
+
+def save_verification(path: Path, inputs: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -> None:
+    """Keeps a few held-out examples with the right answers, for `suite verify` and for app developers."""
+    arrays = {f"input_{name}": np.asarray(array[:VERIFICATION_EXAMPLES]) for name, array in inputs.items()}
+    arrays |= {f"output_{name}": array[:VERIFICATION_EXAMPLES] for name, array in reference.items()}
+    np.savez_compressed(path, **arrays)
+
+
+def load_verification(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Reads the examples that a bundle carries.
+
+    Args:
+        path: A `verification.npz`.
+
+    Returns:
+        Inputs by name, and the Keras model's outputs by name; batch first.
+
+    Raises:
+        ValueError: The file is missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            content = dict(arrays)
+    except (OSError, ValueError) as failure:
+        raise ValueError(
+            f"expected {VERIFICATION_FILE} with held-out examples, {path} cannot be read"
+        ) from failure
+    inputs = {key[6:]: value for key, value in content.items() if key.startswith("input_")}
+    outputs = {key[7:]: value for key, value in content.items() if key.startswith("output_")}
+    return inputs, outputs

@@ -1,0 +1,100 @@
+"""What an artifact must pass before it is shipped."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from suite.evaluation.metrics import Metric
+from suite.export.measure import Measurement
+from suite.export.tflite import BYTES_PER_PARAMETER
+
+# Float32 runtimes sum in different orders: 1e-6 is usual for a softmax, 1e-5 for deep features.
+FLOAT32_PARITY = 1e-4
+# Folded batch normalization and shared zeros save a little; stripped weights save nearly all.
+SMALLEST_SHARE_OF_PARAMETERS = 0.75
+
+
+class GateError(RuntimeError):
+    """A claim was missed or an export failed; the message says which."""
+
+
+def max_abs_difference(outputs: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarray]) -> float:
+    """Gives the largest absolute difference over all outputs; NaN where either side has one.
+
+    Args:
+        outputs: Arrays by output name.
+        reference: Arrays by output name, of the same shapes.
+
+    Returns:
+        A number >= 0, infinite where names or shapes differ, or NaN.
+    """
+    if set(outputs) != set(reference):
+        return float("inf")
+    worst = 0.0
+    for name, expected in reference.items():
+        got = np.asarray(outputs[name], np.float64)
+        if got.shape != np.shape(expected):
+            return float("inf")
+        if got.size:
+            worst = np.maximum(worst, np.max(np.abs(got - np.asarray(expected, np.float64))))  # keeps NaN
+    return float(worst)
+
+
+def scale(reference: Mapping[str, np.ndarray]) -> float:
+    """Gives the size of the outputs, at least 1: the unit in which a difference is small or large."""
+    return max(1.0, *(float(np.max(np.abs(values), initial=0.0)) for values in reference.values()))
+
+
+def judge(
+    measurement: Measurement,
+    reference: Mapping[str, np.ndarray],
+    metric: tuple[Metric, float, float],
+    variant: str,
+    size: tuple[int, int],
+    ops: list[str],
+) -> tuple[str, str | None]:
+    """Decides whether an artifact may be shipped.
+
+    Args:
+        measurement: What it did in its own process.
+        reference: The Keras model's outputs on the same inputs.
+        metric: The metric, its value for the artifact and its value for the Keras model.
+        variant: "float32", or a reduced precision of `tflite.FILES`.
+        size: Bytes of the artifact, and number of parameters of the model.
+        ops: Its operators, custom ones as "custom:NAME".
+
+    Returns:
+        ("ok", None), ("failed", reason) for a float32 artifact, or ("skipped", reason) for a
+        reduced-precision one that is not good enough to ship.
+    """
+    reason = _first_fault(measurement, reference, metric, variant, size, ops)
+    if reason is None:
+        return "ok", None
+    return ("failed" if variant == "float32" else "skipped"), reason
+
+
+def _first_fault(measurement, reference, metric, variant, size, ops) -> str | None:
+    if measurement.error:
+        return measurement.error
+    foreign = [op for op in ops if op.startswith("custom:")]
+    if foreign:
+        return f"needs operators that phones do not have: {', '.join(foreign)}"
+    if not all(np.all(np.isfinite(values)) for values in measurement.outputs.values()):
+        return "gives NaN or infinity"
+    difference = max_abs_difference(measurement.outputs, reference)
+    if not np.isfinite(difference):
+        return "gives other names or shapes than the Keras model"
+    limit = FLOAT32_PARITY * scale(reference)
+    if variant == "float32" and difference > limit:
+        return f"differs from the Keras model by {difference:.2g}, more than {limit:.2g}"
+    size_bytes, parameters = size
+    smallest = SMALLEST_SHARE_OF_PARAMETERS * BYTES_PER_PARAMETER[variant] * parameters
+    if size_bytes < smallest:
+        return f"has {size_bytes} bytes for {parameters} parameters: weights are missing"
+    definition, value, reference_value = metric
+    lost = definition.loss_against(value, reference_value)
+    if not lost <= definition.tolerance:  # NaN never passes
+        return (
+            f"{definition.name} is {lost:.4f} worse than the Keras model's, more than {definition.tolerance}"
+        )
+    return None

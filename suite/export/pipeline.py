@@ -1,0 +1,189 @@
+"""Model in, a folder of proven artifacts out."""
+
+import dataclasses
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from suite import console
+from suite.evaluation.metrics import Metric, agreement
+from suite.export import tflite
+from suite.export.bundle import LABELS_FILE, VERIFICATION_FILE, describe, save_verification
+from suite.export.gates import judge, max_abs_difference
+from suite.export.measure import Measurement, measure_artifacts
+from suite.export.onnx import save_onnx
+from suite.export.runtime import BATCH_SIZE, format_of
+from suite.export.saved_model import as_float32, save_saved_model
+from suite.export.signature import Signature, named_inputs, named_outputs, signature_of
+
+REDUCED = ("float16", "dynamic", "int8")
+
+
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """A trained model and what is needed to prove its exports.
+
+    Attributes:
+        model: Functional Keras model that takes raw values and names its inputs and outputs.
+        inputs: Held-out inputs (an array, a sequence or a dict by input name), batch first; the artifacts
+            run on all of them.
+        calibration: Training inputs of the same form for the integer variants; None leaves those out.
+        targets: What `metric` compares the outputs with.
+        metric: The metric of every artifact; by default the R-squared to the Keras model's outputs.
+        labels: Class names by output index, for classifiers.
+        name: Subfolder, where a run exports several models.
+    """
+
+    model: Any
+    inputs: Any
+    calibration: Any = None
+    targets: Any = None
+    metric: Metric | None = None
+    labels: Sequence[str] = ()
+    name: str = ""
+
+
+def export_model(item: Export, folder: str | Path) -> list[dict]:
+    """Writes a model in every format, runs each artifact in a fresh process, and removes those that fail.
+
+    Args:
+        item: The model with its held-out inputs.
+        folder: An existing folder; gets the artifacts, `labels.txt` and `verification.npz`.
+
+    Returns:
+        One row an artifact, as under "artifacts" in result.json (paths relative to `folder`).
+
+    Raises:
+        ValueError: The model's signature or the given inputs do not fit.
+    """
+    folder = Path(folder)
+    model = as_float32(item.model)
+    signature = signature_of(model)
+    inputs = named_inputs(signature, item.inputs)
+    reference = _predict(model, signature, inputs)
+    metric = item.metric or agreement(reference)
+    targets = None if item.metric is None else item.targets
+    if item.labels:
+        (folder / LABELS_FILE).write_text("".join(f"{label}\n" for label in item.labels), encoding="utf-8")
+    save_verification(folder / VERIFICATION_FILE, inputs, reference)
+
+    with tempfile.TemporaryDirectory(prefix="suite-export-") as work:
+        exporter = _Exporter(model, folder, Path(work), inputs, reference, (metric, targets))
+        calibration = None if item.calibration is None else named_inputs(signature, item.calibration)
+        return exporter.run(calibration)
+
+
+class _Exporter:
+    def __init__(self, model, folder, work, inputs, reference, metric):
+        self.model, self.folder, self.work = model, folder, work
+        self.inputs, self.reference = inputs, reference
+        self.metric, self.targets = metric
+        self.reference_value = self.metric.function(reference, self.targets)
+        self.skipped: list[dict] = []
+
+    def run(self, calibration) -> list[dict]:
+        """Writes and measures everything; takes the next rung of precision where int8 loses too much."""
+        written = self._write_float32()
+        for variant in REDUCED:
+            written += self._convert(variant, calibration)
+        rows = self._measure(written)
+        if any(
+            row["variant"] == "int8" and row["status"] == "skipped" and row["metric"]["value"] for row in rows
+        ):
+            rows += self._measure(self._convert("int16x8", calibration))
+        return rows + self.skipped
+
+    def _write_float32(self) -> list[tuple[str, str]]:
+        self.model.save(self.folder / "model.keras")
+        save_saved_model(self.model, self.folder / "saved_model")
+        written = [("model.keras", "float32"), ("saved_model", "float32")]
+        try:
+            save_onnx(self.model, self.folder / "model.onnx")
+            written.append(("model.onnx", "float32"))
+        except Exception as failure:
+            self._skip("model.onnx", "onnx", "float32", "failed", failure)
+        lengths = {name: array.shape[1:] for name, array in self.inputs.items()}
+        save_saved_model(self.model, self.work / "one", batch_size=1, lengths=lengths)
+        return written + self._convert("float32", None)
+
+    def _convert(self, variant: str, calibration) -> list[tuple[str, str]]:
+        name = tflite.FILES[variant]
+        console.say(f"  converting {name}")
+        obstacle = None
+        if variant in tflite.CALIBRATED:
+            obstacle = "no calibration examples" if calibration is None else self._calibration_obstacle()
+        if obstacle:
+            self._skip(name, "tflite", variant, "skipped", obstacle)
+            return []
+        try:
+            content = tflite.convert_tflite(self.work / "one", variant, calibration)
+        except Exception as failure:  # the converter raises bare Exceptions
+            self._skip(name, "tflite", variant, "failed" if variant == "float32" else "skipped", failure)
+            return []
+        (self.folder / name).write_bytes(content)
+        return [(name, variant)]
+
+    def _calibration_obstacle(self) -> str | None:
+        float32 = self.folder / tflite.FILES["float32"]
+        if not float32.exists():
+            return "the float32 conversion failed"
+        return tflite.calibration_obstacle(tflite.tflite_ops(float32))
+
+    def _skip(self, name: str, format: str, variant: str, status: str, reason) -> None:
+        lines = str(reason).strip().splitlines() or [type(reason).__name__]
+        self.skipped.append(_row(name, format, variant) | {"status": status, "reason": lines[0][:300]})
+
+    def _measure(self, written: list[tuple[str, str]]) -> list[dict]:
+        console.say(f"  running {len(written)} artifacts in fresh processes")
+        measured = measure_artifacts([self.folder / name for name, _ in written], self.inputs)
+        return [self._judged(*pair, result) for pair, result in zip(written, measured, strict=True)]
+
+    def _judged(self, name: str, variant: str, measured: Measurement) -> dict:
+        path = self.folder / name
+        format = format_of(path)
+        value = float("nan") if measured.error else self.metric.function(measured.outputs, self.targets)
+        row = _row(name, format, variant) | describe(path)
+        row["metric"] = {"name": self.metric.name, "value": _number(value)}
+        row["max_abs_difference"] = _number(max_abs_difference(measured.outputs, self.reference))
+        row["latency_ms"] = measured.latency_ms
+        size = row["bytes"], self.model.count_params()
+        metric = self.metric, value, self.reference_value
+        row["status"], row["reason"] = judge(measured, self.reference, metric, variant, size, row["ops"])
+        if row["status"] == "skipped":
+            path.unlink()
+        return row
+
+
+def _row(name: str, format: str, variant: str) -> dict:
+    return {
+        "path": name,
+        "format": format,
+        "variant": variant,
+        "bytes": None,
+        "sha256": None,
+        "max_abs_difference": None,
+        "metric": {"name": None, "value": None},
+        "latency_ms": {},
+        "ops": [],
+        "min_runtime": None,
+    }
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _predict(model, signature: Signature, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    total = len(next(iter(inputs.values())))
+    batches = []
+    for start in range(0, total, BATCH_SIZE):
+        tensors = [np.asarray(array[start : start + BATCH_SIZE]) for array in inputs.values()]
+        outputs = model.predict_on_batch(tensors if len(tensors) > 1 else tensors[0])
+        batches.append(named_outputs(model, outputs))
+    return {
+        output.name: np.concatenate([np.asarray(batch[output.name]) for batch in batches])
+        for output in signature.outputs
+    }

@@ -1,0 +1,107 @@
+"""SavedModel with a batch of one -> TFLite, built-in operators only, in five precisions."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+# Variant -> file name. "float32" is the reference; "int16x8" stands in where "int8" loses too much.
+FILES = {
+    "float32": "model.tflite",
+    "float16": "model_float16.tflite",
+    "dynamic": "model_dynamic.tflite",
+    "int8": "model_int8.tflite",
+    "int16x8": "model_int16x8.tflite",
+}
+CALIBRATED = ("int8", "int16x8")
+BYTES_PER_PARAMETER = {"float32": 4, "float16": 2, "dynamic": 1, "int8": 1, "int16x8": 1}
+CALIBRATION_EXAMPLES = 128
+_LOOPS = {"WHILE", "IF", "CALL_ONCE"}
+
+
+def convert_tflite(
+    saved_model: str | Path, variant: str, calibration: dict[str, np.ndarray] | None = None
+) -> bytes:
+    """Converts a SavedModel of batch size 1 with TFLite's built-in operators.
+
+    Args:
+        saved_model: Folder with the signature `serving_default`, whose shapes are all fixed.
+        variant: A key of `FILES`.
+        calibration: Training inputs by name, batch first, for "int8" and "int16x8"; 100 to 300 are enough.
+
+    Returns:
+        The TFLite flatbuffer. Inputs and outputs keep the dtypes of the signature in every variant, so an
+        app can swap one file for another.
+
+    Raises:
+        ValueError: An unknown variant, or a calibrated one without calibration data.
+        Exception: What the converter raises for an operator without a built-in counterpart.
+    """
+    import tensorflow as tf
+
+    if variant not in FILES:
+        raise ValueError(f"expected a variant among {', '.join(FILES)}, received {variant!r}")
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model))
+    if variant != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if variant == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if variant in CALIBRATED:
+        if not calibration:
+            raise ValueError(f"expected calibration inputs for variant {variant!r}, received none")
+        converter.representative_dataset = _one_by_one(calibration)
+    if variant == "int16x8":
+        sets = tf.lite.OpsSet
+        converter.target_spec.supported_ops = [
+            sets.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+            sets.TFLITE_BUILTINS,  # the cast of uint8 pixels has no 16-bit form
+        ]
+    return converter.convert()
+
+
+def _one_by_one(calibration: dict[str, np.ndarray]) -> Callable[[], Iterator[dict[str, np.ndarray]]]:
+    total = len(next(iter(calibration.values())))
+    chosen = np.unique(np.linspace(0, total - 1, min(total, CALIBRATION_EXAMPLES)).astype(int))
+
+    def examples():
+        for index in chosen:
+            yield {name: np.asarray(array[index : index + 1]) for name, array in calibration.items()}
+
+    return examples
+
+
+def calibration_obstacle(ops: list[str]) -> str | None:
+    """Says why a model with these operators cannot be calibrated for integers, or None where it can.
+
+    TensorFlow's calibrator ends the whole process (a segmentation fault) on graphs with loops.
+    """
+    loops = sorted(_LOOPS.intersection(ops))
+    return f"integer calibration does not support {', '.join(loops)}" if loops else None
+
+
+def tflite_ops(path: str | Path) -> list[str]:
+    """Lists the operators that a TFLite file uses, sorted; custom and Flex ones as "custom:NAME"."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+    model = schema.Model.GetRootAs(Path(path).read_bytes(), 0)
+    found = set()
+    for index in range(model.OperatorCodesLength()):
+        code = model.OperatorCodes(index)
+        # Old writers put codes below 127 into the deprecated field only.
+        builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        custom = code.CustomCode()
+        found.add(f"custom:{custom.decode()}" if custom else names.get(builtin, f"unknown:{builtin}"))
+    return sorted(found)
+
+
+def min_runtime(path: str | Path) -> str | None:
+    """Reads the oldest TFLite runtime that runs a file, such as "2.3.0", from its metadata."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(Path(path).read_bytes(), 0)
+    for index in range(model.MetadataLength()):
+        entry = model.Metadata(index)
+        if entry.Name() == b"min_runtime_version":
+            return bytes(model.Buffers(entry.Buffer()).DataAsNumpy()).rstrip(b"\0").decode()
+    return None

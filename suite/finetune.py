@@ -1,0 +1,375 @@
+"""The main job: a folder of images in, a verified model for a phone out.
+
+Phase 1 fits a linear head on frozen features, a convex problem that is solved exactly in seconds. Phase 2
+trains the last layers of the backbone at a low rate with augmentation, and is kept only where it helps on
+the validation split. The model takes raw uint8 pixels; the whole picture is stretched to the input size, as
+phones do.
+"""
+
+import dataclasses
+import json
+import os
+import re
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from suite import console, make_callable
+from suite.data.folder import ImageFolder, read_folder
+from suite.data.images import ImageSource
+from suite.data.textures import write_textures
+from suite.data.tfds_images import write_image_dataset
+from suite.evaluation import plots
+from suite.evaluation.classification import classification_tables, confusion, most_wrong
+from suite.evaluation.metrics import accuracy, cross_entropy
+from suite.export.bundle import SPLIT_FILE
+from suite.export.runtime import tflite_artifact
+from suite.export.saved_model import save_saved_model
+from suite.export.tflite import CALIBRATION_EXAMPLES, convert_tflite
+from suite.linear.softmax_regression import choose_l2, fit_softmax_regression
+from suite.models.backbones import build_backbone
+from suite.recipe import SAVED_MODELS, Context, Export, Job, Metric, Result, execute
+from suite.training.loop import train
+
+L2_CANDIDATES = tuple(10.0**exponent for exponent in np.arange(-1, -6.1, -0.5))
+FOLDS = 5
+INDISTINGUISHABLE = 0.005  # nats: of penalties this close, the strongest gives the least overconfident model
+SMALLEST_GAIN = 1e-3  # nats of validation loss: less is no improvement
+MOST_FEATURES = 20_000  # rows of augmented features; a larger data set needs fewer views an image
+WRONG_SHOWN = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Settings of a fine-tuning run.
+
+    Attributes: the help texts of the flags.
+    """
+
+    backbone: Annotated[str, "efficientnet_lite0, _lite1, _lite2, or a model of keras.applications."] = (
+        "efficientnet_lite0"
+    )
+    epochs: Annotated[int, "At most this many epochs of phase 2; 0 trains the head only."] = 8
+    batch_size: Annotated[int, "Images a step of phase 2."] = 16
+    learning_rate: Annotated[float, "Rate of phase 2 at its start; it decays to 0 along a cosine."] = 1e-4
+    unfreeze: Annotated[float, "Share of the backbone's layers, from the end, that phase 2 trains."] = 0.3
+    patience: Annotated[int, "Epochs of phase 2 without improvement before it stops."] = 3
+    views: Annotated[
+        int, "Augmented views of each training image for the head, besides the image itself."
+    ] = 4
+
+    def __post_init__(self):
+        for name, low in (("epochs", 0), ("batch_size", 1), ("patience", 1), ("views", 0)):
+            if getattr(self, name) < low:
+                raise ValueError(f"expected {name} of at least {low}, received {getattr(self, name)}")
+        if not 0 < self.unfreeze <= 1:
+            raise ValueError(f"expected unfreeze in (0, 1], received {self.unfreeze}")
+        if not self.learning_rate > 0:
+            raise ValueError(f"expected a learning_rate above 0, received {self.learning_rate}")
+
+
+def finetune(
+    directory: str | Path | None = None,
+    *,
+    out: str | Path | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    **settings,
+) -> Path:
+    """Fine-tunes a pretrained CNN on a folder of images, exports it, and proves the exports.
+
+    Args:
+        directory: One subfolder a class, with or without train, validation and test folders around them; the
+            embedded texture photos by default.
+        out: Folder of the bundle; `saved_models/NAME-OF-DIRECTORY` by default.
+        seed: Seed of the split, the augmentation and the training: the same seed gives the same weights on
+            the same machine.
+        resume: Whether to go on with an interrupted run of the same settings.
+        **settings: Fields of `Config`.
+
+    Returns:
+        The bundle's folder.
+
+    Raises:
+        ValueError: Bad input, in one line.
+        GateError: An export failed its gates.
+    """
+    config = Config(**settings)
+    source = "embedded" if directory is None else os.path.realpath(directory)
+    name = "textures" if directory is None else re.sub(r"[^\w.-]+", "_", Path(source).name) or "model"
+    job = Job(name, "finetune", f"Image classifier fine-tuned on {name}", run)
+    return execute(job, config, source=source, out=out or SAVED_MODELS / name, seed=seed, resume=resume)
+
+
+def run(config: Config, context: Context) -> Result:
+    """Trains the classifier of a folder: what `finetune` does before the export."""
+    folder = open_folder(context)
+    backbone = build_backbone(config.backbone)
+    sources = {part: image_source(folder, part, backbone) for part in folder.splits}
+    num_classes = len(folder.classes)
+
+    kernel, bias = train_head(backbone, sources["train"], num_classes, config, context)
+    model = classifier(backbone, kernel, bias)
+    curves = fine_tune(model, sources, num_classes, config, context)
+
+    return report(model, folder, sources, curves, context.folder)
+
+
+def open_folder(context: Context) -> ImageFolder:
+    """Reads and splits the images of a run; prints what was found.
+
+    Args:
+        context: Its source is "embedded" (the texture photos), "tfds" (tf_flowers) or the user's folder.
+
+    Returns:
+        Classes and splits; the first two sources are written below `context.folder`.
+
+    Raises:
+        ValueError: As `read_folder`.
+    """
+    if context.source == "embedded":
+        root = write_textures(context.folder / "textures", context.seed)
+    elif context.source == "tfds":
+        root = write_image_dataset("tf_flowers", context.folder / "tf_flowers")
+    else:
+        root = Path(context.source)
+    folder = read_folder(root, context.seed)
+    for part, files in folder.splits.items():
+        if files:
+            console.say(f"found {len(files)} images in {len({label for _, label in files})} classes ({part})")
+    if folder.quarantined:
+        console.warn(f"{len(folder.quarantined)} files set aside; split.json and report.html say why")
+        for entry in folder.quarantined[:5]:
+            console.warn(f"  {entry['file']}: {entry['reason']}")
+    return folder
+
+
+def image_source(folder: ImageFolder, part: str, backbone: keras.Model) -> ImageSource:
+    """Opens a part of the folder at the size that the backbone takes."""
+    files = [folder.root / file for file, _ in folder.splits[part]]
+    return ImageSource(files, [label for _, label in folder.splits[part]], backbone.input_shape[1:3])
+
+
+def train_head(
+    backbone: keras.Model, source: ImageSource, num_classes: int, config: Config, context: Context
+) -> tuple[np.ndarray, np.ndarray]:
+    """Phase 1: softmax regression on the features of every image and its augmented views.
+
+    The L2 strength is chosen by cross-validation over images, so that views of one image are never on both
+    sides. Classes weigh the same in the loss, however many images they have.
+
+    Returns:
+        `kernel (features, num_classes)` and `bias (num_classes,)` float32 of the head.
+    """
+    saved = context.folder / "head.npz"
+    if saved.exists():
+        with np.load(saved) as arrays:
+            return arrays["kernel"], arrays["bias"]
+    views = min(config.views, max(0, MOST_FEATURES // len(source) - 1))
+    features, labels = frozen_features(backbone, source, views, context.seed)
+    groups = np.tile(np.arange(len(source)), views + 1)
+    weights = class_weights(labels, num_classes)[labels]
+    console.say(f"phase 1: head on {len(features)} feature vectors")
+    _, losses = choose_l2(
+        features, labels, num_classes,
+        candidates=L2_CANDIDATES, folds=FOLDS, groups=groups, sample_weight=weights, seed=context.seed,
+    )  # fmt: skip
+    l2 = max(l2 for l2, value in losses.items() if value <= min(losses.values()) + INDISTINGUISHABLE)
+    kernel, bias = fit_softmax_regression(features, labels, num_classes, l2=l2, sample_weight=weights)
+    partial = context.folder / "head.partial.npz"
+    np.savez(partial, kernel=kernel, bias=bias)
+    partial.replace(saved)
+    return kernel, bias
+
+
+def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """Weights `(num_classes,)` that let every class count the same; the mean over examples is 1."""
+    counts = np.bincount(labels, minlength=num_classes)
+    return (len(labels) / (num_classes * np.maximum(counts, 1))).astype(np.float32)
+
+
+def frozen_features(
+    backbone: keras.Model, source: ImageSource, views: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Runs the frozen backbone over every image and `views` augmented copies of each.
+
+    Returns:
+        Features `((views + 1) * n, features)` float32, view by view in the order of the files, and labels of
+        as many rows.
+    """
+    extract = feature_extractor(backbone)
+    rows = [
+        extract(images.numpy())
+        for view in range(views + 1)
+        for images, _ in console.track(
+            # Keyed by view, unshuffled: row i of a view is image i.
+            source.batches(32, augment_seed=seed * 1000 + view if view else None),
+            f"features, view {view} of {views}",
+        )
+    ]
+    return np.concatenate(rows), np.tile(source.labels, views + 1)
+
+
+def feature_extractor(backbone: keras.Model):
+    """Gives the fastest way through the frozen backbone: LiteRT on a CPU (4x TensorFlow), Keras on a GPU."""
+    if tf.config.list_physical_devices("GPU"):
+        return backbone.predict_on_batch
+    with tempfile.TemporaryDirectory() as work:
+        save_saved_model(backbone, work, batch_size=1)
+        artifact = tflite_artifact(convert_tflite(work, "float32"))
+    output = artifact.signature.outputs[0].name
+    return lambda images: artifact.predict(images)[output]
+
+
+def classifier(backbone: keras.Model, kernel: np.ndarray, bias: np.ndarray) -> keras.Model:
+    """Puts the trained head on the backbone: raw pixels in, class probabilities out."""
+    head = keras.layers.Dense(len(bias), activation="softmax", dtype="float32", name="probabilities")
+    model = keras.Model(backbone.input, head(backbone.output), name="classifier")
+    head.set_weights([kernel, bias])
+    return model
+
+
+def fine_tune(
+    model: keras.Model, sources: dict[str, ImageSource], num_classes: int, config: Config, context: Context
+) -> dict[str, list[float]]:
+    """Phase 2: trains the last layers; keeps the best weights on validation, perhaps those of phase 1."""
+    train_source, validation = sources["train"], sources["validation"]
+    weights = tf.constant(class_weights(train_source.labels, num_classes))
+    unfreeze(model, config.unfreeze)
+    steps = config.epochs * -(-len(train_source) // config.batch_size)
+    schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, max(1, steps))
+
+    def loss(labels, probabilities):
+        losses = keras.losses.sparse_categorical_crossentropy(labels, probabilities)
+        return tf.reduce_mean(losses * tf.gather(weights, labels))
+
+    def evaluate():
+        probabilities = predict(model, validation)
+        return {
+            "validation_accuracy": accuracy(probabilities, validation.labels),
+            "validation_loss": cross_entropy(probabilities, validation.labels),
+        }
+
+    def better(new, old):
+        not_worse = new["validation_accuracy"] >= old["validation_accuracy"]
+        return not_worse and new["validation_loss"] < old["validation_loss"] - SMALLEST_GAIN
+
+    console.say(f"phase 2: up to {config.epochs} epochs on the last {config.unfreeze:.0%} of the layers")
+    curves = train(
+        model,
+        keras.optimizers.Adam(schedule),
+        loss,
+        lambda epoch: train_source.batches(
+            config.batch_size,
+            order_seed=context.seed * 1000 + epoch,
+            augment_seed=context.seed * 1000 + epoch,
+        ),
+        epochs=config.epochs,
+        evaluate=evaluate,
+        better=better,
+        patience=config.patience,
+        folder=context.folder,
+    )
+    best = curves["best_epoch"][0]
+    console.say(f"kept epoch {best} of phase 2" if best else "phase 2 did not help: kept the head of phase 1")
+    return curves
+
+
+def unfreeze(model: keras.Model, share: float) -> None:
+    """Makes the last `share` of the layers trainable, the head included, batch normalization never."""
+    first = len(model.layers) - max(1, round(share * len(model.layers)))
+    for index, layer in enumerate(model.layers):
+        layer.trainable = index >= first and not isinstance(layer, keras.layers.BatchNormalization)
+    model.layers[-1].trainable = True
+
+
+def predict(model: keras.Model, source: ImageSource) -> np.ndarray:
+    """Class probabilities of every image in order, `(n, num_classes)` float32."""
+    return np.concatenate([model.predict_on_batch(images) for images, _ in source.batches(32)])
+
+
+def report(
+    model: keras.Model, folder: ImageFolder, sources: dict[str, ImageSource], curves: dict, work: Path
+) -> Result:
+    """Measures the model on the held-out images and collects what the bundle shows."""
+    held_out = "test" if len(sources["test"]) else "validation"
+    probabilities = {part: predict(model, sources[part]) for part in {"validation", held_out}}
+    metrics = {}
+    for part, values in sorted(probabilities.items()):
+        metrics[f"{part}_accuracy"] = accuracy(values, sources[part].labels)
+        metrics[f"{part}_loss"] = cross_entropy(values, sources[part].labels)
+    measured, labels = probabilities[held_out], sources[held_out].labels
+
+    figures = {
+        "confusion_matrix": plots.confusion_matrix(
+            confusion(measured, labels, len(folder.classes)), folder.classes
+        )
+    }
+    if len(curves["train_loss"]) > 1:
+        losses = {name: values for name, values in curves.items() if name.endswith("loss")}
+        figures["learning_curves"] = plots.learning_curves(
+            losses, ylabel="loss, nats per image", title="Phase 2"
+        )
+    wrong = most_wrong(measured, labels, WRONG_SHOWN)
+    if len(wrong):
+        figures["most_wrong"] = plots.image_grid(
+            np.stack([sources[held_out].image(index) for index in wrong]),
+            [_wrong_caption(folder.classes, measured[index], labels[index]) for index in wrong],
+            columns=4, title=f"Most wrong of {len(labels)} ({held_out})",
+        )  # fmt: skip
+    return Result(
+        metrics=metrics,
+        figures=figures,
+        exports=[
+            Export(
+                model,
+                inputs=images_on_disk(sources[held_out], work / "held_out.npy"),
+                calibration=_calibration(sources["train"]),
+                targets=labels,
+                metric=Metric(
+                    f"{held_out}_accuracy", lambda outputs, truth: accuracy(outputs["probabilities"], truth)
+                ),
+                labels=folder.classes,
+            )
+        ],
+        data=_counts(folder),
+        tables=classification_tables(measured, labels, folder.classes),
+        files={SPLIT_FILE: json.dumps(folder.to_json(), indent=1, ensure_ascii=False)},
+    )
+
+
+def _wrong_caption(classes, probabilities: np.ndarray, label: int) -> str:
+    guess = int(np.argmax(probabilities))
+    return f"{classes[label]}, not {classes[guess]} ({probabilities[guess]:.0%})"
+
+
+def images_on_disk(source: ImageSource, path: Path) -> np.ndarray:
+    """Decodes every image of a part into a memory-mapped array `(n, height, width, 3)` uint8."""
+    images = np.lib.format.open_memmap(path, "w+", np.uint8, (len(source), *source.shape))
+    for index in range(len(source)):
+        images[index] = source.image(index)
+    return images
+
+
+def _calibration(source: ImageSource) -> np.ndarray:
+    chosen = np.unique(np.linspace(0, len(source) - 1, min(len(source), CALIBRATION_EXAMPLES)).astype(int))
+    return np.stack([source.image(index) for index in chosen])
+
+
+def _counts(folder: ImageFolder) -> dict:
+    counts = {part: len(files) for part, files in folder.splits.items()}
+    per_class = Counter(folder.classes[label] for files in folder.splits.values() for _, label in files)
+    return {
+        "classes": list(folder.classes),
+        **counts,
+        "images_per_class": dict(per_class),
+        "quarantined": list(folder.quarantined),
+    }
+
+
+make_callable(__name__, finetune)

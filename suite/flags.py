@@ -1,0 +1,58 @@
+"""Every field of a Config is a flag."""
+
+import dataclasses
+import types
+import typing
+
+import click
+
+TYPES = {int: click.INT, float: click.FLOAT, str: click.STRING}
+
+
+def config_flags(config_class: type) -> list[click.Option]:
+    """Makes one command-line flag a field of a Config dataclass.
+
+    Args:
+        config_class: A dataclass whose fields all have defaults and are int, float, str, bool, one of those
+            or None, a `Literal`, or a tuple of one type (`tuple[int, ...]`, given as "100,50"). The help of
+            a field is the text of `Annotated[type, "text"]`.
+
+    Returns:
+        click options named exactly as the fields (`--batch_size`; click also accepts `--batch-size`, see the
+        CLI). Flags that are not given have the value None, so that the defaults stay in one place.
+    """
+    hints = typing.get_type_hints(config_class, include_extras=True)
+    return [_flag(field, hints[field.name]) for field in dataclasses.fields(config_class)]
+
+
+def _flag(field: dataclasses.Field, hint) -> click.Option:
+    text = ""
+    if typing.get_origin(hint) is typing.Annotated:
+        hint, text = typing.get_args(hint)
+    if isinstance(hint, types.UnionType):
+        hint = next(part for part in typing.get_args(hint) if part is not type(None))
+    default = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
+    text = f"{text} [default: {default}]".strip()
+    if hint is bool:
+        return click.Option([f"--{field.name}/--no_{field.name}"], default=None, help=text)
+    return click.Option([f"--{field.name}"], type=_click_type(hint), default=None, help=text)
+
+
+def _click_type(hint) -> click.ParamType:
+    if typing.get_origin(hint) is typing.Literal:
+        return click.Choice(typing.get_args(hint))
+    if typing.get_origin(hint) is tuple:
+        return _Sequence(TYPES[typing.get_args(hint)[0]])
+    return TYPES[hint]
+
+
+class _Sequence(click.ParamType):
+    """Values separated by commas."""
+
+    def __init__(self, item: click.ParamType):
+        self.item, self.name = item, f"{item.name},..."
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        return tuple(self.item.convert(part, param, ctx) for part in value.split(","))

@@ -1,0 +1,133 @@
+"""An exported image classifier on the user's images, whatever its format."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from suite import console
+from suite.data.folder import read_labeled
+from suite.data.images import load_image
+from suite.evaluation.metrics import accuracy, cross_entropy
+from suite.export.bundle import LABELS_FILE, SPLIT_FILE, read_result
+from suite.export.runtime import CPU_COUNT, Artifact, load_artifact
+
+BATCH = 64  # images in memory at a time
+SPLITS = ("train", "validation", "test", "all")
+
+
+def predict(artifact: str | Path, *images: str | Path, top: int = 3) -> list[dict]:
+    """Names what a classifier sees in each image.
+
+    Args:
+        artifact: A .keras, .tflite or .onnx file or a SavedModel folder, with its `labels.txt` beside it.
+        *images: Image files of any format that Pillow reads.
+        top: How many classes to give, most probable first.
+
+    Returns:
+        A dict an image: {"file", "classes": [{"class", "probability"}, ...]}.
+
+    Raises:
+        ValueError: The artifact is no image classifier, its labels are missing, or an image cannot be read.
+    """
+    model, labels, size = _load_classifier(artifact)
+    rows = []
+    for path in images:
+        probabilities = _run(model, np.stack([load_image(path, size)]))[0]
+        best = np.argsort(-probabilities, kind="stable")[:top]
+        classes = [{"class": labels[index], "probability": float(probabilities[index])} for index in best]
+        rows.append({"file": str(path), "classes": classes})
+    return rows
+
+
+def evaluate(artifact: str | Path, directory: str | Path, split: str | None = None) -> dict[str, float]:
+    """Measures a classifier on a folder of labeled images.
+
+    Args:
+        artifact: As in `predict`.
+        directory: One subfolder a class, named as in `labels.txt`; with or without train, validation and test
+            folders around them.
+        split: "train", "validation", "test" or "all". By default the held-out images, as far as known: the
+            test (else validation) split that the bundle made of this very folder, or the folder's own test
+            (else validation) part; otherwise all images.
+
+    Returns:
+        {"SPLIT_accuracy", "SPLIT_loss"}: share of right answers in [0, 1], and nats per image.
+
+    Raises:
+        ValueError: Bad artifact or folder, a class that the model does not know, or an empty split.
+    """
+    if split not in (None, *SPLITS):
+        raise ValueError(f"expected a split among {', '.join(SPLITS)}, received {split!r}")
+    model, labels, size = _load_classifier(artifact)
+    root = Path(directory)
+    parts, aside = read_labeled(root, labels)
+    if aside:
+        console.warn(f"{len(aside)} files set aside, first {aside[0]['file']}: {aside[0]['reason']}")
+    parts = _as_trained(parts, Path(artifact).resolve().parent, root)
+    name = split or next((part for part in ("test", "validation") if parts.get(part)), "all")
+    chosen = [pair for part, pairs in parts.items() if name in ("all", part) for pair in pairs]
+    if not chosen:
+        raise ValueError(f"expected images in the {name} split of {directory}, found none")
+    probabilities = np.concatenate(
+        [
+            _run(
+                model, np.stack([load_image(root / file, size) for file, _ in chosen[start : start + BATCH]])
+            )
+            for start in console.track(range(0, len(chosen), BATCH), f"running {model.path.name}")
+        ]
+    )
+    truth = np.array([label for _, label in chosen])
+    metrics = {
+        f"{name}_accuracy": accuracy(probabilities, truth),
+        f"{name}_loss": cross_entropy(probabilities, truth),
+    }
+    console.result(f"{model.path}: {len(chosen)} images of {directory} ({name})")
+    for metric, value in metrics.items():
+        console.result(f"{metric} {value:.4f}")
+    return metrics
+
+
+def _load_classifier(path: str | Path) -> tuple[Artifact, list[str], tuple[int, int]]:
+    model = load_artifact(path, threads=1, concurrency=CPU_COUNT)
+    signature = model.signature
+    image = signature.inputs[0]
+    if len(signature.inputs) != 1 or len(image.shape) != 3 or image.shape[2] != 3 or None in image.shape[:2]:
+        raise ValueError(
+            f"expected a model that takes one RGB image, {path} takes {_describe(signature.inputs)}"
+        )
+    if len(signature.outputs) != 1 or len(signature.outputs[0].shape) != 1:
+        raise ValueError(
+            f"expected a model that gives one vector, {path} gives {_describe(signature.outputs)}"
+        )
+    labels_file = Path(path).resolve().parent / LABELS_FILE
+    if not labels_file.is_file():
+        raise ValueError(f"expected the class names in {labels_file}, found no such file; put it there")
+    labels = labels_file.read_text(encoding="utf-8").split("\n")[:-1]
+    count = signature.outputs[0].shape[0]
+    if count not in (None, len(labels)):
+        raise ValueError(f"expected {count} class names in {labels_file}, found {len(labels)}")
+    return model, labels, image.shape[:2]
+
+
+def _describe(tensors) -> str:
+    return ", ".join(f"{tensor.name} {tensor.dtype} {tensor.shape}" for tensor in tensors)
+
+
+def _run(model: Artifact, images: np.ndarray) -> np.ndarray:
+    return model.predict(images.astype(model.signature.inputs[0].dtype))[model.signature.outputs[0].name]
+
+
+def _as_trained(parts: dict[str, list], bundle: Path, root: Path) -> dict[str, list]:
+    """Divides the images as the bundle's own run did, if that was on this folder."""
+    try:
+        trained_on = read_result(bundle)["data"]["source"]
+        split = json.loads((bundle / SPLIT_FILE).read_text(encoding="utf-8"))["files"]
+    except (ValueError, OSError, KeyError):
+        return parts
+    if trained_on != str(root.resolve()):
+        return parts
+    divided: dict[str, list] = {}
+    for file, label in [pair for pairs in parts.values() for pair in pairs]:
+        divided.setdefault(split.get(file, "new"), []).append((file, label))
+    return divided

@@ -1,0 +1,269 @@
+"""What every recipe shares: claims, the run folder, flags from its Config, and the way from a result to a
+bundle.
+
+A recipe gives `Config`, `SMOKE`, `CLAIMS` and `run(config, context) -> Result`; everything else happens here.
+"""
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from suite import console
+from suite.catalogue import load_recipe
+from suite.evaluation.metrics import Metric
+from suite.evaluation.report import Table, write_report
+from suite.export.benchmark import COLUMNS, artifact_cells, print_artifacts
+from suite.export.bundle import RESULT_FILE, PartialBundle, write_json
+from suite.export.gates import GateError
+from suite.export.pipeline import Export, export_model
+from suite.training.reproducibility import describe_environment, set_seed
+
+__all__ = ["Claim", "Context", "Export", "GateError", "Metric", "Result", "Table", "execute", "run"]
+
+SAVED_MODELS = Path("saved_models")
+
+
+class Claim(NamedTuple):
+    """A bound on a metric that the run itself checks.
+
+    Attributes:
+        metric: Key of `Result.metrics`.
+        at_least: Lower bound, or None.
+        at_most: Upper bound, or None.
+    """
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+    def holds(self, metrics: Mapping[str, float]) -> bool:
+        """Tells whether the metric keeps the bounds; NaN never does."""
+        value = metrics[self.metric]
+        return (self.at_least is None or value >= self.at_least) and (
+            self.at_most is None or value <= self.at_most
+        )
+
+    def to_json(self) -> dict:
+        """Gives the metric and the bounds that are set."""
+        return {key: value for key, value in self._asdict().items() if value is not None}
+
+    def __str__(self) -> str:
+        lower = [] if self.at_least is None else [f"at least {self.at_least:g}"]
+        upper = [] if self.at_most is None else [f"at most {self.at_most:g}"]
+        return f"{self.metric} {' and '.join(lower + upper)}"
+
+
+class Context(NamedTuple):
+    """What a run is given besides its Config.
+
+    Attributes:
+        seed: Seed of everything random; NumPy, Python and TensorFlow are seeded with it already.
+        source: "embedded", "tfds" or the path of the user's data.
+        folder: Existing folder for checkpoints, kept when the run is interrupted.
+    """
+
+    seed: int
+    source: str
+    folder: Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a run gives back.
+
+    Attributes:
+        metrics: Numbers by name, split first: "test_accuracy".
+        figures: matplotlib figures by file name without suffix.
+        exports: Trained models to deploy.
+        data: {"source", "train", "validation", "test", ...}: what it was trained and tested on, for
+            result.json.
+        tables: Tables for the report.
+        files: Further text files of the bundle by name.
+        title: Heading of the report, where the recipe's first line does not fit.
+    """
+
+    metrics: Mapping[str, float]
+    figures: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    exports: Sequence[Export] = ()
+    data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    tables: Sequence[Table] = ()
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    title: str = ""
+
+
+class Job(NamedTuple):
+    """What `execute` runs.
+
+    Attributes:
+        name: Name in result.json.
+        kind: "recipe" or "finetune".
+        title: One line for the report.
+        run: `(config, context) -> Result`.
+        claims: Bounds that the result must keep.
+    """
+
+    name: str
+    kind: str
+    title: str
+    run: Callable[[Any, Context], Result]
+    claims: Sequence[Claim] = ()
+
+
+def execute(job: Job, config, *, source: str, out: str | Path, seed: int, resume: bool = False) -> Path:
+    """Runs a job and leaves its bundle: artifacts proven, claims checked, report written.
+
+    Args:
+        job: What to run.
+        config: Its frozen Config dataclass.
+        source: "embedded", "tfds" or a path, for `Context.source`.
+        out: Final folder of the bundle.
+        seed: Seed of everything random.
+        resume: Whether to go on with an interrupted run of the same settings.
+
+    Returns:
+        The finished folder.
+
+    Raises:
+        ValueError: Bad input, or `resume` with other settings than those of the interrupted run.
+        GateError: A claim or an export failed. The bundle is then under `out` + ".failed", and an earlier
+            one at `out` stays as it was.
+    """
+    started = time.time()
+    partial = PartialBundle(out, resume)
+    try:
+        settings = {"name": job.name, "seed": seed, "source": source, "config": dataclasses.asdict(config)}
+        _check_settings(partial.work / "settings.json", settings)
+        set_seed(seed)
+        result = job.run(config, Context(seed, source, partial.work))
+        record = _record(job, settings, result)
+        record["artifacts"] = _export_all(result.exports, partial.folder)
+        record["wall_seconds"] = round(time.time() - started, 2)
+        _write_files(partial.folder, record, result)
+        faults = _faults(record)
+        final = partial.finish(f"{partial.out}.failed" if faults else None)
+    finally:
+        partial.release()
+    _print_summary(final, record)
+    if faults:
+        raise GateError(
+            f"{faults[0]}{f' (and {len(faults) - 1} more)' if faults[1:] else ''}; see {final}/report.html"
+        )
+    return final
+
+
+def _check_settings(path: Path, settings: dict) -> None:
+    settings = json.loads(json.dumps(settings, default=str))
+    if path.exists():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        if before != settings:
+            flat = [entry.pop("config") | entry for entry in (dict(before), dict(settings))]
+            changed = [
+                f"{key} {flat[0].get(key)} -> {value}"
+                for key, value in flat[1].items()
+                if flat[0].get(key) != value
+            ]
+            raise ValueError(f"expected the settings of the interrupted run, received {'; '.join(changed)}")
+        console.say("resuming the interrupted run")
+    write_json(path, settings)
+
+
+def _record(job: Job, settings: dict, result: Result) -> dict:
+    metrics = {name: float(value) for name, value in result.metrics.items()}
+    return {
+        "name": job.name,
+        "kind": job.kind,
+        "title": result.title or job.title,
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "seed": settings["seed"],
+        "config": settings["config"],
+        **describe_environment(),
+        "data": {"source": settings["source"], "quarantined": [], **result.data},
+        "metrics": metrics,
+        "claims": [
+            claim.to_json() | {"value": metrics[claim.metric], "passed": claim.holds(metrics)}
+            for claim in job.claims
+        ],
+    }
+
+
+def _export_all(exports: Sequence[Export], folder: Path) -> list[dict]:
+    rows = []
+    for item in exports:
+        console.say(f"exporting {item.name or item.model.name}")
+        (folder / item.name).mkdir(exist_ok=True)
+        for row in export_model(item, folder / item.name):
+            rows.append(row | {"path": (Path(item.name) / row["path"]).as_posix()})
+    return rows
+
+
+def _write_files(folder: Path, record: dict, result: Result) -> None:
+    (folder / "figures").mkdir(exist_ok=True)
+    for name, figure in result.figures.items():
+        figure.savefig(folder / "figures" / f"{name}.png", dpi=110, bbox_inches="tight")
+    for name, text in result.files.items():
+        (folder / name).write_text(text, encoding="utf-8", errors="backslashreplace")
+    artifacts = Table("Artifacts", COLUMNS, [artifact_cells(row) for row in record["artifacts"]])
+    write_report(folder, record, [artifacts, *result.tables] if record["artifacts"] else result.tables)
+    write_json(folder / RESULT_FILE, record)
+
+
+def _claim(row: dict) -> Claim:
+    return Claim(row["metric"], row.get("at_least"), row.get("at_most"))
+
+
+def _faults(record: dict) -> list[str]:
+    missed = [
+        f"claim missed: {_claim(row)}, measured {row['value']:.6g}"
+        for row in record["claims"]
+        if not row["passed"]
+    ]
+    failed = [f"{row['path']} {row['reason']}" for row in record["artifacts"] if row["status"] == "failed"]
+    return missed + failed
+
+
+def _print_summary(folder: Path, record: dict) -> None:
+    for row in record["claims"]:
+        console.say(f"{'ok    ' if row['passed'] else 'MISSED'} {_claim(row)}: {row['value']:.6g}")
+    if record["artifacts"]:
+        print_artifacts(f"{record['name']}: artifacts", record["artifacts"])
+    for name, value in record["metrics"].items():
+        if name.startswith(("validation_", "test_")):
+            console.result(f"{name} {value:.4f}")
+    console.result(f"{folder} written in {record['wall_seconds']:.0f} s; open {folder}/report.html")
+
+
+def run(
+    name: str,
+    *,
+    data: str = "embedded",
+    out: str | Path | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    smoke: bool = False,
+    **settings,
+) -> Path:
+    """Runs a recipe: train, measure, check its claims, export, verify.
+
+    Args:
+        name: A recipe's name, as `suite list` prints it.
+        data: "embedded", "tfds", or the path of your own data where the recipe takes some.
+        out: Folder of the bundle; `saved_models/NAME` by default.
+        seed: Seed of everything random.
+        resume: Whether to go on with an interrupted run of the same settings.
+        smoke: Whether to run the recipe's tiny configuration, whose claims are not checked.
+        **settings: Fields of the recipe's Config.
+
+    Returns:
+        The bundle's folder.
+
+    Raises:
+        ValueError: Bad input.
+        GateError: A claim or an export failed.
+    """
+    recipe = load_recipe(name)
+    config = dataclasses.replace(recipe.SMOKE if smoke else recipe.Config(), **settings)
+    job = Job(name, "recipe", recipe.__doc__.split("\n")[0], recipe.run, () if smoke else recipe.CLAIMS)
+    return execute(job, config, source=data, out=out or SAVED_MODELS / name, seed=seed, resume=resume)

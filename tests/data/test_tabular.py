@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+from sklearn import datasets
+
+from suite.data import tabular
+
+
+def test_diabetes_in_its_own_units_and_scaled():
+    raw, scaled = tabular.load_diabetes(raw=True), tabular.load_diabetes()
+    for table in (raw, scaled):
+        assert table.features.shape == (442, 10)
+        assert table.features.dtype == table.targets.dtype == np.float64
+        assert table.feature_names == ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
+    assert set(raw.column("sex")) == {1.0, 2.0}
+    assert (raw.column("age").min(), raw.column("age").max()) == (19, 79)
+    assert (raw.targets.min(), raw.targets.max()) == (25, 346)
+    np.testing.assert_allclose(np.linalg.norm(scaled.features, axis=0), 1)
+    np.testing.assert_array_equal(scaled.features, datasets.load_diabetes().data)
+
+
+def test_unknown_column():
+    with pytest.raises(
+        ValueError, match=r"^expected one of the features age, sex, .*, s6, received 'weight'$"
+    ):
+        tabular.load_diabetes().column("weight")
+
+
+def test_split_holds_every_row_once():
+    parts = tabular.split(442, seed=0)
+    assert [len(part) for part in parts] == [309, 67, 66]
+    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(442))
+    assert not np.array_equal(np.concatenate(parts), np.arange(442))
+
+
+def test_split_depends_on_the_seed_alone():
+    for same, again in zip(tabular.split(50, 3), tabular.split(50, 3), strict=True):
+        np.testing.assert_array_equal(same, again)
+    assert not np.array_equal(tabular.split(50, 3)[0], tabular.split(50, 4)[0])
+
+
+@pytest.mark.parametrize("fractions", [(0.5, 0.6), (1.2, -0.2), (0.5, 0.4)])
+def test_fractions_add_up_to_one(fractions):
+    with pytest.raises(ValueError, match="^expected positive fractions that add up to 1, received"):
+        tabular.split(10, 0, fractions)
+
+
+def test_too_few_rows():
+    message = "^expected a row for every part, received 2 rows split into 1, 1, 0; add rows$"
+    with pytest.raises(ValueError, match=message):
+        tabular.split(2, 0)

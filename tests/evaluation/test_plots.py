@@ -1,0 +1,160 @@
+import subprocess
+import sys
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from suite.evaluation import plots
+
+
+def texts(figure):
+    return [text.get_text() for text in figure.axes[0].texts]
+
+
+def tick_names(axis):
+    return [label.get_text() for label in axis.get_ticklabels()]
+
+
+def test_new_figure_gives_axes_in_the_shape_asked_for():
+    figure, axes = plots.new_figure("A title", 5.0, 3.0)
+    assert isinstance(figure, Figure)
+    assert figure.get_suptitle() == "A title"
+    assert tuple(figure.get_size_inches()) == (5.0, 3.0)
+    assert axes is figure.axes[0]
+    assert plots.new_figure(columns=3)[1].shape == (3,)
+    assert plots.new_figure(rows=2, columns=3)[1].shape == (2, 3)
+
+
+def test_house_style_is_on_the_figure_and_nowhere_else():
+    before = dict(matplotlib.rcParams)
+    _, axes = plots.new_figure()
+    colors = [axes.plot([0, 1])[0].get_color() for _ in range(3)]
+    assert colors == list(plots.COLORS[:3])
+    assert not axes.spines["top"].get_visible()
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_fonts_are_installed():
+    assert plots.STYLE["font.family"][0] == "DejaVu Sans"
+    assert set(plots.STYLE["font.family"]) <= set(plots.fontManager.get_font_names())
+
+
+def test_learning_curves_draw_each_history_from_epoch_one(tmp_path):
+    histories = {"train_loss": [3.0, 2.0, 1.5, 1.25], "validation_loss": [3.5, float("nan"), 2.0]}
+    figure = plots.learning_curves(histories, ylabel="loss, nats", title="Losses")
+    axes = figure.axes[0]
+    for line, values in zip(axes.get_lines(), histories.values(), strict=True):
+        np.testing.assert_array_equal(line.get_xdata(), np.arange(1, len(values) + 1))
+        np.testing.assert_array_equal(line.get_ydata(), values)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["train loss", "validation loss"]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "loss, nats")
+    assert figure.get_suptitle() == "Losses"
+    figure.savefig(tmp_path / "curves.png")
+
+
+def test_one_epoch_is_visible_and_one_history_needs_no_legend():
+    axes = plots.learning_curves({"loss": [0.5]}, ylabel="loss", title="").axes[0]
+    assert axes.get_lines()[0].get_marker() == "o"
+    assert axes.get_legend() is None
+
+
+@pytest.mark.parametrize("histories", [{}, {"loss": []}])
+def test_learning_curves_refuse_nothing(histories):
+    with pytest.raises(ValueError, match="expected at least one epoch, received empty histories; leave the"):
+        plots.learning_curves(histories, ylabel="loss", title="")
+
+
+def test_confusion_matrix_shows_counts_and_shares_of_the_rows():
+    matrix = np.array([[6, 2, 0], [1, 30, 9], [0, 0, 0]])
+    axes = plots.confusion_matrix(matrix, ["ant", "bee", "a class without examples"]).axes[0]
+    cells = {text.get_position(): text.get_text() for text in axes.texts}
+    assert cells == {(column, row): str(matrix[row, column]) for row in range(3) for column in range(3)}
+    expected = [[0.75, 0.25, 0.0], [0.025, 0.75, 0.225], [0.0, 0.0, 0.0]]
+    np.testing.assert_allclose(axes.get_images()[0].get_array(), expected)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
+    assert tick_names(axes.yaxis) == ["ant", "bee", "a class without examples"]
+
+
+def test_counts_are_legible_on_dark_and_on_light_cells():
+    axes = plots.confusion_matrix(np.array([[99, 1], [0, 100]]), ["ant", "bee"]).axes[0]
+    assert [text.get_color() for text in axes.texts] == ["white", plots.INK, "#9AA4B0", "white"]
+
+
+def test_confusion_matrix_of_100_classes_names_all_and_counts_none(tmp_path):
+    names = [f"class {index}" for index in range(100)]
+    figure = plots.confusion_matrix(np.eye(100, dtype=int), names)
+    axes = figure.axes[0]
+    assert texts(figure) == []
+    assert tick_names(axes.xaxis) == tick_names(axes.yaxis) == names
+    assert {label.get_rotation() for label in axes.get_xticklabels()} == {90.0}
+    assert max(figure.get_size_inches()) < 20
+    figure.savefig(tmp_path / "confusion.png", dpi=50)
+
+
+def test_confusion_matrix_of_1000_classes_names_some():
+    figure = plots.confusion_matrix(np.eye(1000, dtype=int), [f"class {index}" for index in range(1000)])
+    assert tick_names(figure.axes[0].xaxis)[:2] == ["class 0", "class 9"]
+    assert max(figure.get_size_inches()) < 20
+
+
+def test_long_names_are_cut_and_slanted_and_dollars_are_no_formula(tmp_path):
+    figure = plots.confusion_matrix(np.eye(2, dtype=int), ["$\\frac{$", "x" * 60])
+    labels = figure.axes[0].get_xticklabels()
+    assert [label.get_text() for label in labels] == ["$\\frac{$", "x" * 23 + "…"]
+    assert {label.get_rotation() for label in labels} == {45.0}
+    figure.savefig(tmp_path / "confusion.png")  # a formula like this one cannot be drawn
+
+
+def test_confusion_matrix_refuses_other_shapes():
+    with pytest.raises(ValueError, match=r"one row and one column per class name, received \(2, 3\) and 2 n"):
+        plots.confusion_matrix(np.zeros((2, 3), int), ["a", "b"])
+    with pytest.raises(ValueError, match=r"received \(2, 2\) and 3 names"):
+        plots.confusion_matrix(np.zeros((2, 2), int), ["a", "b", "c"])
+
+
+@pytest.mark.parametrize("shape", [(5, 8, 6, 3), (5, 8, 6)])
+def test_image_grid_shows_every_image_above_its_caption(shape, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    captions = [f"$ image {index}" for index in range(5)]
+    figure = plots.image_grid(images, captions, columns=3, title="Five")
+    assert len(figure.axes) == 6  # two rows of three; the last cell is empty
+    for axes, image, caption in zip(figure.axes, images, captions, strict=False):
+        np.testing.assert_array_equal(axes.get_images()[0].get_array(), image)
+        assert [text.get_text() for text in axes.texts] == [caption]
+    assert not figure.axes[5].get_images() and not figure.axes[5].axison
+    assert figure.get_suptitle() == "Five"
+    figure.savefig(tmp_path / "grid.png")
+
+
+def test_gray_images_are_not_stretched_to_full_contrast():
+    figure = plots.image_grid(np.full((1, 4, 4), 100, np.uint8), ["gray"], columns=4, title="")
+    assert figure.axes[0].get_images()[0].get_clim() == (0, 255)
+    assert len(figure.axes) == 1
+
+
+def test_long_captions_are_wrapped_to_three_lines():
+    figure = plots.image_grid(np.zeros((1, 4, 4), np.uint8), ["word " * 40], columns=1, title="")
+    lines = texts(figure)[0].split("\n")
+    assert len(lines) == 3 and lines[2].endswith("…") and max(map(len, lines)) <= 27
+
+
+def test_image_grid_refuses_what_it_cannot_show():
+    expected = (
+        r"expected at least one image, \(n, height, width, 3\) or \(n, height, width\) uint8, received "
+    )
+    for images, received in (
+        (np.zeros((0, 4, 4), np.uint8), r"\(0, 4, 4\) uint8"),
+        (np.zeros((1, 4, 4)), r"\(1, 4, 4\) float64"),
+        (np.zeros((1, 4, 4, 4), np.uint8), r"\(1, 4, 4, 4\) uint8"),
+    ):
+        with pytest.raises(ValueError, match=expected + received):
+            plots.image_grid(images, ["a"], columns=1, title="")
+    with pytest.raises(ValueError, match="expected a caption per image, received 2 for 1 images"):
+        plots.image_grid(np.zeros((1, 4, 4), np.uint8), ["a", "b"], columns=1, title="")
+
+
+def test_pyplot_is_not_needed():
+    code = "import sys, suite.evaluation.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

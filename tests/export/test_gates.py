@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from suite.evaluation.metrics import Metric
+from suite.export.gates import judge, max_abs_difference
+from suite.export.measure import Measurement
+
+ACCURACY = Metric("test_accuracy", lambda outputs, targets: 0.0, tolerance=0.015)
+LOSS = Metric("test_loss", lambda outputs, targets: 0.0, tolerance=0.1, higher_is_better=False)
+REFERENCE = {"probabilities": np.array([[0.2, 0.8], [0.7, 0.3]], "float32")}
+
+
+def verdict(
+    difference=0.0, variant="float32", metric=(ACCURACY, 0.9, 0.9), size=(4000, 1000), ops=(), error=None
+):
+    outputs = {} if error else {"probabilities": REFERENCE["probabilities"] + np.float32(difference)}
+    return judge(Measurement(outputs, {}, error), REFERENCE, metric, variant, size, list(ops))
+
+
+def test_good_ones_pass():
+    assert verdict() == ("ok", None)
+    assert verdict(difference=9e-5) == ("ok", None)
+    assert verdict(difference=0.3, variant="int8", size=(1000, 1000), metric=(ACCURACY, 0.886, 0.9)) == (
+        "ok",
+        None,
+    )
+    assert verdict(metric=(LOSS, 0.2, 0.5)) == ("ok", None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "reason"),
+    [
+        ({"difference": 2e-4}, "failed", "differs from the Keras model"),
+        ({"difference": np.nan}, "failed", "NaN"),
+        ({"difference": np.inf, "variant": "int8"}, "skipped", "NaN or infinity"),
+        ({"size": (200, 1000)}, "failed", "weights are missing"),
+        ({"size": (700, 1000), "variant": "int8"}, "skipped", "weights are missing"),
+        ({"ops": ("ADD", "custom:FlexErf")}, "failed", "custom:FlexErf"),
+        ({"error": "exploded"}, "failed", "exploded"),
+        ({"variant": "int8", "metric": (ACCURACY, 0.884, 0.9)}, "skipped", "test_accuracy is 0.0160 worse"),
+        ({"variant": "int8", "metric": (ACCURACY, np.nan, 0.9)}, "skipped", "worse"),
+        ({"variant": "float16", "metric": (LOSS, 0.7, 0.5)}, "skipped", "test_loss is 0.2000 worse"),
+    ],
+)
+def test_each_fault_is_caught(changes, status, reason):
+    got = verdict(**changes)
+    assert got[0] == status and reason in got[1]
+
+
+def test_difference_of_other_names_shapes_and_nan():
+    assert max_abs_difference({"a": np.zeros(2)}, {"b": np.zeros(2)}) == np.inf
+    assert max_abs_difference({"a": np.zeros(2)}, {"a": np.zeros(3)}) == np.inf
+    assert np.isnan(
+        max_abs_difference(
+            {"a": np.array([0, np.nan]), "b": np.ones(1)}, {"a": np.zeros(2), "b": np.zeros(1)}
+        )
+    )
+    assert max_abs_difference({"a": np.array([1, 2])}, {"a": np.array([1, 5])}) == 3

@@ -1,0 +1,63 @@
+"""What every recipe must have, so that fifty of them read as one."""
+
+import ast
+import dataclasses
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+import recipes
+from suite.catalogue import catalogue, recipe_file, select, summary
+from suite.recipe import Claim
+
+ROOT = Path(recipes.__file__).parent
+ENTRIES = catalogue()
+
+
+def test_the_catalogue_and_the_files_agree():
+    files = {path.relative_to(ROOT).with_suffix("").as_posix() for path in ROOT.glob("week*/*.py")}
+    assert files == set(ENTRIES)
+    assert len(set(ENTRIES)) == len(ENTRIES) == len({entry.split("/")[1] for entry in ENTRIES})
+    weeks = [entry.split("_")[0] for entry in ENTRIES]
+    assert weeks == sorted(weeks)
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_docstring(entry):
+    text = ast.get_docstring(ast.parse(recipe_file(entry).read_text()))
+    assert re.fullmatch(r"[A-Z].{20,100}\.", summary(entry))
+    assert re.search(r"^Week \d, \"", text, re.M), "name the lecture's heading"
+    for section in ("Claim:", "Cost:", "Run:"):
+        assert re.search(rf"^{section}", text, re.M), f"no line {section}"
+    assert f"suite run {entry.split('/')[1]}" in text
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_module(entry):
+    recipe = importlib.import_module(f"recipes.{entry.replace('/', '.')}")
+    assert dataclasses.is_dataclass(recipe.Config) and recipe.Config.__dataclass_params__.frozen
+    assert isinstance(recipe.SMOKE, recipe.Config) and recipe.Config() != recipe.SMOKE
+    assert recipe.CLAIMS and all(isinstance(claim, Claim) for claim in recipe.CLAIMS)
+    assert callable(recipe.run)
+    lines = recipe_file(entry).read_text().count("\n")
+    assert lines <= 220, f"{lines} lines: move what is not the lecture into suite/"
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_every_bound_stands_in_the_docstring(entry):
+    recipe = importlib.import_module(f"recipes.{entry.replace('/', '.')}")
+    claimed = re.search(r"^Claim:(.*?)^Cost:", recipe.__doc__, re.M | re.S).group(1)
+    numbers = {float(number) for number in re.findall(r"-?\d+(?:\.\d+)?(?:e-?\d+)?", claimed)}
+    for claim in recipe.CLAIMS:
+        for bound in (claim.at_least, claim.at_most):
+            assert bound is None or bound in numbers, f"{claim} is not in the docstring's Claim"
+
+
+def test_selection():
+    assert select("all") == list(ENTRIES)
+    assert select("week1") == [entry for entry in ENTRIES if entry.startswith("week1")]
+    assert select("transfer_learning") == ["week3_images/transfer_learning"]
+    with pytest.raises(ValueError, match="received 'week9'"):
+        select("week9")

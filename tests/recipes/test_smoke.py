@@ -1,0 +1,24 @@
+"""Every recipe, in its tiny configuration, through training, export and proof."""
+
+import json
+
+import pytest
+
+import suite
+from suite.catalogue import catalogue
+
+NAMES = [entry.split("/")[1] for entry in catalogue()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_smoke(name, tmp_path):
+    folder = suite.run(name, out=tmp_path / name, smoke=True)
+    result = json.loads((folder / "result.json").read_text())
+    assert result["metrics"] and list((folder / "figures").glob("*.png"))
+    assert (folder / "report.html").stat().st_size > 2000
+    assert {"source", "train"} <= set(result["data"])
+    faults = [row for row in result["artifacts"] if row["status"] == "failed"]
+    assert faults == []
+    if result["artifacts"]:
+        assert {row["format"] for row in result["artifacts"]} == {"keras", "saved_model", "tflite", "onnx"}
+        suite.verify(folder)
