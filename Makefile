@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint results clean
+.PHONY: demo test test-slow lint results benchmark clean
 
 demo: $(VENV)/.installed
 	$(BIN)/suite finetune
@@ -11,7 +11,10 @@ demo: $(VENV)/.installed
 	$(BIN)/suite benchmark saved_models/textures
 
 test: $(VENV)/.installed-test lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -19,6 +22,9 @@ lint: $(VENV)/.installed-test
 
 results: $(VENV)/.installed-test
 	$(BIN)/python tools/results.py
+
+benchmark: $(VENV)/.installed-bench
+	$(BIN)/python tools/benchmark.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info
@@ -30,4 +36,8 @@ $(VENV)/.installed: pyproject.toml
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+	touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed-test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
 	touch $@

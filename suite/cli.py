@@ -312,7 +312,7 @@ def execute(arguments: list[str]) -> int:
     return PASSED
 
 
-def _silence_libraries() -> None:
+def silence_libraries() -> None:
     """Keeps stderr for our own messages; file descriptor 2 has only the libraries' chatter.
 
     No setting keeps TensorFlow from writing to that descriptor when it is imported.
@@ -329,7 +329,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Entry point: runs the command line of this process, or the given one, and exits."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if "--debug" not in arguments:
-        _silence_libraries()
+        silence_libraries()
     sys.exit(execute(arguments))
 
 

@@ -40,6 +40,7 @@ L2_CANDIDATES = tuple(10.0**exponent for exponent in np.arange(-1, -6.1, -0.5))
 FOLDS = 5
 INDISTINGUISHABLE = 0.005  # nats: of penalties this close, the strongest gives the least overconfident model
 SMALLEST_GAIN = 1e-3  # nats of validation loss: less is no improvement
+FOR_CHOOSING = 1000  # images that the penalty is chosen on, at most
 MOST_FEATURES = 20_000  # rows of augmented features; a larger data set needs fewer views an image
 WRONG_SHOWN = 12
 
@@ -175,9 +176,11 @@ def train_head(
     groups = np.tile(np.arange(len(source)), views + 1)
     weights = class_weights(labels, num_classes)[labels]
     console.say(f"phase 1: head on {len(features)} feature vectors")
+    # The penalty does not need every row of a large set; the head does.
+    some = np.isin(groups, np.random.default_rng(context.seed).permutation(len(source))[:FOR_CHOOSING])
     _, losses = choose_l2(
-        features, labels, num_classes,
-        candidates=L2_CANDIDATES, folds=FOLDS, groups=groups, sample_weight=weights, seed=context.seed,
+        features[some], labels[some], num_classes, candidates=L2_CANDIDATES, folds=FOLDS,
+        groups=groups[some], sample_weight=weights[some], seed=context.seed,
     )  # fmt: skip
     l2 = max(l2 for l2, value in losses.items() if value <= min(losses.values()) + INDISTINGUISHABLE)
     kernel, bias = fit_softmax_regression(features, labels, num_classes, l2=l2, sample_weight=weights)

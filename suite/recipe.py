@@ -1,7 +1,7 @@
-"""What every recipe shares: claims, the run folder, flags from its Config, and the way from a result to a
-bundle.
+"""What every recipe shares: claims, the run folder, and the way from a result to a bundle.
 
-A recipe gives `Config`, `SMOKE`, `CLAIMS` and `run(config, context) -> Result`; everything else happens here.
+A recipe gives `Config`, `SMOKE`, `CLAIMS` and `run(config, context) -> Result`, and `DATA` where it takes more
+than the embedded data; everything else happens here.
 """
 
 import dataclasses
@@ -264,6 +264,9 @@ def run(
         GateError: A claim or an export failed.
     """
     recipe = load_recipe(name)
+    kinds = getattr(recipe, "DATA", ("embedded",))
+    if (data if data in ("embedded", "tfds") else "path") not in kinds:
+        raise ValueError(f"expected data among {', '.join(kinds)} for {name}, received {data!r}")
     config = dataclasses.replace(recipe.SMOKE if smoke else recipe.Config(), **settings)
     job = Job(name, "recipe", recipe.__doc__.split("\n")[0], recipe.run, () if smoke else recipe.CLAIMS)
     return execute(job, config, source=data, out=out or SAVED_MODELS / name, seed=seed, resume=resume)

@@ -33,8 +33,12 @@ sys.exit(f"imported {heavy}" if heavy else 0)
     [
         (["lst"], "No such command 'lst'"),
         (["run", "linear_regresion"], "did you mean 'linear_regression'?"),
-        (["run", "linear_regression", "--lerning_rate", "1"], "No such option: --lerning_rate"),
+        (["run", "linear_regression", "--stps", "1"], "--steps"),  # did you mean
         (["run", "linear_regression", "--seed", "many"], "'many' is not a valid integer"),
+        (
+            ["run", "linear_regression", "--data", "tfds"],
+            "expected data among embedded for linear_regression",
+        ),
         (["run", "linear_regression", "--seed", "-1"], "expected a seed in [0, 2**32), received -1"),
         (["finetune", "missing/"], "does not exist"),
         (["finetune", "--epochs", "-1"], "expected epochs of at least 0, received -1"),

@@ -13,13 +13,15 @@ class Table:
 
     Attributes:
         features: `(n, p)` float64.
-        targets: `(n,)` float64.
+        targets: `(n,)` float64, or int64 labels where there are classes.
         feature_names: p names, in the order of the columns.
+        classes: Class names by label; empty where the target is a quantity.
     """
 
     features: np.ndarray
     targets: np.ndarray
     feature_names: tuple[str, ...]
+    classes: tuple[str, ...] = ()
 
     def column(self, name: str) -> np.ndarray:
         """The `(n,)` feature of that name.
@@ -50,6 +52,21 @@ def load_diabetes(*, raw: bool = False) -> Table:
         features=loaded.data.astype(np.float64),
         targets=loaded.target.astype(np.float64),
         feature_names=tuple(loaded.feature_names),
+    )
+
+
+def load_wine() -> Table:
+    """Wine: 178 wines from 3 cultivars, 13 chemical measurements in their own units.
+
+    Reference:
+        Aeberhard, Forina (1991), Wine, UCI Machine Learning Repository.
+    """
+    loaded = datasets.load_wine()
+    return Table(
+        features=loaded.data.astype(np.float64),
+        targets=loaded.target.astype(np.int64),
+        feature_names=tuple(loaded.feature_names),
+        classes=tuple(str(name) for name in loaded.target_names),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from suite import console
 from suite.evaluation.metrics import Metric, agreement
@@ -17,7 +18,7 @@ from suite.export.measure import Measurement, measure_artifacts
 from suite.export.onnx import save_onnx
 from suite.export.runtime import BATCH_SIZE, format_of
 from suite.export.saved_model import as_float32, save_saved_model
-from suite.export.signature import Signature, named_inputs, named_outputs, signature_of
+from suite.export.signature import Signature, call_model, named_inputs, signature_of
 
 REDUCED = ("float16", "dynamic", "int8")
 
@@ -177,13 +178,12 @@ def _number(value: float) -> float | None:
 
 
 def _predict(model, signature: Signature, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    total = len(next(iter(inputs.values())))
+    infer = tf.function(lambda tensors: call_model(model, tensors), reduce_retracing=True)
     batches = []
-    for start in range(0, total, BATCH_SIZE):
-        tensors = [np.asarray(array[start : start + BATCH_SIZE]) for array in inputs.values()]
-        outputs = model.predict_on_batch(tensors if len(tensors) > 1 else tensors[0])
-        batches.append(named_outputs(model, outputs))
+    for start in range(0, len(next(iter(inputs.values()))), BATCH_SIZE):
+        batch = {name: tf.constant(array[start : start + BATCH_SIZE]) for name, array in inputs.items()}
+        batches.append(infer(batch))
     return {
-        output.name: np.concatenate([np.asarray(batch[output.name]) for batch in batches])
+        output.name: np.concatenate([batch[output.name].numpy() for batch in batches])
         for output in signature.outputs
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.export.signature import Signature, Tensor, named_inputs, named_outputs, signature_of
+from suite.export.signature import Signature, Tensor, call_model, named_inputs, signature_of
 
 FORMATS = ("keras", "saved_model", "tflite", "onnx")
 BATCH_SIZE = 32
@@ -140,12 +140,11 @@ def _load_keras(path: Path):
 
     model = keras.models.load_model(path, compile=False, safe_mode=True)
 
-    @tf.function(reduce_retracing=True)
-    def infer(*tensors):
-        return named_outputs(model, model(list(tensors) if len(tensors) > 1 else tensors[0], training=False))
+    infer = tf.function(lambda tensors: call_model(model, tensors), reduce_retracing=True)
 
     def run(inputs):
-        return {name: value.numpy() for name, value in infer(*map(tf.constant, inputs.values())).items()}
+        tensors = {name: tf.constant(value) for name, value in inputs.items()}
+        return {name: value.numpy() for name, value in infer(tensors).items()}
 
     return signature_of(model), run
 

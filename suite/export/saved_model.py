@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from suite.export.signature import named_outputs, signature_of
+from suite.export.signature import call_model, signature_of
 
 SIGNATURE_KEY = "serving_default"
 
@@ -30,8 +30,8 @@ def serving_function(model: keras.Model, batch_size: int | None, lengths: Mappin
 
     @tf.function(input_signature=specs)
     def serve(*tensors):
-        outputs = model(list(tensors) if len(tensors) > 1 else tensors[0], training=False)
-        return {name: tf.identity(value, name=name) for name, value in named_outputs(model, outputs).items()}
+        outputs = call_model(model, {spec.name: tensor for spec, tensor in zip(specs, tensors, strict=True)})
+        return {name: tf.identity(value, name=name) for name, value in outputs.items()}
 
     return serve, specs
 

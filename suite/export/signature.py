@@ -72,6 +72,25 @@ def named_outputs(model, outputs) -> dict:
     return dict(zip(model.output_names, sequence, strict=True))
 
 
+def call_model(model, tensors: Mapping):
+    """Runs a functional model's inference on tensors by input name, and gives its outputs by name.
+
+    Args:
+        model: A functional Keras model, whatever structure of inputs it was built with.
+        tensors: Tensors by input name.
+
+    Returns:
+        A dict of tensors by output name.
+    """
+    if isinstance(model.input, Mapping):
+        arguments = {key: tensors[tensor.name] for key, tensor in model.input.items()}
+    elif len(model.inputs) == 1:
+        arguments = tensors[model.inputs[0].name]
+    else:
+        arguments = [tensors[tensor.name] for tensor in model.inputs]
+    return named_outputs(model, model(arguments, training=False))
+
+
 def named_inputs(signature: Signature, values) -> dict[str, np.ndarray]:
     """Gives arrays the names, and checks the dtypes and shapes, of the signature.
 

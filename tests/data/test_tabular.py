@@ -18,6 +18,15 @@ def test_diabetes_in_its_own_units_and_scaled():
     np.testing.assert_array_equal(scaled.features, datasets.load_diabetes().data)
 
 
+def test_wine():
+    wine = tabular.load_wine()
+    assert wine.features.shape == (178, 13) and wine.features.dtype == np.float64
+    assert wine.targets.dtype == np.int64
+    assert np.bincount(wine.targets).tolist() == [59, 71, 48]
+    assert wine.classes == ("class_0", "class_1", "class_2")
+    assert (wine.column("alcohol").min(), wine.column("proline").max()) == (11.03, 1680)
+
+
 def test_unknown_column():
     with pytest.raises(
         ValueError, match=r"^expected one of the features age, sex, .*, s6, received 'weight'$"

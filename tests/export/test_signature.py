@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from suite.export.signature import Signature, Tensor, named_inputs, signature_of
+from suite.export.signature import Signature, Tensor, call_model, named_inputs, signature_of
 
 TWO = Signature((Tensor("a", "float32", (3,)), Tensor("b", "int32", (None,))), ())
 
@@ -48,3 +48,10 @@ def test_inputs_by_order_and_by_name():
 def test_inputs_that_do_not_fit(values, message):
     with pytest.raises(ValueError, match=message):
         named_inputs(TWO, values)
+
+
+def test_models_built_with_a_dict_of_inputs():
+    a, b = keras.Input((1,), name="a"), keras.Input((1,), name="b")
+    model = keras.Model({"second": b, "first": a}, keras.layers.Subtract(name="difference")([a, b]))
+    outputs = call_model(model, {"a": np.float32([[5]]), "b": np.float32([[2]])})
+    assert np.asarray(outputs["difference"]).tolist() == [[3]]

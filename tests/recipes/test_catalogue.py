@@ -41,6 +41,9 @@ def test_module(entry):
     assert isinstance(recipe.SMOKE, recipe.Config) and recipe.Config() != recipe.SMOKE
     assert recipe.CLAIMS and all(isinstance(claim, Claim) for claim in recipe.CLAIMS)
     assert callable(recipe.run)
+    kinds = getattr(recipe, "DATA", ("embedded",))
+    assert kinds[0] == "embedded" and set(kinds) <= {"embedded", "tfds", "path"}
+    assert ("--data tfds" in recipe.__doc__) == ("tfds" in kinds)
     lines = recipe_file(entry).read_text().count("\n")
     assert lines <= 220, f"{lines} lines: move what is not the lecture into suite/"
 

@@ -1,0 +1,52 @@
+"""AdaGrad."""
+
+import keras
+import tensorflow as tf
+
+from suite.optimizers.base import UpdateRule, positive
+
+
+def adagrad(
+    gradient: tf.Tensor, accumulator: tf.Tensor, learning_rate: tf.Tensor, epsilon: float
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The step, and the new sum of squared gradients."""
+    accumulator = accumulator + tf.square(gradient)
+    return learning_rate * (gradient / tf.sqrt(accumulator + epsilon)), accumulator
+
+
+@keras.saving.register_keras_serializable("suite")
+class AdaGrad(UpdateRule):
+    """Divides the learning rate of each weight by the root of the sum of its squared gradients.
+
+        G = G + g**2
+        w = w - learning_rate * g / sqrt(G + epsilon)
+
+    This is the diagonal form. Epsilon stands inside the root; the paper (its delta) and torch add it to the
+    root instead. G starts at 0, so that the first step is about `learning_rate * sign(g)`. Keras' `Adagrad`
+    is the same rule, but its G starts at 0.1 (`initial_accumulator_value`): weights with small gradients start
+    with shorter steps. As G only grows, the steps vanish in long runs (see `RMSprop`).
+
+    Args:
+        learning_rate: Float > 0, `LearningRateSchedule`, or function of no arguments.
+        epsilon: Float > 0, in units of a squared gradient.
+        **keras_arguments: Those of `keras.optimizers.Optimizer`, such as clipnorm and weight_decay.
+
+    Raises:
+        ValueError: learning_rate or epsilon <= 0, or not finite.
+
+    Reference:
+        Duchi, Hazan, Singer (2011), Adaptive subgradient methods for online learning and stochastic
+        optimization, figure 1 and section 1.1 (diagonal matrices).
+    """
+
+    state_names = ("accumulator",)
+
+    def __init__(self, learning_rate=0.01, epsilon=1e-7, **keras_arguments):
+        super().__init__(learning_rate, **keras_arguments)
+        self.epsilon = positive("epsilon", epsilon)
+
+    def step(self, gradient, variable, learning_rate, accumulator):
+        return adagrad(gradient, accumulator, learning_rate, self.epsilon)
+
+    def get_config(self):
+        return super().get_config() | {"epsilon": self.epsilon}

@@ -1,0 +1,88 @@
+"""What all our update rules share: checked arguments, state per variable, casts, sparse gradients."""
+
+import math
+import numbers
+
+import keras
+import tensorflow as tf
+
+
+class UpdateRule(keras.optimizers.Optimizer):
+    """Optimizer whose subclass states only its rule; the state lives here.
+
+    A subclass names its state in `state_names`, if it has any, and implements `step`. What Keras does to a
+    gradient comes before: unscale the loss, clip, sum over replicas. Weight decay is decoupled from the
+    gradient: `variable -= learning_rate * weight_decay * variable`, then the step.
+
+    Args:
+        learning_rate: Float > 0, `keras.optimizers.schedules.LearningRateSchedule`, or function of no
+            arguments. What a schedule or a function returns is not checked; it may warm up from 0.
+        **keras_arguments: Those of `keras.optimizers.Optimizer`: weight_decay, clipnorm, clipvalue,
+            global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, loss_scale_factor,
+            gradient_accumulation_steps, name.
+
+    Raises:
+        ValueError: learning_rate <= 0, or not finite.
+    """
+
+    state_names: tuple[str, ...] = ()
+
+    def __init__(self, learning_rate, **keras_arguments):
+        if isinstance(learning_rate, numbers.Real):
+            learning_rate = positive("learning_rate", learning_rate)
+        super().__init__(learning_rate, **keras_arguments)
+
+    def step(self, gradient, variable, learning_rate, *state) -> tuple:
+        """The rule for one variable.
+
+        Args:
+            gradient: Tensor of the shape and dtype of the variable.
+            variable: The variable before the step; not to be assigned here.
+            learning_rate: Scalar tensor of that dtype.
+            *state: One tensor per name in `state_names`, shaped like the variable, 0 at first.
+
+        Returns:
+            (what to subtract from the variable, new state, ...), as many states as came in.
+        """
+        raise NotImplementedError
+
+    def build(self, variables):
+        """Creates the state of each of the trainable variables."""
+        if self.built:
+            return
+        super().build(variables)
+        self._states = self.add_optimizer_variables(variables, self.state_names) if self.state_names else ()
+
+    def update_step(self, gradient, variable, learning_rate):
+        """Takes one `step` with one variable; Keras calls it."""
+        index = self._get_variable_index(variable)
+        state = [variables[index] for variables in self._states]
+        # A sparse gradient may hold a row several times; a rule that is not linear needs their sum.
+        gradient = tf.convert_to_tensor(tf.cast(gradient, variable.dtype))
+        learning_rate = tf.cast(learning_rate, variable.dtype)
+        step, *new_state = self.step(gradient, variable, learning_rate, *map(tf.convert_to_tensor, state))
+        for state_variable, value in zip(state, new_state, strict=True):
+            self.assign(state_variable, value)
+        self.assign_sub(variable, step)
+
+
+def positive(name: str, value: float) -> float:
+    """Returns `value` as a float.
+
+    Raises:
+        ValueError: Not finite, or not > 0.
+    """
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"expected {name} > 0 and finite, received {value}")
+    return float(value)
+
+
+def decay_rate(name: str, value: float) -> float:
+    """Returns `value` (a momentum, beta or rho: the share of the past that is kept) as a float.
+
+    Raises:
+        ValueError: Outside [0, 1).
+    """
+    if not 0 <= value < 1:
+        raise ValueError(f"expected {name} in [0, 1), received {value}")
+    return float(value)

@@ -1,0 +1,54 @@
+"""RMSprop."""
+
+import keras
+import tensorflow as tf
+
+from suite.optimizers.base import UpdateRule, decay_rate, positive
+
+
+def rmsprop(
+    gradient: tf.Tensor, mean_square: tf.Tensor, learning_rate: tf.Tensor, rho: float, epsilon: float
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The step, and the new running mean of squared gradients."""
+    mean_square = mean_square + (1 - rho) * (tf.square(gradient) - mean_square)
+    return learning_rate * (gradient / tf.sqrt(mean_square + epsilon)), mean_square
+
+
+@keras.saving.register_keras_serializable("suite")
+class RMSprop(UpdateRule):
+    """Divides the learning rate of each weight by the root mean square of its recent gradients.
+
+        G = rho * G + (1 - rho) * g**2
+        w = w - learning_rate * g / sqrt(G + epsilon)
+
+    G is a running mean where AdaGrad's is a sum, so that the steps do not vanish. It starts at 0 and is not
+    corrected for that: the first step is about `learning_rate / sqrt(1 - rho) * sign(g)`, 3 times the later
+    ones for rho 0.9. Epsilon stands inside the root; torch adds it to the root. Keras' `RMSprop` without its
+    options momentum and centered is the same rule.
+
+    Args:
+        learning_rate: Float > 0, `LearningRateSchedule`, or function of no arguments.
+        rho: Float in [0, 1), the share of G that is kept.
+        epsilon: Float > 0, in units of a squared gradient.
+        **keras_arguments: Those of `keras.optimizers.Optimizer`, such as clipnorm and weight_decay.
+
+    Raises:
+        ValueError: learning_rate or epsilon <= 0, or not finite; rho outside [0, 1).
+
+    Reference:
+        Tieleman, Hinton (2012), Neural networks for machine learning, lecture 6.5, slide 29;
+        Goodfellow, Bengio, Courville (2016), Deep Learning, algorithm 8.5.
+    """
+
+    state_names = ("mean_square",)
+
+    def __init__(self, learning_rate=0.001, rho=0.9, epsilon=1e-7, **keras_arguments):
+        super().__init__(learning_rate, **keras_arguments)
+        self.rho = decay_rate("rho", rho)
+        self.epsilon = positive("epsilon", epsilon)
+
+    def step(self, gradient, variable, learning_rate, mean_square):
+        return rmsprop(gradient, mean_square, learning_rate, self.rho, self.epsilon)
+
+    def get_config(self):
+        return super().get_config() | {"rho": self.rho, "epsilon": self.epsilon}

