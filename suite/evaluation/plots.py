@@ -82,13 +82,16 @@ def new_figure(
     return figure, axes
 
 
-def learning_curves(histories: Mapping[str, Sequence[float]], *, ylabel: str, title: str) -> Figure:
-    """Draws one line a history, over the epochs from 1.
+def learning_curves(
+    histories: Mapping[str, Sequence[float]], *, ylabel: str, title: str, first_epoch: int = 1
+) -> Figure:
+    """Draws one line a history, over the epochs.
 
     Args:
         histories: Numbers by name, one an epoch; the lengths may differ.
         ylabel: What the numbers are, with their unit.
         title: Title of the figure.
+        first_epoch: Number of the first epoch; 0 where the histories begin before training.
 
     Returns:
         The figure.
@@ -103,7 +106,12 @@ def learning_curves(histories: Mapping[str, Sequence[float]], *, ylabel: str, ti
     marker = "o" if longest <= 30 else None  # shows where the epochs are, and a history of one epoch at all
     with matplotlib.rc_context(STYLE):
         for name, values in histories.items():
-            axes.plot(range(1, len(values) + 1), values, marker=marker, label=name.replace("_", " ").strip())
+            axes.plot(
+                range(first_epoch, first_epoch + len(values)),
+                values,
+                marker=marker,
+                label=name.replace("_", " ").strip(),
+            )
         if len(histories) > 1:
             axes.legend()
     axes.set(xlabel="epoch", ylabel=ylabel)

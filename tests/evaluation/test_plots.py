@@ -158,3 +158,8 @@ def test_image_grid_refuses_what_it_cannot_show():
 def test_pyplot_is_not_needed():
     code = "import sys, suite.evaluation.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_curves_that_begin_before_training():
+    axes = plots.learning_curves({"loss": [2.0, 1.0]}, ylabel="loss", title="", first_epoch=0).axes[0]
+    assert axes.get_lines()[0].get_xdata().tolist() == [0, 1]
