@@ -14,6 +14,11 @@ from pathlib import Path
 import click
 
 from suite import catalogue, console
+from suite.cli import silence_libraries
+
+if __name__ == "__main__":
+    silence_libraries()  # before TensorFlow is imported
+
 from suite.recipe import Claim
 
 RUNS = Path("saved_models/results")

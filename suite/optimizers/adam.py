@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from suite.optimizers.base import UpdateRule, decay_rate, positive
+from suite.optimizers.base import UpdateRule, decay_rate, moving_average, positive
 
 
 def adam(
@@ -17,8 +17,8 @@ def adam(
     epsilon: float,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """The step, and the new running means m of the gradient and v of its square; t counts from 1."""
-    m = m + (1 - beta_1) * (gradient - m)
-    v = v + (1 - beta_2) * (tf.square(gradient) - v)
+    m = moving_average(m, gradient, beta_1)
+    v = moving_average(v, tf.square(gradient), beta_2)
     # The corrections as scalars, not on every weight; in float64, as 1 - 0.999 in float32 is off by 1e-5.
     t = tf.cast(t, tf.float64)
     root_correction = tf.sqrt(1 - beta_2**t)

@@ -66,6 +66,11 @@ class UpdateRule(keras.optimizers.Optimizer):
         self.assign_sub(variable, step)
 
 
+def moving_average(average: tf.Tensor, value: tf.Tensor, decay: float) -> tf.Tensor:
+    """`decay * average + (1 - decay) * value`, with one large temporary tensor instead of two."""
+    return average + (1 - decay) * (value - average) if decay else value
+
+
 def positive(name: str, value: float) -> float:
     """Returns `value` as a float.
 

@@ -3,14 +3,14 @@
 import keras
 import tensorflow as tf
 
-from suite.optimizers.base import UpdateRule, decay_rate, positive
+from suite.optimizers.base import UpdateRule, decay_rate, moving_average, positive
 
 
 def rmsprop(
     gradient: tf.Tensor, mean_square: tf.Tensor, learning_rate: tf.Tensor, rho: float, epsilon: float
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The step, and the new running mean of squared gradients."""
-    mean_square = mean_square + (1 - rho) * (tf.square(gradient) - mean_square)
+    mean_square = moving_average(mean_square, tf.square(gradient), rho)
     return learning_rate * (gradient / tf.sqrt(mean_square + epsilon)), mean_square
 
 

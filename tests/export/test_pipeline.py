@@ -8,7 +8,8 @@ from ai_edge_litert.interpreter import Interpreter
 from suite.evaluation.metrics import Metric
 from suite.export import pipeline
 from suite.export.pipeline import Export, export_model
-from suite.export.saved_model import as_float32
+from suite.export.saved_model import as_float32, save_saved_model
+from suite.export.tflite import convert_tflite
 
 FLOAT32 = ("model.keras", "saved_model", "model.onnx", "model.tflite")
 REDUCED = ("model_float16.tflite", "model_dynamic.tflite", "model_int8.tflite")
@@ -92,47 +93,32 @@ def _classifier_rows(tmp_path, monkeypatch, spoil):
         "test_error", lambda outputs, targets: float(np.mean(np.abs(outputs["scores"] - targets))), 0.2, False
     )
     item = Export(model, inputs, calibration=inputs, targets=model.predict(inputs, verbose=0), metric=metric)
-    return {row["path"]: row for row in export_model(item, tmp_path)}, inputs
+    return {row["path"]: row for row in export_model(item, tmp_path)}
 
 
-def _other_weights(content_of):
-    other = keras.Input((20,), name="features")
-    return content_of(
-        keras.Model(other, keras.layers.Dense(4, name="scores", bias_initializer="ones")(other))
+def _spoiled(tmp_path, monkeypatch, spoiled_variant):
+    """Exports with other weights in the TFLite file of one variant."""
+    features = keras.Input((20,), name="features")
+    scores = keras.layers.Dense(4, name="scores", bias_initializer="ones")(features)
+    save_saved_model(keras.Model(features, scores), tmp_path / "other", batch_size=1)
+    wrong = convert_tflite(tmp_path / "other", "float32")
+    (tmp_path / "out").mkdir()
+    return _classifier_rows(
+        tmp_path / "out",
+        monkeypatch,
+        lambda variant, content: wrong if variant == spoiled_variant else content,
     )
 
 
 def test_an_artifact_that_answers_wrongly_fails(tmp_path, monkeypatch):
-    from suite.export.saved_model import save_saved_model
-    from suite.export.tflite import convert_tflite
-
-    def tflite_of(model):
-        save_saved_model(model, tmp_path / "other", batch_size=1)
-        return convert_tflite(tmp_path / "other", "float32")
-
-    wrong = _other_weights(tflite_of)
-    (tmp_path / "out").mkdir()
-    rows, _ = _classifier_rows(
-        tmp_path / "out", monkeypatch, lambda variant, content: wrong if variant == "float32" else content
-    )
+    rows = _spoiled(tmp_path, monkeypatch, "float32")
     assert rows["model.tflite"]["status"] == "failed"
     assert "differs from the Keras model" in rows["model.tflite"]["reason"]
     assert rows["model_int8.tflite"]["status"] == "ok"
 
 
 def test_int8_that_loses_too_much_gives_way_to_int16x8(tmp_path, monkeypatch):
-    from suite.export.saved_model import save_saved_model
-    from suite.export.tflite import convert_tflite
-
-    def tflite_of(model):
-        save_saved_model(model, tmp_path / "other", batch_size=1)
-        return convert_tflite(tmp_path / "other", "float32")
-
-    wrong = _other_weights(tflite_of)
-    (tmp_path / "out").mkdir()
-    rows, _ = _classifier_rows(
-        tmp_path / "out", monkeypatch, lambda variant, content: wrong if variant == "int8" else content
-    )
+    rows = _spoiled(tmp_path, monkeypatch, "int8")
     assert rows["model_int8.tflite"]["status"] == "skipped"
     assert "test_error" in rows["model_int8.tflite"]["reason"]
     assert not (tmp_path / "out" / "model_int8.tflite").exists()

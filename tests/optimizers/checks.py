@@ -39,7 +39,8 @@ def path(optimizer, initial, stream, *, state=(), t=1, name=None, dtype="float64
     """Applies the stream in one traced function, as steps t, t + 1, ...; returns the variable after each."""
     variable = keras.Variable(initial, dtype=dtype, name=name)
     optimizer.build([variable])
-    optimizer.iterations.assign(t - 1)
+    if t > 1:
+        optimizer.iterations.assign(t - 1)
     for state_variable, value in zip(optimizer.variables[2:], state, strict=False):
         state_variable.assign(value)
 
