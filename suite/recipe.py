@@ -1,7 +1,7 @@
 """What every recipe shares: claims, the run folder, and the way from a result to a bundle.
 
-A recipe gives `Config`, `SMOKE`, `CLAIMS` and `run(config, context) -> Result`, and `DATA` where it takes more
-than the embedded data; everything else happens here.
+A recipe gives `Config`, `SMOKE`, `CLAIMS` and `run(config, context) -> Result`, and `DATA` where it takes
+more than the embedded data; everything else happens here.
 """
 
 import dataclasses
