@@ -64,3 +64,14 @@ def test_selection():
     assert select("transfer_learning") == ["week3_images/transfer_learning"]
     with pytest.raises(ValueError, match="received 'week9'"):
         select("week9")
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_results_have_every_claim(entry):
+    """`make results` writes the file; a claim that it lacks, or that has changed since, shows here."""
+    rows = (ROOT.parent / "RESULTS.md").read_text().splitlines()
+    name = entry.split("/")[1]
+    first = next(index for index, row in enumerate(rows) if row.startswith(f"| `{name}` |"))
+    recipe = importlib.import_module(f"recipes.{entry.replace('/', '.')}")
+    for row, claim in zip(rows[first:], recipe.CLAIMS, strict=False):
+        assert f"| {claim} |" in row and row.endswith("| kept |"), f"run tools/results.py {name}"
