@@ -6,6 +6,7 @@ the validation split. The model takes raw uint8 pixels; the whole picture is str
 phones do.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -110,7 +111,8 @@ def finetune(
 def run(config: Config, context: Context) -> Result:
     """Trains the classifier of a folder: what `finetune` does before the export."""
     folder = open_folder(context)
-    backbone = build_backbone(config.backbone)
+    with mixed_precision_on_gpu():
+        backbone = build_backbone(config.backbone)
     sources = {part: image_source(folder, part, backbone) for part in folder.splits}
     num_classes = len(folder.classes)
 
@@ -119,6 +121,18 @@ def run(config: Config, context: Context) -> Result:
     curves = fine_tune(model, sources, num_classes, config, context)
 
     return report(model, folder, sources, curves, context.folder)
+
+
+@contextlib.contextmanager
+def mixed_precision_on_gpu():
+    """Lets layers built inside compute in float16 where there is a GPU; their weights stay float32."""
+    before = keras.config.dtype_policy()
+    if tf.config.list_physical_devices("GPU"):
+        keras.config.set_dtype_policy("mixed_float16")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def open_folder(context: Context) -> ImageFolder:
@@ -221,7 +235,7 @@ def frozen_features(
 def feature_extractor(backbone: keras.Model):
     """Gives the fastest way through the frozen backbone: LiteRT on a CPU (4x TensorFlow), Keras on a GPU."""
     if tf.config.list_physical_devices("GPU"):
-        return backbone.predict_on_batch
+        return lambda images: backbone.predict_on_batch(images).astype(np.float32)
     with tempfile.TemporaryDirectory() as work:
         save_saved_model(backbone, work, batch_size=1)
         artifact = tflite_artifact(convert_tflite(work, "float32"))

@@ -9,7 +9,7 @@ Claim: at the rate 2/L gradient descent swings across a valley forever, momentum
        with the mean and with the sum of a batch's losses span at least 2.3 decades for each adaptive
        optimizer, at most 1.7 for each other (with the mean alone, as wide); test accuracy at least 0.95.
 Cost:  30 s on 2 CPU cores, a third of it the exports.
-Run:   suite run optimizer_comparison [--data tfds]
+Run:   suite run optimizer_comparison [--data tfds --steps 3000]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly

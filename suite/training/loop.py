@@ -35,7 +35,7 @@ def train(
 
     Args:
         model: A built model; its trainable weights are trained, its layers run in training mode.
-        optimizer: Fresh; scales the loss by itself under mixed precision.
+        optimizer: Fresh; wrapped to scale the loss where the model computes in float16.
         loss: Maps `(targets, outputs)` of a batch to a scalar, the mean over the batch.
         batches: Gives the `(inputs, targets)` batches of an epoch, counted from 1.
         epochs: Largest number of epochs.
@@ -52,6 +52,8 @@ def train(
     Raises:
         TrainingDiverged: The loss is not finite.
     """
+    if any(layer.compute_dtype == "float16" for layer in model.layers):
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)  # float16 gradients underflow unscaled
     optimizer.build(model.trainable_variables)
     progress = _Progress(model, optimizer, folder)
     if not progress.restore():

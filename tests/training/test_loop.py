@@ -114,3 +114,21 @@ def test_divergence_is_an_error(tmp_path):
         TrainingDiverged, match="expected a finite loss, received nan in epoch 1; lower the rate"
     ):
         run(model, optimizer, tmp_path, batches=poisoned)
+
+
+def test_half_precision_scales_the_loss(tmp_path):
+    """Gradients of 1e-8 vanish in float16 unless the loss is scaled."""
+    x = keras.Input((4,))
+    policy = keras.dtype_policies.DTypePolicy("mixed_float16")
+    hidden = keras.layers.Dense(6, activation="tanh", dtype=policy)(x)
+    model = keras.Model(x, keras.layers.Dense(3, activation="softmax", dtype="float32")(hidden))
+    before = model.layers[1].get_weights()[0]
+
+    def tiny(labels, probabilities):
+        return 1e-7 * loss(labels, probabilities)
+
+    train(
+        model, keras.optimizers.SGD(1e6), tiny, batches, epochs=1, patience=1, folder=tmp_path,
+        evaluate=lambda: {"validation_loss": 0.0}, better=lambda new, old: True,
+    )  # fmt: skip
+    assert np.abs(model.layers[1].get_weights()[0] - before).max() > 1e-3
