@@ -117,7 +117,7 @@ def test_divergence_is_an_error(tmp_path):
 
 
 def test_half_precision_scales_the_loss(tmp_path):
-    """Gradients of 1e-8 vanish in float16 unless the loss is scaled."""
+    """Gradients of 1e-10 vanish in float16 unless the loss is scaled."""
     x = keras.Input((4,))
     policy = keras.dtype_policies.DTypePolicy("mixed_float16")
     hidden = keras.layers.Dense(6, activation="tanh", dtype=policy)(x)
@@ -125,10 +125,10 @@ def test_half_precision_scales_the_loss(tmp_path):
     before = model.layers[1].get_weights()[0]
 
     def tiny(labels, probabilities):
-        return 1e-7 * loss(labels, probabilities)
+        return 1e-9 * loss(labels, probabilities)
 
     train(
-        model, keras.optimizers.SGD(1e6), tiny, batches, epochs=1, patience=1, folder=tmp_path,
+        model, keras.optimizers.SGD(1e8), tiny, batches, epochs=1, patience=1, folder=tmp_path,
         evaluate=lambda: {"validation_loss": 0.0}, better=lambda new, old: True,
     )  # fmt: skip
     assert np.abs(model.layers[1].get_weights()[0] - before).max() > 1e-3
