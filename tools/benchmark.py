@@ -4,7 +4,7 @@
     python tools/benchmark.py features
 
 A row gives two functions that do the same work, after a check that their results agree. They run alternately
-(ours, peer, ours, peer, ...) after a warm-up; the table shows medians and the ratio peer / ours.
+(ours, peer, ours, peer, ...) after a warm-up; the table shows median speeds and their ratio, ours / peer's.
 """
 
 import itertools

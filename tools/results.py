@@ -6,6 +6,7 @@ python tools/results.py --table-only         the table from the runs that are th
 """
 
 import json
+import shutil
 import statistics
 import subprocess
 import sys
@@ -40,6 +41,8 @@ def run_all(names: list[str], data: str, seeds: list[int]) -> None:
         for seed in seeds:
             console.say(f"{name}, {data}, seed {seed}")
             out = run_folder(name, data, seed)
+            for earlier in (out, _failed(out)):  # an old pass must not hide a new failure
+                shutil.rmtree(earlier, ignore_errors=True)
             command = [sys.executable, "-m", "suite", "run", name, "--quiet"]
             flags = [f"--data={data}", f"--seed={seed}", f"--out={out}"]
             subprocess.run([*command, *flags], stdout=subprocess.DEVNULL)
@@ -49,11 +52,19 @@ def read_runs(name: str, data: str, seeds: list[int]) -> list[dict]:
     found = []
     for seed in seeds:
         passed = run_folder(name, data, seed)
-        for folder in (passed, passed.with_name(f"{passed.name}.failed")):
+        for folder in (passed, _failed(passed)):
             if (folder / "result.json").is_file():
                 found.append(json.loads((folder / "result.json").read_text(encoding="utf-8")))
-                break
+    if found and len(found) < len(seeds):
+        console.warn(
+            f"{name}, {data}: {len(found)} of {len(seeds)} seeds have a result; left out of the table"
+        )
+        return []
     return found
+
+
+def _failed(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.failed")
 
 
 def claim_rows(name: str, runs: list[dict]) -> list[str]:
