@@ -3,9 +3,14 @@
 python tools/results.py                      every recipe, seeds 0-2
 python tools/results.py gan --data tfds      one recipe on its TFDS set
 python tools/results.py --table-only         the table from the runs that are there
+
+A recipe without runs on this machine keeps the rows that the file has.
 """
 
 import json
+import os
+import platform
+import re
 import shutil
 import statistics
 import subprocess
@@ -94,22 +99,46 @@ def artifact_rows(name: str, run: dict) -> list[str]:
     return rows
 
 
+CLAIMS_HEAD = ["| recipe | seconds | claim | measured | |", "|---|---|---|---|---|"]
+ARTIFACTS_HEAD = [
+    "| recipe | artifact | MB | max difference | metric | p50 ms | |",
+    "|---|---|---|---|---|---|---|",
+]
+
+
+def rows_on_file(heading: str) -> dict[str, list[str]]:
+    """The rows that RESULTS.md has under a heading, by recipe."""
+    text = TABLE.read_text(encoding="utf-8") if TABLE.exists() else ""
+    found, name = {}, ""
+    for line in text.partition(f"## {heading}\n")[2].partition("\n## ")[0].splitlines():
+        first = re.match(r"\| `(\w+)` \|", line)
+        name = first.group(1) if first else name
+        if name and line.startswith("|"):
+            found.setdefault(name, []).append(line)
+    return found
+
+
+def section(heading: str, head: list[str], rows: dict[str, list[str]]) -> list[str]:
+    """A table of new rows by recipe, and of those on file for the recipes that were not run here."""
+    rows = rows_on_file(heading) | rows
+    names = [entry.split("/")[1] for entry in catalogue.catalogue()]
+    body = [row for name in names for row in rows.get(name, ())]
+    return [f"## {heading}", "", *head, *body, ""] if body else []
+
+
 def write_table(seeds: list[int]) -> None:
     names = [entry.split("/")[1] for entry in catalogue.catalogue()]
     lines = [HEADER.format(seeds=", ".join(map(str, seeds)))]
     for data in ("embedded", "tfds"):
-        runs = {name: read_runs(name, data, seeds) for name in names}
-        rows = [row for name in names if runs[name] for row in claim_rows(name, runs[name])]
-        if rows:
-            lines += [f"## Claims, {data} data", "", "| recipe | seconds | claim | measured | |"]
-            lines += ["|---|---|---|---|---|", *rows, ""]
+        runs = {name: found for name in names if (found := read_runs(name, data, seeds))}
+        rows = {name: claim_rows(name, found) for name, found in runs.items()}
+        lines += section(f"Claims, {data} data", CLAIMS_HEAD, rows)
         if data == "embedded":
-            first = {name: found[0] for name, found in runs.items() if found}
-    lines += ["## Artifacts, seed 0", "", "| recipe | artifact | MB | max difference | metric | p50 ms | |"]
-    lines += ["|---|---|---|---|---|---|---|"]
-    lines += [row for name, run in first.items() for row in artifact_rows(name, run)]
-    devices = sorted({run["device"] for run in first.values()})
-    lines += ["", f"Hardware: {'; '.join(devices)}. Times and latencies are of that machine, on one run.", ""]
+            first = {name: found[0] for name, found in runs.items()}
+    rows = {name: artifact_rows(name, run) for name, run in first.items()}
+    lines += section(f"Artifacts, seed {seeds[0]}", ARTIFACTS_HEAD, rows)
+    hardware = f"{os.cpu_count()} CPU cores, {platform.machine()}"
+    lines.append(f"Hardware: {hardware}, shared with other work. Times and latencies are of one run.\n")
     TABLE.write_text("\n".join(lines), encoding="utf-8")
     console.result(f"{TABLE} written")
 

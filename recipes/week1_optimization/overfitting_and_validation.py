@@ -135,7 +135,7 @@ def curves(degree: int, config: Config, rng: np.random.Generator) -> np.ndarray:
 def network_errors(X, y, new_X, signal, config: Config) -> np.ndarray:
     """Errors `(draws,)` of networks, a quarter of their examples being held out to stop each at its best."""
     cut = 3 * X.shape[1] // 4
-    train, held_out = ((X[:, part], y[:, part]) for part in (slice(cut), slice(cut, None)))
+    train, held_out = ((X[:, part], y[:, part, None]) for part in (slice(cut), slice(cut, None)))
     networks = networks_side_by_side(len(X), X.shape[2], config.hidden_units)
     fit_side_by_side(networks, Adam(1e-2), train, held_out, steps=config.steps)
     return np.mean((networks(new_X).numpy()[..., 0] - signal) ** 2, axis=1)

@@ -3,7 +3,9 @@
 import dataclasses
 from collections.abc import Mapping
 
+import keras
 import numpy as np
+import tensorflow as tf
 from sklearn import datasets
 
 from suite.data import tabular
@@ -108,6 +110,66 @@ def load_tfds(name: str, seed: int) -> ImageSet:
         classes=tuple(builder.info.features["label"].names),
         source=name,
     )
+
+
+def draw_samples(
+    images: ImageSet, sizes: Mapping[str, int], *, draws: int, seed: int, mislabeled: float = 0.0
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Draws small samples from the training part, again and again, for comparisons over many draws.
+
+    Args:
+        images: The set.
+        sizes: Number of examples by name of a sample; the samples of one draw have no example in common.
+        draws: Number of draws.
+        seed: Same seed, same samples.
+        mislabeled: Share of the training part that gets a wrong label, before the draws, in [0, 1].
+
+    Returns:
+        By name, pixels `(draws, n, height * width * channels)` float32 in [0, 1] and labels `(draws, n)`
+        int64; under "validation" the whole validation part, once a draw.
+
+    Raises:
+        ValueError: The samples of one draw need more examples than there are.
+    """
+    rng = np.random.default_rng(seed)
+    labels, total = images.labels["train"], sum(sizes.values())
+    if total > len(labels):
+        raise ValueError(
+            f"expected at most {len(labels)} examples in the samples of one draw, received {total}"
+        )
+    wrong = rng.random(len(labels)) < mislabeled
+    labels = (labels + wrong * rng.integers(1, len(images.classes), len(labels))) % len(images.classes)
+    rows = np.array([rng.permutation(len(labels))[:total] for _ in range(draws)])
+    parts = dict(zip(sizes, np.split(rows, np.cumsum([*sizes.values()])[:-1], axis=1), strict=True))
+    flat = {part: images.images[part].reshape(len(images.images[part]), -1) for part in PARTS[:2]}
+    samples = {name: (np.float32(flat["train"][part] / 255), labels[part]) for name, part in parts.items()}
+    validation = np.float32(flat["validation"] / 255), images.labels["validation"]
+    return samples | {"validation": tuple(np.stack([values] * draws) for values in validation)}
+
+
+def random_affine(
+    images: tf.Tensor, *, turn: float = 0.25, zoom: float = 0.1, shift: float = 0.1
+) -> tf.Tensor:
+    """Turns, zooms and shifts each image at random, around its center; what comes in from outside is 0.
+
+    Args:
+        images: `(n, height, width, channels)` float32, n fixed.
+        turn: Largest angle either way, in radians.
+        zoom: Largest change of size, as a share of it.
+        shift: Largest shift along each axis either way, as a share of the image's side.
+
+    Returns:
+        Images of the same shape, interpolated bilinearly.
+    """
+    n, height, width, _ = images.shape
+    angle, scale = tf.random.uniform([n], -turn, turn), tf.random.uniform([n], 1 - zoom, 1 + zoom)
+    dx, dy = tf.unstack(tf.random.uniform([2, n], -shift, shift))
+    zeros = tf.zeros([n])
+    c, s, x, y = scale * tf.cos(angle), scale * tf.sin(angle), (width - 1) / 2, (height - 1) / 2
+    # Where each pixel of the result comes from: the rows of the matrix, then a zero for the projection.
+    right = [c, -s, x - c * x + s * y + dx * width]
+    down = [s, c, y - s * x - c * y + dy * height]
+    return keras.ops.image.affine_transform(images, tf.stack([*right, *down, zeros, zeros], axis=1))
 
 
 def _read(builder, split: str) -> tuple[np.ndarray, np.ndarray]:

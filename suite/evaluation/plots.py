@@ -119,6 +119,47 @@ def learning_curves(
     return figure
 
 
+def curves(axes: Axes, lines: Mapping[str, tuple], **settings) -> None:
+    """Draws named lines on one pair of axes.
+
+    Args:
+        axes: From `new_figure`.
+        lines: By name, the arguments of `Axes.plot`: `(x, y)`, with a format such as "o-" after it, or not.
+        **settings: What `Axes.set` takes: title, xlabel, ylabel, xscale, ylim, ...
+    """
+    for name, line in lines.items():
+        axes.plot(*line, label=name)
+    axes.set(**settings)
+    if len(lines) > 1:
+        axes.legend(frameon=False)
+
+
+def draws(values: Mapping[str, Sequence[float]], *, xlabel: str, title: str) -> Figure:
+    """Shows how a number spreads over repeated draws: a row a name, a point a draw, a bar at the mean.
+
+    Args:
+        values: Numbers by name, one a draw.
+        xlabel: What the numbers are, with their unit.
+        title: Title of the figure.
+
+    Returns:
+        The figure; its axis begins at 0 where no number is negative.
+
+    Raises:
+        ValueError: There is nothing to draw.
+    """
+    if not values or not all(map(len, values.values())):
+        raise ValueError("expected a number for every name, received none; leave the figure out")
+    figure, axes = new_figure(title, width=8, height=0.9 + 0.5 * len(values))
+    for row, numbers in enumerate(values.values()):
+        axes.plot(numbers, np.full(len(numbers), row), "o", color=COLORS[0], alpha=0.4)
+        axes.plot(np.mean(numbers), row, "|", markersize=22, color=INK)
+    axes.set_yticks(range(len(values)), values)
+    axes.invert_yaxis()
+    axes.set(xlabel=xlabel, xlim=(0, None) if min(map(min, values.values())) >= 0 else None)
+    return figure
+
+
 def confusion_matrix(matrix: np.ndarray, labels: Sequence[str]) -> Figure:
     """Draws how often each class was taken for each: color by row, counts in the cells up to 20 classes.
 

@@ -109,15 +109,10 @@ def fit(X, y, *, confidence: float = 0.95) -> LeastSquaresFit:
         Hastie, Tibshirani, Friedman (2009), The Elements of Statistical Learning, equations 3.6 to 3.14;
         Golub, Van Loan (2013), Matrix Computations, theorem 5.5.1 (dependent columns).
     """
-    X = _checked_design(X)
-    y = np.asarray(y, np.float64)
-    if y.shape != X.shape[:1]:
-        raise ValueError(f"expected y with shape {X.shape[:1]}, one value per row of X, received {y.shape}")
-    if not np.isfinite(y).all():
-        raise ValueError("expected finite values in y, received NaN or infinity; drop or impute those rows")
+    X, y = checked_data(X, y)
     if not 0 < confidence < 1:
         raise ValueError(f"expected confidence between 0 and 1, received {confidence}; 0.95 is usual")
-    left, singular_values, right = _thin_svd(X)
+    left, singular_values, right = thin_svd(X)
     inverse_factor = right.T / singular_values
     coefficients = inverse_factor @ (left.T @ y)
     fitted_values = left @ (left.T @ y)
@@ -142,7 +137,7 @@ def hat_matrix(X) -> np.ndarray:
     Raises:
         ValueError: X is not a finite matrix.
     """
-    left, _, _ = _thin_svd(_checked_design(X))
+    left, _, _ = thin_svd(_checked_design(X))
     return left @ left.T
 
 
@@ -170,6 +165,25 @@ def redundant_columns(X) -> tuple[int, ...]:
     return tuple(redundant)
 
 
+def checked_data(X, y) -> tuple[np.ndarray, np.ndarray]:
+    """Returns both as float64.
+
+    Args:
+        X: `(n, p)` inputs, finite.
+        y: `(n,)` outputs, finite.
+
+    Raises:
+        ValueError: Shapes that do not match, or values that are not finite.
+    """
+    X = _checked_design(X)
+    y = np.asarray(y, np.float64)
+    if y.shape != X.shape[:1]:
+        raise ValueError(f"expected y with shape {X.shape[:1]}, one value per row of X, received {y.shape}")
+    if not np.isfinite(y).all():
+        raise ValueError("expected finite values in y, received NaN or infinity; drop or impute those rows")
+    return X, y
+
+
 def _checked_design(X) -> np.ndarray:
     X = np.asarray(X, np.float64)
     if X.ndim != 2 or 0 in X.shape:
@@ -183,8 +197,9 @@ def _checked_design(X) -> np.ndarray:
     return X
 
 
-def _thin_svd(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """U `(n, rank)`, S `(rank,)`, V' `(rank, p)`, without the directions that are 0 but for rounding."""
+def thin_svd(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """U `(n, rank)`, S `(rank,)`, V' `(rank, p)` of a float64 matrix `(n, p)`, without the directions that
+    are 0 but for rounding."""
     left, singular_values, right = np.linalg.svd(X, full_matrices=False)
     threshold = singular_values[0] * max(X.shape) * np.finfo(np.float64).eps
     rank = int(np.sum(singular_values > threshold))

@@ -1,12 +1,16 @@
 """Many small networks in one model, to train the same network on many samples at the price of one."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 
-def networks_side_by_side(count: int, features: int, hidden_units: int) -> keras.Model:
-    """Builds networks with one hidden layer of ReLU units and one output that share no weight.
+def networks_side_by_side(
+    count: int, features: int, hidden_units: int, outputs: int = 1, dropout: float = 0.0
+) -> keras.Model:
+    """Builds networks with one hidden layer of ReLU units and linear outputs that share no weight.
 
     The gradient of the sum of their losses is, for each of them, that of its own loss.
 
@@ -14,39 +18,51 @@ def networks_side_by_side(count: int, features: int, hidden_units: int) -> keras
         count: Number of networks.
         features: Inputs of each.
         hidden_units: Units of each.
+        outputs: Outputs of each.
+        dropout: Share of the hidden units that are dropped in training, in [0, 1).
 
     Returns:
-        A model from `(count, n, features)` to `(count, n, 1)` float32; He's initial weights before the units,
-        standard deviation 1 / sqrt(hidden_units) after.
+        A model from `(count, n, features)` to `(count, n, outputs)` float32; He's initial weights before the
+        units, standard deviation 1 / sqrt(hidden_units) after.
     """
     x = keras.Input(batch_shape=(count, None, features))
-    value = x
-    for equation, units, variance in (
-        ("dni,dih->dnh", hidden_units, 2 / features),
-        ("dnh,dho->dno", 1, 1 / hidden_units),
-    ):
-        value = keras.layers.EinsumDense(
-            equation,
-            (None, units),
-            activation="relu" if value is x else None,
-            bias_axes="d" + equation[-1],
-            kernel_initializer=keras.initializers.RandomNormal(stddev=variance**0.5),
-        )(value)
-    return keras.Model(x, value, name="networks")
+    hidden = _dense(hidden_units, (2 / features) ** 0.5, "relu")(x)
+    if dropout:
+        hidden = keras.layers.Dropout(dropout)(hidden)
+    return keras.Model(x, _dense(outputs, hidden_units**-0.5, None)(hidden), name="networks")
 
 
-def fit_side_by_side(networks: keras.Model, optimizer, train, held_out, *, steps: int) -> np.ndarray:
-    """Trains on all rows at a time, and sets each network to where its error on the held-out rows was least.
+def _dense(units: int, spread: float, activation: str | None) -> keras.layers.Layer:
+    """One dense layer a network: (networks, examples, inputs) -> (networks, examples, units)."""
+    initializer = keras.initializers.RandomNormal(stddev=spread)
+    return keras.layers.EinsumDense(
+        "dni,dio->dno", (None, units), activation, bias_axes="do", kernel_initializer=initializer
+    )
+
+
+def fit_side_by_side(
+    networks: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    train: tuple[np.ndarray, np.ndarray],
+    held_out: tuple[np.ndarray, np.ndarray] | None = None,
+    *,
+    steps: int,
+    loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] = keras.losses.mean_squared_error,
+    augment: Callable[[tf.Tensor], tf.Tensor] | None = None,
+) -> np.ndarray | None:
+    """Trains on all rows at a time; with held-out rows, stops each network early.
 
     Args:
         networks: From `networks_side_by_side`.
         optimizer: Of Keras' kind, not built; its rule works element by element.
-        train: `(count, n, features)` and `(count, n)` float32.
-        held_out: The same for the early stopping.
+        train: Inputs `(count, n, features)` float32 and targets, as the loss takes them.
+        held_out: The same for the early stopping: each network goes back to where its loss there was least.
         steps: Number of steps, a multiple of 10; every tenth is looked at.
+        loss: Maps (targets, outputs `(count, n, outputs)`) to `(count, n)`.
+        augment: Changes the training inputs of a step at random.
 
     Returns:
-        Mean squared error on the held-out rows, `(count, steps / 10)`.
+        Mean loss on the held-out rows, `(count, steps / 10)`, if there are any.
 
     Raises:
         ValueError: steps is no positive multiple of 10.
@@ -56,22 +72,24 @@ def fit_side_by_side(networks: keras.Model, optimizer, train, held_out, *, steps
     weights = networks.trainable_variables
     optimizer.build(weights)
 
-    def errors(inputs, targets):
-        return tf.reduce_mean((networks(inputs)[..., 0] - targets) ** 2, axis=1)
-
     @tf.function
     def ten_steps():
         for _ in tf.range(10):
+            inputs = augment(train[0]) if augment else train[0]
             with tf.GradientTape() as tape:
-                losses = errors(*train)
+                losses = tf.reduce_mean(loss(train[1], networks(inputs, training=True)), axis=1)
             optimizer.apply(tape.gradient(losses, weights))  # that of their sum
-        return errors(*held_out)
+        return tf.reduce_mean(loss(held_out[1], networks(held_out[0])), axis=1) if held_out else None
 
     history, best = [], [weight.numpy() for weight in weights]
     for _ in range(steps // 10):
-        history.append(ten_steps().numpy())
-        improved = history[-1] <= np.min(history, axis=0)
-        for kept, weight in zip(best, weights, strict=True):
-            kept[improved] = weight.numpy()[improved]
+        losses = ten_steps()
+        if held_out:
+            history.append(losses.numpy())
+            improved = history[-1] <= np.min(history, axis=0)
+            for kept, weight in zip(best, weights, strict=True):
+                kept[improved] = weight.numpy()[improved]
+    if not held_out:
+        return None
     networks.set_weights(best)
     return np.stack(history, axis=1)

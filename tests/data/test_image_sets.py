@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
@@ -59,3 +60,77 @@ def test_unknown_source_and_set():
         image_sets.load("photos/", seed=0)
     with pytest.raises(ValueError, match="^expected the TFDS set 'no_such_set' under TFDS_DATA_DIR or"):
         image_sets.load("tfds", seed=0, name="no_such_set")
+
+
+def dot(row: int, column: int) -> np.ndarray:
+    images = np.zeros((200, 9, 13, 1), np.float32)
+    images[:, row, column] = 1
+    return images
+
+
+def centers(images) -> np.ndarray:
+    """(row, column) of the mean brightness of each image."""
+    images = np.asarray(images)[..., 0]
+    weights = images / images.sum(axis=(1, 2), keepdims=True)
+    return np.stack(
+        [(weights.sum(axis=2) * range(9)).sum(axis=1), (weights.sum(axis=1) * range(13)).sum(axis=1)]
+    )
+
+
+def test_random_affine_turns_and_zooms_around_the_center():
+    keras.utils.set_random_seed(0)
+    still = {"turn": 0.0, "zoom": 0.0, "shift": 0.0}
+    np.testing.assert_array_equal(image_sets.random_affine(dot(2, 9), **still), dot(2, 9))
+    for part in ("turn", "zoom"):
+        moved = image_sets.random_affine(dot(4, 6), **still | {part: 0.3})
+        np.testing.assert_allclose(centers(moved), np.full((2, 200), [[4], [6]]), atol=1e-3)
+    row, column = centers(image_sets.random_affine(dot(4, 9), **still | {"turn": 0.3}))
+    assert row.min() < 3.4 and row.max() > 4.6 and np.abs(column - 9).max() < 0.3
+    row, column = centers(image_sets.random_affine(dot(4, 9), **still | {"zoom": 0.3}))
+    assert column.min() < 8.6 and column.max() > 9.6 and np.abs(row - 4).max() < 1e-3
+
+
+def test_random_affine_shifts_by_a_share_of_each_side():
+    keras.utils.set_random_seed(0)
+    row, column = centers(image_sets.random_affine(dot(4, 6), turn=0.0, zoom=0.0, shift=0.25))
+    assert 2 < np.abs(row - 4).max() <= 2.25 and 2.9 < np.abs(column - 6).max() <= 3.25
+    assert np.unique(np.round(row, 4)).size > 100
+
+
+def test_samples_are_disjoint_within_a_draw_and_differ_between_draws():
+    digits = image_sets.load_digits(0)
+    sizes = {"train": 100, "stopping": 50}
+    samples = image_sets.draw_samples(digits, sizes, draws=3, seed=1)
+    assert {name: pixels.shape for name, (pixels, _) in samples.items()} == {
+        "train": (3, 100, 64), "stopping": (3, 50, 64), "validation": (3, 269, 64),
+    }  # fmt: skip
+    source = {
+        image.tobytes(): label
+        for image, label in zip(digits.images["train"], digits.labels["train"], strict=True)
+    }
+    pixels, labels = (np.concatenate([samples[name][k] for name in sizes], axis=1) for k in (0, 1))
+    for draw in range(3):
+        images = np.rint(pixels[draw] * 255).astype(np.uint8)
+        assert len({image.tobytes() for image in images}) == 150
+        assert [source[image.tobytes()] for image in images] == labels[draw].tolist()
+    assert not np.array_equal(labels[0], labels[1])
+    np.testing.assert_array_equal(samples["validation"][1], [digits.labels["validation"]] * 3)
+    again = image_sets.draw_samples(digits, sizes, draws=3, seed=1)
+    np.testing.assert_array_equal(again["train"][0], samples["train"][0])
+
+
+def test_some_examples_of_the_samples_are_mislabeled_and_no_validation_example_is():
+    digits = image_sets.load_digits(0)
+    right, wrong = (
+        image_sets.draw_samples(digits, {"train": 1258}, draws=1, seed=1, mislabeled=share)
+        for share in (0.0, 0.25)
+    )
+    np.testing.assert_array_equal(right["train"][0], wrong["train"][0])
+    assert 0.21 < np.mean(right["train"][1] != wrong["train"][1]) < 0.29
+    np.testing.assert_array_equal(right["validation"][1], wrong["validation"][1])
+    assert set(np.unique(wrong["train"][1])) == set(range(10))
+
+
+def test_too_large_samples():
+    with pytest.raises(ValueError, match="^expected at most 1258 examples in the samples.*received 1300$"):
+        image_sets.draw_samples(image_sets.load_digits(0), {"train": 1200, "more": 100}, draws=1, seed=0)

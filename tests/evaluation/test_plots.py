@@ -163,3 +163,23 @@ def test_pyplot_is_not_needed():
 def test_curves_that_begin_before_training():
     axes = plots.learning_curves({"loss": [2.0, 1.0]}, ylabel="loss", title="", first_epoch=0).axes[0]
     assert axes.get_lines()[0].get_xdata().tolist() == [0, 1]
+
+
+def test_curves_draw_each_line_with_its_name():
+    _, (left, right) = plots.new_figure(columns=2)
+    plots.curves(left, {"one": ([1, 2], [3, 4], "o-"), "two": ([1, 2], [5, 6])}, title="T", xscale="log")
+    assert [line.get_label() for line in left.lines] == ["one", "two"]
+    assert left.lines[0].get_marker() == "o" and list(left.lines[1].get_ydata()) == [5, 6]
+    assert left.get_title() == "T" and left.get_xscale() == "log" and left.get_legend()
+    plots.curves(right, {"alone": ([1, 2], [3, 4])})
+    assert right.get_legend() is None
+
+
+def test_draws_show_every_number_and_the_mean():
+    figure = plots.draws({"plain": [1.0, 3.0], "better": [0.5, 1.0]}, xlabel="nats", title="T")
+    axes = figure.axes[0]
+    assert tick_names(axes.yaxis) == ["plain", "better"] and axes.get_xlim()[0] == 0
+    assert [list(line.get_xdata()) for line in axes.lines] == [[1, 3], [2], [0.5, 1], [0.75]]
+    assert plots.draws({"a": [-1.0]}, xlabel="x", title="T").axes[0].get_xlim()[0] < 0
+    with pytest.raises(ValueError, match="expected a number for every name, received none"):
+        plots.draws({"a": []}, xlabel="x", title="T")

@@ -27,14 +27,37 @@ def test_each_network_stops_at_its_best():
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(2)
     train, held_out = (
-        (rng.normal(size=(3, 12, 4)).astype(np.float32), rng.normal(size=(3, 12)).astype(np.float32))
+        (rng.normal(size=(3, 12, 4)).astype(np.float32), rng.normal(size=(3, 12, 1)).astype(np.float32))
         for _ in range(2)
     )
     networks = networks_side_by_side(count=3, features=4, hidden_units=16)
     history = fit_side_by_side(networks, keras.optimizers.Adam(0.01), train, held_out, steps=200)
     assert history.shape == (3, 20) and (history.min(axis=1) < history[:, -1]).all()  # noise: they overfit
-    errors = np.mean((networks(held_out[0]).numpy()[..., 0] - held_out[1]) ** 2, axis=1)
+    errors = np.mean((networks(held_out[0]).numpy() - held_out[1]) ** 2, axis=(1, 2))
     np.testing.assert_allclose(errors, history.min(axis=1), rtol=1e-5)
+
+
+def test_classes_dropout_and_augmentation_without_early_stopping():
+    keras.utils.set_random_seed(0)
+    x = np.random.default_rng(3).normal(size=(2, 40, 4)).astype(np.float32)
+    labels = np.argmax(x[..., :3], axis=-1)
+    networks = networks_side_by_side(count=2, features=4, hidden_units=16, outputs=3, dropout=0.25)
+
+    def loss(labels, scores):
+        return keras.losses.sparse_categorical_crossentropy(labels, scores, from_logits=True)
+
+    def without_the_last_input(inputs):
+        return inputs * [1.0, 1.0, 1.0, 0.0]
+
+    kernel = networks.get_weights()[0][:, 3].copy()
+    optimizer = keras.optimizers.SGD(0.5)
+    history = fit_side_by_side(
+        networks, optimizer, (x, labels), steps=300, loss=loss, augment=without_the_last_input
+    )
+    assert history is None and networks.output_shape == (2, None, 3)
+    assert np.mean(np.argmax(networks(x), axis=-1) == labels) > 0.9
+    np.testing.assert_array_equal(networks.get_weights()[0][:, 3], kernel)  # no gradient without the input
+    assert not np.allclose(networks(x, training=True), networks(x))
 
 
 def test_steps_are_checked():

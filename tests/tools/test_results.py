@@ -1,0 +1,64 @@
+import json
+
+import pytest
+
+from tools import results
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(results, "TABLE", tmp_path / "RESULTS.md")
+    monkeypatch.setattr(results.catalogue, "catalogue", lambda: ("week1_x/first", "week1_x/second"))
+
+
+def write_runs(name: str, values: list[float], *, failed: int | None = None) -> None:
+    for seed, value in enumerate(values):
+        folder = results.run_folder(name, "embedded", seed)
+        folder = results._failed(folder) if seed == failed else folder
+        folder.mkdir(parents=True)
+        artifact = {
+            "path": "model.tflite", "bytes": 2000, "max_abs_difference": 1e-6, "status": "ok",
+            "metric": {"name": "test_accuracy", "value": value}, "latency_ms": {"p50": 0.5, "p95": 1},
+        }  # fmt: skip
+        claim = {"metric": "test_accuracy", "at_least": 0.8, "value": value, "passed": value >= 0.8}
+        record = {"wall_seconds": 10 + seed, "claims": [claim], "artifacts": [artifact]}
+        (folder / "result.json").write_text(json.dumps(record))
+
+
+def test_mean_and_range_over_the_seeds():
+    write_runs("first", [0.9, 0.8, 1.0])
+    results.write_table([0, 1, 2])
+    text = results.TABLE.read_text()
+    assert "| `first` | 11 | test_accuracy at least 0.8 | 0.9 (0.8 to 1) | kept |\n" in text
+    assert "| `first` | model.tflite | 0.002 | 1.0e-06 | test_accuracy 0.9000 | 0.50 | ok |\n" in text
+
+
+def test_a_failed_seed_shows():
+    write_runs("first", [0.9, 0.7, 1.0], failed=1)
+    results.write_table([0, 1, 2])
+    assert "| 0.8667 (0.7 to 1) | **missed** |" in results.TABLE.read_text()
+
+
+def test_a_recipe_without_runs_here_keeps_its_rows_and_a_new_run_replaces_them():
+    write_runs("second", [0.9])
+    results.write_table([0])
+    before = results.TABLE.read_text()
+    results.shutil.rmtree(results.RUNS)
+    results.write_table([0])
+    assert results.TABLE.read_text() == before
+    write_runs("first", [1.0])
+    results.write_table([0])
+    rows = [row for row in results.TABLE.read_text().splitlines() if row.startswith("| `")]
+    assert ["`first`" in row for row in rows] == [True, False, True, False]  # claims, then artifacts
+    write_runs("second", [0.95])
+    results.write_table([0])
+    text = results.TABLE.read_text()
+    assert "0.95 (0.95 to 0.95)" in text and "0.9 (0.9 to 0.9)" not in text
+
+
+def test_a_recipe_with_fewer_seeds_than_asked_is_left_out(capsys):
+    write_runs("first", [0.9, 0.9])
+    results.write_table([0, 1, 2])
+    assert "`first`" not in results.TABLE.read_text()
+    assert "first, embedded: 2 of 3 seeds have a result" in capsys.readouterr().err
