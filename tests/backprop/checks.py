@@ -1,0 +1,135 @@
+"""Each operation against central differences and TensorFlow, as a function of the module that holds it.
+
+The tests run them on the module itself, the mutation checks (tools/mutants.py) on wrong variants of it.
+Shapes are square at first, so that a missing transpose computes something wrong instead of failing.
+"""
+
+import contextlib
+
+import numpy as np
+import tensorflow as tf
+
+from suite.backprop import losses as right_losses
+from suite.backprop.gradient_check import check_layer, numeric_gradient, numeric_jacobian, relative_error
+
+NUMERIC = 1e-8  # measured 3e-10 at most, of central differences in float64
+EXACT = 1e-12  # measured 2e-15, against TensorFlow in float64
+
+
+def random(*shape: int, seed: int = 0) -> np.ndarray:
+    """Values from about 0.05 to 3 of either sign, no two alike."""
+    rng = np.random.default_rng([seed, *shape])
+    return rng.choice([-1, 1], shape) * (0.05 + np.abs(rng.normal(size=shape)))
+
+
+@contextlib.contextmanager
+def no_overflow():
+    with np.errstate(all="raise", under="ignore"):
+        try:
+            yield
+        except FloatingPointError as failure:
+            raise AssertionError from failure
+
+
+def close(received, expected, tolerance: float) -> None:
+    assert relative_error(received, expected) < tolerance
+
+
+def dense(module):
+    for n, inputs, units in ((4, 4, 4), (5, 3, 2)):
+        X, W, b, dZ = random(n, inputs), random(inputs, units), random(units), random(n, units, seed=1)
+        Z = np.array([[sum(x[i] * W[i, j] for i in range(inputs)) + b[j] for j in range(units)] for x in X])
+        close(module.dense(X, W, b), Z, EXACT)
+
+        def cost(X=X, W=W, b=b, dZ=dZ):
+            return np.sum(dZ * (X @ W + b))
+
+        dW, db = module.dense_parameter_gradients(dZ, X)
+        gradients = module.dense_input_gradient(dZ, W), dW, db
+        for gradient, array in zip(gradients, (X, W, b), strict=True):
+            close(gradient, numeric_gradient(cost, array), NUMERIC)
+
+
+def activations(module):
+    far = np.array([-800.0, 800.0])
+    expected = {
+        "identity": lambda z: z,
+        "sigmoid": tf.nn.sigmoid,
+        "tanh": tf.nn.tanh,
+        "relu": tf.nn.relu,
+        "leaky_relu": lambda z: tf.maximum(z, 0.1 * z),
+    }
+    assert list(module.ACTIVATIONS) == list(expected)
+    with no_overflow():
+        for name, (function, derivative) in module.ACTIVATIONS.items():
+            for z in (random(40), far):
+                x = tf.constant(z)
+                with tf.GradientTape() as tape:
+                    tape.watch(x)
+                    value = expected[name](x)
+                close(function(z), value.numpy(), EXACT)
+                close(derivative(z), tape.gradient(value, x).numpy(), EXACT)
+                close(derivative(z), np.diag(numeric_jacobian(function, z)), NUMERIC)
+    scores, da = random(4, 4), random(4, 4, seed=1)
+    close(module.softmax(scores), tf.nn.softmax(scores).numpy(), EXACT)
+    jacobian = numeric_jacobian(lambda z: np.exp(z) / np.exp(z).sum(axis=1, keepdims=True), scores)
+    expected_dz = np.einsum("nk,nkmj->mj", da, jacobian)
+    close(module.softmax_backward(da, module.softmax(scores)), expected_dz, NUMERIC)
+    with no_overflow():
+        close(module.softmax(np.array([1000.0, 1001.0])), [1 / (1 + np.e), np.e / (1 + np.e)], EXACT)
+
+
+def losses(module):
+    a, y = 1 / (1 + np.exp(-random(5, 3))), np.abs(random(5, 3, seed=1)) / 4
+    scores, labels = random(5, 3), np.array([0, 2, 1, 1, 2])
+    cases = (
+        (module.quadratic, module.quadratic_derivative, a, y, tf.reduce_sum((y - a) ** 2, axis=1) / 2),
+        (
+            module.binary_cross_entropy, module.binary_cross_entropy_derivative, a, y,
+            tf.reduce_sum(-y * tf.math.log(a) - (1 - y) * tf.math.log(1 - a), axis=1),
+        ),
+        (
+            module.softmax_cross_entropy, module.softmax_cross_entropy_derivative, scores, labels,
+            tf.nn.sparse_softmax_cross_entropy_with_logits(labels, scores),
+        ),
+    )  # fmt: skip
+    for loss, derivative, outputs, targets, by_example in cases:
+        close(loss(outputs, targets), np.mean(by_example), EXACT)
+        close(
+            derivative(outputs, targets),
+            numeric_gradient(lambda: loss(outputs, targets), outputs),  # noqa: B023
+            NUMERIC,
+        )
+    far = np.array([[1000.0, 0.0], [0.0, 1000.0]])
+    with no_overflow():
+        close(module.softmax_cross_entropy(far, np.array([1, 1])), 500.0, EXACT)
+
+
+def network(module):
+    rng = np.random.default_rng(0)
+    x = random(4, 4)
+    assert max(check_layer(module.Dense(4, 4, rng, dtype=np.float64), x, rng)) < NUMERIC
+    for name in ("sigmoid", "tanh", "relu", "leaky_relu", "identity"):
+        assert max(check_layer(module.Activate(name), x, rng)) < NUMERIC
+    for activation in ("sigmoid", "relu"):
+        net = module.mlp((4, 4, 4, 4), rng, activation=activation, dtype=np.float64)
+        for bias in net.parameters[1::2]:
+            bias[:] = rng.normal(size=bias.shape)
+        assert max(check_layer(net, x, rng)) < NUMERIC
+        against_the_tape(net, activation, x)
+
+
+def against_the_tape(net, activation: str, x: np.ndarray) -> None:
+    labels = np.array([2, 0, 1, 2])
+    variables = [tf.Variable(array) for array in net.parameters]
+    with tf.GradientTape() as tape:
+        hidden = tf.constant(x)
+        for index in range(0, 6, 2):
+            hidden = hidden @ variables[index] + variables[index + 1]
+            hidden = getattr(tf.nn, activation)(hidden) if index < 4 else hidden
+        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, hidden))
+    scores = net.forward(x)
+    close(scores, hidden.numpy(), EXACT)
+    net.backward(right_losses.softmax_cross_entropy_derivative(scores, labels))
+    for gradient, expected in zip(net.gradients, tape.gradient(loss, variables), strict=True):
+        close(gradient, expected.numpy(), EXACT)
