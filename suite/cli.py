@@ -113,9 +113,11 @@ def _recipe_command(name: str) -> click.Command:
 
     def run_one(**arguments):
         from suite import recipe as frame
+        from suite.export import bundle
 
         folder = frame.run(name, **_given(arguments))
-        _next(f"suite verify {_shown(folder)}")
+        shipped = bundle.read_result(folder)["artifacts"]
+        _next(f"suite verify {_shown(folder)}" if shipped else "suite list")
 
     flags = config_flags(recipe.Config)
     return _Command(
@@ -132,6 +134,7 @@ def _run_several(selection: str, entries: list[str], arguments: dict) -> None:
 
     out = arguments.pop("out") or "saved_models"
     flags = [f"--{key}" if value is True else f"--{key}={value}" for key, value in arguments.items() if value]
+    flags += ["--quiet"] if console.is_quiet() else []
     statuses = {}
     for number, name in enumerate(map(_name, entries), 1):
         console.say(f"[{number}/{len(entries)}] {name}")
@@ -143,7 +146,7 @@ def _run_several(selection: str, entries: list[str], arguments: dict) -> None:
     failed = [name for name, status in statuses.items() if status != PASSED]
     if failed:
         raise GateError(f"{len(failed)} of {len(entries)} recipes failed: {', '.join(failed)}")
-    _next(f"suite verify {_shown(Path(out) / _name(entries[-1]))}")
+    _next("suite list")
 
 
 @cli.command(cls=_RecipeGroup, context_settings=SETTINGS)

@@ -20,6 +20,11 @@ def set_quiet(quiet: bool) -> None:
     _quiet = quiet
 
 
+def is_quiet() -> bool:
+    """Tells whether `say` and `track` are silenced."""
+    return _quiet
+
+
 def _console(stream) -> Console:
     return Console(file=stream, width=None if stream.isatty() else _PIPE_WIDTH)
 

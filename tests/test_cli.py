@@ -7,6 +7,7 @@ import click
 import pytest
 
 from suite import cli
+from suite.catalogue import select
 from suite.flags import config_flags
 
 
@@ -121,3 +122,26 @@ def test_wrong_flags(arguments):
 def test_dashes_and_underscores_are_the_same(capsys):
     assert cli.execute(["finetune", "missing", "--batch-size", "0"]) == cli.BAD_INPUT
     assert "expected batch_size of at least 1" in capsys.readouterr().err
+
+
+def test_a_bundle_without_artifacts_has_nothing_to_verify_or_time(tmp_path, capsys):
+    (tmp_path / "result.json").write_text('{"artifacts": []}')
+    for command in ("verify", "benchmark"):
+        assert cli.execute([command, str(tmp_path)]) == cli.BAD_INPUT
+        message = f"expected a bundle with artifacts, received {tmp_path} without; it exports no model"
+        assert message in capsys.readouterr().err.replace("\n", "")
+
+
+def test_quiet_reaches_the_recipes_of_a_week(monkeypatch):
+    commands = []
+
+    def remember(command):
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(cli.subprocess, "run", remember)
+    for flags, expected in (["--quiet"], True), ([], False):
+        commands.clear()
+        assert cli.execute(["run", "week1", "--smoke", *flags]) == cli.PASSED
+        assert len(commands) == len(select("week1"))
+        assert all(("--quiet" in command) == expected and "--smoke" in command for command in commands)

@@ -1,10 +1,13 @@
 import dataclasses
 import json
+import types
 
 import keras
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
+from suite import recipe
 from suite.evaluation import plots
 from suite.export.verify import verify
 from suite.recipe import Claim, Export, GateError, Job, Result, Table, execute
@@ -154,3 +157,36 @@ def test_a_run_is_seeded(tmp_path):
     again = json.loads((run_job(tmp_path, run, seed=4) / "result.json").read_text())["metrics"]
     other = json.loads((run_job(tmp_path, run, seed=5) / "result.json").read_text())["metrics"]
     assert first == again != other
+
+
+@pytest.mark.parametrize(("data", "expected"), [("embedded", [0.5]), ("tfds", [0.5, 0.9])])
+def test_a_claim_may_hold_for_one_kind_of_data_alone(tmp_path, monkeypatch, data, expected):
+    fake = types.SimpleNamespace(
+        __doc__="A toy.\n",
+        Config=Config,
+        SMOKE=Config(0.1),
+        DATA=("embedded", "tfds"),
+        CLAIMS=(Claim("test_x", at_least=0.5), Claim("test_x", at_least=0.9, data="tfds")),
+        run=lambda config, context: Result({"test_x": 0.95}),
+    )
+    monkeypatch.setattr(recipe, "load_recipe", lambda name: fake)
+    folder = recipe.run("toy", data=data, out=tmp_path / "toy")
+    claims = json.loads((folder / "result.json").read_text())["claims"]
+    assert [claim["at_least"] for claim in claims] == expected
+    folder = recipe.run("toy", data=data, out=tmp_path / "toy", smoke=True)
+    assert json.loads((folder / "result.json").read_text())["claims"] == []
+
+
+def test_a_recipe_runs_numpy_on_one_thread_and_gives_the_others_back(tmp_path, monkeypatch):
+    def threads():
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    def run(config, context):
+        return Result({"test_threads": max(threads())})
+
+    fake = types.SimpleNamespace(__doc__="A toy.\n", Config=Config, SMOKE=Config(), CLAIMS=(), run=run)
+    monkeypatch.setattr(recipe, "load_recipe", lambda name: fake)
+    before = threads()
+    folder = recipe.run("toy", out=tmp_path / "toy")
+    assert json.loads((folder / "result.json").read_text())["metrics"]["test_threads"] == 1
+    assert threads() == before

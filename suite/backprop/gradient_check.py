@@ -1,6 +1,6 @@
 """Central differences: what every derivative here is held against."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -34,6 +34,11 @@ def numeric_gradient(function: Callable[[], float], array: np.ndarray, step: flo
         gradient[index] = (above - function()) / (2 * step)
         array[index] = before
     return gradient
+
+
+def numeric_gradients(function: Callable[[], float], arrays: Iterable[np.ndarray]) -> list[np.ndarray]:
+    """Gives `numeric_gradient` for each of several arrays that the function reads."""
+    return [numeric_gradient(function, array) for array in arrays]
 
 
 def numeric_jacobian(
@@ -89,8 +94,5 @@ def check_layer(layer: Layer, x: np.ndarray, rng: np.random.Generator) -> list[f
     d_output = rng.normal(size=layer.forward(x).shape)
     layer.backward(d_output)
     analytic = [layer.input_gradient(d_output), *(gradient.copy() for gradient in layer.gradients)]
-    arrays = [x, *layer.parameters]
-    return [
-        relative_error(gradient, numeric_gradient(lambda: np.sum(d_output * layer.forward(x)), array))
-        for gradient, array in zip(analytic, arrays, strict=True)
-    ]
+    numeric = numeric_gradients(lambda: np.sum(d_output * layer.forward(x)), [x, *layer.parameters])
+    return [relative_error(*pair) for pair in zip(analytic, numeric, strict=True)]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from suite import console
-from suite.export.bundle import VERIFICATION_FILE, load_verification, read_result
+from suite.export.bundle import VERIFICATION_FILE, load_verification, read_result, shipped_artifacts
 from suite.export.measure import measure_artifacts
 
 COLUMNS = ("artifact", "status", "MB", "metric", "max diff", "p50 ms", "p95 ms", "min runtime", "reason")
@@ -20,11 +20,11 @@ def benchmark(bundle: str | Path) -> list[dict]:
         The artifact rows of result.json with new "latency_ms".
 
     Raises:
-        ValueError: The folder is no bundle.
+        ValueError: The folder is no bundle, or one without artifacts.
     """
     bundle = Path(bundle)
     rows = read_result(bundle)["artifacts"]
-    shipped = [row for row in rows if row["status"] == "ok"]
+    shipped = shipped_artifacts(rows, bundle)
     for folder in sorted({(bundle / row["path"]).parent for row in shipped}):
         here = [row for row in shipped if (bundle / row["path"]).parent == folder]
         inputs, _ = load_verification(folder / VERIFICATION_FILE)

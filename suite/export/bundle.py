@@ -6,6 +6,7 @@ import json
 import math
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,22 @@ def read_result(bundle: str | Path) -> dict:
     if not isinstance(artifacts, list):
         raise ValueError(f"expected a list of artifacts in {path}, received {type(artifacts).__name__}")
     return result
+
+
+def shipped_artifacts(rows: Sequence[dict], bundle: str | Path) -> list[dict]:
+    """Gives the artifact rows whose files a bundle holds.
+
+    Args:
+        rows: Those under "artifacts" in its result.json.
+        bundle: Its folder, for the message.
+
+    Raises:
+        ValueError: There are none.
+    """
+    shipped = [row for row in rows if row["status"] == "ok"]
+    if not shipped:
+        raise ValueError(f"expected a bundle with artifacts, received {bundle} without; it exports no model")
+    return shipped
 
 
 def describe(path: Path) -> dict:

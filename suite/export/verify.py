@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from suite import console
-from suite.export.bundle import VERIFICATION_FILE, describe, load_verification, read_result
+from suite.export.bundle import VERIFICATION_FILE, describe, load_verification, read_result, shipped_artifacts
 from suite.export.gates import FLOAT32_PARITY, GateError, max_abs_difference, scale
 from suite.export.measure import measure_artifacts
 
@@ -17,8 +17,7 @@ def verify(bundle: str | Path) -> list[dict]:
     """Reloads every artifact of a bundle in a fresh process and checks it against result.json.
 
     Each shipped file must have the recorded size and sha256, run on the bundle's held-out examples, and
-    answer as
-    recorded: float32 within the export gate, reduced precision within its recorded difference.
+    answer as recorded: float32 within the export gate, reduced precision within its recorded difference.
 
     Args:
         bundle: Folder of a finished run.
@@ -27,11 +26,11 @@ def verify(bundle: str | Path) -> list[dict]:
         One row an artifact: {"path", "passed", "max_abs_difference", "reason"}.
 
     Raises:
-        ValueError: The folder is no bundle.
+        ValueError: The folder is no bundle, or one without artifacts.
         GateError: An artifact does not pass; the message names the first.
     """
     bundle = Path(bundle)
-    recorded = [row for row in read_result(bundle)["artifacts"] if row["status"] == "ok"]
+    recorded = shipped_artifacts(read_result(bundle)["artifacts"], bundle)
     checked = []
     for folder in sorted({(bundle / row["path"]).parent for row in recorded}):
         checked += _verify_folder(folder, bundle, recorded)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from suite.backprop import activations, dense, gradient_check, losses, network
+from suite.backprop import activations, dense, gradient_check, losses, network, paths
 from tests.backprop import checks
 
 
@@ -100,3 +100,15 @@ def test_a_wrong_layer_is_noticed_at_its_input_and_at_each_parameter():
         Wrong(3, 2, rng, dtype=np.float64), checks.random(4, 3), rng
     )
     assert by_input < 1e-8 and by_W < 1e-8 and by_b == pytest.approx(1, rel=1e-6)
+
+
+def test_a_derivative_along_all_paths_and_backward():
+    slopes = [checks.random(2, 3), checks.random(3, 2), checks.random(2, 4)]
+    expected = slopes[0] @ slopes[1] @ slopes[2] @ np.ones(4)
+    backward, work = paths.accumulate_backward(slopes)
+    np.testing.assert_allclose(backward, expected, rtol=1e-13)
+    assert work == 2 * 3 + 3 * 2 + 2 * 4
+    for neuron in range(2):
+        derivative, path_work = paths.sum_over_paths(slopes, neuron)
+        assert derivative == pytest.approx(expected[neuron], rel=1e-13)
+        assert path_work == 3 + 3 * 2 + 3 * 2 * 4

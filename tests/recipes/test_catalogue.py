@@ -46,7 +46,7 @@ def test_module(entry):
     assert ("--data tfds" in recipe.__doc__) == ("tfds" in kinds)
     code = recipe_file(entry).read_text().split("\nCLAIMS = (")[1]  # a claim more must not cost clarity
     lines = code.split("\n)\n", 1)[1].count("\n")
-    assert lines <= 180, f"{lines} lines of code: move what is not the lecture into suite/"
+    assert lines <= 200, f"{lines} lines of code: move what is not the lecture into suite/"
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
@@ -74,5 +74,6 @@ def test_results_have_every_claim(entry):
     name = entry.split("/")[1]
     first = next(index for index, row in enumerate(rows) if row.startswith(f"| `{name}` |"))
     recipe = importlib.import_module(f"recipes.{entry.replace('/', '.')}")
-    for row, claim in zip(rows[first:], recipe.CLAIMS, strict=False):
+    claims = [claim for claim in recipe.CLAIMS if claim.data in (None, "embedded")]
+    for row, claim in zip(rows[first:], claims, strict=False):
         assert f"| {claim} |" in row and row.endswith("| kept |"), f"run tools/results.py {name}"
