@@ -140,13 +140,54 @@ def stepper(optimizer, gradients, count: int, jit_compile: bool) -> Callable[[],
     return steps
 
 
+def from_scratch(batch_size: int = 32, batches: int = 200) -> Iterator[Row]:
+    """A pass over MNIST-sized data: our NumPy network against scikit-learn's, both in float32."""
+    from sklearn.neural_network import MLPClassifier
+    from threadpoolctl import threadpool_limits
+
+    from recipes.week2_neural_networks.mlp_from_scratch import step
+    from suite.backprop.network import mlp
+
+    rng = np.random.default_rng(0)
+    X = rng.random((batches * batch_size, 784), np.float32)
+    labels = rng.integers(10, size=len(X))
+    peer = MLPClassifier(
+        (100, 200), solver="sgd", nesterovs_momentum=False, alpha=0, shuffle=False, batch_size=batch_size,
+        learning_rate_init=0.01,
+    )  # fmt: skip
+    peer.partial_fit(X[:batch_size], labels[:batch_size], classes=np.arange(10))
+    network = mlp((784, 100, 200, 10), rng)
+    for ours, theirs in zip(
+        network.parameters, itertools.chain(*zip(peer.coefs_, peer.intercepts_, strict=True)), strict=True
+    ):
+        ours[:] = theirs
+    velocities = [np.zeros_like(parameter) for parameter in network.parameters]
+    for velocity in peer._optimizer.velocities:
+        velocity[:] = 0
+
+    def train():
+        for X_batch, label_batch in zip(np.split(X, batches), np.split(labels, batches), strict=True):
+            step(network, velocities, X_batch, label_batch, 0.01, 0.9)
+        return network.parameters[2]
+
+    def train_peer():
+        return peer.partial_fit(X, labels).coefs_[1]
+
+    with threadpool_limits(1, user_api="blas"):  # both: matrices this small have no use for a second thread
+        assert_close(train(), train_peer(), "scikit-learn after one pass")
+        yield Row(
+            f"MLP from scratch, batch {batch_size}, examples/s", "scikit-learn MLPClassifier",
+            train, train_peer, len(X), 1.5, 21,
+        )  # fmt: skip
+
+
 def assert_close(ours: np.ndarray, theirs: np.ndarray, peer: str) -> None:
     difference = float(np.max(np.abs(ours - theirs)))
     if not difference <= 1e-3:
         raise ValueError(f"expected the results of {peer}, ours differ by {difference}")
 
 
-ROWS = {"features": features, "optimizers": optimizer_steps}
+ROWS = {"features": features, "optimizers": optimizer_steps, "from_scratch": from_scratch}
 
 
 @click.command()

@@ -66,13 +66,71 @@ LOSSES = [
     ("scores instead of probabilities", "derivative = softmax(scores)", "derivative = scores.copy()"),
 ]  # fmt: skip
 
-NETWORK = [
+SIZE = "(size - kernel_size + 2 * padding) // stride + 1"
+FULL = "slice(k - 1, k - 1 + stride * count, stride)"
+CROP = "full[:, padding : padding + size[0], padding : padding + size[1]]"
+FLIP = "flipped = W[::-1, ::-1].transpose(0, 1, 3, 2)"
+CONVOLUTION = [
+    ("rounded up", SIZE, "-((kernel_size - size - 2 * padding) // stride) + 1"),
+    ("padding counted once", SIZE, SIZE.replace("2 * padding", "padding")),
+    ("kernel flipped forward", "@ _as_matrix(W)\n    Z", "@ _as_matrix(W[::-1, ::-1])\n    Z"),
+    ("no bias", "    Z += b\n", ""),
+    ("unflipped dX kernel", FLIP, FLIP.replace("[::-1, ::-1]", "")),
+    ("dX kernel flipped along one axis", FLIP, FLIP.replace("[::-1, ::-1]", "[::-1]")),
+    ("channels and filters not swapped in dX", FLIP, FLIP.replace(".transpose(0, 1, 3, 2)", "")),
+    ("missing padding crop", CROP, "full[:, : size[0], : size[1]]"),
+    ("padding cropped on the wrong side", CROP, "full[:, -size[0] :, -size[1] :]"),
+    ("not a full convolution", FULL, "slice(0, stride * count, stride)"),
+    ("mean instead of the sum of the unshared gradients", ".T @ rows", ".T @ rows / len(rows)"),
+    ("axes of dW in another order", "(channels, height, width, filters).transpose(1, 2, 0, 3)", "(W.shape)"),
+    ("bias gradient of one place", "rows.sum(axis=0)", "rows[0]"),
+    ("bias gradient a mean", "rows.sum(axis=0)", "rows.mean(axis=0)"),
+]  # fmt: skip
+
+WINNER = "dX[pixels] += dZ * (winner == place)"
+POOLING = [
+    ("smallest value", ".max(axis=(4, 5))", ".min(axis=(4, 5))"),
+    ("sum instead of mean", ".mean(axis=(4, 5))", ".sum(axis=(4, 5))"),
+    ("last of equals wins", ".argmax(axis=4)", "[..., ::-1].argmax(axis=4) * -1 + size * size - 1"),
+    ("routes to ties twice", WINNER, "dX[pixels] += dZ * (X[pixels] == max_pooling(X, size, stride))"),
+    ("overlapping windows overwrite", WINNER, "dX[pixels] = np.where(winner == place, dZ, dX[pixels])"),
+    ("routes to all", WINNER, "dX[pixels] += dZ"),
+    ("routes to the losers", WINNER, WINNER.replace("==", "!=")),
+    ("not divided", "dZ / size**2", "dZ"),
+    ("divided by the side", "dZ / size**2", "dZ / size"),
+    ("rows and columns swapped", "yield row * size + column", "yield column * size + row"),
+    ("windows one step apart", "slice(row, row + stride * rows, stride)", "slice(row, row + rows)"),
+]  # fmt: skip
+
+INPUT_SLOPE = "(d_normalized - through_mean - through_variance)"
+BATCH_NORMALIZATION = [
+    ("ignores the mean's dependence", INPUT_SLOPE, "(d_normalized - through_variance)"),
+    ("ignores the variance's dependence", INPUT_SLOPE, "(d_normalized - through_mean)"),
+    ("statistics as constants", INPUT_SLOPE, "d_normalized"),
+    ("divided by the variance", "through_variance) / deviation", "through_variance) / deviation**2"),
+    ("sums instead of means", "through_mean = d_normalized.mean", "through_mean = d_normalized.sum"),
+    ("gamma left out", "d_normalized = dZ * gamma", "d_normalized = dZ"),
+    ("epsilon outside the root", "np.sqrt(variance + epsilon)", "(np.sqrt(variance) + epsilon)"),
+    ("epsilon left out backward", "np.sqrt(X.var(axis=axes) + epsilon)", "np.sqrt(X.var(axis=axes))"),
+    ("variance too large", "mean, variance = X.mean(axis=axes), X", "mean, variance = X.mean(axis=axes), 1.1 * X"),
+    ("beta left out", "+ beta, mean, variance", "+ 0 * beta, mean, variance"),
+    ("gamma's derivative of X", "(dZ * normalized).sum(axis=axes), dZ", "(dZ * X).sum(axis=axes), dZ"),
+    ("beta's derivative a mean", "dZ.sum(axis=axes)", "dZ.mean(axis=axes)"),
+]  # fmt: skip
+
+LAYERS = [
     ("no sigma'", "* self._activation.derivative(self._z)", ""),
     ("sigma instead of sigma'", "_activation.derivative(", "_activation.function("),
     ("sigma' at the activation", "derivative(self._z)", "derivative(self._activation.function(self._z))"),
     ("sigma' added", "return d_output * self._activation", "return d_output + self._activation"),
-    ("weights instead of inputs", "(d_output, self._x)", "(d_output, self.parameters[0])"),
+    ("W instead of X", "_gradients(d_output, self._x)", "_gradients(d_output, self.parameters[0])"),
     ("inputs instead of weights", "(d_output, self.parameters[0])", "(d_output, self._x)"),
+    ("no padding in dX", "self.parameters[0], *self._geometry)", "self.parameters[0], self._geometry[0])"),
+    ("pools by the other kind", 'getattr(pooling, f"{kind}_pooling")', "pooling.average_pooling"),
+    ("routes by the other kind", 'f"{kind}_pooling_backward"', '"average_pooling_backward"'),
+]  # fmt: skip
+
+NETWORK = [
     (
         "first layer first in backward",
         "for layer in reversed(self.layers):\n            layer.backward",
@@ -89,11 +147,15 @@ NETWORK = [
         "for layer in self.layers:\n            d_output",
     ),
     ("gradients reversed", "self.layers for array in layer.g", "self.layers[::-1] for array in layer.g"),
-]  # fmt: skip
+]
 
 MUTANTS = {
     "suite.backprop.dense": (checks.dense, DENSE),
     "suite.backprop.activations": (checks.activations, ACTIVATIONS),
     "suite.backprop.losses": (checks.losses, LOSSES),
+    "suite.backprop.convolution": (checks.convolution, CONVOLUTION),
+    "suite.backprop.pooling": (checks.pooling, POOLING),
+    "suite.backprop.batch_normalization": (checks.batch_normalization, BATCH_NORMALIZATION),
+    "suite.backprop.layers": (checks.layers, LAYERS),
     "suite.backprop.network": (checks.network, NETWORK),
 }

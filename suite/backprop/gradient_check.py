@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from suite.backprop.network import Layer
+from suite.backprop.layers import Layer
 
 STEP = 1e-5  # in float64: cut off at about 1e-11, and rounded at about as much
 

@@ -105,12 +105,108 @@ def losses(module):
         close(module.softmax_cross_entropy(far, np.array([1, 1])), 500.0, EXACT)
 
 
-def network(module):
+def convolution(module):
+    # A kernel as wide as there are channels and filters first, so that swapped axes compute something wrong.
+    cases = (
+        ((2, 6, 6, 3), (3, 3, 3, 3), 1, 0),
+        ((2, 6, 6, 3), (3, 3, 3, 3), 1, 1),
+        ((1, 7, 8, 2), (3, 3, 2, 4), 2, 1),  # the last column is under no kernel
+        ((2, 9, 7, 1), (2, 4, 1, 2), 3, 2),
+    )
+    for shape, kernel, stride, padding in cases:
+        X, W, b = random(*shape), random(*kernel), random(kernel[3])
+        pads = [[0, 0], [padding] * 2, [padding] * 2, [0, 0]]
+        arrays = [tf.constant(array) for array in (X, W, b)]
+        with tf.GradientTape() as tape:
+            tape.watch(arrays)
+            # TensorFlow has the derivative of its convolution for square strides alone.
+            expected = tf.nn.conv2d(*arrays[:2], stride, pads) + arrays[2]
+        for pixels, kernel_size, count in zip(shape[1:3], kernel[:2], expected.shape[1:3], strict=True):
+            assert module.output_size(pixels, kernel_size, stride, padding) == count
+        Z = module.convolution(X, W, b, stride, padding)
+        close(Z, expected.numpy(), EXACT)
+        dZ = random(*Z.shape, seed=1)
+        gradients = (
+            module.convolution_input_gradient(dZ, X, W, stride, padding),
+            *module.convolution_parameter_gradients(dZ, X, W, stride, padding),
+        )
+        by_tape = tape.gradient(expected, arrays, output_gradients=tf.constant(dZ))
+
+        def cost(X=X, W=W, b=b, dZ=dZ, stride=stride, pads=pads):
+            return np.sum(dZ * (tf.nn.conv2d(X, W, stride, pads) + b))
+
+        for gradient, tensor, array in zip(gradients, by_tape, (X, W, b), strict=True):
+            close(gradient, tensor.numpy(), EXACT)
+            close(gradient, numeric_gradient(cost, array), NUMERIC)
+
+
+def pooling(module):
+    for shape, size, stride in (((2, 4, 4, 3), 2, 2), ((1, 7, 6, 2), 3, 2), ((2, 5, 5, 1), 3, 1)):
+        X = random(*shape)
+        for name, peer in (("max", tf.nn.max_pool2d), ("average", tf.nn.avg_pool2d)):
+            x = tf.constant(X)
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                expected = peer(x, size, stride, "VALID")
+            Z = getattr(module, f"{name}_pooling")(X, size, stride)
+            close(Z, expected.numpy(), EXACT)
+            dZ = random(*Z.shape, seed=1)
+            dX = getattr(module, f"{name}_pooling_backward")(dZ, X, size, stride)
+            close(dX, tape.gradient(expected, x, output_gradients=tf.constant(dZ)).numpy(), EXACT)
+            pool = getattr(module, f"{name}_pooling")
+            numeric = numeric_gradient(lambda: np.sum(dZ * pool(X, size, stride)), X)  # noqa: B023
+            close(dX, numeric, NUMERIC)
+    ties = np.zeros((1, 4, 4, 1))
+    routed = module.max_pooling_backward(np.ones((1, 2, 2, 1)), ties, 2, 2)
+    np.testing.assert_array_equal(routed[0, :, :, 0], np.kron(np.ones((2, 2)), [[1, 0], [0, 0]]))
+
+
+def batch_normalization(module):
+    for shape in ((4, 4), (3, 2, 2, 5)):
+        X, dZ = 3 * random(*shape) + 1, random(*shape, seed=1)
+        gamma, beta = random(shape[-1]), random(shape[-1], seed=2)
+        for epsilon in (1e-3, 0.1):
+            arrays = [tf.constant(array) for array in (X, gamma, beta)]
+            with tf.GradientTape() as tape:
+                tape.watch(arrays)
+                mean, variance = tf.nn.moments(arrays[0], list(range(len(shape) - 1)))
+                expected = tf.nn.batch_normalization(arrays[0], mean, variance, *arrays[2:0:-1], epsilon)
+            received = module.batch_normalization(X, gamma, beta, epsilon)
+            for ours, theirs in zip(received, (expected, mean, variance), strict=True):
+                close(ours, theirs.numpy(), EXACT)
+            gradients = module.batch_normalization_backward(dZ, X, gamma, epsilon)
+            by_tape = tape.gradient(expected, arrays, output_gradients=tf.constant(dZ))
+
+            def cost(X=X, gamma=gamma, beta=beta, dZ=dZ, epsilon=epsilon):
+                return np.sum(dZ * module.batch_normalization(X, gamma, beta, epsilon)[0])
+
+            for gradient, tensor, array in zip(gradients, by_tape, (X, gamma, beta), strict=True):
+                close(gradient, tensor.numpy(), EXACT)
+                close(gradient, numeric_gradient(cost, array), NUMERIC)
+
+
+def layers(module):
     rng = np.random.default_rng(0)
-    x = random(4, 4)
+    x, images = random(4, 4), random(2, 6, 6, 3)
     assert max(check_layer(module.Dense(4, 4, rng, dtype=np.float64), x, rng)) < NUMERIC
     for name in ("sigmoid", "tanh", "relu", "leaky_relu", "identity"):
         assert max(check_layer(module.Activate(name), x, rng)) < NUMERIC
+    for stride, padding in ((1, 0), (2, 1)):
+        layer = module.Convolution(3, 3, 3, rng, stride=stride, padding=padding, dtype=np.float64)
+        layer.parameters[1][:] = random(3)
+        assert max(check_layer(layer, images, rng)) < NUMERIC
+    for kind in ("max", "average"):
+        assert max(check_layer(module.Pooling(kind, 2), images, rng)) < NUMERIC
+        assert max(check_layer(module.Pooling(kind, 3, 1), images, rng)) < NUMERIC
+    np.testing.assert_array_equal(
+        module.Pooling("max", 2).forward(images)[0, 0, 0], images[0, :2, :2].max((0, 1))
+    )
+    assert max(check_layer(module.Flatten(), images, rng)) < NUMERIC
+
+
+def network(module):
+    rng = np.random.default_rng(0)
+    x = random(4, 4)
     for activation in ("sigmoid", "relu"):
         net = module.mlp((4, 4, 4, 4), rng, activation=activation, dtype=np.float64)
         for bias in net.parameters[1::2]:

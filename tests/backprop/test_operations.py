@@ -1,11 +1,26 @@
 import numpy as np
 import pytest
 
-from suite.backprop import activations, dense, gradient_check, losses, network, paths
+from suite.backprop import (
+    activations,
+    batch_normalization,
+    convolution,
+    dense,
+    gradient_check,
+    layers,
+    losses,
+    network,
+    paths,
+    pooling,
+)
 from tests.backprop import checks
 
 
-@pytest.mark.parametrize("module", [dense, activations, losses, network], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module",
+    [activations, batch_normalization, convolution, dense, layers, losses, network, pooling],
+    ids=lambda module: module.__name__,
+)
 def test_against_central_differences_and_tensorflow(module):
     getattr(checks, module.__name__.split(".")[-1])(module)
 
@@ -14,7 +29,7 @@ def test_a_3_2_1_network_worked_by_hand():
     """With L = log 3, sigmoid(L) = 3/4, sigmoid(-L) = 1/4, sigmoid(0) = 1/2: every step is a fraction."""
     L = np.log(3)
     net = network.mlp((3, 2, 1), np.random.default_rng(0), activation="sigmoid", dtype=np.float64)
-    net.layers.append(network.Activate("sigmoid"))
+    net.layers.append(layers.Activate("sigmoid"))
     W1, b1, W2, b2 = net.parameters
     W1[:], b1[:], W2[:], b2[:] = [[L, 2 * L], [L / 2, -L], [L, L]], 0, [[2], [-4]], -1 / 2
     x, y = np.array([[1.0, 2.0, -1.0]]), np.array([[1.0]])
@@ -61,7 +76,7 @@ def test_the_last_layer_is_linear():
 def test_an_unknown_activation():
     message = "^expected an activation among identity, sigmoid, .*, received 'swish'$"
     with pytest.raises(ValueError, match=message):
-        network.Activate("swish")
+        layers.Activate("swish")
 
 
 def test_central_differences():
@@ -90,7 +105,7 @@ def test_relative_error():
 
 
 def test_a_wrong_layer_is_noticed_at_its_input_and_at_each_parameter():
-    class Wrong(network.Dense):
+    class Wrong(layers.Dense):
         def backward(self, d_output):
             super().backward(d_output)
             self.gradients[1] = 2 * self.gradients[1]
@@ -112,3 +127,35 @@ def test_a_derivative_along_all_paths_and_backward():
         derivative, path_work = paths.sum_over_paths(slopes, neuron)
         assert derivative == pytest.approx(expected[neuron], rel=1e-13)
         assert path_work == 3 + 3 * 2 + 3 * 2 * 4
+
+
+@pytest.mark.parametrize(("stride", "padding", "kernel"), [(0, 0, 3), (1, -1, 3), (1, 0, 6), (1, 0, 0)])
+def test_a_kernel_that_does_not_fit(stride, padding, kernel):
+    received = f"received stride {stride}, padding {padding}, kernel {kernel} on 5 pixels"
+    with pytest.raises(
+        ValueError, match=f"^expected stride >= 1, padding >= 0 and a kernel of 1 .*{received}$"
+    ):
+        convolution.output_size(5, kernel, stride, padding)
+
+
+def test_an_unknown_pooling():
+    with pytest.raises(ValueError, match="^expected kind 'max' or 'average', received 'sum'$"):
+        layers.Pooling("sum", 2)
+
+
+def test_images_in_float32_stay_float32():
+    rng = np.random.default_rng(0)
+    net = network.Network(
+        [
+            layers.Convolution(1, 2, 3, rng, padding=1),
+            layers.Pooling("max", 2),
+            layers.Pooling("average", 2),
+            layers.Flatten(),
+            layers.Dense(8, 3, rng),
+        ]
+    )
+    d_output = net.forward(np.ones((2, 8, 8, 1), np.float32))
+    net.backward(d_output)
+    assert {a.dtype for a in [d_output, *net.gradients, net.input_gradient(d_output)]} == {
+        np.dtype("float32")
+    }

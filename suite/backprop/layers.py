@@ -1,0 +1,179 @@
+"""The operations as layers that remember what their backward pass needs."""
+
+from typing import Protocol
+
+import numpy as np
+
+from suite.backprop import pooling
+from suite.backprop.activations import ACTIVATIONS
+from suite.backprop.convolution import (
+    convolution,
+    convolution_input_gradient,
+    convolution_parameter_gradients,
+)
+from suite.backprop.dense import dense, dense_input_gradient, dense_parameter_gradients
+
+
+class Layer(Protocol):
+    """An operation with parameters.
+
+    Attributes:
+        parameters: Arrays that are changed in place; empty where there are none.
+        gradients: Derivatives of the cost by the parameters, in their order, after `backward`.
+    """
+
+    parameters: list[np.ndarray]
+    gradients: list[np.ndarray]
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """Gives the output for a batch and remembers what `backward` needs."""
+
+    def backward(self, d_output: np.ndarray) -> None:
+        """Sets the gradients for the batch of the last `forward`."""
+
+    def input_gradient(self, d_output: np.ndarray) -> np.ndarray:
+        """Gives the derivative of the cost by the input of the last `forward`."""
+
+
+class Dense:
+    """`dense` with its weights.
+
+    Args:
+        inputs: Number of inputs.
+        units: Number of outputs.
+        rng: Source of the initial weights.
+        gain: Variance of the weights times the number of inputs: 2 before ReLU (He et al., 2015), 1 else.
+        dtype: dtype of the parameters.
+    """
+
+    def __init__(self, inputs: int, units: int, rng: np.random.Generator, *, gain=2.0, dtype=np.float32):
+        W = rng.normal(0, np.sqrt(gain / inputs), (inputs, units)).astype(dtype)
+        self.parameters = [W, np.zeros(units, dtype)]
+        self.gradients = []
+
+    def forward(self, x):
+        self._x = x
+        return dense(x, *self.parameters)
+
+    def backward(self, d_output):
+        self.gradients = [*dense_parameter_gradients(d_output, self._x)]
+
+    def input_gradient(self, d_output):
+        return dense_input_gradient(d_output, self.parameters[0])
+
+
+class Activate:
+    """An activation function as a layer.
+
+    Args:
+        name: A key of `ACTIVATIONS`.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+
+    def __init__(self, name: str):
+        if name not in ACTIVATIONS:
+            raise ValueError(f"expected an activation among {', '.join(ACTIVATIONS)}, received {name!r}")
+        self._activation = ACTIVATIONS[name]
+        self.parameters, self.gradients = [], []
+
+    def forward(self, x):
+        self._z = x
+        return self._activation.function(x)
+
+    def backward(self, d_output):
+        pass
+
+    def input_gradient(self, d_output):
+        return d_output * self._activation.derivative(self._z)
+
+
+class Convolution:
+    """`convolution` with its weights.
+
+    Args:
+        channels: Channels of the input.
+        filters: Channels of the output.
+        kernel_size: Side of the kernels in pixels.
+        rng: Source of the initial weights, of He's variance.
+        stride: Pixels from one patch to the next.
+        padding: Zeros around the image, on each side.
+        dtype: dtype of the parameters.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        filters: int,
+        kernel_size: int,
+        rng: np.random.Generator,
+        *,
+        stride=1,
+        padding=0,
+        dtype=np.float32,
+    ):
+        shape = (kernel_size, kernel_size, channels, filters)
+        W = rng.normal(0, np.sqrt(2 / (kernel_size**2 * channels)), shape).astype(dtype)
+        self.parameters = [W, np.zeros(filters, dtype)]
+        self.gradients = []
+        self._geometry = stride, padding
+
+    def forward(self, x):
+        self._x = x
+        return convolution(x, *self.parameters, *self._geometry)
+
+    def backward(self, d_output):
+        W = self.parameters[0]
+        self.gradients = [*convolution_parameter_gradients(d_output, self._x, W, *self._geometry)]
+
+    def input_gradient(self, d_output):
+        return convolution_input_gradient(d_output, self._x, self.parameters[0], *self._geometry)
+
+
+class Pooling:
+    """Max or average pooling.
+
+    Args:
+        kind: "max" or "average".
+        size: Side of the windows in pixels.
+        stride: Pixels from one window to the next; the size by default.
+
+    Raises:
+        ValueError: Another kind.
+    """
+
+    def __init__(self, kind: str, size: int, stride: int | None = None):
+        if kind not in ("max", "average"):
+            raise ValueError(f"expected kind 'max' or 'average', received {kind!r}")
+        self._pool = getattr(pooling, f"{kind}_pooling")
+        self._pool_backward = getattr(pooling, f"{kind}_pooling_backward")
+        self._geometry = size, stride or size
+        self.parameters, self.gradients = [], []
+
+    def forward(self, x):
+        self._x = x
+        return self._pool(x, *self._geometry)
+
+    def backward(self, d_output):
+        pass
+
+    def input_gradient(self, d_output):
+        return self._pool_backward(d_output, self._x, *self._geometry)
+
+
+class Flatten:
+    """Everything of an example in one row."""
+
+    def __init__(self):
+        self.parameters, self.gradients = [], []
+
+    def forward(self, x):
+        self._shape = x.shape
+        return x.reshape(len(x), -1)
+
+    def backward(self, d_output):
+        pass
+
+    def input_gradient(self, d_output):
+        return d_output.reshape(self._shape)
