@@ -58,6 +58,8 @@ def export_file(model: str | Path, out: str | Path, *, examples: str | Path | No
 def _run(config: Config, context: Context) -> Result:
     path = Path(config.model)
     try:
+        import suite.layers  # noqa: F401  registers our layers
+
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as failure:
         reason = str(failure).strip().splitlines()[0][:200]

@@ -112,7 +112,7 @@ BATCH_NORMALIZATION = [
     ("gamma left out", "d_normalized = dZ * gamma", "d_normalized = dZ"),
     ("epsilon outside the root", "np.sqrt(variance + epsilon)", "(np.sqrt(variance) + epsilon)"),
     ("epsilon left out backward", "np.sqrt(X.var(axis=axes) + epsilon)", "np.sqrt(X.var(axis=axes))"),
-    ("variance too large", "mean, variance = X.mean(axis=axes), X", "mean, variance = X.mean(axis=axes), 1.1 * X"),
+    ("variance too large", "X.mean(axis=axes), X", "X.mean(axis=axes), 1.1 * X"),
     ("beta left out", "+ beta, mean, variance", "+ 0 * beta, mean, variance"),
     ("gamma's derivative of X", "(dZ * normalized).sum(axis=axes), dZ", "(dZ * X).sum(axis=axes), dZ"),
     ("beta's derivative a mean", "dZ.sum(axis=axes)", "dZ.mean(axis=axes)"),

@@ -138,6 +138,8 @@ def _load_keras(path: Path):
     import keras
     import tensorflow as tf
 
+    import suite.layers  # noqa: F401  registers our layers
+
     model = keras.models.load_model(path, compile=False, safe_mode=True)
 
     infer = tf.function(lambda tensors: call_model(model, tensors), reduce_retracing=True)

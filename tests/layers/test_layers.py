@@ -1,0 +1,74 @@
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from suite.layers import BatchNormalization, Dropout, batch_normalization, dropout
+from tests.layers import checks
+
+
+@pytest.mark.parametrize("module", [batch_normalization, dropout], ids=lambda module: module.__name__)
+def test_against_keras_and_its_definition(module):
+    getattr(checks, module.__name__.split(".")[-1])(module)
+
+
+def small_model() -> keras.Model:
+    image = keras.Input((4, 4, 2), name="image")
+    x = BatchNormalization(momentum=0.5, epsilon=0.01, name="normalize")(image)
+    x = Dropout(0.25, seed=3)(x)
+    return keras.Model(image, keras.layers.Dense(2, name="scores")(keras.layers.Flatten()(x)))
+
+
+def test_a_keras_file_opens_in_a_fresh_process_with_the_same_answers(tmp_path):
+    model = small_model()
+    x = checks.random(8, 4, 4, 2)
+    model.compile("sgd", "mse")
+    model.fit(x, checks.random(8, 2), verbose=0)
+    model.save(tmp_path / "model.keras")
+    np.save(tmp_path / "x.npy", x)
+    code = """
+import sys, keras, numpy as np
+import suite.layers
+model = keras.models.load_model(sys.argv[1] + "/model.keras")
+np.save(sys.argv[1] + "/y.npy", model(np.load(sys.argv[1] + "/x.npy")))
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_allclose(np.load(tmp_path / "y.npy"), model(x), atol=1e-6)
+
+
+def test_configs_come_back():
+    for layer in (BatchNormalization(0.5, 0.01, name="a"), Dropout(0.25, seed=3, name="b")):
+        assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
+    assert Dropout(0.25, seed=3).get_config()["rate"] == 0.25
+    assert BatchNormalization(0.5, 0.01).get_config()["momentum"] == 0.5
+
+
+def test_statistics_stay_in_float32_in_mixed_precision():
+    layer, x = BatchNormalization(dtype="mixed_float16"), 300 * checks.random(64, 3) + 500
+    expected = keras.layers.BatchNormalization()(x, training=True)
+    output = layer(x, training=True)
+    assert output.dtype == tf.float16 and {w.dtype for w in layer.weights} == {"float32"}
+    np.testing.assert_allclose(output, expected, atol=5e-3)  # float16 has 3 decimals
+    assert Dropout(0.5, dtype="mixed_float16")(x, training=True).dtype == tf.float16
+
+
+def test_the_same_seed_drops_the_same():
+    x = np.ones((50, 50), np.float32)
+    first, again, other = (Dropout(0.5, seed=seed)(x, training=True) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_bad_arguments():
+    for momentum in (-0.1, 1.0):
+        with pytest.raises(ValueError, match=rf"^expected momentum in \[0, 1\), received {momentum}$"):
+            BatchNormalization(momentum=momentum)
+    with pytest.raises(ValueError, match="^expected epsilon > 0, received 0$"):
+        BatchNormalization(epsilon=0)
+    for rate in (-0.1, 1.0, float("nan")):
+        with pytest.raises(ValueError, match=rf"^expected rate in \[0, 1\), received {rate}$"):
+            Dropout(rate)
