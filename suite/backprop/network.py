@@ -69,3 +69,21 @@ def mlp(sizes: Sequence[int], rng: np.random.Generator, *, activation="relu", dt
         gain = 2.0 if "relu" in activation else 1.0
         layers += [Dense(inputs, units, rng, gain=gain, dtype=dtype), Activate(activation)]
     return Network(layers[:-1])
+
+
+def momentum_step(
+    network: Network, velocities: Sequence[np.ndarray], learning_rate: float, momentum: float = 0.9
+) -> None:
+    """Takes a step of momentum: v = momentum * v + learning_rate * gradient, then w = w - v.
+
+    Args:
+        network: After `backward`; its parameters change, and its gradients are used up.
+        velocities: One array a parameter, zeros at first; they change.
+        learning_rate: > 0.
+        momentum: In [0, 1).
+    """
+    for parameter, velocity, gradient in zip(network.parameters, velocities, network.gradients, strict=True):
+        gradient *= parameter.dtype.type(learning_rate)  # in place: new arrays take their time
+        velocity *= momentum
+        velocity += gradient
+        parameter -= velocity

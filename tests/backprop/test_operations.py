@@ -14,6 +14,7 @@ from suite.backprop import (
     pooling,
 )
 from tests.backprop import checks
+from tests.references import optimizers as reference
 
 
 @pytest.mark.parametrize(
@@ -159,3 +160,16 @@ def test_images_in_float32_stay_float32():
     assert {a.dtype for a in [d_output, *net.gradients, net.input_gradient(d_output)]} == {
         np.dtype("float32")
     }
+
+
+def test_a_step_of_momentum():
+    net = network.mlp((2, 2), np.random.default_rng(0), dtype=np.float64)
+    start = [array.copy() for array in net.parameters]
+    stream = [[checks.random(2, 2, seed=k), checks.random(2, seed=k)] for k in range(5)]
+    velocities = [np.zeros_like(array) for array in start]
+    for gradients in stream:
+        net.layers[0].gradients = [array.copy() for array in gradients]
+        network.momentum_step(net, velocities, 0.1, 0.75)
+    for index, received in enumerate(net.parameters):
+        path = reference.momentum(start[index], [gradients[index] for gradients in stream], 0.1, 0.75)
+        np.testing.assert_allclose(received, path[-1], rtol=1e-13)
