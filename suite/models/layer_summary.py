@@ -65,13 +65,12 @@ def dense_parameters(inputs: int, units: int, *, use_bias: bool = True) -> int:
     return (inputs + use_bias) * units
 
 
-def summary(model: keras.Model) -> list[LayerSummary]:
-    """Prints the layers of a model with what each gives out, holds and sees, and returns them.
+def describe_layers(model: keras.Model) -> list[LayerSummary]:
+    """Follows sizes, parameters and receptive fields through the layers of a model.
 
-    Receptive fields are followed through convolutions, pooling, padding, cropping, upsampling and everything
-    that works pixel by pixel, along all branches (the widest counts), for a model with one image as input. A
-    layer that flattens or averages all sees everything, and so does one that changes sizes in a way of its
-    own.
+    Receptive fields go through convolutions, pooling, padding, cropping, upsampling and everything that works
+    pixel by pixel, along all branches (the widest counts), for a model with one image as input. A layer that
+    flattens or averages all sees everything, and so does one that changes sizes in a way of its own.
 
     Args:
         model: Functional model whose first input is `(batch, *size, channels)`.
@@ -87,6 +86,22 @@ def summary(model: keras.Model) -> list[LayerSummary]:
     start = tuple(_Axis(0, 0, 1) for _ in model.inputs[0].shape[1:-1])
     rows: list[LayerSummary] = []
     _follow(model, [start for _ in model.inputs], rows, "")
+    return rows
+
+
+def summary(model: keras.Model) -> list[LayerSummary]:
+    """Prints what `describe_layers` finds, and returns it.
+
+    Args:
+        model: Functional model whose first input is `(batch, *size, channels)`.
+
+    Returns:
+        One row a layer, in the order of computation.
+
+    Raises:
+        ValueError: The model is not functional.
+    """
+    rows = describe_layers(model)
     cells = [
         (row.name, row.kind, _shape(row.output_shape), f"{row.parameters:,}", *_seen(row)) for row in rows
     ]

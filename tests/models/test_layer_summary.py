@@ -5,7 +5,12 @@ from keras import layers
 
 from suite import models
 from suite.backprop.convolution import output_size
-from suite.models.layer_summary import convolution_parameters, dense_parameters, measure_receptive_field
+from suite.models.layer_summary import (
+    convolution_parameters,
+    dense_parameters,
+    describe_layers,
+    measure_receptive_field,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -38,7 +43,7 @@ def random_layer():
 @pytest.mark.parametrize("case", range(12))
 def test_the_receptive_field_is_that_of_the_derivative(case):
     model = model_of(*(random_layer() for _ in range(3)), size=(31, 34, 2))
-    for row in models.summary(model):
+    for row in describe_layers(model):
         if max(row.receptive_field) <= 15:  # else the border may cut it off
             assert measure_receptive_field(model, row.name) == row.receptive_field, row
 
@@ -51,7 +56,7 @@ def test_the_widest_branch_counts_and_steps_multiply():
     x = layers.Add(name="both")([x, branch])
     x = layers.UpSampling2D(2, name="up")(x)
     model = keras.Model(image, layers.Flatten(name="flat")(x))
-    rows = {row.name: row for row in models.summary(model)}
+    rows = {row.name: row for row in describe_layers(model)}
     assert rows["both"].receptive_field == (12, 12) == measure_receptive_field(model, "both")
     assert rows["both"].strides == (2, 2) and rows["up"].strides == (1, 1)
     assert rows["flat"].receptive_field is None
@@ -61,14 +66,14 @@ def test_a_transposed_convolution():
     model = model_of(
         layers.Conv2D(2, 3, 2, "same"), layers.Conv2DTranspose(2, 4, 2, "same", name="up"), size=(32, 32, 1)
     )
-    row = models.summary(model)[-1]
+    row = describe_layers(model)[-1]
     assert row.receptive_field == (5, 5) == measure_receptive_field(model, "up") and row.strides == (1, 1)
 
 
 def test_models_within_models_and_parameters():
     inner = model_of(layers.Conv2D(4, 3, name="inside"), size=(None, None, 2))
     model = model_of(inner, layers.GlobalAveragePooling2D(), layers.Dense(3), size=(9, 9, 2))
-    rows = models.summary(model)
+    rows = describe_layers(model)
     assert [row.name for row in rows][:1] == ["stack/inside"]
     assert [row.parameters for row in rows] == [(3 * 3 * 2 + 1) * 4, 0, (4 + 1) * 3]
     assert sum(row.parameters for row in rows) == model.count_params()
@@ -77,7 +82,7 @@ def test_models_within_models_and_parameters():
 
 def test_sequences_have_one_axis():
     model = model_of(layers.Conv1D(3, 5, name="a"), layers.MaxPooling1D(2, name="b"), size=(20, 2))
-    assert [row.receptive_field for row in models.summary(model)] == [(5,), (6,)]
+    assert [row.receptive_field for row in describe_layers(model)] == [(5,), (6,)]
     assert measure_receptive_field(model, "b") == (6,)
 
 
