@@ -14,6 +14,12 @@ RECIPES = (
     "week2_neural_networks/mlp_from_scratch",
     "week2_neural_networks/mlp_keras",
     "week2_neural_networks/matrix_derivatives",
+    "week2_neural_networks/hints",
+    "week3_images/convolution",
+    "week3_images/pooling_and_strides",
     "week3_images/cnn_backpropagation",
+    "week3_images/activations_and_initialization",
+    "week3_images/batch_normalization",
+    "week3_images/dropout",
     "week3_images/transfer_learning",
 )

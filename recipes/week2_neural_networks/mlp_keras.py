@@ -2,7 +2,7 @@
 
 Week 2, "Multilayer perceptron (MLP)".
 Claim: from the same weights, on the same batches, the Keras functional model under our Momentum and the
-       NumPy network take the same trajectory (1e-5 of the distance from the start, float32, at every step);
+       NumPy network take the same trajectory (1e-10 of the way from the start, float64, after every step);
        tuned, with dropout, augmentation and a falling learning rate, the test accuracy is at least 0.97
        (0.983 on mnist).
 Cost:  30 s on 2 CPU cores; mnist 5 min.
@@ -44,45 +44,47 @@ class Config:
 SMOKE = Config(hidden=(20, 10), same_steps=5, steps=20)
 DATA = ("embedded", "tfds")
 
+RATE = 0.0625  # of the steps taken side by side
 ROUNDS = 20  # of the tuned training, each with a look at validation
 
 CLAIMS = (
-    Claim("largest_step_gap", at_most=1e-5),
+    Claim("largest_step_gap", at_most=1e-10),
     Claim("test_accuracy", at_least=0.97),
     Claim("test_accuracy", at_least=0.983, data="tfds"),
 )
 
 
 def build_model(
-    shape: tuple[int, ...], hidden: tuple[int, ...], num_classes: int, dropout=0.0
+    shape: tuple[int, ...], hidden: tuple[int, ...], num_classes: int, dropout=0.0, dtype="float32"
 ) -> keras.Model:
     """Raw pixels in, probabilities out."""
     image = keras.Input(shape, name="image", dtype="uint8")
-    features = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(image))
+    features = keras.layers.Flatten(dtype=dtype)(keras.ops.cast(image, dtype) / 255)
     for units in hidden:
-        features = keras.layers.Dense(units, "relu", kernel_initializer="he_normal")(features)
-        features = keras.layers.Dropout(dropout)(features)
-    probabilities = keras.layers.Dense(num_classes, "softmax", name="probabilities")(features)
-    return keras.Model(image, probabilities, name="mlp")
+        features = keras.layers.Dense(units, "relu", kernel_initializer="he_normal", dtype=dtype)(features)
+        features = keras.layers.Dropout(dropout, dtype=dtype)(features)
+    output = keras.layers.Dense(num_classes, "softmax", name="probabilities", dtype=dtype)
+    return keras.Model(image, output(features), name="mlp")
 
 
 def step_gaps(model: keras.Model, network: Network, images, labels, config: Config, rng) -> np.ndarray:
     """Distance of the two networks after each step, relative to the distance from the start.
 
-    Both begin with the weights of `network` and take steps of momentum, 0.9, at the rate 0.05.
+    Both begin with the weights of `network` and take steps of momentum, 0.9, at a rate that float32, in which
+    Keras keeps it, has exactly.
     """
     start = np.concatenate([parameter.ravel() for parameter in network.parameters])
     velocities = [np.zeros_like(parameter) for parameter in network.parameters]
     model.set_weights(network.parameters)
-    model.compile(Momentum(0.05, 0.9), "sparse_categorical_crossentropy")
+    model.compile(Momentum(RATE, 0.9), keras.losses.SparseCategoricalCrossentropy(dtype="float64"))
     gaps = []
     for _ in range(config.same_steps):
         batch = rng.integers(len(images), size=32)
         model.train_on_batch(images[batch], labels[batch])
 
-        pixels = np.float32(images[batch].reshape(32, -1) / 255)
+        pixels = images[batch].reshape(32, -1) / 255
         network.backward(softmax_cross_entropy_derivative(network.forward(pixels), labels[batch]))
-        momentum_step(network, velocities, 0.05)
+        momentum_step(network, velocities, RATE)
 
         weights, ours = (
             np.concatenate([array.ravel() for array in arrays])
@@ -112,8 +114,8 @@ def run(config: Config, context: Context) -> Result:
     data = image_sets.load(context.source, context.seed)
     images, labels, num_classes = data.images, data.labels, len(data.classes)
     shape = images["train"].shape[1:]
-    network = mlp((np.prod(shape), *config.hidden, num_classes), rng)
-    same = build_model(shape, config.hidden, num_classes)
+    network = mlp((np.prod(shape), *config.hidden, num_classes), rng, dtype=np.float64)
+    same = build_model(shape, config.hidden, num_classes, dtype="float64")
     gaps = step_gaps(same, network, images["train"], labels["train"], config, rng)
 
     model = build_model(shape, config.hidden, num_classes, config.dropout)

@@ -200,7 +200,7 @@ def draw_routes(network: Network, image: np.ndarray, scores: np.ndarray, label: 
     titles = (
         "the image", "into average pooling", "into convolution 2", "into max pooling", "into the network",
     )  # fmt: skip
-    figure, panels = plots.new_figure("Derivative of the loss by the first channel of what goes ...", 14, 3.4, columns=5)
+    figure, panels = plots.new_figure("Derivative of the loss by what goes ...", 14, 3.4, columns=5)
     for axes, title, values in zip(panels, titles, (image[0, ..., 0], *maps), strict=True):
         limit = np.abs(values).max()
         axes.imshow(values, cmap="RdBu", vmin=-limit, vmax=limit)

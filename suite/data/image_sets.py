@@ -172,6 +172,27 @@ def random_affine(
     return keras.ops.image.affine_transform(images, tf.stack([*right, *down, zeros, zeros], axis=1))
 
 
+def on_canvas(images: np.ndarray, margin: int, shift: tuple[int, int] = (0, 0)) -> np.ndarray:
+    """Puts images on black, with a margin around them, away from its center by some pixels.
+
+    Args:
+        images: `(n, height, width, channels)`, any dtype.
+        margin: Black pixels on each side.
+        shift: Pixels down and to the right, each from -margin to margin.
+
+    Returns:
+        `(n, height + 2 * margin, width + 2 * margin, channels)` of the same dtype.
+
+    Raises:
+        ValueError: A shift over the border.
+    """
+    down, right = shift
+    if max(abs(down), abs(right)) > margin:
+        raise ValueError(f"expected shifts of at most {margin} pixels, received {shift}")
+    sides = ((margin + down, margin - down), (margin + right, margin - right))
+    return np.pad(images, ((0, 0), *sides, (0, 0)))
+
+
 def _read(builder, split: str) -> tuple[np.ndarray, np.ndarray]:
     import tensorflow_datasets as tfds
 

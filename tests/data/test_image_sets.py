@@ -134,3 +134,13 @@ def test_some_examples_of_the_samples_are_mislabeled_and_no_validation_example_i
 def test_too_large_samples():
     with pytest.raises(ValueError, match="^expected at most 1258 examples in the samples.*received 1300$"):
         image_sets.draw_samples(image_sets.load_digits(0), {"train": 1200, "more": 100}, draws=1, seed=0)
+
+
+def test_images_on_a_canvas():
+    image = np.arange(1, 7, dtype=np.uint8).reshape(1, 2, 3, 1)
+    canvas = image_sets.on_canvas(image, 2, (-2, 1))
+    assert canvas.shape == (1, 6, 7, 1) and canvas.dtype == np.uint8 and canvas.sum() == 21
+    np.testing.assert_array_equal(canvas[0, :2, 3:6, 0], image[0, ..., 0])
+    np.testing.assert_array_equal(image_sets.on_canvas(image, 1)[0, 1:3, 1:4, 0], image[0, ..., 0])
+    with pytest.raises(ValueError, match=r"^expected shifts of at most 2 pixels, received \(3, 0\)$"):
+        image_sets.on_canvas(image, 2, (3, 0))
