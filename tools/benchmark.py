@@ -140,6 +140,46 @@ def stepper(optimizer, gradients, count: int, jit_compile: bool) -> Callable[[],
     return steps
 
 
+def layer_steps(shapes=((64, 28, 28, 32), (128, 512)), steps: int = 20) -> Iterator[Row]:
+    """A pass forward and backward through one of our layers, as a graph."""
+    import keras
+
+    from suite import layers
+
+    pairs = (
+        (layers.BatchNormalization, keras.layers.BatchNormalization, ()),
+        (layers.Dropout, keras.layers.Dropout, (0.3,)),
+    )
+    for (ours, theirs, arguments), shape in itertools.product(pairs, shapes):
+        ours_pass, their_pass = (layer_pass(kind(*arguments), shape, steps) for kind in (ours, theirs))
+        if ours is layers.BatchNormalization:
+            assert_close(ours_pass(), their_pass(), "Keras")
+        work = f"{ours.__name__} on {' x '.join(map(str, shape))}, passes/s"
+        yield Row(work, f"Keras {theirs.__name__}", ours_pass, their_pass, steps, 0.95, 21)
+
+
+def layer_pass(layer, shape: tuple[int, ...], steps: int) -> Callable[[], np.ndarray]:
+    """A function that goes through the layer in training and back, `steps` times; returns derivatives."""
+    import tensorflow as tf
+
+    x, direction = map(tf.constant, np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32))
+    layer.build(shape)
+
+    @tf.function
+    def one_pass():
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(layer(x, training=True) * direction)
+        return tape.gradient(loss, [x, *layer.trainable_variables])
+
+    def passes():
+        for _ in range(steps):
+            gradients = one_pass()
+        return gradients[0][:2].numpy()
+
+    return passes
+
+
 def from_scratch(batch_size: int = 32, batches: int = 200) -> Iterator[Row]:
     """A pass over MNIST-sized data: our NumPy network against scikit-learn's, both in float32."""
     from sklearn.neural_network import MLPClassifier
@@ -187,7 +227,12 @@ def assert_close(ours: np.ndarray, theirs: np.ndarray, peer: str) -> None:
         raise ValueError(f"expected the results of {peer}, ours differ by {difference}")
 
 
-ROWS = {"features": features, "optimizers": optimizer_steps, "from_scratch": from_scratch}
+ROWS = {
+    "features": features,
+    "optimizers": optimizer_steps,
+    "layers": layer_steps,
+    "from_scratch": from_scratch,
+}
 
 
 @click.command()

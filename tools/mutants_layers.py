@@ -22,7 +22,7 @@ BATCH_NORMALIZATION = [
     ("averages swapped", "(self.moving_mean, mean)", "(self.moving_mean, variance)"),
 ]  # fmt: skip
 
-KEPT = "ops.where(uniform >= self.rate, inputs / (1 - self.rate), 0)"
+KEPT = "ops.where(uniform >= self.rate, inputs * (1 / (1 - self.rate)), 0)"
 DROPOUT = [
     ("not scaled", KEPT, "ops.where(uniform >= self.rate, inputs, 0)"),
     ("scaled by the rate", KEPT, "ops.where(uniform >= self.rate, inputs / self.rate, 0)"),

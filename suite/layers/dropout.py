@@ -38,7 +38,7 @@ class Dropout(keras.layers.Layer):
         if not training or self.rate == 0:
             return inputs
         uniform = keras.random.uniform(ops.shape(inputs), dtype=inputs.dtype, seed=self._seed_generator)
-        return ops.where(uniform >= self.rate, inputs / (1 - self.rate), 0)
+        return ops.where(uniform >= self.rate, inputs * (1 / (1 - self.rate)), 0)
 
     def get_config(self):
         return super().get_config() | {"rate": self.rate, "seed": self.seed}
