@@ -6,7 +6,7 @@ Claim: with 100 labeled images, hint upon hint raises the mean validation accura
        dropout together by at least 0.005 more, all hints by at least 0.05; so told, 100 labels are worth more
        than 200 without hints (gain at least 0); the network that knows them has at most 0.7 of the bare
        one's parameters, and pays for that with at least 10 times its multiplications.
-Cost:  90 s on 2 CPU cores; mnist 6 min.
+Cost:  90 s on 2 CPU cores; mnist 9 min, beside other work.
 Run:   suite run hints [--data tfds]
 """
 
