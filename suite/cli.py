@@ -96,7 +96,9 @@ def list_recipes():
 
 def _recipe_options() -> list[click.Option]:
     return [
-        click.Option(["--data"], default="embedded", help="embedded, tfds, or the path of your own data."),
+        click.Option(
+            ["--data"], default="embedded", help="embedded, tfds, tfds:NAME, or your own data's path."
+        ),
         click.Option(["--out"], default=None, help="Folder of the bundle [default: saved_models/NAME]."),
         click.Option(["--seed"], type=int, default=0, show_default=True, help="Seed of everything random."),
         click.Option(["--resume"], is_flag=True, help="Go on with an interrupted run."),

@@ -139,7 +139,7 @@ def open_folder(context: Context) -> ImageFolder:
     """Reads and splits the images of a run; prints what was found.
 
     Args:
-        context: Its source is "embedded" (the texture photos), "tfds" (tf_flowers) or the user's folder.
+        context: Its source is "embedded" (the texture photos), "tfds" (tf_flowers), "tfds:NAME" or a path.
 
     Returns:
         Classes and splits; the first two sources are written below `context.folder`.
@@ -149,8 +149,9 @@ def open_folder(context: Context) -> ImageFolder:
     """
     if context.source == "embedded":
         root = write_textures(context.folder / "textures", context.seed)
-    elif context.source == "tfds":
-        root = write_image_dataset("tf_flowers", context.folder / "tf_flowers")
+    elif context.source.partition(":")[0] == "tfds":
+        name = context.source.partition(":")[2] or "tf_flowers"
+        root = write_image_dataset(name, context.folder / name)
     else:
         root = Path(context.source)
     folder = read_folder(root, context.seed)

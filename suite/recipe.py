@@ -35,7 +35,7 @@ class Claim(NamedTuple):
         metric: Key of `Result.metrics`.
         at_least: Lower bound, or None.
         at_most: Upper bound, or None.
-        data: Kind of data that it is claimed for, "embedded" or "tfds"; None for all.
+        data: What `--data` must be for it: "embedded", "tfds" or "tfds:NAME"; None for all.
     """
 
     metric: str
@@ -65,7 +65,7 @@ class Context(NamedTuple):
 
     Attributes:
         seed: Seed of everything random; NumPy, Python and TensorFlow are seeded with it already.
-        source: "embedded", "tfds" or the path of the user's data.
+        source: "embedded", "tfds" (the recipe's usual set), "tfds:NAME", or the path of the user's data.
         folder: Existing folder for checkpoints, kept when the run is interrupted.
     """
 
@@ -122,7 +122,7 @@ def execute(job: Job, config, *, source: str, out: str | Path, seed: int, resume
     Args:
         job: What to run.
         config: Its frozen Config dataclass.
-        source: "embedded", "tfds" or a path, for `Context.source`.
+        source: As `Context.source`.
         out: Final folder of the bundle.
         seed: Seed of everything random.
         resume: Whether to go on with an interrupted run of the same settings.
@@ -253,7 +253,8 @@ def run(
 
     Args:
         name: A recipe's name, as `suite list` prints it.
-        data: "embedded", "tfds", or the path of your own data where the recipe takes some.
+        data: "embedded"; "tfds" for the recipe's usual TFDS set, "tfds:NAME" for another; or the path of your
+            own data; where the recipe takes such.
         out: Folder of the bundle; `saved_models/NAME` by default.
         seed: Seed of everything random.
         resume: Whether to go on with an interrupted run of the same settings.
@@ -268,11 +269,12 @@ def run(
         GateError: A claim or an export failed.
     """
     recipe = load_recipe(name)
-    kind, kinds = data if data in ("embedded", "tfds") else "path", getattr(recipe, "DATA", ("embedded",))
+    kind = data.partition(":")[0]
+    kind, kinds = kind if kind in ("embedded", "tfds") else "path", getattr(recipe, "DATA", ("embedded",))
     if kind not in kinds:
         raise ValueError(f"expected data among {', '.join(kinds)} for {name}, received {data!r}")
     config = dataclasses.replace(recipe.SMOKE if smoke else recipe.Config(), **settings)
-    claims = [claim for claim in recipe.CLAIMS if claim.data in (None, kind) and not smoke]
+    claims = [claim for claim in recipe.CLAIMS if claim.data in (None, data) and not smoke]
     job = Job(name, "recipe", recipe.__doc__.split("\n")[0], recipe.run, claims)
     # Small matrices in NumPy gain nothing from a second BLAS thread; where other work, or TensorFlow's own
     # threads, keep the cores busy, each product waits for it (measured: 40 times as long).

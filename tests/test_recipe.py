@@ -159,14 +159,20 @@ def test_a_run_is_seeded(tmp_path):
     assert first == again != other
 
 
-@pytest.mark.parametrize(("data", "expected"), [("embedded", [0.5]), ("tfds", [0.5, 0.9])])
+@pytest.mark.parametrize(
+    ("data", "expected"), [("embedded", [0.5]), ("tfds", [0.5, 0.9]), ("tfds:x", [0.5, 0.7])]
+)
 def test_a_claim_may_hold_for_one_kind_of_data_alone(tmp_path, monkeypatch, data, expected):
     fake = types.SimpleNamespace(
         __doc__="A toy.\n",
         Config=Config,
         SMOKE=Config(0.1),
         DATA=("embedded", "tfds"),
-        CLAIMS=(Claim("test_x", at_least=0.5), Claim("test_x", at_least=0.9, data="tfds")),
+        CLAIMS=(
+            Claim("test_x", at_least=0.5),
+            Claim("test_x", at_least=0.9, data="tfds"),
+            Claim("test_x", at_least=0.7, data="tfds:x"),
+        ),
         run=lambda config, context: Result({"test_x": 0.95}),
     )
     monkeypatch.setattr(recipe, "load_recipe", lambda name: fake)

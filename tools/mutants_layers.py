@@ -34,7 +34,39 @@ DROPOUT = [
     ("the same mask for ever", "seed=self._seed_generator)", "seed=1)"),
 ]
 
+EQUAL = "ops.equal(features, self._enlarge(maxima))"
+MAX_UNPOOLING = [
+    ("fills the windows", EQUAL, "ops.greater_equal(self._enlarge(maxima), features)"),
+    ("everywhere but at the maxima", EQUAL, "ops.not_equal(features, self._enlarge(maxima))"),
+    ("compares with the values", EQUAL, "ops.equal(features, self._enlarge(values))"),
+    ("positive maxima only", EQUAL, EQUAL + " & (features > 0)"),
+    ("gives the features back", "self._enlarge(values) * ops", "features * ops"),
+    ("interpolates", '"nearest"', '"bilinear"'),
+    ("averages for maxima", "ops.max_pool", "ops.average_pool"),
+]
+
+RIVALS = "shared > self.iou_threshold * united"
+SAME_CLASS = "labels[:, :, None] == labels[:, None, :]"
+KEPT_ROUND = "kept = 1 - tf.reduce_max(rivals * kept[:, None, :], axis=-1)"
+NON_MAXIMUM_SUPPRESSION = [
+    ("suppresses what does not overlap", RIVALS, RIVALS.replace(">", "<")),
+    ("threshold on the sum of the areas", RIVALS, RIVALS.replace("united", "(united + shared)")),
+    ("any overlap is too much", RIVALS, "shared > 0"),
+    ("classes suppress each other", SAME_CLASS, "labels[:, :, None] >= -1 * labels[:, None, :]"),
+    ("the worse suppresses the better", "k=-1, dtype=np.float32)", "k=-1, dtype=np.float32).T"),
+    ("boxes suppress themselves", "k=-1, dtype=np.float32)", "k=0, dtype=np.float32)"),
+    ("the suppressed suppress", KEPT_ROUND, KEPT_ROUND.replace("rivals * kept[:, None, :]", "rivals")),
+    ("two rounds only", "range(self.rounds)", "range(2)"),
+    ("scores below the threshold stay", "tf.cast(scores >= self.score_threshold, scores.dtype)", "1.0"),
+    ("boxes of nothing stay", "boxes * tf.cast(is_found, boxes.dtype)[..., None]", "boxes"),
+    ("labels of nothing stay", "labels * tf.cast(is_found, tf.int32)", "labels"),
+    ("not best first", "tf.math.top_k(scores, count)", "tf.math.top_k(-scores, count)"),
+    ("labels of the wrong boxes", "for values in (boxes, labels)", "for values in (boxes, labels[:, ::-1])"),
+]  # fmt: skip
+
 MUTANTS = {
     "suite.layers.batch_normalization": (checks.batch_normalization, BATCH_NORMALIZATION),
     "suite.layers.dropout": (checks.dropout, DROPOUT),
+    "suite.layers.max_unpooling": (checks.max_unpooling, MAX_UNPOOLING),
+    "suite.layers.non_maximum_suppression": (checks.non_maximum_suppression, NON_MAXIMUM_SUPPRESSION),
 }

@@ -1,7 +1,7 @@
 """Runs recipes over seeds and writes RESULTS.md from their result.json files.
 
 python tools/results.py                      every recipe, seeds 0-2
-python tools/results.py gan --data tfds      one recipe on its TFDS set
+python tools/results.py gan --data tfds      one recipe on its TFDS set (or on another: tfds:NAME)
 python tools/results.py --table-only         the table from the runs that are there
 
 A recipe without runs on this machine keeps the rows that the file has.
@@ -126,10 +126,18 @@ def section(heading: str, head: list[str], rows: dict[str, list[str]]) -> list[s
     return [f"## {heading}", "", *head, *body, ""] if body else []
 
 
+def data_kinds() -> list[str]:
+    """What `--data` was in the runs that are here or in the table."""
+    text = TABLE.read_text(encoding="utf-8") if TABLE.exists() else ""
+    named = re.findall(r"^## Claims, (\S+) data$", text, re.M)
+    named += [folder.name.partition("-")[2] for folder in RUNS.glob("*-tfds*")]
+    return ["embedded", *sorted({*named} - {"embedded"})]
+
+
 def write_table(seeds: list[int]) -> None:
     names = [entry.split("/")[1] for entry in catalogue.catalogue()]
     lines = [HEADER.format(seeds=", ".join(map(str, seeds)))]
-    for data in ("embedded", "tfds"):
+    for data in data_kinds():
         runs = {name: found for name in names if (found := read_runs(name, data, seeds))}
         rows = {name: claim_rows(name, found) for name, found in runs.items()}
         lines += section(f"Claims, {data} data", CLAIMS_HEAD, rows)

@@ -40,7 +40,7 @@ def load(source: str, seed: int, name: str = "mnist") -> ImageSet:
     """Loads what `--data` names.
 
     Args:
-        source: "embedded" for scikit-learn's digits, "tfds" for the set `name`.
+        source: "embedded" for scikit-learn's digits, "tfds" for the set `name`, "tfds:NAME" for another.
         seed: Of the split; the test part of a TFDS set is its own and does not depend on it.
         name: A TFDS name, such as "mnist" or "cifar10".
 
@@ -52,8 +52,9 @@ def load(source: str, seed: int, name: str = "mnist") -> ImageSet:
     """
     if source == "embedded":
         return load_digits(seed)
-    if source == "tfds":
-        return load_tfds(name, seed)
+    kind, _, given = source.partition(":")
+    if kind == "tfds":
+        return load_tfds(given or name, seed)
     raise ValueError(f"expected --data embedded or tfds, received {source!r}; this recipe takes no others")
 
 

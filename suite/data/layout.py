@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 PARTS = ("train", "validation", "test")
-_PART_NAMES = {"train": "train", "training": "train", "test": "test", "testing": "test"}
-_PART_NAMES |= dict.fromkeys(("val", "valid", "validation"), "validation")
+PART_NAMES = {"train": "train", "training": "train", "test": "test", "testing": "test"}
+PART_NAMES |= dict.fromkeys(("val", "valid", "validation"), "validation")
 _LITTER = {"thumbs.db", "desktop.ini", "__macosx"}
 
 
@@ -42,10 +42,10 @@ def find_parts(root: Path) -> tuple[dict[str, list[Path]], list[dict[str, str]]]
     Raises:
         ValueError: Two folders for one part.
     """
-    folders, loose, aside = _list(root, root)
+    folders, loose, aside = list_entries(root, root)
     named: dict[str, list[Path]] = {}
     for folder in folders:
-        named.setdefault(_PART_NAMES.get(folder.name.casefold(), ""), []).append(folder)
+        named.setdefault(PART_NAMES.get(folder.name.casefold(), ""), []).append(folder)
     strangers = named.pop("", [])
     if "train" not in named or len(named) == 1:
         return {"train": folders}, aside + [entry(file, root, "not in a class folder") for file in loose]
@@ -54,7 +54,7 @@ def find_parts(root: Path) -> tuple[dict[str, list[Path]], list[dict[str, str]]]
         if others:
             names = f"{folder.name!r} and {others[0].name!r}"
             raise ValueError(f"expected one {part} folder in {str(root)!r}, received {names}; keep one")
-        class_folders, files, unreadable = _list(folder, root)
+        class_folders, files, unreadable = list_entries(folder, root)
         aside += unreadable
         if class_folders or part == "train":
             parts[part] = class_folders
@@ -115,7 +115,7 @@ def find_files(
                     aside.append(entry(directory, root, "a link to a folder that is read already"))
                     continue
                 seen.add(real_path)
-                folders, files, unreadable = _list(directory, root)
+                folders, files, unreadable = list_entries(directory, root)
                 stack += folders
                 aside += unreadable
                 found += [(file, part, class_folder.name) for file in files]
@@ -124,8 +124,8 @@ def find_files(
 
 def advice(root: Path) -> str:
     """What to do about a folder without class folders: often the right one lies a level or two below."""
-    folders = _list(root, root)[0]
-    below = [*folders, *(inner for folder in folders for inner in _list(folder, folder)[0])]
+    folders = list_entries(root, root)[0]
+    below = [*folders, *(inner for folder in folders for inner in list_entries(folder, folder)[0])]
     guess = next((folder for folder in below if _holds_classes(folder)), None)
     return (
         f"did you mean {str(guess)!r}?"
@@ -140,12 +140,12 @@ def entry(path: Path, root: Path, reason: str) -> dict[str, str]:
 
 
 def _holds_classes(directory: Path) -> bool:
-    folders = _list(directory, directory)[0]
-    parts = {_PART_NAMES.get(folder.name.casefold()) for folder in folders} - {None}
-    return ("train" in parts and len(parts) > 1) or sum(bool(_list(f, f)[1]) for f in folders) > 1
+    folders = list_entries(directory, directory)[0]
+    parts = {PART_NAMES.get(folder.name.casefold()) for folder in folders} - {None}
+    return ("train" in parts and len(parts) > 1) or sum(bool(list_entries(f, f)[1]) for f in folders) > 1
 
 
-def _list(directory: Path, root: Path) -> tuple[list[Path], list[Path], list[dict[str, str]]]:
+def list_entries(directory: Path, root: Path) -> tuple[list[Path], list[Path], list[dict[str, str]]]:
     """Sub-folders and files in natural order, without hidden ones, and entries for what is neither."""
     folders, files, aside = [], [], []
     try:

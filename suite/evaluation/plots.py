@@ -14,6 +14,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 # Okabe and Ito's palette (2008), which color-blind readers tell apart, without its yellow: too pale on white.
@@ -224,6 +225,29 @@ def _write_counts(axes: Axes, matrix: np.ndarray, darkness: np.ndarray) -> None:
     for (row, column), count in np.ndenumerate(matrix):
         color = "white" if darkness[row, column] > 0.6 else INK if count else "#9AA4B0"
         axes.text(column, row, f"{count}", ha="center", va="center", color=color, fontsize=9)
+
+
+def boxes(
+    axes: Axes, corners: np.ndarray, size: tuple[int, int], captions: Sequence[str] = (), **style
+) -> None:
+    """Draws boxes over an image that `imshow` drew.
+
+    Args:
+        axes: From `new_figure`.
+        corners: `(n, 4)` of (top, left, bottom, right) in [0, 1].
+        size: `(height, width)` of the image in pixels.
+        captions: n short texts, one above each box, or none.
+        **style: What matplotlib's `Rectangle` takes, such as linestyle.
+    """
+    height, width = size
+    style = {"fill": False, "color": "white", "linewidth": 1.5} | style
+    for index, (top, left, bottom, right) in enumerate(corners):
+        place = left * width - 0.5, top * height - 0.5  # the middle of the first pixel is 0
+        axes.add_patch(Rectangle(place, (right - left) * width, (bottom - top) * height, **style))
+        if captions:
+            axes.text(
+                *place, captions[index], fontsize=7, color=style["color"], va="bottom", parse_math=False
+            )
 
 
 def image_grid(images: np.ndarray, captions: Sequence[str], *, columns: int, title: str) -> Figure:

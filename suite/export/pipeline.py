@@ -36,6 +36,9 @@ class Export:
         metric: The metric of every artifact; by default the R-squared to the Keras model's outputs.
         labels: Class names by output index, for classifiers.
         name: Subfolder, where a run exports several models.
+        parity_share: Least share of the numbers of a float32 artifact that must equal the Keras model's to
+            1e-4. Below 1 for a model that decides inside (which of two maxima, which of two boxes): where two
+            are equal but for rounding, runtimes may differ, and right after it the numbers do.
     """
 
     model: Any
@@ -45,6 +48,7 @@ class Export:
     metric: Metric | None = None
     labels: Sequence[str] = ()
     name: str = ""
+    parity_share: float = 1.0
 
 
 def export_model(item: Export, folder: str | Path) -> list[dict]:
@@ -72,17 +76,20 @@ def export_model(item: Export, folder: str | Path) -> list[dict]:
     save_verification(folder / VERIFICATION_FILE, inputs, reference)
 
     with tempfile.TemporaryDirectory(prefix="suite-export-") as work:
-        exporter = _Exporter(model, folder, Path(work), inputs, reference, (metric, targets))
+        exporter = _Exporter(
+            model, folder, Path(work), inputs, reference, (metric, targets), item.parity_share
+        )
         calibration = None if item.calibration is None else named_inputs(signature, item.calibration)
         return exporter.run(calibration)
 
 
 class _Exporter:
-    def __init__(self, model, folder, work, inputs, reference, metric):
+    def __init__(self, model, folder, work, inputs, reference, metric, parity_share):
         self.model, self.folder, self.work = model, folder, work
         self.inputs, self.reference = inputs, reference
         self.metric, self.targets = metric
         self.reference_value = self.metric.function(reference, self.targets)
+        self.parity_share = parity_share
         self.skipped: list[dict] = []
 
     def run(self, calibration) -> list[dict]:
@@ -152,7 +159,9 @@ class _Exporter:
         row["latency_ms"] = measured.latency_ms
         size = row["bytes"], self.model.count_params()
         metric = self.metric, value, self.reference_value
-        row["status"], row["reason"] = judge(measured, self.reference, metric, variant, size, row["ops"])
+        row["status"], row["reason"] = judge(
+            measured, self.reference, metric, variant, size, row["ops"], self.parity_share
+        )
         if row["status"] == "skipped":
             path.unlink()
         return row

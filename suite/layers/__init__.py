@@ -1,6 +1,9 @@
 """Keras layers of our own; importing the package lets `.keras` files that hold them be loaded."""
 
 from suite.layers.batch_normalization import BatchNormalization
+from suite.layers.boxes_from_distances import BoxesFromDistances
 from suite.layers.dropout import Dropout
+from suite.layers.max_unpooling import MaxUnpooling2D
+from suite.layers.non_maximum_suppression import NonMaximumSuppression
 
-__all__ = ["BatchNormalization", "Dropout"]
+__all__ = ["BatchNormalization", "BoxesFromDistances", "Dropout", "MaxUnpooling2D", "NonMaximumSuppression"]

@@ -43,6 +43,7 @@ def test_split_depends_on_the_seed():
 def test_tfds(name, shape, tmp_path):
     with tfds.testing.mock_data(num_examples=40, data_dir=str(tmp_path)):
         images = image_sets.load("tfds", seed=0, name=name)
+        named = image_sets.load(f"tfds:{name}", seed=0, name="emnist")
     assert {part: len(labels) for part, labels in images.labels.items()} == {
         "train": 36,
         "validation": 4,
@@ -51,7 +52,7 @@ def test_tfds(name, shape, tmp_path):
     for part in image_sets.PARTS:
         assert images.images[part].shape[1:] == shape and images.images[part].dtype == np.uint8
         assert images.labels[part].dtype == np.int64
-    assert len(images.classes) == 10 and images.source == name
+    assert len(images.classes) == 10 and images.source == named.source == name
 
 
 def test_unknown_source_and_set():

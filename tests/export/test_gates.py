@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from suite.evaluation.metrics import Metric
-from suite.export.gates import judge, max_abs_difference
+from suite.export.gates import judge, max_abs_difference, share_within
 from suite.export.measure import Measurement
 
 ACCURACY = Metric("test_accuracy", lambda outputs, targets: 0.0, tolerance=0.015)
@@ -56,3 +56,18 @@ def test_difference_of_other_names_shapes_and_nan():
         )
     )
     assert max_abs_difference({"a": np.array([1, 2])}, {"a": np.array([1, 5])}) == 3
+
+
+def test_a_share_of_the_numbers_may_differ_where_the_model_decides():
+    reference = {"a": np.zeros((10, 100))}
+    outputs = {"a": reference["a"].copy()}
+    outputs["a"][0, :2] = 0.5  # 2 of 1000
+    assert share_within(outputs, reference, 1e-4) == 0.998
+    measurement = Measurement(outputs, {}, None)
+    metric = (Metric("m", lambda *_: 0.0), 1.0, 1.0)
+    arguments = (measurement, reference, metric, "float32", (100, 0), [])
+    assert judge(*arguments, parity_share=0.998) == ("ok", None)
+    status, reason = judge(*arguments, parity_share=0.999)
+    assert status == "failed"
+    assert reason == "differs from the Keras model by 0.5, more than 0.0001 in 0.20% of its numbers"
+    assert judge(*arguments)[1] == "differs from the Keras model by 0.5, more than 0.0001"

@@ -65,3 +65,46 @@ def dropout(module):
         expected = np.where(output == 0, 0, 1 / (1 - rate))
         close(tape.gradient(output, inputs), expected)
     np.testing.assert_array_equal(module.Dropout(0.0)(x, training=True), x)
+
+
+def max_unpooling(module):
+    """It sends values where the derivative of max pooling sends its own: independent of our comparison."""
+    for pool_size, sides in ((2, (6, 8)), (3, (6, 9))):
+        features = tf.constant(random(2, *sides, 3))  # no ties, negative maxima among them
+        values = tf.constant(random(2, *(side // pool_size for side in sides), 3, seed=1))
+        layer, direction = module.MaxUnpooling2D(pool_size), random(2, *sides, 3, seed=2)
+        with tf.GradientTape() as pooling, tf.GradientTape(persistent=True) as tape:
+            pooling.watch(features)
+            tape.watch([values, features])
+            output = layer([values, features])
+            pooled = tf.nn.max_pool2d(features, pool_size, pool_size, "VALID")
+        close(output, pooling.gradient(pooled, features, output_gradients=values))
+        routed = tf.nn.max_pool_with_argmax(features, pool_size, pool_size, "VALID").argmax
+        expected = np.take_along_axis(direction.reshape(2, -1), routed.numpy().reshape(2, -1), axis=1)
+        close(tape.gradient(output, values, output_gradients=direction), expected.reshape(values.shape))
+        assert tape.gradient(output, features) is None
+
+
+def non_maximum_suppression(module):
+    """TensorFlow's own, greedy and class by class, on boxes of which many overlap."""
+    rng = np.random.default_rng(0)
+    for iou_threshold, score_threshold in ((0.5, 0.05), (0.3, 0.3), (0.7, 0.85)):
+        corners = rng.uniform(0, 0.6, (20, 80, 2))
+        boxes = np.float32(np.concatenate([corners, corners + rng.uniform(0.1, 0.4, (20, 80, 2))], axis=-1))
+        step = (
+            0.15 * (1 - iou_threshold) / (1 + iou_threshold)
+        )  # a staircase: each overlaps its neighbors only
+        boxes[0, :12, 0], boxes[0, :12, 1::2] = step * np.arange(12), (0.1, 0.3)
+        boxes[0, :12, 2] = boxes[0, :12, 0] + 0.2
+        scores = np.zeros((20, 80, 3), np.float32)  # one class a box: TensorFlow would keep it for several
+        np.put_along_axis(scores, rng.integers(3, size=(20, 80, 1)), rng.random((20, 80, 1)), axis=-1)
+        scores[0], scores[0, :12, 2] = 0, np.linspace(0.99, 0.9, 12)
+        layer = module.NonMaximumSuppression(15, iou_threshold, score_threshold, candidates=80, rounds=12)
+        received = layer([boxes, scores])
+        expected = tf.image.combined_non_max_suppression(
+            boxes[:, :, None], scores, 15, 15, iou_threshold, score_threshold, clip_boxes=False
+        )
+        close(received["boxes"], expected.nmsed_boxes)
+        close(received["scores"], expected.nmsed_scores)
+        close(received["labels"], expected.nmsed_classes)
+    assert 0.05 < np.mean(received["scores"] == 0) < 0.9  # padding was compared, too

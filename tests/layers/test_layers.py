@@ -6,11 +6,23 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from suite.layers import BatchNormalization, Dropout, batch_normalization, dropout
+from suite.layers import (
+    BatchNormalization,
+    BoxesFromDistances,
+    Dropout,
+    MaxUnpooling2D,
+    NonMaximumSuppression,
+    batch_normalization,
+    dropout,
+    max_unpooling,
+    non_maximum_suppression,
+)
 from tests.layers import checks
 
+MODULES = [batch_normalization, dropout, max_unpooling, non_maximum_suppression]
 
-@pytest.mark.parametrize("module", [batch_normalization, dropout], ids=lambda module: module.__name__)
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.split(".")[-1])
 def test_against_keras_and_its_definition(module):
     getattr(checks, module.__name__.split(".")[-1])(module)
 
@@ -41,10 +53,27 @@ np.save(sys.argv[1] + "/y.npy", model(np.load(sys.argv[1] + "/x.npy")))
 
 
 def test_configs_come_back():
-    for layer in (BatchNormalization(0.5, 0.01, name="a"), Dropout(0.25, seed=3, name="b")):
+    for layer in (
+        BatchNormalization(0.5, 0.01, name="a"),
+        Dropout(0.25, seed=3, name="b"),
+        MaxUnpooling2D(3, name="c"),
+        NonMaximumSuppression(7, 0.4, 0.2, 30, 4, name="d"),
+        BoxesFromDistances(name="e"),
+    ):
         assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
     assert Dropout(0.25, seed=3).get_config()["rate"] == 0.25
     assert BatchNormalization(0.5, 0.01).get_config()["momentum"] == 0.5
+    assert MaxUnpooling2D(3).get_config()["pool_size"] == 3
+    config = NonMaximumSuppression(7, 0.4, 0.2, 30, 4).get_config()
+    assert [config[name] for name in ("max_detections", "candidates", "rounds")] == [7, 30, 4]
+
+
+def test_boxes_from_distances():
+    distances = np.full((1, 2, 4, 4), 0.1, np.float32)
+    distances[0, 1, 3] = (0.2, 0.3, 0.5, 0.05)
+    boxes = BoxesFromDistances()(distances)
+    np.testing.assert_allclose(boxes[0, 0, 1], (0.15, 0.275, 0.35, 0.475), atol=1e-6)
+    np.testing.assert_allclose(boxes[0, 1, 3], (0.55, 0.575, 1, 0.925), atol=1e-6)  # cut at the border
 
 
 def test_statistics_stay_in_float32_in_mixed_precision():
@@ -72,3 +101,16 @@ def test_bad_arguments():
     for rate in (-0.1, 1.0, float("nan")):
         with pytest.raises(ValueError, match=rf"^expected rate in \[0, 1\), received {rate}$"):
             Dropout(rate)
+    with pytest.raises(ValueError, match="^expected pool_size of at least 2, received 1$"):
+        MaxUnpooling2D(1)
+    for values, features in (((4, 4, 3), (8, 8, 2)), ((4, 4, 3), (9, 8, 3)), ((4, 5, 3), (8, 8, 3))):
+        with pytest.raises(ValueError, match="^expected values 2 times smaller than the features, sides"):
+            MaxUnpooling2D()([np.zeros((1, *values)), np.zeros((1, *features))])
+    with pytest.raises(
+        ValueError, match=r"^expected iou_threshold in \[0, 1\] and score_threshold in \(0, 1\)"
+    ):
+        NonMaximumSuppression(score_threshold=0)
+    with pytest.raises(
+        ValueError, match="^expected at least as many candidates as detections, received 5 and"
+    ):
+        NonMaximumSuppression(max_detections=6, candidates=5)

@@ -1,0 +1,272 @@
+"""What sets of pictures with masks or boxes share: finding, reading in parallel, copies, parts, counts."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from suite import console
+from suite.data import layout, tabular
+from suite.data.images import UndecodableImage
+from suite.data.layout import PARTS
+
+LEAST = {"train": 5, "validation": 1, "test": 1}
+
+_SHARES = {"validation": 0.15, "test": 0.15}
+_TFDS_SHARES = (0.9, 0.1)  # of a TFDS training split: train, validation
+_ORIENTATION = 0x0112  # EXIF
+_SIDEWAYS = (5, 6, 7, 8)
+
+
+class Unusable(Exception):
+    """A picture or its annotation has to be set aside.
+
+    Attributes:
+        reason: A few words.
+    """
+
+    def __init__(self, reason: str):
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Picture(NamedTuple):
+    """A picture that was read: its path relative to the root, its part, and what its reader gave."""
+
+    file: str
+    part: str
+    digest: str
+    content: tuple
+
+
+def check_folder(root: Path, expected: str) -> None:
+    """Refuses a path that is no folder, or an empty one.
+
+    Raises:
+        ValueError: It does not exist, is a file, or is empty.
+    """
+    if not root.is_dir():
+        received = "which is a file" if root.exists() else "which does not exist"
+        raise ValueError(f"expected {expected}, received {str(root)!r}, {received}; check the path")
+    if not any(root.iterdir()):
+        raise ValueError(f"expected {expected}, received {str(root)!r}, which is empty; put them in it")
+
+
+def part_named(name: str) -> str | None:
+    """The part that a folder or file name stands for ("val2017": "validation"), or None."""
+    return layout.PART_NAMES.get(name.casefold().rstrip("0123456789"))
+
+
+def find_pairs(root: Path, first: str, second: str) -> dict[str, tuple[Path, Path]]:
+    """Finds two folders that belong together, in a root divided into parts or not.
+
+    Args:
+        root: Holds images/ and masks/, or train/images/ and train/masks/ and so on, or images/train/ and
+            masks/train/ and so on.
+        first: Name of the folder of pictures, such as "images".
+        second: Name of the folder of annotations, such as "masks".
+
+    Returns:
+        The two folders by part, all under "train" where there is no division; empty where there is no pair.
+    """
+    below = [(part_named(path.name), path) for path in sorted(root.iterdir()) if path.is_dir()]
+    pairs = {part: (path / first, path / second) for part, path in below if part}
+    if not _complete(pairs):
+        inner = sorted((root / first).iterdir()) if (root / first).is_dir() else []
+        named = [(part_named(path.name), path) for path in inner if path.is_dir()]
+        pairs = {part: (path, root / second / path.name) for part, path in named if part}
+    if not _complete(pairs):
+        pairs = {"train": (root / first, root / second)}
+    return _complete(pairs)
+
+
+def _complete(pairs: Mapping[str, tuple[Path, Path]]) -> dict[str, tuple[Path, Path]]:
+    complete = {part: pair for part, pair in pairs.items() if all(path.is_dir() for path in pair)}
+    return complete if "train" in complete else {}
+
+
+def list_files(folder: Path, root: Path) -> tuple[list[Path], list[dict[str, str]]]:
+    """Files of a folder in natural order, and an entry for everything in it that is none."""
+    folders, files, aside = layout.list_entries(folder, root)
+    aside += [layout.entry(path, root, "a folder, where a file is expected") for path in folders]
+    return files, aside
+
+
+def contents(root: Path) -> str:
+    """Names the first things in a folder, for a message."""
+    names = sorted(path.name + "/" * path.is_dir() for path in root.iterdir())
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """`(height, width)` in pixels of a sound picture, after its EXIF orientation."""
+    with Image.open(path) as image:
+        width, height = image.size
+        try:
+            is_sideways = image.getexif().get(_ORIENTATION) in _SIDEWAYS
+        except Exception:  # broken metadata says nothing about the orientation
+            is_sideways = False
+    return (width, height) if is_sideways else (height, width)
+
+
+def read_all(
+    files: Sequence[tuple[Path, str]], root: Path, read: Callable[[Path], tuple], label: str
+) -> tuple[list[Picture], list[dict[str, str]]]:
+    """Reads pictures in a pool of threads.
+
+    Args:
+        files: Pairs of a path and a part.
+        root: The folder that entries are relative to.
+        read: Gives the content of a path, or raises `Unusable`, `UndecodableImage` or OSError.
+        label: For the progress bar.
+
+    Returns:
+        The pictures in the order of `files`, and an entry for each that could not be read.
+    """
+    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
+    try:
+        answers = pool.map(lambda pair: _attempt(pair[0], read), files)
+        answers = list(console.track(answers, label, total=len(files)))
+    finally:
+        pool.shutdown(cancel_futures=True)  # so that Ctrl-C does not wait for all the others
+    pictures, aside = [], []
+    for (path, part), (reason, digest, content) in zip(files, answers, strict=True):
+        if reason:
+            aside.append(layout.entry(path, root, reason))
+        else:
+            pictures.append(Picture(path.relative_to(root).as_posix(), part, digest, content))
+    return pictures, aside
+
+
+def _attempt(path: Path, read: Callable[[Path], tuple]) -> tuple[str, str, tuple]:
+    try:
+        content = read(path)
+        return "", hashlib.sha256(path.read_bytes()).hexdigest(), content
+    except (Unusable, UndecodableImage) as error:
+        return error.reason, "", ()
+    except OSError as error:
+        return (error.strerror or str(error)).lower(), "", ()
+
+
+def divide(
+    pictures: Sequence[Picture], given: Iterable[str], root: Path, seed: int, aside: list[dict[str, str]]
+) -> dict[str, list[Picture]]:
+    """Gives every picture its part; parts that are not given are split off train, 15 % each.
+
+    Copies (the same bytes) stay together. Of copies in several given parts those in the last part are kept.
+
+    Args:
+        pictures: What is usable.
+        given: The parts that the folder has.
+        root: For the message.
+        seed: Of the split.
+        aside: What was set aside, for the message; copies are added.
+
+    Returns:
+        Pictures by part.
+
+    Raises:
+        ValueError: Fewer than 5 pictures for train, or 1 for validation or test.
+    """
+    pictures = _without_leaks(pictures, aside)
+    parts = {part: [picture for picture in pictures if picture.part == part] for part in PARTS}
+    groups = _by_digest(parts["train"])
+    order = np.random.default_rng(seed).permutation(len(groups))
+    # Shortest first: no evaluation should hang on a picture that occurs many times.
+    groups, count = sorted((groups[i] for i in order), key=len), len(groups)
+    for part, share in _SHARES.items():
+        if part not in set(given):
+            taken = max(1, round(share * count))
+            parts[part] = [picture for group in groups[:taken] for picture in group]
+            groups = groups[taken:]
+    parts["train"] = [picture for group in groups for picture in group]
+    _check_counts(root, parts, aside)
+    return {part: sorted(chosen, key=lambda picture: picture.file) for part, chosen in parts.items()}
+
+
+def _by_digest(pictures: Iterable[Picture]) -> list[list[Picture]]:
+    groups: dict[str, list[Picture]] = {}
+    for picture in pictures:
+        groups.setdefault(picture.digest, []).append(picture)
+    return list(groups.values())
+
+
+def _without_leaks(pictures: Iterable[Picture], aside: list[dict[str, str]]) -> list[Picture]:
+    kept = []
+    for copies in _by_digest(pictures):
+        last = max(copies, key=lambda copy: PARTS.index(copy.part))
+        for copy in copies:
+            if copy.part == last.part:
+                kept.append(copy)
+            else:
+                reason = f"the same picture as {last.file!r}, which is kept for {last.part}"
+                aside.append({"file": copy.file, "reason": reason})
+    return kept
+
+
+def _check_counts(root: Path, parts: Mapping[str, Sequence[Picture]], aside: Sequence[Mapping]) -> None:
+    if all(len(parts[part]) >= least for part, least in LEAST.items()):
+        return
+    needed = ", ".join(f"{least} for {part}" for part, least in LEAST.items())
+    received = ", ".join(f"{len(parts[part])} for {part}" for part in PARTS)
+    lost = f" ({len(aside)} set aside, as {aside[0]['file']!r}: {aside[0]['reason']})" if aside else ""
+    raise ValueError(
+        f"expected at least {needed} usable pictures in {str(root)!r}, received {received}{lost}; "
+        f"{'mend those or add others' if aside else 'add pictures'}"
+    )
+
+
+def stack(arrays: Sequence[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """`(n, *shape)` uint8 of n arrays, n = 0 included."""
+    return np.stack(arrays) if len(arrays) else np.zeros((0, *shape), np.uint8)
+
+
+def describe(source: str, classes: Sequence[str], images: Mapping, quarantined: Sequence[dict]) -> dict:
+    """What `Result.data` says of a set: source, classes, the size of each part, and what was set aside."""
+    sizes = {part: len(images[part]) for part in PARTS}
+    return {"source": source, "classes": list(classes), **sizes, "quarantined": list(quarantined)}
+
+
+def tfds_builder(name: str):
+    """A prepared TFDS set; read from `TFDS_DATA_DIR`, or downloaded.
+
+    Raises:
+        ValueError: It is neither prepared nor to be had from the network.
+    """
+    import tensorflow_datasets as tfds
+
+    try:
+        builder = tfds.builder(name)
+        builder.download_and_prepare()
+    except Exception as failure:  # the network fails in many ways
+        reason = (str(failure).strip() or type(failure).__name__).splitlines()[0][:150]
+        raise ValueError(
+            f"expected the TFDS set {name!r} under TFDS_DATA_DIR or a network to download it from, received "
+            f"{reason}; or give the path of your own folder"
+        ) from failure
+    return builder
+
+
+def tfds_examples(builder, split: str) -> Iterator[dict]:
+    """The examples of a split as NumPy arrays, under a progress bar."""
+    import tensorflow_datasets as tfds
+
+    dataset = builder.as_dataset(split=split)
+    yield from console.track(tfds.as_numpy(dataset), f"Reading {builder.name} {split}", total=len(dataset))
+
+
+def split_tfds_train(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the training split for train and validation, a tenth, at random."""
+    train, validation = tabular.split(n, seed, _TFDS_SHARES)
+    return train, validation
+
+
+def stretch(pixels: np.ndarray, size: tuple[int, int], is_mask: bool = False) -> np.ndarray:
+    """Stretches uint8 pixels to `(height, width)`: bilinear as `load_image`, or the nearest for a mask."""
+    resampling = Image.Resampling.NEAREST if is_mask else Image.Resampling.BILINEAR
+    return np.array(Image.fromarray(pixels).resize(size[::-1], resampling))

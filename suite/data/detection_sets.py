@@ -1,0 +1,147 @@
+"""Pictures with labeled boxes: drawn scenes, Pascal VOC 2007, or a user's folder in COCO or YOLO form."""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from suite.data import annotated
+from suite.data.box_files import Boxes, list_pictures
+from suite.data.images import load_image
+from suite.data.layout import PARTS
+
+_EXPECTED = "a folder with images and COCO annotations, or with images/ and labels/"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DetectionSet:
+    """Pictures with boxes, split. A picture may have no box.
+
+    Attributes:
+        images: Per part of "train", "validation", "test": `(n, height, width, 3)` uint8 in [0, 255].
+        boxes: Per part, a picture: `(m, 4)` float32 of (top, left, bottom, right) in [0, 1].
+        labels: Per part, a picture: `(m,)` int64 in [0, number of classes).
+        is_crowd: Per part, a picture: `(m,)` bool, boxes that are neither asked for nor held against a
+            detection in evaluation.
+        classes: Class names by label; the background is none.
+        source: Name of the set.
+        quarantined: `{"file", "reason"}` for everything that was set aside.
+    """
+
+    images: Mapping[str, np.ndarray]
+    boxes: Mapping[str, list[np.ndarray]]
+    labels: Mapping[str, list[np.ndarray]]
+    is_crowd: Mapping[str, list[np.ndarray]]
+    classes: tuple[str, ...]
+    source: str
+    quarantined: tuple[dict[str, str], ...] = ()
+
+    def describe(self) -> dict:
+        """What `Result.data` says of it: source, classes, the size of each part, and what was set aside."""
+        return annotated.describe(self.source, self.classes, self.images, self.quarantined)
+
+
+def load(source: str, seed: int, size: tuple[int, int]) -> DetectionSet:
+    """Loads what `--data` names.
+
+    Args:
+        source: "embedded" for drawn scenes, "tfds" for Pascal VOC 2007, or the path of a folder.
+        seed: Of the scenes, or of the split; VOC has its own.
+        size: `(height, width)` in pixels that every picture is stretched to.
+
+    Returns:
+        The set.
+
+    Raises:
+        ValueError: As for `read_detection_folder`, or a TFDS set that cannot be had.
+    """
+    if source == "embedded":
+        from suite.data import scenes
+
+        return scenes.detection_set(seed, size)
+    if source == "tfds":
+        return load_voc(size)
+    return read_detection_folder(source, seed, size)
+
+
+def load_voc(size: tuple[int, int]) -> DetectionSet:
+    """Pascal VOC 2007: 9,963 photos, 20 classes, with its own three parts.
+
+    Objects marked difficult are no crowds, but VOC's evaluation neither asks for them nor counts a detection
+    of them as wrong, so `is_crowd` holds for them.
+
+    Reference:
+        Everingham, Van Gool, Williams, Winn, Zisserman (2010), The Pascal Visual Object Classes Challenge.
+    """
+    builder = annotated.tfds_builder("voc/2007")
+    images, rows = {}, {}
+    for part in PARTS:
+        images[part], rows[part] = [], []
+        for example in annotated.tfds_examples(builder, part):
+            images[part].append(annotated.stretch(example["image"], size))
+            found = example["objects"]
+            rows[part].append(Boxes.of(found["bbox"], found["label"], found["is_difficult"]))
+    names = tuple(builder.info.features["objects"]["label"].names)
+    return _make(images, rows, size, names, "voc/2007", ())
+
+
+def read_detection_folder(directory: str | os.PathLike, seed: int, size: tuple[int, int]) -> DetectionSet:
+    """Reads a folder of pictures with boxes in one of two forms. Nothing in it is changed.
+
+    YOLO: images/ and labels/, where a picture and its label file have the same name but for the ending, with
+    train/, val/ and test/ above or inside them. A line is `class cx cy w h`, relative to the picture; a
+    picture without a label file has no boxes. Names are in classes.txt or the `names` of data.yaml.
+
+    COCO: one or more JSON files with images, annotations and categories (of `instances_*.json` and others,
+    only the former), in annotations/, in the root, or in train/, valid/ and test/; the part is in the name of
+    the file or of its folder. Pictures lie anywhere in the folder. Boxes are `[x, y, w, h]` in pixels.
+
+    A picture with a wrong annotation is set aside as a whole, because a thing without its box would be
+    learned as background. A box may reach over the border by 1 % of the side, and is clipped. Parts that are
+    missing are split off train, 15 % of its pictures each.
+
+    Args:
+        directory: The folder.
+        seed: Of the split.
+        size: `(height, width)` in pixels that every picture is stretched to.
+
+    Returns:
+        The set, with everything that was set aside.
+
+    Raises:
+        ValueError: There is no such folder, no annotations or class names in it, or too few usable pictures.
+    """
+    root = Path(directory)
+    annotated.check_folder(root, _EXPECTED)
+    listing = list_pictures(root)
+    pictures, unreadable = annotated.read_all(
+        listing.files,
+        root,
+        lambda path: (load_image(path, size), listing.read_boxes(path)),
+        "Reading pictures and boxes",
+    )
+    aside = [*listing.aside, *unreadable]
+    parts = annotated.divide(pictures, listing.parts, root, seed, aside)
+    images = {part: [picture.content[0] for picture in parts[part]] for part in PARTS}
+    rows = {part: [picture.content[1] for picture in parts[part]] for part in PARTS}
+    quarantined = tuple(sorted(aside, key=lambda entry: entry["file"]))
+    return _make(images, rows, size, listing.classes, str(root), quarantined)
+
+
+def _make(
+    images: dict, rows: dict, size: tuple[int, int], classes: tuple[str, ...], source: str, quarantined: tuple
+) -> DetectionSet:
+    def column(name):
+        return {part: [getattr(boxes, name) for boxes in rows[part]] for part in PARTS}
+
+    return DetectionSet(
+        images={part: annotated.stack(images[part], (*size, 3)) for part in PARTS},
+        boxes=column("boxes"),
+        labels=column("labels"),
+        is_crowd=column("is_crowd"),
+        classes=classes,
+        source=source,
+        quarantined=quarantined,
+    )

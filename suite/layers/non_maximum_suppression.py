@@ -1,0 +1,113 @@
+"""Non-maximum suppression."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("suite")
+class NonMaximumSuppression(keras.layers.Layer):
+    """Keeps the best box of each thing and drops those of the same class that overlap it.
+
+    Greedy suppression goes through the boxes from the highest score down and keeps each that no kept one of
+    its class overlaps. Written as
+
+        kept[i] = no j before i with kept[j] and IoU[j, i] > iou_threshold
+
+    it can start from "all kept" and be repeated for all boxes at a time: after r rounds, every box is right
+    whose fate hangs on a chain of at most r others. Only built-in operators are needed and no loop, so the
+    layer works in every exported format, for any batch size. Without trainable weights; no gradient.
+
+    Called on `[boxes, scores]`: `(batch, n, 4)` float of (top, left, bottom, right), and
+    `(batch, n, num_classes)` float in [0, 1]. A box takes part with its best class. Gives a dict, best first:
+    "boxes" `(batch, max_detections, 4)` float32, "scores" and "labels" `(batch, max_detections)` float32 and
+    int32; all 0 where there are fewer detections.
+
+    Args:
+        max_detections: Most boxes to keep.
+        iou_threshold: Float in [0, 1]; overlaps above it are too much.
+        score_threshold: Float in (0, 1); boxes with less are dropped at first.
+        candidates: Most boxes to look at, those with the highest scores.
+        rounds: r.
+        **keras_arguments: Those of `keras.layers.Layer`, such as name.
+
+    Raises:
+        ValueError: A threshold out of its range, or fewer candidates than detections.
+
+    Reference:
+        Zheng et al. (2021), Enhancing geometric factors in model learning and inference for object detection
+        and instance segmentation, section 3.3 ("Cluster-NMS"), and its proof that it equals the greedy one.
+    """
+
+    def __init__(
+        self,
+        max_detections=20,
+        iou_threshold=0.5,
+        score_threshold=0.05,
+        candidates=60,
+        rounds=10,
+        **keras_arguments,
+    ):
+        super().__init__(dtype=keras_arguments.pop("dtype", "float32"), **keras_arguments)
+        if not (0 <= iou_threshold <= 1 and 0 < score_threshold < 1):
+            raise ValueError(
+                "expected iou_threshold in [0, 1] and score_threshold in (0, 1), received "
+                f"{iou_threshold} and {score_threshold}"
+            )
+        if not 1 <= max_detections <= candidates:
+            raise ValueError(
+                "expected at least as many candidates as detections, received "
+                f"{candidates} and {max_detections}"
+            )
+        self.max_detections, self.candidates, self.rounds = int(max_detections), int(candidates), int(rounds)
+        self.iou_threshold, self.score_threshold = float(iou_threshold), float(score_threshold)
+
+    def call(self, inputs):
+        boxes, scores = inputs
+        labels = tf.argmax(scores, axis=-1, output_type=tf.int32)
+        scores = tf.reduce_max(scores, axis=-1)
+        boxes, scores, labels = _best(boxes, scores, labels, min(self.candidates, boxes.shape[1]))
+        scores = scores * self._kept(boxes, labels) * tf.cast(scores >= self.score_threshold, scores.dtype)
+        boxes, scores, labels = _best(boxes, scores, labels, self.max_detections)
+        is_found = scores > 0
+        return {
+            "boxes": boxes * tf.cast(is_found, boxes.dtype)[..., None],
+            "scores": scores,
+            "labels": labels * tf.cast(is_found, tf.int32),
+        }
+
+    def _kept(self, boxes, labels):
+        """1 for the boxes to keep, else 0: `(batch, candidates)`, from boxes in the order of their scores."""
+        shared, united = _areas_with_each_other(boxes)
+        # Not shared / united: integers cannot divide by what they round to 0.
+        rivals = tf.cast(shared > self.iou_threshold * united, boxes.dtype)
+        rivals *= tf.cast(labels[:, :, None] == labels[:, None, :], boxes.dtype)
+        rivals *= np.tri(boxes.shape[1], k=-1, dtype=np.float32)  # row i: those before i  (B, K, K)
+        kept = tf.ones_like(rivals[:, :, 0])
+        for _ in range(self.rounds):
+            kept = 1 - tf.reduce_max(rivals * kept[:, None, :], axis=-1)
+        return kept
+
+    def get_config(self):
+        names = ("max_detections", "iou_threshold", "score_threshold", "candidates", "rounds")
+        return super().get_config() | {name: getattr(self, name) for name in names}
+
+
+def _best(boxes, scores, labels, count: int):
+    """The `count` boxes with the highest scores, in their order."""
+    scores, rows = tf.math.top_k(scores, count)
+    boxes, labels = (tf.gather(values, rows, batch_dims=1) for values in (boxes, labels))
+    return boxes, scores, labels
+
+
+def _areas_with_each_other(boxes):
+    """Intersection and union of each two of `(batch, n, 4)` boxes: `(batch, n, n)` both."""
+    top, left, bottom, right = (boxes[..., side] for side in range(4))
+
+    def overlap(first, last):
+        ends = tf.minimum(last[:, :, None], last[:, None, :])
+        return tf.maximum(ends - tf.maximum(first[:, :, None], first[:, None, :]), 0)
+
+    area = (bottom - top) * (right - left)
+    shared = overlap(top, bottom) * overlap(left, right)
+    return shared, area[:, :, None] + area[:, None, :] - shared

@@ -1,0 +1,50 @@
+"""Losses of detectors: how wrong boxes are, and how wrong a map of centers."""
+
+import tensorflow as tf
+
+_SMALLEST = 1e-7
+
+
+def generalized_iou(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    """Gives the generalized IoU of boxes with boxes, one by one; its derivative is never flat.
+
+    Args:
+        a: `(..., 4)` float of (top, left, bottom, right), top <= bottom and left <= right.
+        b: The same shape.
+
+    Returns:
+        `(...)`: the IoU, less the share of the smallest box around both that neither covers; in (-1, 1].
+
+    Reference:
+        Rezatofighi et al. (2019), Generalized intersection over union, algorithm 1.
+    """
+    shared = _area(tf.maximum(a[..., :2], b[..., :2]), tf.minimum(a[..., 2:], b[..., 2:]))
+    around = _area(tf.minimum(a[..., :2], b[..., :2]), tf.maximum(a[..., 2:], b[..., 2:]))
+    united = _area(a[..., :2], a[..., 2:]) + _area(b[..., :2], b[..., 2:]) - shared
+    return shared / (united + _SMALLEST) - (around - united) / (around + _SMALLEST)
+
+
+def _area(first: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
+    sides = tf.maximum(last - first, 0)
+    return sides[..., 0] * sides[..., 1]
+
+
+def center_focal_loss(heatmaps: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Gives the focal loss of maps of centers, which asks less of cells next to a center.
+
+    Args:
+        heatmaps: `(batch, rows, columns, num_classes)` in [0, 1]; 1 at the centers.
+        logits: The same shape.
+
+    Returns:
+        Scalar: -(1 - p)^2 log p over the centers and -(1 - heat)^4 p^2 log(1 - p) over all others, in nats,
+        summed, then divided by the number of centers (at least 1).
+
+    Reference:
+        Zhou, Wang, Krähenbühl (2019), Objects as points, equation 1, alpha = 2 and beta = 4.
+    """
+    p = tf.sigmoid(logits)
+    is_center = tf.cast(heatmaps == 1, logits.dtype)
+    right = is_center * (1 - p) ** 2 * tf.math.log_sigmoid(logits)
+    wrong = (1 - heatmaps) ** 4 * p**2 * tf.math.log_sigmoid(-logits)
+    return -tf.reduce_sum(right + wrong) / tf.maximum(tf.reduce_sum(is_center), 1)
