@@ -236,7 +236,7 @@ def boxes(
         axes: From `new_figure`.
         corners: `(n, 4)` of (top, left, bottom, right) in [0, 1].
         size: `(height, width)` of the image in pixels.
-        captions: n short texts, one above each box, or none.
+        captions: n short texts, one at the top of each box, or none.
         **style: What matplotlib's `Rectangle` takes, such as linestyle.
     """
     height, width = size
@@ -245,8 +245,9 @@ def boxes(
         place = left * width - 0.5, top * height - 0.5  # the middle of the first pixel is 0
         axes.add_patch(Rectangle(place, (right - left) * width, (bottom - top) * height, **style))
         if captions:
+            label = {"facecolor": "black", "alpha": 0.5, "edgecolor": "none", "pad": 1}
             axes.text(
-                *place, captions[index], fontsize=7, color=style["color"], va="bottom", parse_math=False
+                *place, captions[index], fontsize=7, color="white", va="top", bbox=label, parse_math=False
             )
 
 

@@ -13,7 +13,7 @@ from suite import console
 from suite.evaluation.metrics import Metric, agreement
 from suite.export import tflite
 from suite.export.bundle import LABELS_FILE, VERIFICATION_FILE, describe, save_verification
-from suite.export.gates import judge, max_abs_difference
+from suite.export.gates import DECIDING_PARITY_SHARE, judge, max_abs_difference
 from suite.export.measure import Measurement, measure_artifacts
 from suite.export.onnx import save_onnx
 from suite.export.runtime import BATCH_SIZE, format_of
@@ -36,9 +36,6 @@ class Export:
         metric: The metric of every artifact; by default the R-squared to the Keras model's outputs.
         labels: Class names by output index, for classifiers.
         name: Subfolder, where a run exports several models.
-        parity_share: Least share of the numbers of a float32 artifact that must equal the Keras model's to
-            1e-4. Below 1 for a model that decides inside (which of two maxima, which of two boxes): where two
-            are equal but for rounding, runtimes may differ, and right after it the numbers do.
     """
 
     model: Any
@@ -48,7 +45,6 @@ class Export:
     metric: Metric | None = None
     labels: Sequence[str] = ()
     name: str = ""
-    parity_share: float = 1.0
 
 
 def export_model(item: Export, folder: str | Path) -> list[dict]:
@@ -76,20 +72,18 @@ def export_model(item: Export, folder: str | Path) -> list[dict]:
     save_verification(folder / VERIFICATION_FILE, inputs, reference)
 
     with tempfile.TemporaryDirectory(prefix="suite-export-") as work:
-        exporter = _Exporter(
-            model, folder, Path(work), inputs, reference, (metric, targets), item.parity_share
-        )
+        exporter = _Exporter(model, folder, Path(work), inputs, reference, (metric, targets))
         calibration = None if item.calibration is None else named_inputs(signature, item.calibration)
         return exporter.run(calibration)
 
 
 class _Exporter:
-    def __init__(self, model, folder, work, inputs, reference, metric, parity_share):
+    def __init__(self, model, folder, work, inputs, reference, metric):
         self.model, self.folder, self.work = model, folder, work
         self.inputs, self.reference = inputs, reference
         self.metric, self.targets = metric
         self.reference_value = self.metric.function(reference, self.targets)
-        self.parity_share = parity_share
+        self.parity_share = DECIDING_PARITY_SHARE if _decides(model) else 1.0
         self.skipped: list[dict] = []
 
     def run(self, calibration) -> list[dict]:
@@ -165,6 +159,14 @@ class _Exporter:
         if row["status"] == "skipped":
             path.unlink()
         return row
+
+
+def _decides(model) -> bool:
+    """Whether a layer of the model, or of a model in it, has `decides`."""
+    return any(
+        getattr(layer, "decides", False) or (hasattr(layer, "layers") and _decides(layer))
+        for layer in model.layers
+    )
 
 
 def _row(name: str, format: str, variant: str) -> dict:

@@ -68,7 +68,7 @@ def _verify_folder(folder: Path, bundle: Path, recorded: list[dict]) -> list[dic
     for row, measurement in zip(intact, measured, strict=True):
         difference = max_abs_difference(measurement.outputs, reference)
         differences[row["path"]] = difference if np.isfinite(difference) else None
-        # A float32 artifact that passed its gate with more may do so again (`Export.parity_share`).
+        # A float32 artifact that passed its gate with more may do so again (`DECIDING_PARITY_SHARE`).
         limit = max(FLOAT32_PARITY * scale(reference), row["max_abs_difference"] or 0.0)
         if row["variant"] != "float32":
             limit = row["max_abs_difference"] + REDUCED_SLACK * scale(reference)

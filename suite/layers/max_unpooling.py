@@ -29,7 +29,12 @@ class MaxUnpooling2D(keras.layers.Layer):
     Reference:
         Zeiler, Fergus (2014), Visualizing and understanding convolutional networks, section 2.1.
         Badrinarayanan, Kendall, Cipolla (2017), SegNet, section 3: the decoder.
+
+    Attributes:
+        decides: True: rounding may turn what is nearly equal, so two runtimes need not give the same.
     """
+
+    decides = True
 
     def __init__(self, pool_size=2, **keras_arguments):
         super().__init__(**keras_arguments)

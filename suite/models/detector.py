@@ -40,14 +40,7 @@ def build_detector(
     if any(side % (2 * STRIDE) for side in input_shape[:2]):
         raise ValueError(f"expected sides that are multiples of {2 * STRIDE}, received {input_shape[:2]}")
     image = keras.Input(input_shape, dtype="uint8", name="image")
-    x = layers.Rescaling(1 / 127.5, -1)(image)
-    x = convolution(x, filters[0], strides=2)
-    x = fine = convolution(convolution(x, filters[1], strides=2), filters[1])
-    x = convolution(x, filters[2], strides=2)
-    for _ in range(2):
-        x = layers.Add()([x, convolution(x, filters[2])])
-    x = layers.Add()([layers.UpSampling2D()(convolution(x, filters[1], 1)), fine])
-    x = convolution(x, filters[1])
+    x = feature_map(image, filters)
 
     low = keras.initializers.Constant(-2)  # at first hardly a center, and boxes of an eighth of the image
     heatmap = layers.Conv2D(num_classes, 1, bias_initializer=low, name="heatmap")(convolution(x, filters[1]))
@@ -58,6 +51,26 @@ def build_detector(
     scores = layers.Reshape((-1, num_classes))(layers.Activation("sigmoid")(heatmap))
     found = NonMaximumSuppression(name="suppression", **suppression)([layers.Reshape((-1, 4))(boxes), scores])
     return maps, keras.Model(image, found, name="detector")
+
+
+def feature_map(image, filters: Sequence[int] = (24, 48, 96)):
+    """Convolutions down to 1/8 of the size, then up again, so that each cell sees far and still fine.
+
+    Args:
+        image: `(batch, height, width, channels)` in [0, 255].
+        filters: At 1/2, 1/4 and 1/8 of the size.
+
+    Returns:
+        `(batch, height / 4, width / 4, filters[1])`.
+    """
+    x = layers.Rescaling(1 / 127.5, -1)(image)
+    x = convolution(x, filters[0], strides=2)
+    x = fine = convolution(convolution(x, filters[1], strides=2), filters[1])
+    x = convolution(x, filters[2], strides=2)
+    for _ in range(2):
+        x = layers.Add()([x, convolution(x, filters[2])])
+    x = layers.Add()([layers.UpSampling2D()(convolution(x, filters[1], 1)), fine])
+    return convolution(x, filters[1])
 
 
 def encode(

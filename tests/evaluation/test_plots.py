@@ -183,3 +183,13 @@ def test_draws_show_every_number_and_the_mean():
     assert plots.draws({"a": [-1.0]}, xlabel="x", title="T").axes[0].get_xlim()[0] < 0
     with pytest.raises(ValueError, match="expected a number for every name, received none"):
         plots.draws({"a": []}, xlabel="x", title="T")
+
+
+def test_boxes_lie_over_the_pixels_they_name():
+    figure, axes = plots.new_figure()
+    axes.imshow(np.zeros((10, 20, 3), np.uint8))
+    plots.boxes(axes, np.array([(0.1, 0.25, 0.5, 1.0)]), (10, 20), ["$x 0.9"], linestyle=":")
+    (patch,) = axes.patches
+    assert patch.get_xy() == (4.5, 0.5) and (patch.get_width(), patch.get_height()) == (15, 4)
+    assert patch.get_linestyle() == ":" and axes.texts[0].get_text() == "$x 0.9"
+    figure.canvas.draw()

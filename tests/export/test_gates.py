@@ -1,9 +1,12 @@
+import keras
 import numpy as np
 import pytest
 
 from suite.evaluation.metrics import Metric
 from suite.export.gates import judge, max_abs_difference, share_within
 from suite.export.measure import Measurement
+from suite.export.pipeline import _decides
+from suite.layers import MaxUnpooling2D
 
 ACCURACY = Metric("test_accuracy", lambda outputs, targets: 0.0, tolerance=0.015)
 LOSS = Metric("test_loss", lambda outputs, targets: 0.0, tolerance=0.1, higher_is_better=False)
@@ -71,3 +74,11 @@ def test_a_share_of_the_numbers_may_differ_where_the_model_decides():
     assert status == "failed"
     assert reason == "differs from the Keras model by 0.5, more than 0.0001 in 0.20% of its numbers"
     assert judge(*arguments)[1] == "differs from the Keras model by 0.5, more than 0.0001"
+
+
+def test_models_that_decide_are_known_by_their_layers():
+    features = keras.Input((4, 4, 2))
+    pooled = keras.layers.MaxPooling2D()(features)
+    inner = keras.Model(features, MaxUnpooling2D()([pooled, features]))
+    assert not _decides(keras.Model(features, pooled))
+    assert _decides(inner) and _decides(keras.Sequential([keras.Input((4, 4, 2)), inner]))
