@@ -3,7 +3,15 @@
 from suite.layers.batch_normalization import BatchNormalization
 from suite.layers.boxes_from_distances import BoxesFromDistances
 from suite.layers.dropout import Dropout
+from suite.layers.local_response_normalization import LocalResponseNormalization
 from suite.layers.max_unpooling import MaxUnpooling2D
 from suite.layers.non_maximum_suppression import NonMaximumSuppression
 
-__all__ = ["BatchNormalization", "BoxesFromDistances", "Dropout", "MaxUnpooling2D", "NonMaximumSuppression"]
+__all__ = [
+    "BatchNormalization",
+    "BoxesFromDistances",
+    "Dropout",
+    "LocalResponseNormalization",
+    "MaxUnpooling2D",
+    "NonMaximumSuppression",
+]

@@ -12,9 +12,9 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(results.catalogue, "catalogue", lambda: ("week1_x/first", "week1_x/second"))
 
 
-def write_runs(name: str, values: list[float], *, failed: int | None = None) -> None:
+def write_runs(name: str, values: list[float], *, failed: int | None = None, data="embedded") -> None:
     for seed, value in enumerate(values):
-        folder = results.run_folder(name, "embedded", seed)
+        folder = results.run_folder(name, data, seed)
         folder = results._failed(folder) if seed == failed else folder
         folder.mkdir(parents=True)
         artifact = {
@@ -22,7 +22,7 @@ def write_runs(name: str, values: list[float], *, failed: int | None = None) -> 
             "metric": {"name": "test_accuracy", "value": value}, "latency_ms": {"p50": 0.5, "p95": 1},
         }  # fmt: skip
         claim = {"metric": "test_accuracy", "at_least": 0.8, "value": value, "passed": value >= 0.8}
-        record = {"wall_seconds": 10 + seed, "claims": [claim], "artifacts": [artifact]}
+        record = {"seed": seed, "wall_seconds": 10 + seed, "claims": [claim], "artifacts": [artifact]}
         (folder / "result.json").write_text(json.dumps(record))
 
 
@@ -54,7 +54,17 @@ def test_a_recipe_without_runs_here_keeps_its_rows_and_a_new_run_replaces_them()
     write_runs("second", [0.95])
     results.write_table([0])
     text = results.TABLE.read_text()
-    assert "0.95 (0.95 to 0.95)" in text and "0.9 (0.9 to 0.9)" not in text
+    assert "0.95 (seed 0)" in text and "0.9 (seed 0)" not in text
+
+
+def test_another_tfds_set_gets_its_own_table_with_as_many_seeds_as_there_are():
+    write_runs("first", [0.9, 0.9, 0.9])
+    write_runs("first", [0.85], data="tfds:cifar10")
+    results.write_table([0, 1, 2])
+    results.shutil.rmtree(results.run_folder("first", "tfds:cifar10", 0).parent)
+    results.write_table([0, 1, 2])  # keeps it
+    _, table = results.TABLE.read_text().split("## Claims, tfds:cifar10 data\n")
+    assert table.splitlines()[3] == "| `first` | 10 | test_accuracy at least 0.8 | 0.85 (seed 0) | kept |"
 
 
 def test_a_recipe_with_fewer_seeds_than_asked_is_left_out(capsys):
