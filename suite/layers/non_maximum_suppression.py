@@ -49,7 +49,7 @@ class NonMaximumSuppression(keras.layers.Layer):
         max_detections=20,
         iou_threshold=0.5,
         score_threshold=0.05,
-        candidates=60,
+        candidates=100,
         rounds=10,
         **keras_arguments,
     ):
