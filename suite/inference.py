@@ -1,4 +1,4 @@
-"""An exported image classifier on the user's images, whatever its format."""
+"""An exported image model on the user's images, whatever its format."""
 
 import json
 from pathlib import Path
@@ -17,27 +17,76 @@ SPLITS = ("train", "validation", "test", "all")
 
 
 def predict(artifact: str | Path, *images: str | Path, top: int = 3) -> list[dict]:
-    """Names what a classifier sees in each image.
+    """Names what a classifier, a localizer, a detector or a segmenter sees in each image.
 
     Args:
         artifact: A .keras, .tflite or .onnx file or a SavedModel folder, with its `labels.txt` beside it.
         *images: Image files of any format that Pillow reads.
-        top: How many classes to give, most probable first.
+        top: How many classes to give at most, most probable first; a detector gives all that it finds.
 
     Returns:
-        A dict an image: {"file", "classes": [{"class", "probability"}, ...]}.
+        A dict an image: {"file", "classes": [{"class", "probability"}, ...]}; from a localizer also "box",
+        [top, left, bottom, right] in [0, 1]; from a detector {"file", "detections": [{"class", "score",
+        "box"}, ...]}; from a segmenter classes with the "share" of the pixels, largest first.
 
     Raises:
-        ValueError: The artifact is no image classifier, its labels are missing, or an image cannot be read.
+        ValueError: The artifact is none of these, its labels are missing, or an image cannot be read.
     """
-    model, labels, size = _load_classifier(artifact)
+    model, labels, size = _load_image_model(artifact)
+    read = _reader(model)
     rows = []
     for path in images:
-        probabilities = _run(model, np.stack([load_image(path, size)]))[0]
-        best = np.argsort(-probabilities, kind="stable")[:top]
-        classes = [{"class": labels[index], "probability": float(probabilities[index])} for index in best]
-        rows.append({"file": str(path), "classes": classes})
+        pixels = load_image(path, size)[None].astype(model.signature.inputs[0].dtype)
+        outputs = {name: values[0] for name, values in model.predict(pixels).items()}
+        rows.append({"file": str(path), **read(outputs, labels, top)})
     return rows
+
+
+def _reader(model: Artifact):
+    """How the outputs of a model are read: by their names and shapes."""
+    shapes = {tensor.name: len(tensor.shape) for tensor in model.signature.outputs}
+    if set(shapes) == {"boxes", "scores", "labels"}:
+        return _read_detections
+    if set(shapes) == {"probabilities", "box"}:
+        return _read_box
+    if list(shapes.values()) == [1]:
+        return _read_classes
+    if list(shapes.values()) == [3]:
+        return _read_shares
+    raise ValueError(
+        "expected a model that gives class probabilities, a box or boxes, or a map of classes, "
+        f"{model.path} gives {_describe(model.signature.outputs)}"
+    )
+
+
+def _read_classes(outputs: dict, labels: list[str], top: int) -> dict:
+    (probabilities,) = outputs.values()
+    best = np.argsort(-probabilities, kind="stable")[:top]
+    return {"classes": [{"class": labels[i], "probability": float(probabilities[i])} for i in best]}
+
+
+def _read_box(outputs: dict, labels: list[str], top: int) -> dict:
+    box = [float(side) for side in outputs["box"]]
+    return _read_classes({"probabilities": outputs["probabilities"]}, labels, top) | {"box": box}
+
+
+def _read_detections(outputs: dict, labels: list[str], top: int) -> dict:
+    found = zip(outputs["labels"], outputs["scores"], outputs["boxes"], strict=True)
+    return {
+        "detections": [
+            {"class": labels[int(label)], "score": float(score), "box": [float(side) for side in box]}
+            for label, score, box in found
+            if score > 0
+        ]
+    }
+
+
+def _read_shares(outputs: dict, labels: list[str], top: int) -> dict:
+    (probabilities,) = outputs.values()
+    shares = np.bincount(probabilities.argmax(axis=-1).ravel(), minlength=len(labels))
+    shares = shares / shares.sum()
+    best = [index for index in np.argsort(-shares, kind="stable")[:top] if shares[index]]
+    return {"classes": [{"class": labels[index], "share": float(shares[index])} for index in best]}
 
 
 def evaluate(artifact: str | Path, directory: str | Path, split: str | None = None) -> dict[str, float]:
@@ -88,7 +137,7 @@ def evaluate(artifact: str | Path, directory: str | Path, split: str | None = No
     return metrics
 
 
-def _load_classifier(path: str | Path) -> tuple[Artifact, list[str], tuple[int, int]]:
+def _load_image_model(path: str | Path) -> tuple[Artifact, list[str], tuple[int, int]]:
     model = load_artifact(path, threads=1, concurrency=CPU_COUNT)
     signature = model.signature
     image = signature.inputs[0]
@@ -96,18 +145,23 @@ def _load_classifier(path: str | Path) -> tuple[Artifact, list[str], tuple[int, 
         raise ValueError(
             f"expected a model that takes one RGB image, {path} takes {_describe(signature.inputs)}"
         )
-    if len(signature.outputs) != 1 or len(signature.outputs[0].shape) != 1:
-        raise ValueError(
-            f"expected a model that gives one vector, {path} gives {_describe(signature.outputs)}"
-        )
     labels_file = Path(path).resolve().parent / LABELS_FILE
     if not labels_file.is_file():
         raise ValueError(f"expected the class names in {labels_file}, found no such file; put it there")
     labels = labels_file.read_text(encoding="utf-8").split("\n")[:-1]
-    count = signature.outputs[0].shape[0]
-    if count not in (None, len(labels)):
-        raise ValueError(f"expected {count} class names in {labels_file}, found {len(labels)}")
+    outputs = signature.outputs
+    counts = [tensor.shape[-1] for tensor in outputs if tensor.name == "probabilities" or len(outputs) == 1]
+    if counts and counts[0] not in (None, len(labels)):
+        raise ValueError(f"expected {counts[0]} class names in {labels_file}, found {len(labels)}")
     return model, labels, image.shape[:2]
+
+
+def _load_classifier(path: str | Path) -> tuple[Artifact, list[str], tuple[int, int]]:
+    model, labels, size = _load_image_model(path)
+    outputs = model.signature.outputs
+    if len(outputs) != 1 or len(outputs[0].shape) != 1:
+        raise ValueError(f"expected a classifier, which gives one vector, {path} gives {_describe(outputs)}")
+    return model, labels, size
 
 
 def _describe(tensors) -> str:
