@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -230,34 +230,6 @@ def describe(source: str, classes: Sequence[str], images: Mapping, quarantined: 
     """What `Result.data` says of a set: source, classes, the size of each part, and what was set aside."""
     sizes = {part: len(images[part]) for part in PARTS}
     return {"source": source, "classes": list(classes), **sizes, "quarantined": list(quarantined)}
-
-
-def tfds_builder(name: str):
-    """A prepared TFDS set; read from `TFDS_DATA_DIR`, or downloaded.
-
-    Raises:
-        ValueError: It is neither prepared nor to be had from the network.
-    """
-    import tensorflow_datasets as tfds
-
-    try:
-        builder = tfds.builder(name)
-        builder.download_and_prepare()
-    except Exception as failure:  # the network fails in many ways
-        reason = (str(failure).strip() or type(failure).__name__).splitlines()[0][:150]
-        raise ValueError(
-            f"expected the TFDS set {name!r} under TFDS_DATA_DIR or a network to download it from, received "
-            f"{reason}; or give the path of your own folder"
-        ) from failure
-    return builder
-
-
-def tfds_examples(builder, split: str) -> Iterator[dict]:
-    """The examples of a split as NumPy arrays, under a progress bar."""
-    import tensorflow_datasets as tfds
-
-    dataset = builder.as_dataset(split=split)
-    yield from console.track(tfds.as_numpy(dataset), f"Reading {builder.name} {split}", total=len(dataset))
 
 
 def split_tfds_train(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from suite.data import annotated
 from suite.data.box_files import Boxes, list_pictures
 from suite.data.images import load_image
 from suite.data.layout import PARTS
+from suite.data.tfds_images import tfds_builder, tfds_examples
 
 _EXPECTED = "a folder with images and COCO annotations, or with images/ and labels/"
 
@@ -75,11 +76,11 @@ def load_voc(size: tuple[int, int]) -> DetectionSet:
     Reference:
         Everingham, Van Gool, Williams, Winn, Zisserman (2010), The Pascal Visual Object Classes Challenge.
     """
-    builder = annotated.tfds_builder("voc/2007")
+    builder = tfds_builder("voc/2007")
     images, rows = {}, {}
     for part in PARTS:
         images[part], rows[part] = [], []
-        for example in annotated.tfds_examples(builder, part):
+        for example in tfds_examples(builder, part):
             images[part].append(annotated.stretch(example["image"], size))
             found = example["objects"]
             rows[part].append(Boxes.of(found["bbox"], found["label"], found["is_difficult"]))

@@ -9,6 +9,7 @@ import tensorflow as tf
 from sklearn import datasets
 
 from suite.data import tabular
+from suite.data.tfds_images import tfds_builder
 
 PARTS = ("train", "validation", "test")
 _VALIDATION_SHARE = 0.1  # of a TFDS training split
@@ -91,16 +92,7 @@ def load_tfds(name: str, seed: int) -> ImageSet:
     Raises:
         ValueError: The set is neither prepared nor to be had from the network.
     """
-    import tensorflow_datasets as tfds
-
-    try:
-        builder = tfds.builder(name)
-        builder.download_and_prepare()
-    except Exception as failure:  # the network fails in many ways
-        raise ValueError(
-            f"expected the TFDS set {name!r} under TFDS_DATA_DIR or a network to download it from, received "
-            f"{str(failure).strip().splitlines()[0][:150]}"
-        ) from failure
+    builder = tfds_builder(name)
     images, labels = _read(builder, "train")
     test_images, test_labels = _read(builder, "test")
     shares = (1 - _VALIDATION_SHARE, _VALIDATION_SHARE)

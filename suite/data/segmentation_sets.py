@@ -13,6 +13,7 @@ from suite.data import annotated, layout
 from suite.data.annotated import Picture, Unusable
 from suite.data.images import load_image
 from suite.data.layout import PARTS
+from suite.data.tfds_images import tfds_builder, tfds_examples
 
 IGNORED = 255  # a pixel of no class
 
@@ -81,7 +82,7 @@ def load_pets(seed: int, size: tuple[int, int]) -> SegmentationSet:
     Reference:
         Parkhi, Vedaldi, Zisserman, Jawahar (2012), Cats and Dogs.
     """
-    builder = annotated.tfds_builder("oxford_iiit_pet")
+    builder = tfds_builder("oxford_iiit_pet")
     table = np.full(256, IGNORED, np.uint8)
     table[[1, 2]] = 1, 0  # pet, background; 3 is the outline
     images, masks = {}, {}
@@ -91,7 +92,7 @@ def load_pets(seed: int, size: tuple[int, int]) -> SegmentationSet:
                 annotated.stretch(example["image"], size),
                 annotated.stretch(table[example["segmentation_mask"][..., 0]], size, is_mask=True),
             )
-            for example in annotated.tfds_examples(builder, split)
+            for example in tfds_examples(builder, split)
         ]
         images[split], masks[split] = (np.stack(arrays) for arrays in zip(*pairs, strict=True))
     train, validation = annotated.split_tfds_train(len(images["train"]), seed)

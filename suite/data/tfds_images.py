@@ -1,11 +1,40 @@
-"""Image classification sets of TensorFlow Datasets, written as folders like a user's own."""
+"""Sets of TensorFlow Datasets: opened, read, and written as folders like a user's own."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
 
 from suite import console
+
+
+def tfds_builder(name: str):
+    """A prepared TFDS set; read from `TFDS_DATA_DIR`, or downloaded.
+
+    Raises:
+        ValueError: It is neither prepared nor to be had from the network.
+    """
+    import tensorflow_datasets as tfds
+
+    try:
+        builder = tfds.builder(name)
+        builder.download_and_prepare()
+    except Exception as failure:  # the network fails in many ways
+        reason = (str(failure).strip() or type(failure).__name__).splitlines()[0][:150]
+        raise ValueError(
+            f"expected the TFDS set {name!r} under TFDS_DATA_DIR or a network to download it from, received "
+            f"{reason}; or give the path of your own folder"
+        ) from failure
+    return builder
+
+
+def tfds_examples(builder, split: str, limit: int | None = None) -> Iterator[dict]:
+    """The examples of a split, at most `limit`, as NumPy arrays, under a progress bar."""
+    import tensorflow_datasets as tfds
+
+    dataset = builder.as_dataset(split=split).take(-1 if limit is None else limit)
+    yield from console.track(tfds.as_numpy(dataset), f"Reading {builder.name} {split}", total=len(dataset))
 
 
 def write_image_dataset(name: str, directory: str | os.PathLike, limit: int | None = None) -> Path:
@@ -24,22 +53,14 @@ def write_image_dataset(name: str, directory: str | os.PathLike, limit: int | No
     Raises:
         ValueError: The set has no images with labels, or is neither prepared nor to be had from the network.
     """
-    import tensorflow_datasets as tfds
-
-    try:
-        dataset, info = tfds.load(name, split="train", with_info=True)
-    except Exception as failure:  # the network fails in many ways
-        raise ValueError(
-            f"expected the TFDS set {name!r} under TFDS_DATA_DIR or a network to download it from, received "
-            f"{str(failure).strip().splitlines()[0][:150]}; or give the path of your own folder"
-        ) from failure
-    if not {"image", "label"} <= set(info.features):
-        received = f"{name!r} with {', '.join(info.features)}"
+    builder = tfds_builder(name)
+    features = builder.info.features
+    if not {"image", "label"} <= set(features):
+        received = f"{name!r} with {', '.join(features)}"
         raise ValueError(f"expected a TFDS set with features image and label, received {received}")
     root = Path(directory)
-    examples = tfds.as_numpy(dataset.take(-1 if limit is None else limit))
-    for index, example in enumerate(console.track(examples, f"writing {name}", total=len(dataset))):
-        folder = root / info.features["label"].int2str(int(example["label"]))
+    for index, example in enumerate(tfds_examples(builder, "train", limit)):
+        folder = root / features["label"].int2str(int(example["label"]))
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(example["image"].squeeze()).save(folder / f"{index:06}.png", compress_level=1)
     return root

@@ -22,7 +22,7 @@ def test_a_set_that_cannot_be_had(tmp_path, monkeypatch):
     def offline(*args, **kwargs):
         raise ConnectionError("no route\nto host")
 
-    monkeypatch.setattr(tfds, "load", offline)
+    monkeypatch.setattr(tfds, "builder", offline)
     with pytest.raises(ValueError, match="expected the TFDS set 'tf_flowers' under TFDS_DATA_DIR") as failure:
         write_image_dataset("tf_flowers", tmp_path)
     assert "\n" not in str(failure.value)
