@@ -22,4 +22,6 @@ RECIPES = (
     "week3_images/batch_normalization",
     "week3_images/dropout",
     "week3_images/transfer_learning",
+    "week3_images/semantic_segmentation",
+    "week3_images/object_localization",
 )
