@@ -24,4 +24,5 @@ RECIPES = (
     "week3_images/transfer_learning",
     "week3_images/semantic_segmentation",
     "week3_images/object_localization",
+    "week3_images/object_detection",
 )

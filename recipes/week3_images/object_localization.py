@@ -4,7 +4,7 @@ Week 3, "Object Detection + localization".
 Claim: on drawn scenes with one thing, the mean IoU of the box is at least 0.8 on test, the accuracy of the
        class at least 0.9, and both are right (class, and IoU at least 0.5) for at least 0.9 of the images;
        a linear model of all pixels, trained alike, fails: mean IoU at most 0.5, accuracy at most 0.5.
-Cost:  70 s on 2 CPU cores.
+Cost:  2 min on 2 CPU cores.
 Run:   suite run object_localization [--data FOLDER]
 """
 

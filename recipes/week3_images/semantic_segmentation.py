@@ -7,7 +7,7 @@ Claim: on drawn scenes, the decoder with max unpooling, which puts values back w
        with nearest neighbors. (A decoder of nearest neighbors with the same convolutions in between is
        measured too: it learns to draw contours as well.) A linear classifier of 7 x 7 pixels fails: mean
        IoU at most 0.4.
-Cost:  4 min on 2 CPU cores.
+Cost:  5 min on 2 CPU cores.
 Run:   suite run semantic_segmentation [--data tfds | --data FOLDER]
 """
 

@@ -1,0 +1,63 @@
+"""Recipes on a user's own pictures, and on TFDS sets (mocked). Exports are those of test_smoke.py."""
+
+import json
+
+import pytest
+import tensorflow_datasets as tfds
+from PIL import Image
+
+import suite
+from suite import recipe
+from suite.data import scenes
+
+DRAWING = scenes.draw_scenes("train", 16, seed=0, size=(48, 40), things=(1, 1))
+
+
+@pytest.fixture(autouse=True)
+def no_export(monkeypatch):
+    monkeypatch.setattr(recipe, "export_model", lambda item, folder: [])
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """One folder with images, masks and YOLO labels; the last label file is broken."""
+    root = tmp_path_factory.mktemp("pictures")
+    for name in ("images", "masks", "labels"):
+        (root / name).mkdir()
+    (root / "classes.txt").write_text("\n".join(scenes.SHAPES))
+    boxes, labels = scenes.boxes(DRAWING)
+    for index, image in enumerate(DRAWING.images):
+        Image.fromarray(image).save(root / "images" / f"{index}.png")
+        top, left, bottom, right = boxes[index][0]
+        numbers = (left + right) / 2, (top + bottom) / 2, right - left, bottom - top
+        line = f"{labels[index][0]} " + " ".join(f"{number:.5f}" for number in numbers)
+        (root / "labels" / f"{index}.txt").write_text("9 9 9" if index == 15 else line)
+        Image.fromarray(DRAWING.instances[index]).save(root / "masks" / f"{index}.png")
+    return root
+
+
+@pytest.mark.parametrize("name", ["semantic_segmentation", "object_localization", "object_detection"])
+def test_a_users_pictures(name, pictures, tmp_path):
+    folder = suite.run(name, data=str(pictures), out=tmp_path / name, smoke=True)
+    data = json.loads((folder / "result.json").read_text())["data"]
+    assert data["source"] == str(pictures)
+    if name == "semantic_segmentation":
+        assert data["train"] + data["validation"] + data["test"] == 16
+        assert data["classes"] == list(scenes.SHAPES)
+    else:
+        assert [entry["file"] for entry in data["quarantined"]] == ["images/15.png"]
+        assert data["train"] + data["validation"] + data["test"] == 15
+
+
+def test_a_tfds_set(tmp_path):
+    with tfds.testing.mock_data(num_examples=20):
+        folder = suite.run("semantic_segmentation", data="tfds", out=tmp_path / "pets", smoke=True)
+    data = json.loads((folder / "result.json").read_text())["data"]
+    assert data["source"] == "oxford_iiit_pet" and data["classes"] == ["background", "pet"]
+
+
+def test_what_a_recipe_does_not_take_is_one_line(tmp_path):
+    with pytest.raises(ValueError, match="^expected data among embedded, path for object_localization, rec"):
+        suite.run("object_localization", data="tfds", out=tmp_path / "a")
+    with pytest.raises(ValueError, match="^expected a folder with images/ and masks/, received '/no/such'"):
+        suite.run("semantic_segmentation", data="/no/such", out=tmp_path / "b")
