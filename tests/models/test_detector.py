@@ -5,8 +5,8 @@ import tensorflow as tf
 
 from suite.models.detector import build_detector, encode
 
-BOXES = tf.constant([(0.1, 0.2, 0.5, 0.6), (0.5, 0.55, 0.95, 0.95)])
-LABELS = tf.constant([2, 0])
+BOXES = np.float32([(0.1, 0.2, 0.5, 0.6), (0.5, 0.55, 0.95, 0.95)])
+LABELS = np.array([2, 0])
 GRID = (8, 10)
 
 
