@@ -1,24 +1,20 @@
 """What sets of pictures with masks or boxes share: finding, reading in parallel, copies, parts, counts."""
 
-import hashlib
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from suite import console
-from suite.data import layout, tabular
+from suite.data import layout
 from suite.data.images import UndecodableImage
 from suite.data.layout import PARTS
+from suite.data.pictures import by_digest, file_digest, in_threads, split_copies_together
 
 LEAST = {"train": 5, "validation": 1, "test": 1}
 
 _SHARES = {"validation": 0.15, "test": 0.15}
-_TFDS_SHARES = (0.9, 0.1)  # of a TFDS training split: train, validation
 _ORIENTATION = 0x0112  # EXIF
 _SIDEWAYS = (5, 6, 7, 8)
 
@@ -103,6 +99,14 @@ def contents(root: Path) -> str:
     return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
 
 
+def read_names(path: Path) -> tuple[str, ...]:
+    """Class names, one a line; none where there is no such file."""
+    if not path.is_file():
+        return ()
+    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    return tuple(line.strip() for line in lines if line.strip())
+
+
 def upright_size(path: Path) -> tuple[int, int]:
     """`(height, width)` in pixels of a sound picture, after its EXIF orientation."""
     with Image.open(path) as image:
@@ -128,12 +132,7 @@ def read_all(
     Returns:
         The pictures in the order of `files`, and an entry for each that could not be read.
     """
-    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
-    try:
-        answers = pool.map(lambda pair: _attempt(pair[0], read), files)
-        answers = list(console.track(answers, label, total=len(files)))
-    finally:
-        pool.shutdown(cancel_futures=True)  # so that Ctrl-C does not wait for all the others
+    answers = in_threads(lambda pair: _attempt(pair[0], read), files, label)
     pictures, aside = [], []
     for (path, part), (reason, digest, content) in zip(files, answers, strict=True):
         if reason:
@@ -146,7 +145,7 @@ def read_all(
 def _attempt(path: Path, read: Callable[[Path], tuple]) -> tuple[str, str, tuple]:
     try:
         content = read(path)
-        return "", hashlib.sha256(path.read_bytes()).hexdigest(), content
+        return "", file_digest(path), content
     except (Unusable, UndecodableImage) as error:
         return error.reason, "", ()
     except OSError as error:
@@ -154,7 +153,7 @@ def _attempt(path: Path, read: Callable[[Path], tuple]) -> tuple[str, str, tuple
 
 
 def divide(
-    pictures: Sequence[Picture], given: Iterable[str], root: Path, seed: int, aside: list[dict[str, str]]
+    pictures: Sequence[Picture], given: Collection[str], root: Path, seed: int, aside: list[dict[str, str]]
 ) -> dict[str, list[Picture]]:
     """Gives every picture its part; parts that are not given are split off train, 15 % each.
 
@@ -175,30 +174,15 @@ def divide(
     """
     pictures = _without_leaks(pictures, aside)
     parts = {part: [picture for picture in pictures if picture.part == part] for part in PARTS}
-    groups = _by_digest(parts["train"])
-    order = np.random.default_rng(seed).permutation(len(groups))
-    # Shortest first: no evaluation should hang on a picture that occurs many times.
-    groups, count = sorted((groups[i] for i in order), key=len), len(groups)
-    for part, share in _SHARES.items():
-        if part not in set(given):
-            taken = max(1, round(share * count))
-            parts[part] = [picture for group in groups[:taken] for picture in group]
-            groups = groups[taken:]
-    parts["train"] = [picture for group in groups for picture in group]
+    shares = {part: share for part, share in _SHARES.items() if part not in given}
+    parts |= split_copies_together(parts["train"], shares, np.random.default_rng(seed))
     _check_counts(root, parts, aside)
     return {part: sorted(chosen, key=lambda picture: picture.file) for part, chosen in parts.items()}
 
 
-def _by_digest(pictures: Iterable[Picture]) -> list[list[Picture]]:
-    groups: dict[str, list[Picture]] = {}
-    for picture in pictures:
-        groups.setdefault(picture.digest, []).append(picture)
-    return list(groups.values())
-
-
-def _without_leaks(pictures: Iterable[Picture], aside: list[dict[str, str]]) -> list[Picture]:
+def _without_leaks(pictures: Sequence[Picture], aside: list[dict[str, str]]) -> list[Picture]:
     kept = []
-    for copies in _by_digest(pictures):
+    for copies in by_digest(pictures):
         last = max(copies, key=lambda copy: PARTS.index(copy.part))
         for copy in copies:
             if copy.part == last.part:
@@ -230,12 +214,6 @@ def describe(source: str, classes: Sequence[str], images: Mapping, quarantined: 
     """What `Result.data` says of a set: source, classes, the size of each part, and what was set aside."""
     sizes = {part: len(images[part]) for part in PARTS}
     return {"source": source, "classes": list(classes), **sizes, "quarantined": list(quarantined)}
-
-
-def split_tfds_train(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the training split for train and validation, a tenth, at random."""
-    train, validation = tabular.split(n, seed, _TFDS_SHARES)
-    return train, validation
 
 
 def stretch(pixels: np.ndarray, size: tuple[int, int], is_mask: bool = False) -> np.ndarray:

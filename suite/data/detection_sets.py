@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from suite.data import annotated
-from suite.data.box_files import Boxes, list_pictures
+from suite.data.box_files import Boxes, Listing
+from suite.data.coco_files import find_coco, list_coco
 from suite.data.images import load_image
 from suite.data.layout import PARTS
-from suite.data.tfds_images import tfds_builder, tfds_examples
+from suite.data.tfds_images import is_tfds, tfds_builder, tfds_examples
+from suite.data.yolo_files import list_yolo
 
 _EXPECTED = "a folder with images and COCO annotations, or with images/ and labels/"
 
@@ -62,7 +64,7 @@ def load(source: str, seed: int, size: tuple[int, int]) -> DetectionSet:
         from suite.data import scenes
 
         return scenes.detection_set(seed, size)
-    if source == "tfds":
+    if is_tfds(source, "voc/2007"):
         return load_voc(size)
     return read_detection_folder(source, seed, size)
 
@@ -116,7 +118,7 @@ def read_detection_folder(directory: str | os.PathLike, seed: int, size: tuple[i
     """
     root = Path(directory)
     annotated.check_folder(root, _EXPECTED)
-    listing = list_pictures(root)
+    listing = _list(root)
     pictures, unreadable = annotated.read_all(
         listing.files,
         root,
@@ -129,6 +131,20 @@ def read_detection_folder(directory: str | os.PathLike, seed: int, size: tuple[i
     rows = {part: [picture.content[1] for picture in parts[part]] for part in PARTS}
     quarantined = tuple(sorted(aside, key=lambda entry: entry["file"]))
     return _make(images, rows, size, listing.classes, str(root), quarantined)
+
+
+def _list(root: Path) -> Listing:
+    pairs = annotated.find_pairs(root, "images", "labels")
+    if pairs:
+        return list_yolo(root, pairs)
+    files = find_coco(root)
+    if files:
+        return list_coco(root, files)
+    raise ValueError(
+        f"expected images/ and labels/, or annotations/*.json, in {str(root)!r}, received "
+        f"{annotated.contents(root)}; put the pictures in images/ and a YOLO label file for each in labels/, "
+        "or a COCO file in annotations/"
+    )
 
 
 def _make(

@@ -1,20 +1,17 @@
 """A user's folder of pictures: its classes, its splits, and the files that have to be set aside."""
 
 import dataclasses
-import hashlib
-import itertools
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from suite import console
 from suite.data import layout
 from suite.data.images import UndecodableImage, decode
+from suite.data.pictures import by_digest, file_digest, in_threads, split_copies_together
 
 MINIMUM_PER_CLASS = 5
 MINIMUM_SIDE = 16
@@ -130,13 +127,8 @@ def _check_fractions(fractions: Sequence[float]) -> None:
 
 
 def _inspect(root: Path, found: list[tuple[Path, str, str]]) -> tuple[list[_Picture], list[dict]]:
-    """Decodes every file in a pool of threads (Pillow releases the interpreter lock)."""
-    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
-    try:
-        answers = pool.map(_reason_and_digest, [path for path, _, _ in found])
-        answers = list(console.track(answers, "Checking pictures", total=len(found)))
-    finally:
-        pool.shutdown(cancel_futures=True)  # so that Ctrl-C does not wait for all the others
+    """Decodes every file."""
+    answers = in_threads(_reason_and_digest, [path for path, _, _ in found], "Checking pictures")
     pictures, aside = [], []
     for (path, part, name), (reason, digest) in zip(found, answers, strict=True):
         if reason:
@@ -152,11 +144,7 @@ def _reason_and_digest(path: Path) -> tuple[str, str]:
         height, width, _ = decode(path, size=(MINIMUM_SIDE, MINIMUM_SIDE)).shape
         if min(height, width) < MINIMUM_SIDE:
             return f"only {width} x {height} pixels, less than {MINIMUM_SIDE} on a side", ""
-        digest = hashlib.sha256()
-        with open(path, "rb") as file:
-            while block := file.read(2**20):
-                digest.update(block)
-        return "", digest.hexdigest()
+        return "", file_digest(path)
     except UndecodableImage as error:
         return error.reason, ""
     except OSError as error:
@@ -167,17 +155,10 @@ def _entry(picture: _Picture, reason: str) -> dict[str, str]:
     return {"file": picture.file, "reason": reason}
 
 
-def _by_digest(pictures: Iterable[_Picture]) -> list[list[_Picture]]:
-    groups: dict[str, list[_Picture]] = {}
-    for picture in pictures:
-        groups.setdefault(picture.digest, []).append(picture)
-    return list(groups.values())
-
-
 def _separate_copies(pictures: list[_Picture]) -> tuple[list[_Picture], list[dict]]:
     """Leaves no picture under two classes or in two parts; the copy in the later part stays."""
     kept, aside = [], []
-    for copies in _by_digest(pictures):
+    for copies in by_digest(pictures):
         of_class = {copy.name: copy.file for copy in copies}
         of_part = {copy.part: copy.file for copy in copies}
         part = max(of_part, key=layout.PARTS.index)
@@ -237,15 +218,8 @@ def _split(
     for picture in pictures:
         (of_class[picture.name] if picture.part == "train" else chosen[picture.part]).append(picture)
     for label, name in enumerate(classes):
-        groups = _by_digest(of_class[name])
-        count = len(groups)
-        order = np.random.default_rng((seed, label)).permutation(count)
-        # Shortest first: no evaluation should hang on a picture that occurs many times.
-        groups = sorted((groups[i] for i in order), key=len)
-        for part, share in shares.items():
-            taken = max(1, round(share * count)) if share else 0
-            chosen[part] += itertools.chain(*groups[:taken])
-            groups = groups[taken:]
-        chosen["train"] += itertools.chain(*groups)
+        rng = np.random.default_rng((seed, label))
+        for part, taken in split_copies_together(of_class[name], shares, rng).items():
+            chosen[part] += taken
     labels = {name: label for label, name in enumerate(classes)}
     return {part: tuple(sorted((p.file, labels[p.name]) for p in chosen[part])) for part in layout.PARTS}

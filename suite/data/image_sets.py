@@ -9,10 +9,9 @@ import tensorflow as tf
 from sklearn import datasets
 
 from suite.data import tabular
-from suite.data.tfds_images import tfds_builder
+from suite.data.tfds_images import split_training, tfds_builder
 
 PARTS = ("train", "validation", "test")
-_VALIDATION_SHARE = 0.1  # of a TFDS training split
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -95,8 +94,7 @@ def load_tfds(name: str, seed: int) -> ImageSet:
     builder = tfds_builder(name)
     images, labels = _read(builder, "train")
     test_images, test_labels = _read(builder, "test")
-    shares = (1 - _VALIDATION_SHARE, _VALIDATION_SHARE)
-    train, validation = tabular.split(len(labels), seed, shares)
+    train, validation = split_training(len(labels), seed)
     return ImageSet(
         images={"train": images[train], "validation": images[validation], "test": test_images},
         labels={"train": labels[train], "validation": labels[validation], "test": test_labels},

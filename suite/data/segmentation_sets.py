@@ -13,7 +13,7 @@ from suite.data import annotated, layout
 from suite.data.annotated import Picture, Unusable
 from suite.data.images import load_image
 from suite.data.layout import PARTS
-from suite.data.tfds_images import tfds_builder, tfds_examples
+from suite.data.tfds_images import is_tfds, split_training, tfds_builder, tfds_examples
 
 IGNORED = 255  # a pixel of no class
 
@@ -69,7 +69,7 @@ def load(source: str, seed: int, size: tuple[int, int]) -> SegmentationSet:
         from suite.data import scenes
 
         return scenes.segmentation_set(seed, size)
-    if source == "tfds":
+    if is_tfds(source, "oxford_iiit_pet"):
         return load_pets(seed, size)
     return read_segmentation_folder(source, seed, size)
 
@@ -95,7 +95,7 @@ def load_pets(seed: int, size: tuple[int, int]) -> SegmentationSet:
             for example in tfds_examples(builder, split)
         ]
         images[split], masks[split] = (np.stack(arrays) for arrays in zip(*pairs, strict=True))
-    train, validation = annotated.split_tfds_train(len(images["train"]), seed)
+    train, validation = split_training(len(images["train"]), seed)
     for arrays in (images, masks):
         arrays["train"], arrays["validation"] = arrays["train"][train], arrays["train"][validation]
     return SegmentationSet(images, masks, _PET_CLASSES, "oxford_iiit_pet")
@@ -136,7 +136,7 @@ def read_segmentation_folder(
     pictures, unreadable = annotated.read_all(
         files, root, lambda path: _read_pair(path, mask_of[path], size), "Reading pictures and masks"
     )
-    names = read_names(root / "classes.txt")
+    names = annotated.read_names(root / "classes.txt")
     pictures, wrong, classes = _resolve(pictures, names)
     aside += unreadable + wrong
     parts = annotated.divide(pictures, pairs, root, seed, aside)
@@ -147,14 +147,6 @@ def read_segmentation_folder(
         source=str(root),
         quarantined=tuple(sorted(aside, key=lambda entry: entry["file"])),
     )
-
-
-def read_names(path: Path) -> tuple[str, ...]:
-    """Class names, one a line; none where there is no such file."""
-    if not path.is_file():
-        return ()
-    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-    return tuple(line.strip() for line in lines if line.strip())
 
 
 def _match(root: Path, pairs: Mapping[str, tuple[Path, Path]]):

@@ -4,9 +4,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from suite import console
+from suite.data import tabular
+
+_VALIDATION_SHARE = 0.1
 
 
 def tfds_builder(name: str):
@@ -35,6 +39,24 @@ def tfds_examples(builder, split: str, limit: int | None = None) -> Iterator[dic
 
     dataset = builder.as_dataset(split=split).take(-1 if limit is None else limit)
     yield from console.track(tfds.as_numpy(dataset), f"Reading {builder.name} {split}", total=len(dataset))
+
+
+def split_training(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of a training split for train and for validation, which gets a tenth, at random."""
+    train, validation = tabular.split(n, seed, (1 - _VALIDATION_SHARE, _VALIDATION_SHARE))
+    return train, validation
+
+
+def is_tfds(source: str, name: str) -> bool:
+    """Whether `--data` names the one TFDS set that a recipe can read.
+
+    Raises:
+        ValueError: It names another one.
+    """
+    kind, _, given = source.partition(":")
+    if kind == "tfds" and given not in ("", name):
+        raise ValueError(f"expected --data tfds, which is {name}, received {source!r}; it is the only one")
+    return kind == "tfds"
 
 
 def write_image_dataset(name: str, directory: str | os.PathLike, limit: int | None = None) -> Path:

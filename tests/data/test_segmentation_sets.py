@@ -3,21 +3,13 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from suite import console
 from suite.data.segmentation_sets import IGNORED, load, read_segmentation_folder
+from tests.data.noise import noise, reasons, sizes
 
 SIZE = (12, 16)
 
 
-@pytest.fixture(autouse=True)
-def quiet():
-    console.set_quiet(True)
-    yield
-    console.set_quiet(False)
-
-
-def pixels(seed, size=SIZE):
-    return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def mask(seed, size=SIZE, num_classes=3):
@@ -33,7 +25,7 @@ def save(path, values, mode=None, **options):
 
 
 def write(root, name, seed, values=None, images="images", masks="masks", mode=None):
-    save(root / images / f"{name}.png", pixels(seed))
+    save(root / images / f"{name}.png", noise(seed, SIZE))
     save(root / masks / f"{name}.png", mask(seed) if values is None else values, mode)
 
 
@@ -48,14 +40,6 @@ def read(root, seed=0, size=SIZE):
     return read_segmentation_folder(root, seed, size)
 
 
-def reasons(found):
-    return {entry["file"]: entry["reason"] for entry in found.quarantined}
-
-
-def sizes(found):
-    return [len(found.images[part]) for part in ("train", "validation", "test")]
-
-
 def test_a_folder_is_split_and_every_mask_stays_with_its_image(root):
     found = read(root)
     assert sizes(found) == [14, 3, 3]
@@ -65,7 +49,7 @@ def test_a_folder_is_split_and_every_mask_stays_with_its_image(root):
         assert found.images[part].shape[1:] == (*SIZE, 3) and found.masks[part].shape[1:] == SIZE
         assert found.images[part].dtype == found.masks[part].dtype == np.uint8
         for image, labels in zip(found.images[part], found.masks[part], strict=True):
-            [seed] = [seed for seed in range(20) if (pixels(seed) == image).all()]
+            [seed] = [seed for seed in range(20) if (noise(seed, SIZE) == image).all()]
             np.testing.assert_array_equal(labels, mask(seed))
             seen.append(seed)
     assert sorted(seen) == list(range(20))
@@ -126,7 +110,7 @@ def test_given_parts(tmp_path, layout):
     write(tmp_path, "x", 90, images=folder("test", "images"), masks=folder("test", "masks"))
     found = read(tmp_path)
     assert sizes(found) == [6, 2, 1]
-    np.testing.assert_array_equal(found.images["test"][0], pixels(90))
+    np.testing.assert_array_equal(found.images["test"][0], noise(90, SIZE))
     twin = (tmp_path / folder("test", "images") / "x.png").read_bytes()
     (tmp_path / folder("train", "images") / "0.png").write_bytes(twin)
     assert reasons(read(tmp_path)) == {
@@ -147,17 +131,17 @@ def test_copies_stay_together(root):
 
 def test_what_has_to_be_set_aside(root):
     mend = "save it as a PNG with a palette or in gray whose values are the class indices"
-    save(root / "images" / "alone.png", pixels(60))
+    save(root / "images" / "alone.png", noise(60, SIZE))
     save(root / "masks" / "lonely.png", mask(61))
-    write(root, "colors", 62, pixels(62))
-    write(root, "see through", 63, np.dstack([pixels(63), mask(63)]))
+    write(root, "colors", 62, noise(62, SIZE))
+    write(root, "see through", 63, np.dstack([noise(63, SIZE), mask(63)]))
     write(root, "small", 64, mask(64, (6, 8)))
     write(root, "void", 65, np.full(SIZE, 255, np.uint8))
     write(root, "beyond", 66, mask(66) + np.uint8(3))
     write(root, "deep", 67, mask(67).astype(np.uint16) + np.uint16(300))
-    save(root / "images" / "lossy.png", pixels(68))
+    save(root / "images" / "lossy.png", noise(68, SIZE))
     save(root / "masks" / "lossy.jpg", mask(68))
-    save(root / "images" / "scan.png", pixels(69))
+    save(root / "images" / "scan.png", noise(69, SIZE))
     save(root / "masks" / "scan.tif", mask(69))
     write(root, "broken mask", 70)
     (root / "masks" / "broken mask.png").write_bytes(b"\x89PNG but not really")
@@ -213,7 +197,7 @@ def test_sizes_are_compared_upright(root):
     for name, shape in (("upright", SIZE), ("raw", SIZE[::-1])):
         exif = Image.Exif()
         exif[0x0112] = 6
-        save(root / "images" / f"{name}.jpg", pixels(80 + len(name), SIZE[::-1]), exif=exif)
+        save(root / "images" / f"{name}.jpg", noise(80 + len(name), SIZE[::-1]), exif=exif)
         save(root / "masks" / f"{name}.png", mask(80, shape))
     found = read(root)
     assert reasons(found) == {
@@ -259,7 +243,7 @@ def test_too_few_are_an_error(tmp_path):
         write(tmp_path, f"{i}", i)
     needed = "expected at least 5 for train, 1 for validation, 1 for test usable pictures in 'ROOT', received"
     assert message(tmp_path) == f"{needed} 4 for train, 1 for validation, 1 for test; add pictures"
-    save(tmp_path / "images" / "alone.png", pixels(60))
+    save(tmp_path / "images" / "alone.png", noise(60, SIZE))
     assert message(tmp_path) == (
         f"{needed} 4 for train, 1 for validation, 1 for test (1 set aside, as 'images/alone.png': no mask "
         "alone.png for it); mend those or add others"
@@ -302,3 +286,8 @@ def test_pets_that_cannot_be_had(monkeypatch):
         "expected the TFDS set 'oxford_iiit_pet' under TFDS_DATA_DIR or a network to download it from, "
         "received no route; or give the path of your own folder"
     )
+
+
+def test_another_tfds_set_is_refused():
+    with pytest.raises(ValueError, match="^expected --data tfds, which is oxford_iiit_pet, received"):
+        load("tfds:x", 0, SIZE)
