@@ -13,7 +13,6 @@ import click
 from suite import catalogue, console
 
 PASSED, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-SURE = 0.3  # score of a detection from which `predict` shows it
 
 
 class _Command(click.Command):
@@ -215,6 +214,7 @@ def evaluate(**arguments):
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def predict(artifact, images, top, as_json):
     """Name what ARTIFACT sees in each of the IMAGES."""
+    from suite.inference import in_words
     from suite.inference import predict as verb
 
     predictions = verb(artifact, *images, top=top)
@@ -222,28 +222,11 @@ def predict(artifact, images, top, as_json):
         click.echo(json.dumps(predictions, ensure_ascii=False, indent=2))
         return
     for row in predictions:
-        console.result(f"{row['file']}: {', '.join(_seen(row)) or 'nothing'}")
+        console.result(f"{row['file']}: {in_words(row)}")
     if "probability" in predictions[0].get("classes", [{}])[0]:
         _next(f"suite evaluate {artifact} FOLDER-OF-LABELLED-PHOTOS")
     else:
         _next(f"suite benchmark {Path(artifact).parent}")
-
-
-def _seen(row: dict) -> list[str]:
-    """What `predict` found in an image, in words; of a detector's boxes the surer ones."""
-    seen = [
-        f"{entry['class']} {entry[key]:.3f}{_place(entry)}"
-        for entry in row.get("detections", row.get("classes"))
-        for key in ("probability", "score", "share")
-        if key in entry and entry.get("score", 1) >= SURE
-    ]
-    return [*seen, _place(row).strip()] if "box" in row else seen
-
-
-def _place(entry: dict) -> str:
-    sides = zip(("top", "left", "bottom", "right"), entry.get("box", ()), strict=False)
-    words = " ".join(f"{name} {side:.2f}" for name, side in sides)
-    return f" ({words})" if words else ""
 
 
 @cli.command()

@@ -13,6 +13,7 @@ from suite.export.bundle import LABELS_FILE, SPLIT_FILE, read_result
 from suite.export.runtime import CPU_COUNT, Artifact, load_artifact
 
 BATCH = 64  # images in memory at a time
+SURE = 0.3  # score from which a detection is put in words
 SPLITS = ("train", "validation", "test", "all")
 
 
@@ -40,6 +41,22 @@ def predict(artifact: str | Path, *images: str | Path, top: int = 3) -> list[dic
         outputs = {name: values[0] for name, values in model.predict(pixels).items()}
         rows.append({"file": str(path), **read(outputs, labels, top)})
     return rows
+
+
+def in_words(row: dict) -> str:
+    """Says what `predict` found in an image; of a detector's boxes those with a score of at least `SURE`."""
+    found = [entry for entry in row.get("detections", row.get("classes")) if entry.get("score", 1) >= SURE]
+    numbers = [entry.get("probability", entry.get("score", entry.get("share"))) for entry in found]
+    words = [
+        f"{entry['class']} {number:.3f}{_place(entry)}" for entry, number in zip(found, numbers, strict=True)
+    ]
+    return ", ".join(words) + _place(row) or "nothing"
+
+
+def _place(entry: dict) -> str:
+    sides = zip(("top", "left", "bottom", "right"), entry.get("box", ()), strict=False)
+    words = " ".join(f"{name} {side:.2f}" for name, side in sides)
+    return f" ({words})" if words else ""
 
 
 def _reader(model: Artifact):

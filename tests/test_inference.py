@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 import suite
-from suite import cli
+from suite import cli, inference
 from suite.models.detector import build_detector
 from suite.models.segmenter import build_segmenter, single
 
@@ -45,7 +45,7 @@ def test_a_detector_names_its_boxes(save, capsys):
     np.testing.assert_allclose(first["box"], found["boxes"][0, 0], atol=1e-6)
     assert cli.execute(["predict", *map(str, paths)]) == 0
     shown = capsys.readouterr().out
-    sure = [entry for entry in row["detections"] if entry["score"] >= cli.SURE]
+    sure = [entry for entry in row["detections"] if entry["score"] >= inference.SURE]
     assert shown.count("(top ") == len(sure) and (sure or "nothing" in shown)
     assert "next: suite benchmark" in shown
 

@@ -63,12 +63,9 @@ def training_batches(data: DetectionSet, config: Config, seed: int) -> tf.data.D
         heatmap, cells = encode(boxes, labels, grid, num_classes)
         return image, {"heatmap": heatmap, "boxes": cells}
 
-    examples = box_examples(data, "train", config.images)
-    examples = examples.shuffle(config.images, seed=seed)
+    examples = box_examples(data, "train", config.images).shuffle(config.images, seed=seed)
     encoded = examples.map(mirror_and_encode, num_parallel_calls=tf.data.AUTOTUNE)
-    return encoded.batch(
-        config.batch_size, drop_remainder=len(data.images["train"]) > config.batch_size
-    ).prefetch(2)
+    return encoded.batch(config.batch_size).prefetch(2)
 
 
 def box_loss(cells: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:

@@ -86,7 +86,8 @@ def box_loss(boxes: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
 
 def single_boxes(data: DetectionSet, part: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Images, boxes and labels of the images with one thing: `(n, ...)`, `(n, 4)`, `(n,)`."""
-    rows = [row for row, labels in enumerate(data.labels[part]) if len(labels) == 1]
+    crowds = data.is_crowd[part]
+    rows = [row for row, crowd in enumerate(crowds) if len(crowd) == 1 and not crowd[0]]
     if not rows:
         raise ValueError(f"expected {part} images with one box in {data.source}, received none")
     boxes, labels = (
@@ -104,7 +105,7 @@ def training_batches(images, boxes, labels, config: Config, seed: int) -> tf.dat
 
     examples = tf.data.Dataset.from_tensor_slices((images, boxes, labels)).shuffle(len(labels), seed=seed)
     mirrored = examples.map(mirror, num_parallel_calls=tf.data.AUTOTUNE)
-    return mirrored.batch(config.batch_size, drop_remainder=len(labels) > config.batch_size).prefetch(2)
+    return mirrored.batch(config.batch_size).prefetch(2)
 
 
 def train(model: keras.Model, batches: tf.data.Dataset, learning_rate: float, epochs: int) -> list[float]:

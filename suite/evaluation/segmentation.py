@@ -69,7 +69,8 @@ def boundary_iou(
         ValueError: As for `mean_iou`, or a distance below 1.
 
     Reference:
-        Cheng, Girshick, Dollár, Berg, Kirillov (2021), Boundary IoU, equation 3.
+        Cheng, Girshick, Dollár, Berg, Kirillov (2021), Boundary IoU: Improving Object-Centric Image
+        Segmentation Evaluation.
     """
     predictions, targets = _without_ignored(predictions, targets, num_classes)
     if distance is None:

@@ -36,7 +36,7 @@ class NonMaximumSuppression(keras.layers.Layer):
 
     Reference:
         Zheng et al. (2021), Enhancing geometric factors in model learning and inference for object detection
-        and instance segmentation, section 3.3 ("Cluster-NMS"), and its proof that it equals the greedy one.
+        and instance segmentation: "Cluster-NMS", with the proof that it equals the greedy one.
 
     Attributes:
         decides: True: rounding may turn what is nearly equal, so two runtimes need not give the same.

@@ -42,7 +42,7 @@ def build_detector(
     image = keras.Input(input_shape, dtype="uint8", name="image")
     x = feature_map(image, filters)
 
-    low = keras.initializers.Constant(-2)  # at first hardly a center, and boxes of an eighth of the image
+    low = keras.initializers.Constant(-2)  # at first hardly a center, and boxes of a quarter of each side
     heatmap = layers.Conv2D(num_classes, 1, bias_initializer=low, name="heatmap")(convolution(x, filters[1]))
     distances = layers.Conv2D(4, 1, activation="sigmoid", bias_initializer=low, name="distances")
     boxes = BoxesFromDistances(name="boxes")(distances(convolution(x, filters[1])))
@@ -97,15 +97,9 @@ def encode(
     for axis, count in enumerate(grid):
         distances = (tf.range(count, dtype=tf.float32)[:, None] - cells[:, axis]) / count
         heat.append(tf.exp(-0.5 * (distances / (SPREAD * sides[:, axis])) ** 2))  # (cells, m)
-    heat = heat[0][:, None] * heat[1]  # (rows, columns, m)
-    none = tf.zeros((*grid, 1))
-    heatmap = tf.stack(
-        [
-            tf.reduce_max(tf.concat([none, tf.where(labels == label, heat, 0)], -1), axis=-1)
-            for label in range(num_classes)
-        ],
-        axis=-1,
-    )
-    nearest = tf.argmax(tf.concat([none, heat], -1), axis=-1)
-    weight = tf.reduce_max(tf.concat([none, heat], -1), axis=-1, keepdims=True)
-    return heatmap, tf.concat([tf.gather(tf.pad(boxes, [[1, 0], [0, 0]]), nearest), weight], axis=-1)
+    # In front a thing that is nowhere, for the cells that have none.
+    heat = tf.pad(heat[0][:, None] * heat[1], [[0, 0], [0, 0], [1, 0]])  # (rows, columns, 1 + m)
+    boxes, labels = tf.pad(boxes, [[1, 0], [0, 0]]), tf.pad(labels, [[1, 0]], constant_values=-1)
+    heatmap = [tf.reduce_max(tf.where(labels == label, heat, 0), axis=-1) for label in range(num_classes)]
+    nearest, weight = tf.argmax(heat, axis=-1), tf.reduce_max(heat, axis=-1, keepdims=True)
+    return tf.stack(heatmap, axis=-1), tf.concat([tf.gather(boxes, nearest), weight], axis=-1)

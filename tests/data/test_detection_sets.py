@@ -28,8 +28,8 @@ def test_too_few_are_an_error(tmp_path):
     write_text(tmp_path / "classes.txt", "cat\n")
     assert message(tmp_path) == (
         "expected at least 5 for train, 1 for validation, 1 for test usable pictures in 'ROOT', received 2 "
-        "for train, 1 for validation, 1 for test (1 set aside, as 'images/4.png': line 1 of its label file has "
-        "1 fields, not the 5 of class cx cy w h); mend those or add others"
+        "for train, 1 for validation, 1 for test (1 set aside, as 'images/4.png': line 1 of its label file "
+        "has 1 fields, not the 5 of class cx cy w h); mend those or add others"
     )
 
 
