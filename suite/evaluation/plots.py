@@ -288,3 +288,35 @@ def image_grid(images: np.ndarray, captions: Sequence[str], *, columns: int, tit
         style = {"ha": "center", "va": "top", "fontsize": 8.5, "color": INK, "parse_math": False}
         axes.text(0.5, -0.04, text, transform=axes.transAxes, **style)
     return figure
+
+
+def image_rows(rows: Mapping[str, np.ndarray], *, title: str, side: float = 1.0) -> Figure:
+    """Shows images in rows that belong together, such as images and what a model makes of each.
+
+    Args:
+        rows: By name of the row, as many images each: `(n, height, width, 1)` gray or `(n, height, width, 3)`
+            RGB, uint8 or float in [0, 1], where what is beyond is cut off.
+        title: Title of the figure.
+        side: Width of an image, in inches.
+
+    Returns:
+        The figure; the names stand on the left.
+
+    Raises:
+        ValueError: No images, or rows of different lengths.
+    """
+    counts = {len(images) for images in rows.values()}
+    if len(counts) != 1 or not min(counts):
+        raise ValueError(f"expected rows of equally many images, at least one, received {sorted(counts)}")
+    columns = counts.pop()
+    figure, grid = new_figure(title, side * columns + 1.4, side * len(rows) + 0.4, len(rows), columns)
+    for cells, (name, images) in zip(np.reshape(grid, (len(rows), columns)), rows.items(), strict=True):
+        for axes, image in zip(cells, images, strict=True):
+            shown = image if image.dtype == np.uint8 else np.clip(image, 0, 1)
+            white = 255 if image.dtype == np.uint8 else 1
+            axes.imshow(shown.squeeze(), cmap="gray", vmin=0, vmax=white, interpolation="nearest")
+            axes.set(xticks=[], yticks=[])
+            axes.grid(False)
+        style = {"rotation": "horizontal", "ha": "right", "va": "center", "parse_math": False}
+        cells[0].set_ylabel("\n".join(textwrap.wrap(name.replace("_", " "), 16)), **style)
+    return figure
