@@ -37,7 +37,7 @@ from suite.training.box_losses import generalized_iou
 @dataclasses.dataclass(frozen=True)
 class Config:
     side: int = 64  # pixels, of the images as the network sees them
-    epochs: int = 8
+    epochs: int = 10
     batch_size: int = 16
     learning_rate: float = 3e-3  # at first; falls to 0 along a cosine
     linear_learning_rate: float = 1e-4
