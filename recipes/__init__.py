@@ -27,4 +27,10 @@ RECIPES = (
     "week3_images/semantic_segmentation",
     "week3_images/object_localization",
     "week3_images/object_detection",
+    "week4_representations/pca_versus_autoencoder",
+    "week4_representations/convolutional_autoencoder",
+    "week4_representations/regularized_autoencoders",
+    "week4_representations/stochastic_autoencoder",
+    "week4_representations/image_retrieval",
+    "week4_representations/image_morphing",
 )

@@ -1,9 +1,12 @@
 """An exported image model on the user's images, whatever its format."""
 
+import functools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from suite import console
 from suite.data.folder import read_labeled
@@ -18,33 +21,36 @@ SPLITS = ("train", "validation", "test", "all")
 
 
 def predict(artifact: str | Path, *images: str | Path, top: int = 3) -> list[dict]:
-    """Names what a classifier, a localizer, a detector or a segmenter sees in each image.
+    """Names what a classifier, localizer, detector or segmenter sees in each image, or finds its like.
 
     Args:
-        artifact: A .keras, .tflite or .onnx file or a SavedModel folder, with its `labels.txt` beside it.
+        artifact: A .keras, .tflite or .onnx file or a SavedModel folder, with its `labels.txt` beside it; for
+            an encoder, the `index.npz` of the images that are searched.
         *images: Image files of any format that Pillow reads.
-        top: How many classes to give at most, most probable first; a detector gives all that it finds.
+        top: How many classes or neighbors to give at most, best first; a detector gives all that it finds.
 
     Returns:
         A dict an image: {"file", "classes": [{"class", "probability"}, ...]}; from a localizer also "box",
         [top, left, bottom, right] in [0, 1]; from a detector {"file", "detections": [{"class", "score",
-        "box"}, ...]}; from a segmenter classes with the "share" of the pixels, largest first.
+        "box"}, ...]}; from a segmenter classes with the "share" of the pixels, largest first; from an encoder
+        {"file", "neighbors": [{"name", "distance"}, ...]}.
 
     Raises:
         ValueError: The artifact is none of these, its labels are missing, or an image cannot be read.
     """
-    model, labels, size = _load_image_model(artifact)
+    model = _load_image_model(artifact)
     read = _reader(model)
     rows = []
     for path in images:
-        pixels = load_image(path, size)[None].astype(model.signature.inputs[0].dtype)
-        outputs = {name: values[0] for name, values in model.predict(pixels).items()}
-        rows.append({"file": str(path), **read(outputs, labels, top)})
+        answers = model.predict(_load_batch(model, [path]))
+        rows.append({"file": str(path), **read({name: values[0] for name, values in answers.items()}, top)})
     return rows
 
 
 def in_words(row: dict) -> str:
     """Says what `predict` found in an image; of a detector's boxes those with a score of at least `SURE`."""
+    if "neighbors" in row:
+        return ", ".join(f"{entry['name']} {entry['distance']:.3f}" for entry in row["neighbors"])
     found = [entry for entry in row.get("detections", row.get("classes")) if entry.get("score", 1) >= SURE]
     numbers = [entry.get("probability", entry.get("score", entry.get("share"))) for entry in found]
     words = [
@@ -60,34 +66,46 @@ def _place(entry: dict) -> str:
 
 
 def _reader(model: Artifact):
-    """How the outputs of a model are read: by their names and shapes."""
+    """How the outputs of a model are read, by their names and shapes: `(outputs, top) -> dict`."""
     shapes = {tensor.name: len(tensor.shape) for tensor in model.signature.outputs}
+    if shapes == {"code": 1}:
+        from suite.evaluation.retrieval import INDEX_FILE, Index  # scikit-learn takes its time
+
+        return functools.partial(_read_neighbors, Index.load(_beside(model, INDEX_FILE)))
     if set(shapes) == {"boxes", "scores", "labels"}:
-        return _read_detections
-    if set(shapes) == {"probabilities", "box"}:
-        return _read_box
-    if list(shapes.values()) == [1]:
-        return _read_classes
-    if list(shapes.values()) == [3]:
-        return _read_shares
-    raise ValueError(
-        "expected a model that gives class probabilities, a box or boxes, or a map of classes, "
-        f"{model.path} gives {_describe(model.signature.outputs)}"
-    )
+        read = _read_detections
+    elif set(shapes) == {"probabilities", "box"}:
+        read = _read_box
+    elif list(shapes.values()) == [1]:
+        read = _read_classes
+    elif list(shapes.values()) == [3]:
+        read = _read_shares
+    else:
+        raise ValueError(
+            "expected a model that gives class probabilities, a box or boxes, a map of classes, or a code, "
+            f"{model.path} gives {_describe(model.signature.outputs)}"
+        )
+    return functools.partial(read, _labels(model))
 
 
-def _read_classes(outputs: dict, labels: list[str], top: int) -> dict:
+def _read_neighbors(index, outputs: dict, top: int) -> dict:
+    rows, distances = index.search(outputs["code"][None], top)
+    found = zip(rows[0], distances[0], strict=True)
+    return {"neighbors": [{"name": index.names[row], "distance": float(distance)} for row, distance in found]}
+
+
+def _read_classes(labels: list[str], outputs: dict, top: int) -> dict:
     (probabilities,) = outputs.values()
     best = np.argsort(-probabilities, kind="stable")[:top]
     return {"classes": [{"class": labels[i], "probability": float(probabilities[i])} for i in best]}
 
 
-def _read_box(outputs: dict, labels: list[str], top: int) -> dict:
+def _read_box(labels: list[str], outputs: dict, top: int) -> dict:
     box = [float(side) for side in outputs["box"]]
-    return _read_classes({"probabilities": outputs["probabilities"]}, labels, top) | {"box": box}
+    return _read_classes(labels, {"probabilities": outputs["probabilities"]}, top) | {"box": box}
 
 
-def _read_detections(outputs: dict, labels: list[str], top: int) -> dict:
+def _read_detections(labels: list[str], outputs: dict, top: int) -> dict:
     found = zip(outputs["labels"], outputs["scores"], outputs["boxes"], strict=True)
     return {
         "detections": [
@@ -98,7 +116,7 @@ def _read_detections(outputs: dict, labels: list[str], top: int) -> dict:
     }
 
 
-def _read_shares(outputs: dict, labels: list[str], top: int) -> dict:
+def _read_shares(labels: list[str], outputs: dict, top: int) -> dict:
     (probabilities,) = outputs.values()
     shares = np.bincount(probabilities.argmax(axis=-1).ravel(), minlength=len(labels))
     shares = shares / shares.sum()
@@ -125,7 +143,7 @@ def evaluate(artifact: str | Path, directory: str | Path, split: str | None = No
     """
     if split not in (None, *SPLITS):
         raise ValueError(f"expected a split among {', '.join(SPLITS)}, received {split!r}")
-    model, labels, size = _load_classifier(artifact)
+    model, labels = _load_classifier(artifact)
     root = Path(directory)
     parts, aside = read_labeled(root, labels)
     if aside:
@@ -135,11 +153,12 @@ def evaluate(artifact: str | Path, directory: str | Path, split: str | None = No
     chosen = [pair for part, pairs in parts.items() if name in ("all", part) for pair in pairs]
     if not chosen:
         raise ValueError(f"expected images in the {name} split of {directory}, found none")
+    output = model.signature.outputs[0].name
     probabilities = np.concatenate(
         [
-            _run(
-                model, np.stack([load_image(root / file, size) for file, _ in chosen[start : start + BATCH]])
-            )
+            model.predict(_load_batch(model, [root / file for file, _ in chosen[start : start + BATCH]]))[
+                output
+            ]
             for start in console.track(range(0, len(chosen), BATCH), f"running {model.path.name}")
         ]
     )
@@ -154,39 +173,53 @@ def evaluate(artifact: str | Path, directory: str | Path, split: str | None = No
     return metrics
 
 
-def _load_image_model(path: str | Path) -> tuple[Artifact, list[str], tuple[int, int]]:
+def _load_image_model(path: str | Path) -> Artifact:
     model = load_artifact(path, threads=1, concurrency=CPU_COUNT)
-    signature = model.signature
-    image = signature.inputs[0]
-    if len(signature.inputs) != 1 or len(image.shape) != 3 or image.shape[2] != 3 or None in image.shape[:2]:
+    image = model.signature.inputs[0]
+    is_image = len(image.shape) == 3 and image.shape[2] in (1, 3) and None not in image.shape[:2]
+    if len(model.signature.inputs) != 1 or not is_image:
         raise ValueError(
-            f"expected a model that takes one RGB image, {path} takes {_describe(signature.inputs)}"
+            f"expected a model that takes one RGB or gray image, {path} takes "
+            f"{_describe(model.signature.inputs)}"
         )
-    labels_file = Path(path).resolve().parent / LABELS_FILE
-    if not labels_file.is_file():
-        raise ValueError(f"expected the class names in {labels_file}, found no such file; put it there")
-    labels = labels_file.read_text(encoding="utf-8").split("\n")[:-1]
-    outputs = signature.outputs
+    return model
+
+
+def _labels(model: Artifact) -> list[str]:
+    path = _beside(model, LABELS_FILE)
+    if not path.is_file():
+        raise ValueError(f"expected the class names in {path}, found no such file; put it there")
+    labels = path.read_text(encoding="utf-8").split("\n")[:-1]
+    outputs = model.signature.outputs
     counts = [tensor.shape[-1] for tensor in outputs if tensor.name == "probabilities" or len(outputs) == 1]
     if counts and counts[0] not in (None, len(labels)):
-        raise ValueError(f"expected {counts[0]} class names in {labels_file}, found {len(labels)}")
-    return model, labels, image.shape[:2]
+        raise ValueError(f"expected {counts[0]} class names in {path}, found {len(labels)}")
+    return labels
 
 
-def _load_classifier(path: str | Path) -> tuple[Artifact, list[str], tuple[int, int]]:
-    model, labels, size = _load_image_model(path)
+def _beside(model: Artifact, name: str) -> Path:
+    return Path(model.path).resolve().parent / name
+
+
+def _load_classifier(path: str | Path) -> tuple[Artifact, list[str]]:
+    model = _load_image_model(path)
     outputs = model.signature.outputs
     if len(outputs) != 1 or len(outputs[0].shape) != 1:
         raise ValueError(f"expected a classifier, which gives one vector, {path} gives {_describe(outputs)}")
-    return model, labels, size
+    return model, _labels(model)
+
+
+def _load_batch(model: Artifact, paths: Sequence[str | Path]) -> np.ndarray:
+    """Images `(n, height, width, 3 or 1)`, of the dtype and in the colors that a model takes."""
+    image = model.signature.inputs[0]
+    pixels = np.stack([load_image(path, image.shape[:2]) for path in paths])
+    if image.shape[2] == 1:
+        pixels = np.stack([Image.fromarray(each).convert("L") for each in pixels])[..., None]
+    return pixels.astype(image.dtype)
 
 
 def _describe(tensors) -> str:
     return ", ".join(f"{tensor.name} {tensor.dtype} {tensor.shape}" for tensor in tensors)
-
-
-def _run(model: Artifact, images: np.ndarray) -> np.ndarray:
-    return model.predict(images.astype(model.signature.inputs[0].dtype))[model.signature.outputs[0].name]
 
 
 def _as_trained(parts: dict[str, list], bundle: Path, root: Path) -> dict[str, list]:

@@ -85,7 +85,7 @@ class Result:
         data: {"source", "train", "validation", "test", ...}: what it was trained and tested on, for
             result.json.
         tables: Tables for the report.
-        files: Further text files of the bundle by name.
+        files: Further files of the bundle by path, text or bytes; subfolders are those of the exports.
         title: Heading of the report, where the recipe's first line does not fit.
     """
 
@@ -94,7 +94,7 @@ class Result:
     exports: Sequence[Export] = ()
     data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     tables: Sequence[Table] = ()
-    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    files: Mapping[str, str | bytes] = dataclasses.field(default_factory=dict)
     title: str = ""
 
 
@@ -207,8 +207,10 @@ def _write_files(folder: Path, record: dict, result: Result) -> None:
     (folder / "figures").mkdir(exist_ok=True)
     for name, figure in result.figures.items():
         figure.savefig(folder / "figures" / f"{name}.png", dpi=110, bbox_inches="tight")
-    for name, text in result.files.items():
-        (folder / name).write_text(text, encoding="utf-8", errors="backslashreplace")
+    for name, content in result.files.items():
+        if isinstance(content, str):
+            content = content.encode("utf-8", errors="backslashreplace")
+        (folder / name).write_bytes(content)
     artifacts = Table("Artifacts", COLUMNS, [artifact_cells(row) for row in record["artifacts"]])
     write_report(folder, record, [artifacts, *result.tables] if record["artifacts"] else result.tables)
     write_json(folder / RESULT_FILE, record)

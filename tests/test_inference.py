@@ -7,6 +7,7 @@ from PIL import Image
 
 import suite
 from suite import cli, inference
+from suite.evaluation.retrieval import Index
 from suite.models.detector import build_detector
 from suite.models.segmenter import build_segmenter, single
 
@@ -82,9 +83,26 @@ def test_what_it_cannot_read_is_named(save, capsys):
     model = keras.Model(image, {"left": keras.layers.Dense(3)(x), "right": keras.layers.Dense(3)(x)})
     paths = save(model)
     message = (
-        "^expected a model that gives class probabilities, a box or boxes, or a map of classes, .* gives left"
+        "^expected a model that gives class probabilities, a box or boxes, a map of classes, or a code, "
     )
     with pytest.raises(ValueError, match=message):
         suite.predict(*paths)
     with pytest.raises(ValueError, match="^expected a classifier, which gives one vector, .* gives left"):
         suite.evaluate(paths[0], paths[0].parent)
+
+
+def test_an_encoder_finds_the_images_of_its_index(save, capsys):
+    image = keras.Input((8, 8, 1), dtype="uint8", name="image")  # gray: the photo's colors are weighed
+    code = keras.layers.Flatten(name="code")(keras.layers.Rescaling(1 / 255)(image))
+    model = keras.Model(image, code)
+    paths = save(model)
+    gray = np.array(Image.fromarray(pixels(model)[0]).convert("L"))[None, ..., None]
+    vectors = np.concatenate([model(gray) + 0.5, model(gray), model(gray) - 0.1])
+    (paths[0].parent / "index.npz").write_bytes(
+        Index(vectors, ["far.png", "same.png", "near.png"]).to_bytes()
+    )
+    (row,) = suite.predict(*paths, top=2)
+    assert [entry["name"] for entry in row["neighbors"]] == ["same.png", "near.png"]
+    assert [entry["distance"] for entry in row["neighbors"]] == pytest.approx([0, 0.8], abs=1e-4)
+    assert cli.execute(["predict", *map(str, paths)]) == 0
+    assert "same.png 0.000, near.png 0.800, far.png 4.000" in capsys.readouterr().out

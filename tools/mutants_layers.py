@@ -64,9 +64,40 @@ NON_MAXIMUM_SUPPRESSION = [
     ("labels of the wrong boxes", "for values in (boxes, labels)", "for values in (boxes, labels[:, ::-1])"),
 ]  # fmt: skip
 
+TIMES_SLOPES = "slopes * ops.sum(ops.square(kernel), axis=0)"
+PENALIZED_DENSE = [
+    ("l1 of signed values", "ops.sum(ops.abs(code), axis=-1)", "ops.sum(code, axis=-1)"),
+    ("l1 averaged over units", "ops.sum(ops.abs(code), axis=-1)", "ops.abs(code)"),
+    ("l1 of squares", "ops.abs(code)", "ops.square(code)"),
+    ("divergence turned around", "rho * ops.log(rho / mean)", "mean * ops.log(mean / rho)"),
+    ("divergence of activity only", " + (1 - rho) * ops.log((1 - rho) / (1 - mean))", ""),
+    ("mean over the units", "ops.mean(code, axis=0)", "ops.mean(code, axis=1)"),
+    ("log of 0", "ops.clip(ops.mean(code, axis=0), 1e-6, 1 - 1e-6)", "ops.mean(code, axis=0)"),
+    ("slopes not squared", "ops.square(code * (1 - code))", "code * (1 - code)"),
+    ("slopes of tanh", "ops.square(code * (1 - code))", "ops.square(1 - code * code)"),
+    ("kernel not squared", "ops.sum(ops.square(kernel), axis=0)", "ops.sum(kernel, axis=0)"),
+    ("slopes left out", TIMES_SLOPES, TIMES_SLOPES.replace("slopes", "0 * slopes + 1")),
+    ("strength left out", "self.strength * self._penalty_of(code)", "self._penalty_of(code)"),
+    ("rho left out", "kl_penalty(code, self.rho)", "kl_penalty(code, 0.05)"),
+]
+SAMPLED = "mean + ops.exp(log_variance / 2) * noise"
+SAMPLING = [
+    ("variance for deviation", SAMPLED, "mean + ops.exp(log_variance) * noise"),
+    ("log of the deviation for its double", SAMPLED, "mean + log_variance / 2 * noise"),
+    ("no noise", SAMPLED, "mean"),
+    ("noise alone", SAMPLED, "ops.exp(log_variance / 2) * noise"),
+    ("noise in inference", "if not training:", "if False:"),
+    ("uniform noise", "keras.random.normal(", "3**0.5 * keras.random.uniform("),
+    ("one noise an example", "ops.shape(mean), dtype", "(*ops.shape(mean)[:-1], 1), dtype"),
+    ("the same noise for ever", "seed=self._seed_generator)", "seed=1)"),
+    ("noise of fixed size", SAMPLED, "mean + noise + 0 * log_variance"),
+]
+
 MUTANTS = {
     "suite.layers.batch_normalization": (checks.batch_normalization, BATCH_NORMALIZATION),
     "suite.layers.dropout": (checks.dropout, DROPOUT),
     "suite.layers.max_unpooling": (checks.max_unpooling, MAX_UNPOOLING),
     "suite.layers.non_maximum_suppression": (checks.non_maximum_suppression, NON_MAXIMUM_SUPPRESSION),
+    "suite.layers.penalized_dense": (checks.penalized_dense, PENALIZED_DENSE),
+    "suite.layers.sampling": (checks.sampling, SAMPLING),
 }

@@ -173,7 +173,7 @@ def draw_masks(images: np.ndarray, masks: np.ndarray, guesses: dict):
     palette[IGNORED] = 1
     shown = slice(0, 8)
     rows = {"image": images[shown], "truth": palette[masks[shown]]}
-    rows |= {name: palette[guess[shown]] for name, guess in guesses.items()}
+    rows |= {name.replace("_", " "): palette[guess[shown]] for name, guess in guesses.items()}
     return plots.image_rows(rows, title="On test images", side=1.3)
 
 

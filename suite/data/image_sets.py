@@ -1,6 +1,7 @@
 """Small image classification sets in memory: scikit-learn's digits, and sets of TensorFlow Datasets."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 
 import keras
@@ -12,6 +13,7 @@ from suite.data import tabular
 from suite.data.tfds_images import split_training, tfds_builder
 
 PARTS = ("train", "validation", "test")
+_TEST_SHARE = 0.15
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,13 +38,17 @@ class ImageSet:
         return {"source": self.source, "classes": list(self.classes), **sizes}
 
 
-def load(source: str, seed: int, name: str = "mnist") -> ImageSet:
+def load(
+    source: str, seed: int, name: str = "mnist", *, labeled: bool = True, largest: int | None = None
+) -> ImageSet:
     """Loads what `--data` names.
 
     Args:
         source: "embedded" for scikit-learn's digits, "tfds" for the set `name`, "tfds:NAME" for another.
         seed: Of the split; the test part of a TFDS set is its own and does not depend on it.
         name: A TFDS name, such as "mnist" or "cifar10".
+        labeled: As in `load_tfds`.
+        largest: As in `load_tfds`.
 
     Returns:
         The set.
@@ -54,7 +60,7 @@ def load(source: str, seed: int, name: str = "mnist") -> ImageSet:
         return load_digits(seed)
     kind, _, given = source.partition(":")
     if kind == "tfds":
-        return load_tfds(given or name, seed)
+        return load_tfds(given or name, seed, labeled=labeled, largest=largest)
     raise ValueError(f"expected --data embedded or tfds, received {source!r}; this recipe takes no others")
 
 
@@ -75,30 +81,49 @@ def load_digits(seed: int) -> ImageSet:
     )
 
 
-def load_tfds(name: str, seed: int) -> ImageSet:
-    """Loads a TFDS image classification set with splits "train" and "test" and one image size.
+def load_tfds(name: str, seed: int, *, labeled: bool = True, largest: int | None = None) -> ImageSet:
+    """Loads a TFDS set of images.
 
-    A tenth of its training split, at random, becomes the validation part. TFDS reads prepared sets from its
-    own data directory (`TFDS_DATA_DIR`) and downloads the others.
+    A tenth of its training split, at random, becomes the validation part; 15 % become the test part where
+    the set has no split "test". TFDS reads prepared sets from its own data directory (`TFDS_DATA_DIR`) and
+    downloads the others.
 
     Args:
-        name: A TFDS name with features "image" and "label", such as "mnist" or "cifar10".
-        seed: Of the validation part.
+        name: A TFDS name with features "image" and "label", such as "mnist", "cifar10" or "lfw".
+        seed: Of the parts that are split off.
+        labeled: Whether the images must have class labels; else those without are all of one class, "image".
+        largest: Images with a longer side, in pixels, or of many sizes are stretched to squares of that side;
+            None: no image is, and all must have one size.
 
     Returns:
         The set.
 
     Raises:
-        ValueError: The set is neither prepared nor to be had from the network.
+        ValueError: The set is not of that kind, or is neither prepared nor to be had from the network.
     """
     builder = tfds_builder(name)
-    images, labels = _read(builder, "train")
-    test_images, test_labels = _read(builder, "test")
+    features = builder.info.features
+    classes = tuple(getattr(features["label"], "names", None) or ()) if "label" in features else ()
+    sides = features["image"].shape[:2] if "image" in features else (None, None)
+    if "image" not in features or (labeled and not classes) or (largest is None and None in sides):
+        received = ", ".join(f"{key} {getattr(value, 'shape', '')}" for key, value in features.items())
+        raise ValueError(
+            f"expected a TFDS set of images of one size{' with class labels' if labeled else ''}, "
+            f"received {name!r} with {received}"
+        )
+    is_stretched = largest is not None and (None in sides or max(sides) > largest)
+    read = functools.partial(_read, builder, side=largest if is_stretched else None, labeled=bool(classes))
+    images, labels = read("train")
     train, validation = split_training(len(labels), seed)
+    if "test" in (builder.info.splits or ["test"]):  # mocked sets name no splits, and have any
+        test_images, test_labels = read("test")
+    else:
+        train, test = np.split(train, [-round(_TEST_SHARE * len(labels))])
+        test_images, test_labels = images[test], labels[test]
     return ImageSet(
         images={"train": images[train], "validation": images[validation], "test": test_images},
         labels={"train": labels[train], "validation": labels[validation], "test": test_labels},
-        classes=tuple(builder.info.features["label"].names),
+        classes=classes or ("image",),
         source=name,
     )
 
@@ -184,8 +209,16 @@ def on_canvas(images: np.ndarray, margin: int, shift: tuple[int, int] = (0, 0)) 
     return np.pad(images, ((0, 0), *sides, (0, 0)))
 
 
-def _read(builder, split: str) -> tuple[np.ndarray, np.ndarray]:
+def _read(builder, split: str, *, side: int | None, labeled: bool) -> tuple[np.ndarray, np.ndarray]:
     import tensorflow_datasets as tfds
 
-    batches = list(tfds.as_numpy(builder.as_dataset(split=split).batch(1000)))
-    return tuple(np.concatenate([batch[key] for batch in batches]) for key in ("image", "label"))
+    def example(row):
+        image = row["image"]
+        if side is not None:
+            stretched = tf.image.resize(image, (side, side), antialias=True)
+            image = tf.cast(tf.round(tf.clip_by_value(stretched, 0, 255)), tf.uint8)
+        return image, row["label"] if labeled else tf.zeros((), tf.int64)
+
+    dataset = builder.as_dataset(split=split).map(example, num_parallel_calls=tf.data.AUTOTUNE)
+    batches = list(tfds.as_numpy(dataset.batch(1000)))
+    return tuple(np.concatenate(arrays) for arrays in zip(*batches, strict=True))

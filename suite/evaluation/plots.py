@@ -318,5 +318,5 @@ def image_rows(rows: Mapping[str, np.ndarray], *, title: str, side: float = 1.0)
             axes.set(xticks=[], yticks=[])
             axes.grid(False)
         style = {"rotation": "horizontal", "ha": "right", "va": "center", "parse_math": False}
-        cells[0].set_ylabel("\n".join(textwrap.wrap(name.replace("_", " "), 16)), **style)
+        cells[0].set_ylabel("\n".join(textwrap.wrap(name, 16)), **style)
     return figure

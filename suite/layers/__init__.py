@@ -6,6 +6,8 @@ from suite.layers.dropout import Dropout
 from suite.layers.local_response_normalization import LocalResponseNormalization
 from suite.layers.max_unpooling import MaxUnpooling2D
 from suite.layers.non_maximum_suppression import NonMaximumSuppression
+from suite.layers.penalized_dense import PenalizedDense
+from suite.layers.sampling import Sampling
 
 __all__ = [
     "BatchNormalization",
@@ -14,4 +16,6 @@ __all__ = [
     "LocalResponseNormalization",
     "MaxUnpooling2D",
     "NonMaximumSuppression",
+    "PenalizedDense",
+    "Sampling",
 ]

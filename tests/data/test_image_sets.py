@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from PIL import Image
 from sklearn import datasets
 
 from suite.data import image_sets
@@ -53,6 +54,40 @@ def test_tfds(name, shape, tmp_path):
         assert images.images[part].shape[1:] == shape and images.images[part].dtype == np.uint8
         assert images.labels[part].dtype == np.int64
     assert len(images.classes) == 10 and images.source == named.source == name
+
+
+def test_images_without_labels_and_of_many_sizes():
+    with tfds.testing.mock_data(num_examples=40):
+        faces = image_sets.load("tfds:lfw", seed=0, labeled=False, largest=24)
+        message = r"^expected a TFDS set of images of one size with class labels, received 'lfw' with"
+        with pytest.raises(ValueError, match=message):
+            image_sets.load("tfds:lfw", seed=0)
+        with pytest.raises(ValueError, match="^expected a TFDS set of images of one size, received 'cats_vs"):
+            image_sets.load("tfds:cats_vs_dogs", seed=0, labeled=False)
+        animals = image_sets.load("tfds:cats_vs_dogs", seed=0, largest=24)
+        digits = image_sets.load("tfds", seed=0, largest=24)
+        small = image_sets.load("tfds", seed=0, largest=64)
+    assert faces.classes == ("image",) and faces.images["test"].shape == (40, 24, 24, 3)
+    assert faces.images["test"].dtype == np.uint8 and 100 < np.mean(faces.images["test"]) < 150
+    assert animals.classes == ("cat", "dog") and animals.images["train"].shape[1:] == (24, 24, 3)
+    assert digits.images["train"].shape[1:] == (24, 24, 1) and small.images["train"].shape[1:] == (28, 28, 1)
+
+
+def test_a_set_without_a_test_split(tmp_path, monkeypatch):
+    for index in range(20):
+        folder = tmp_path / "train" / ("cat", "dog")[index % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (10, 12), (10 * index, 0, 0)).save(folder / f"{index}.png")
+    monkeypatch.setattr(image_sets, "tfds_builder", lambda name: tfds.ImageFolder(str(tmp_path)))
+    images = image_sets.load_tfds("mine", seed=0, largest=6)
+    assert {part: len(labels) for part, labels in images.labels.items()} == {
+        "train": 15,
+        "validation": 2,
+        "test": 3,
+    }
+    shades = np.concatenate([images.images[part][:, 3, 3, 0] // 10 for part in image_sets.PARTS])
+    assert sorted(shades) == list(range(20))  # each in one part
+    np.testing.assert_array_equal(shades % 2, np.concatenate([*images.labels.values()]))
 
 
 def test_unknown_source_and_set():

@@ -193,3 +193,20 @@ def test_boxes_lie_over_the_pixels_they_name():
     assert patch.get_xy() == (4.5, 0.5) and (patch.get_width(), patch.get_height()) == (15, 4)
     assert patch.get_linestyle() == ":" and axes.texts[0].get_text() == "$x 0.9"
     figure.canvas.draw()
+
+
+def test_image_rows_have_a_name_each():
+    rows = {"what was given": np.full((3, 4, 4, 1), 200, np.uint8), "answer_here": np.full((3, 4, 4, 3), 1.5)}
+    figure = plots.image_rows(rows, title="t")
+    assert len(figure.axes) == 6
+    assert [axes.get_ylabel() for axes in figure.axes] == ["what was given", "", "", "answer_here", "", ""]
+    assert figure.axes[0].images[0].get_clim() == (0, 255)
+    assert figure.axes[3].images[0].get_array().max() == 1  # cut off
+    assert len(plots.image_rows({"one": np.zeros((1, 4, 4, 1))}, title="t").axes) == 1
+    for rows in (
+        {},
+        {"a": np.zeros((0, 4, 4, 1))},
+        {"a": np.zeros((1, 4, 4, 1)), "b": np.zeros((2, 4, 4, 1))},
+    ):
+        with pytest.raises(ValueError, match="^expected rows of equally many images, at least one, received"):
+            plots.image_rows(rows, title="t")

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 TOLERANCE = 1e-5  # measured 1e-6 at most, both in float32
 
@@ -108,3 +109,57 @@ def non_maximum_suppression(module):
         close(received["scores"], expected.nmsed_scores)
         close(received["labels"], expected.nmsed_classes)
     assert 0.05 < np.mean(received["scores"] == 0) < 0.9  # padding was compared, too
+
+
+def penalized_dense(module):
+    """The divergence is TensorFlow Probability's, the Jacobian that of the tape."""
+    x = tf.constant(random(7, 5))
+    dense = keras.layers.Dense(4, "sigmoid")
+    dense.build(x.shape)
+    dense.set_weights([random(5, 4, seed=1), random(4, seed=2)])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        code = dense(x)
+    jacobian = tape.batch_jacobian(code, x)
+    bernoulli = tfp.distributions.Bernoulli
+    means = tf.reduce_mean(code, axis=0)
+    for rho in (0.05, 0.3):
+        divergence = tf.reduce_sum(bernoulli(probs=rho).kl_divergence(bernoulli(probs=means)))
+        expected = {
+            "l1": np.abs(code).sum() / 7,
+            "kl": divergence,
+            "jacobian": np.sum(np.square(jacobian)) / 7,
+        }
+        for penalty, value in expected.items():
+            layer = module.PenalizedDense(4, penalty, 0.7, rho)
+            layer.build(x.shape)
+            layer.set_weights(dense.get_weights())
+            close(layer(x), code)
+            close(layer.losses[0], 0.7 * np.float32(value))
+    close(module.l1_penalty(-code), np.abs(code).sum() / 7)
+    assert np.isfinite(module.kl_penalty(np.float32([[0, 1], [0, 1]]), 0.1))
+    layer = module.PenalizedDense(4)
+    layer(x)
+    assert not layer.losses
+
+
+def sampling(module):
+    mean, log_variance = random(3, 4), random(3, 4, seed=1)
+    layer = module.Sampling(seed=5)
+    np.testing.assert_array_equal(layer([mean, log_variance]), mean)
+    tensors = [tf.constant(np.broadcast_to(each, (20_000, 3, 4))) for each in (mean, log_variance)]
+    draws = layer(tensors, training=True).numpy()
+    deviation = np.exp(log_variance / 2)
+    # 20,000 draws: the standard error of the mean is 0.007 deviations, that of the deviation 0.5 %
+    np.testing.assert_allclose(draws.mean(axis=0), mean, atol=0.035 * deviation.max())
+    np.testing.assert_allclose(draws.std(axis=0) / deviation, 1, atol=0.025)
+    noise = ((draws - mean) / deviation).reshape(-1, 12)
+    assert np.abs(np.corrcoef(noise.T) - np.eye(12)).max() < 0.04  # each number has its own noise
+    assert 0.02 < np.mean(np.abs(noise) > 2) < 0.07  # 0.0455 of a normal distribution
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        code = layer(tensors, training=True)
+    by_mean, by_log_variance = tape.gradient(code, tensors)
+    close(by_mean, np.ones_like(draws))
+    close(by_log_variance, (code - mean) / 2)
+    assert not np.array_equal(code, draws)

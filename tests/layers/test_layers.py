@@ -12,14 +12,25 @@ from suite.layers import (
     Dropout,
     MaxUnpooling2D,
     NonMaximumSuppression,
+    PenalizedDense,
+    Sampling,
     batch_normalization,
     dropout,
     max_unpooling,
     non_maximum_suppression,
+    penalized_dense,
+    sampling,
 )
 from tests.layers import checks
 
-MODULES = [batch_normalization, dropout, max_unpooling, non_maximum_suppression]
+MODULES = [
+    batch_normalization,
+    dropout,
+    max_unpooling,
+    non_maximum_suppression,
+    penalized_dense,
+    sampling,
+]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.split(".")[-1])
@@ -59,11 +70,16 @@ def test_configs_come_back():
         MaxUnpooling2D(3, name="c"),
         NonMaximumSuppression(7, 0.4, 0.2, 30, 4, name="d"),
         BoxesFromDistances(name="e"),
+        PenalizedDense(3, "kl", 0.5, 0.2, name="f"),
+        Sampling(seed=4, name="g"),
     ):
         assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
     assert Dropout(0.25, seed=3).get_config()["rate"] == 0.25
     assert BatchNormalization(0.5, 0.01).get_config()["momentum"] == 0.5
     assert MaxUnpooling2D(3).get_config()["pool_size"] == 3
+    config = PenalizedDense(3, "kl", 0.5, 0.2).get_config()
+    assert [config[name] for name in ("penalty", "strength", "rho")] == ["kl", 0.5, 0.2]
+    assert Sampling(seed=4).get_config()["seed"] == 4
     config = NonMaximumSuppression(7, 0.4, 0.2, 30, 4).get_config()
     assert [config[name] for name in ("max_detections", "candidates", "rounds")] == [7, 30, 4]
 
@@ -114,3 +130,10 @@ def test_bad_arguments():
         ValueError, match="^expected at least as many candidates as detections, received 5 and"
     ):
         NonMaximumSuppression(max_detections=6, candidates=5)
+    with pytest.raises(ValueError, match="^expected a penalty among l1, kl, jacobian or None, received"):
+        PenalizedDense(3, "l2")
+    for strength, rho in ((-1, 0.5), (1, 0), (1, 1)):
+        with pytest.raises(ValueError, match=r"^expected strength >= 0 and rho in \(0, 1\), received"):
+            PenalizedDense(3, "kl", strength, rho)
+    with pytest.raises(ValueError, match="^expected the activation sigmoid, received 'relu'$"):
+        PenalizedDense(3, activation="relu")

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
@@ -9,6 +10,8 @@ from PIL import Image
 import suite
 from suite import recipe
 from suite.data import scenes
+from suite.data.image_sets import PARTS
+from suite.evaluation.retrieval import Index
 
 DRAWING = scenes.draw_scenes("train", 16, seed=0, size=(48, 40), things=(1, 1))
 
@@ -47,6 +50,24 @@ def test_a_users_pictures(name, pictures, tmp_path):
     else:
         assert [entry["file"] for entry in data["quarantined"]] == ["images/15.png"]
         assert data["train"] + data["validation"] + data["test"] == 15
+
+
+def test_a_users_pictures_are_searched(pictures, tmp_path):
+    folder = suite.run("image_retrieval", data=str(pictures), out=tmp_path / "search", smoke=True)
+    data = json.loads((folder / "result.json").read_text())["data"]
+    assert data["classes"] == ["images", "masks"] and data["train"] + data["test"] == 32
+    for encoder, size in (("encoder", 16), ("features", 1280)):
+        index = Index.load(folder / encoder / "index.npz")
+        assert index.vectors.shape == (32, size) and "images/3.png" in index.names
+    found = index.search(index.vectors, 1)[0].ravel()  # each finds itself
+    np.testing.assert_array_equal(found, range(32))
+
+
+def test_a_tfds_set_without_labels_and_of_large_images(tmp_path):
+    with tfds.testing.mock_data(num_examples=40):
+        folder = suite.run("convolutional_autoencoder", data="tfds:lfw", out=tmp_path / "lfw", smoke=True)
+    data = json.loads((folder / "result.json").read_text())["data"]
+    assert data["classes"] == ["image"] and [data[part] for part in PARTS] == [36, 4, 40]
 
 
 def test_a_tfds_set(tmp_path):

@@ -1,0 +1,72 @@
+"""Search by example: vectors of images, and the nearest ones to a query."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+INDEX_FILE = "index.npz"
+
+
+class Index(NamedTuple):
+    """The images that are searched, as an encoder sees them.
+
+    Attributes:
+        vectors: `(n, size)` float32.
+        names: n names, such as file names.
+    """
+
+    vectors: np.ndarray
+    names: Sequence[str]
+
+    def search(self, queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Finds the nearest vectors by Euclidean distance.
+
+        Args:
+            queries: `(m, size)` float32.
+            count: How many to find for each, at most n.
+
+        Returns:
+            Rows `(m, count)` int of `vectors`, nearest first, and distances `(m, count)` float.
+        """
+        search = NearestNeighbors(n_neighbors=min(count, len(self.vectors)), algorithm="brute")
+        distances, rows = search.fit(self.vectors).kneighbors(queries)
+        return rows, distances
+
+    def to_bytes(self) -> bytes:
+        """The content of the file that `load` reads."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, vectors=np.float32(self.vectors), names=np.array(self.names, str))
+        return buffer.getvalue()
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Index":
+        """Reads an index.
+
+        Raises:
+            ValueError: The file is none.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return cls(arrays["vectors"], arrays["names"].tolist())
+        except (OSError, ValueError, KeyError) as failure:
+            raise ValueError(
+                f"expected an index that a run wrote, received {str(path)!r}: {failure}"
+            ) from failure
+
+
+def precision(found: np.ndarray, labels: np.ndarray, query_labels: np.ndarray) -> float:
+    """Gives the share of what was found that has the class of its query.
+
+    Args:
+        found: `(m, count)` int, rows of the searched images.
+        labels: `(n,)` int, classes of the searched images.
+        query_labels: `(m,)` int, classes of the queries.
+
+    Returns:
+        Precision at `count`, in [0, 1], the mean over the queries.
+    """
+    return float(np.mean(labels[found] == query_labels[:, None]))

@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+
+from suite.evaluation.retrieval import Index, precision
+
+RNG = np.random.default_rng(0)
+
+
+def test_the_nearest_come_first():
+    vectors, queries = RNG.normal(size=(30, 4)), RNG.normal(size=(7, 4))
+    rows, distances = Index(vectors, [str(i) for i in range(30)]).search(queries, 5)
+    expected = np.linalg.norm(queries[:, None] - vectors, axis=2)
+    np.testing.assert_array_equal(rows, expected.argsort(axis=1)[:, :5])
+    np.testing.assert_allclose(distances, np.sort(expected, axis=1)[:, :5], atol=1e-6)
+    assert Index(vectors[:3], "abc").search(queries, 5)[0].shape == (7, 3)
+
+
+def test_a_file_of_it_and_what_is_none(tmp_path):
+    names = ["ant/ä 1.jpg", "bee/2.jpg"]
+    path = tmp_path / "index.npz"
+    path.write_bytes(Index(np.float32([[1, 2], [3, 4]]), names).to_bytes())
+    index = Index.load(path)
+    assert list(index.names) == names
+    np.testing.assert_array_equal(index.vectors, [[1, 2], [3, 4]])
+    path.write_bytes(b"nonsense")
+    for bad in (path, tmp_path / "none.npz"):
+        with pytest.raises(ValueError, match="^expected an index that a run wrote, received"):
+            Index.load(bad)
+
+
+def test_precision():
+    found, labels = np.array([[0, 1], [2, 0]]), np.array([5, 6, 5])
+    assert precision(found, labels, np.array([5, 6])) == 0.25
+    assert precision(found, labels, np.array([5, 5])) == 0.75
