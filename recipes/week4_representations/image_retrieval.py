@@ -38,7 +38,7 @@ from suite.recipe import Claim, Context, Export, Result
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    code_size: int = 16
+    code_size: int = 32
     filters: tuple[int, ...] = (32, 64)
     turn: float = 0.3  # largest distortion either way: in radians, and as shares of the size
     zoom: float = 0.15
