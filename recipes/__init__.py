@@ -33,4 +33,5 @@ RECIPES = (
     "week4_representations/stochastic_autoencoder",
     "week4_representations/image_retrieval",
     "week4_representations/image_morphing",
+    "week4_representations/gan",
 )

@@ -55,7 +55,7 @@ def train(
     if any(layer.compute_dtype == "float16" for layer in model.layers):
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)  # float16 gradients underflow unscaled
     optimizer.build(model.trainable_variables)
-    progress = _Progress(model, optimizer, folder)
+    progress = Progress(folder, model=model, optimizer=optimizer)
     if not progress.restore():
         progress.record({"train_loss": math.nan, **evaluate()}, is_best=True)
     step = _compile_step(model, optimizer, loss)
@@ -93,20 +93,34 @@ def _run_epoch(step, batches, label: str) -> float:
     return total / examples
 
 
-class _Progress:
-    """The state of a training run, in memory and on disk."""
+class Progress:
+    """The state of a training run, in memory and on disk.
 
-    def __init__(self, model, optimizer, folder: Path):
+    Attributes:
+        epoch: Last epoch that was recorded; -1 where none was.
+        best_epoch: Last one that was recorded as the best.
+        curves: Lists of what was measured by name, one value an epoch.
+    """
+
+    def __init__(self, folder: Path, model: keras.Model, **others):
+        """Prepares; nothing is written yet.
+
+        Args:
+            folder: Where checkpoints are kept, one at a time, and one of the best epoch.
+            model: The model whose best weights are kept.
+            **others: What else the state consists of: optimizers, other models, variables.
+        """
         self.folder = folder
         self.epoch, self.best_epoch, self.curves = -1, 0, {}
-        self._state = tf.train.Checkpoint(model=model, optimizer=optimizer)
+        self._state = tf.train.Checkpoint(model=model, **others)
         self._weights = tf.train.Checkpoint(model=model)
         self._file = folder / "progress.json"
 
     def best(self) -> dict[str, float]:
+        """What was measured in the best epoch."""
         return {name: values[self.best_epoch] for name, values in self.curves.items()}
 
-    def record(self, measured: Mapping[str, float], is_best: bool) -> None:
+    def record(self, measured: Mapping[str, float], is_best: bool = False) -> None:
         """Appends an epoch; its checkpoint counts once progress.json names it."""
         self.epoch += 1
         for name, value in measured.items():
@@ -138,4 +152,5 @@ class _Progress:
         return True
 
     def restore_best(self) -> None:
+        """Gives the model the weights of the best epoch."""
         self._weights.read(str(self.folder / f"best-{self.best_epoch}")).assert_existing_objects_matched()

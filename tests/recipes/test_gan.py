@@ -1,0 +1,63 @@
+"""The GAN's own loop: its losses, and that an interrupted run ends where an uninterrupted one does."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recipes.week4_representations import gan
+
+
+def game(penalty=0.5) -> gan.Game:
+    keras.utils.set_random_seed(0)
+    models = gan.build_point_generator(2, 8), gan.build_point_discriminator(8)
+    return gan.make_game(models, 1e-3, 40, gan.ring_points, penalty)
+
+
+def test_losses_are_those_of_the_papers():
+    real, fake = gan.MODES, gan.MODES[::-1] / 2
+    for penalty in (0.0, 2.0):
+        played = game(penalty=penalty)
+        with tf.GradientTape() as tape:
+            points = tf.constant(real)
+            tape.watch(points)
+            logits = played.discriminator(points)
+        slopes = tape.gradient(logits, points).numpy()
+        p, q = (1 / (1 + np.exp(-played.discriminator(x).numpy())) for x in (real, fake))
+        expected = -np.mean(np.log(p)) - np.mean(np.log(1 - q)) + penalty / 2 * np.mean(np.sum(slopes**2, 1))
+        received = gan.discriminator_loss(played, tf.constant(real), tf.constant(fake))
+        assert float(received) == pytest.approx(expected, rel=1e-5)
+    assert float(gan.generator_loss(game(), fake)) == pytest.approx(-np.mean(np.log(q)), rel=1e-5)
+
+
+def test_both_players_move_and_each_only_by_its_own_loss():
+    played = game()
+    before = [model.get_weights() for model in (played.generator, played.discriminator)]
+    gan.compile_steps(played, 16, seed=0)(tf.constant(0), tf.constant(1))
+    for model, weights in zip((played.generator, played.discriminator), before, strict=True):
+        changes = [np.abs(new - old).max() for new, old in zip(model.get_weights(), weights, strict=True)]
+        assert min(changes) > 0 and max(changes) == pytest.approx(1e-3, rel=0.01)  # Adam's first step
+
+
+def test_an_interrupted_run_ends_as_another_one(tmp_path, monkeypatch):
+    whole = game()
+    losses, samples = gan.play(whole, 40, 16, 0, tmp_path / "whole")
+    assert len(losses["generator"]) == len(samples) == gan.ROUNDS
+
+    record = gan.Progress.record
+
+    def killed(self, measured):
+        record(self, measured)
+        if self.epoch == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(gan.Progress, "record", killed)
+    with pytest.raises(KeyboardInterrupt):
+        gan.play(game(), 40, 16, 0, tmp_path / "cut")
+    monkeypatch.setattr(gan.Progress, "record", record)
+    resumed = game()
+    again, later = gan.play(resumed, 40, 16, 0, tmp_path / "cut")
+    assert again == losses and len(later) == gan.ROUNDS - 4
+    for model, other in ((whole.generator, resumed.generator), (whole.discriminator, resumed.discriminator)):
+        for expected, received in zip(model.get_weights(), other.get_weights(), strict=True):
+            np.testing.assert_array_equal(received, expected)
