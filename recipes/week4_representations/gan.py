@@ -155,12 +155,8 @@ def play(game: Game, steps: int, batch_size: int, seed: int, folder) -> tuple[di
         Both losses by round, and samples from the same 10 noises after each round of this process.
     """
     folder.mkdir(exist_ok=True)
-    progress = Progress(
-        folder,
-        game.generator,
-        discriminator=game.discriminator,
-        optimizers=list(game.optimizers),
-    )
+    players = {"discriminator": game.discriminator, "optimizers": list(game.optimizers)}
+    progress = Progress(folder, game.generator, **players)
     progress.restore()
     train, samples = compile_steps(game, batch_size, seed), []
     shown = tf.random.stateless_normal((10, game.generator.input_shape[1]), (seed, -1))
