@@ -167,10 +167,11 @@ def run(config: Config, context: Context) -> Result:
         metrics["test_precision_features"] = precision(found["features"], labels["train"], labels["test"])
         exports.append(Export(features, big["test"], big["train"][:300], name="features"))
         files[f"features/{INDEX_FILE}"] = index_of_all(pictures, vectors["train"], vectors["test"])
-    best = "features" if pictures.sources else "code"
+    extra = ["features"] if pictures.sources else []
+    best = [*ways, *extra][-1]
     return Result(
         metrics=metrics,
-        figures={way: draw_found(pictures, rows, way) for way, rows in found.items() if "dist" not in way},
+        figures={way: draw_found(pictures, found[way], way) for way in reversed([*ways, *extra])},
         exports=exports,
         data=pictures.described,
         tables=[table(pictures, found[best], best)],

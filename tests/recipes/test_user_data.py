@@ -56,7 +56,7 @@ def test_a_users_pictures_are_searched(pictures, tmp_path):
     folder = suite.run("image_retrieval", data=str(pictures), out=tmp_path / "search", smoke=True)
     data = json.loads((folder / "result.json").read_text())["data"]
     assert data["classes"] == ["images", "masks"] and data["train"] + data["test"] == 32
-    for encoder, size in (("encoder", 16), ("features", 1280)):
+    for encoder, size in (("encoder", 32), ("features", 1280)):
         index = Index.load(folder / encoder / "index.npz")
         assert index.vectors.shape == (32, size) and "images/3.png" in index.names
     found = index.search(index.vectors, 1)[0].ravel()  # each finds itself
