@@ -33,5 +33,7 @@ RECIPES = (
     "week4_representations/stochastic_autoencoder",
     "week4_representations/image_retrieval",
     "week4_representations/image_morphing",
+    "week4_representations/text_primer",
+    "week4_representations/word_embeddings",
     "week4_representations/gan",
 )

@@ -1,4 +1,4 @@
-"""An exported image model on the user's images, whatever its format."""
+"""An exported model on the user's images, or word embeddings on words, whatever their format."""
 
 import functools
 import json
@@ -21,24 +21,29 @@ SPLITS = ("train", "validation", "test", "all")
 
 
 def predict(artifact: str | Path, *images: str | Path, top: int = 3) -> list[dict]:
-    """Names what a classifier, localizer, detector or segmenter sees in each image, or finds its like.
+    """Names what a classifier, localizer, detector or segmenter sees in each image, or finds the like.
 
     Args:
         artifact: A .keras, .tflite or .onnx file or a SavedModel folder, with its `labels.txt` beside it; for
-            an encoder, the `index.npz` of the images that are searched.
-        *images: Image files of any format that Pillow reads.
+            an encoder, the `index.npz` of the images that are searched; for word embeddings, their words.
+        *images: Image files of any format that Pillow reads; words, where the artifact takes words.
         top: How many classes or neighbors to give at most, best first; a detector gives all that it finds.
 
     Returns:
         A dict an image: {"file", "classes": [{"class", "probability"}, ...]}; from a localizer also "box",
         [top, left, bottom, right] in [0, 1]; from a detector {"file", "detections": [{"class", "score",
         "box"}, ...]}; from a segmenter classes with the "share" of the pixels, largest first; from an encoder
-        {"file", "neighbors": [{"name", "distance"}, ...]}.
+        {"file", "neighbors": [{"name", "distance"}, ...]}; from word embeddings the same with "word", the
+        distance being 1 - cosine.
 
     Raises:
-        ValueError: The artifact is none of these, its labels are missing, or an image cannot be read.
+        ValueError: The artifact is none of these, its labels or words are missing, an image cannot be read,
+            or a word is not in the vocabulary.
     """
-    model = _load_image_model(artifact)
+    model = load_artifact(artifact, threads=1, concurrency=CPU_COUNT)
+    if [tensor.name for tensor in model.signature.inputs] == ["word"]:
+        return _nearest_words(model, images, top)
+    _check_takes_image(model)
     read = _reader(model)
     rows = []
     for path in images:
@@ -173,16 +178,41 @@ def evaluate(artifact: str | Path, directory: str | Path, split: str | None = No
     return metrics
 
 
+def _nearest_words(model: Artifact, words: Sequence[str], top: int) -> list[dict]:
+    from suite.evaluation.embeddings import WordVectors
+    from suite.language.vocabulary import SPECIAL, VOCABULARY_FILE, Vocabulary  # TensorFlow takes its time
+
+    path = _beside(model, VOCABULARY_FILE)
+    if not path.is_file():
+        raise ValueError(f"expected the words in {path}, found no such file; put it there")
+    known = Vocabulary.from_text(path.read_text(encoding="utf-8"))
+    (vectors,) = model.predict({"word": np.arange(len(known), dtype=np.int32)}).values()
+    every = WordVectors(known.words[len(SPECIAL) :], vectors[len(SPECIAL) :])
+    return [
+        {
+            "word": word,
+            "neighbors": [
+                {"name": near, "distance": 1 - cosine} for near, cosine in every.nearest(word.lower(), top)
+            ],
+        }
+        for word in words
+    ]
+
+
 def _load_image_model(path: str | Path) -> Artifact:
     model = load_artifact(path, threads=1, concurrency=CPU_COUNT)
+    _check_takes_image(model)
+    return model
+
+
+def _check_takes_image(model: Artifact) -> None:
     image = model.signature.inputs[0]
     is_image = len(image.shape) == 3 and image.shape[2] in (1, 3) and None not in image.shape[:2]
     if len(model.signature.inputs) != 1 or not is_image:
         raise ValueError(
-            f"expected a model that takes one RGB or gray image, {path} takes "
+            f"expected a model that takes one RGB or gray image, {model.path} takes "
             f"{_describe(model.signature.inputs)}"
         )
-    return model
 
 
 def _labels(model: Artifact) -> list[str]:

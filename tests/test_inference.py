@@ -106,3 +106,26 @@ def test_an_encoder_finds_the_images_of_its_index(save, capsys):
     assert [entry["distance"] for entry in row["neighbors"]] == pytest.approx([0, 0.8], abs=1e-4)
     assert cli.execute(["predict", *map(str, paths)]) == 0
     assert "same.png 0.000, near.png 0.800, far.png 4.000" in capsys.readouterr().out
+
+
+def test_word_embeddings_find_the_nearest_words(tmp_path, capsys):
+    from suite.export.embedding import lookup_export
+    from suite.language.vocabulary import Vocabulary
+
+    vectors = np.float32([[9, 9], [9, 9], [1, 0], [0, 1], [1, 1], [-1, 0]])
+    model = lookup_export(vectors).model
+    np.testing.assert_array_equal(model(np.arange(6)), [[0, 0], [0, 0], *vectors[2:]])
+    path = tmp_path / "model.keras"
+    model.save(path)
+    with pytest.raises(
+        ValueError, match="^expected the words in .*vocabulary.txt, found no such file; put it th"
+    ):
+        suite.predict(path, "sun")
+    (tmp_path / "vocabulary.txt").write_text(Vocabulary(["sun", "moon", "star", "mud"]).to_text())
+    (row,) = suite.predict(path, "Sun", top=2)
+    assert row["word"] == "Sun" and [entry["name"] for entry in row["neighbors"]] == ["star", "moon"]
+    assert [entry["distance"] for entry in row["neighbors"]] == pytest.approx([1 - 0.5**0.5, 1], abs=1e-6)
+    assert cli.execute(["predict", str(path), "sun", "moon", "--top", "1"]) == 0
+    assert "sun: star 0.293\nmoon: star 0.293\n" in capsys.readouterr().out
+    with pytest.raises(ValueError, match=r"^expected words of the vocabulary \(4 words\), received 'frog'$"):
+        suite.predict(path, "frog")

@@ -226,6 +226,50 @@ def from_scratch(batch_size: int = 32, batches: int = 200) -> Iterator[Row]:
         )  # fmt: skip
 
 
+def word_vectors(epochs: int = 20) -> Iterator[Row]:
+    """Skip-gram with negative sampling on Python's documentation, at the recipe's settings."""
+    from gensim.models import Word2Vec
+    from threadpoolctl import threadpool_limits
+
+    from recipes.week4_representations import word_embeddings as recipe
+    from suite.data.text_sets import load_corpus
+    from suite.language.embeddings import Text
+    from suite.language.vocabulary import tokenize
+
+    parts = load_corpus("embedded", 0).texts
+    sentences = {
+        part: [tokenize(text, punctuation=False) for text in parts[part]] for part in ("train", "test")
+    }
+    config = recipe.Config(epochs=epochs)
+    text = Text.encode(sentences, config.min_count)
+    trainer = recipe.make_trainer(recipe.skip_gram, text, config, seed=0)
+    peer = Word2Vec(
+        vector_size=config.size, window=config.window, min_count=config.min_count, negative=config.negatives,
+        sample=config.threshold, sg=1, workers=2, seed=0,
+    )  # fmt: skip
+    peer.build_vocab(sentences["train"])
+
+    def train():
+        for _ in range(epochs):
+            trainer.epoch(text.streams["train"])
+
+    def train_peer():
+        peer.train(sentences["train"], total_examples=peer.corpus_count, epochs=epochs)
+
+    with threadpool_limits(1, user_api="blas"):  # gensim's two workers each call BLAS on single vectors
+        train(), train_peer()
+        order = [peer.wv.key_to_index.get(word, 0) for word in text.vocabulary.words]
+        vectors = recipe.Vectors(peer.wv.vectors[order], peer.syn1neg[order])
+        theirs, ours = (recipe.ranking(each, text, config, seed=0) for each in (vectors, trainer.vectors()))
+        console.say(f"held-out context above noise: ours {ours:.4f}, gensim {theirs:.4f}")
+        if ours < theirs - 0.005:
+            raise ValueError(
+                f"expected a held-out ranking of at least gensim's {theirs:.4f}, ours is {ours:.4f}"
+            )
+        words = epochs * sum(map(len, sentences["train"]))
+        yield Row("skip-gram, 100 numbers, words/s", "gensim, 2 workers", train, train_peer, words, 1, 11)
+
+
 def assert_close(ours: np.ndarray, theirs: np.ndarray, peer: str) -> None:
     difference = float(np.max(np.abs(ours - theirs)))
     if not difference <= 1e-3:
@@ -237,6 +281,7 @@ ROWS = {
     "optimizers": optimizer_steps,
     "layers": layer_steps,
     "from_scratch": from_scratch,
+    "word_vectors": word_vectors,
 }
 
 

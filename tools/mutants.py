@@ -23,9 +23,14 @@ if __name__ == "__main__":
 
 import keras
 
-from tools import mutants_backprop, mutants_layers, mutants_optimizers
+from tools import mutants_backprop, mutants_language, mutants_layers, mutants_optimizers
 
-CATALOGUE = {**mutants_optimizers.MUTANTS, **mutants_backprop.MUTANTS, **mutants_layers.MUTANTS}
+CATALOGUE = {
+    **mutants_optimizers.MUTANTS,
+    **mutants_backprop.MUTANTS,
+    **mutants_layers.MUTANTS,
+    **mutants_language.MUTANTS,
+}
 
 
 class Mutant(NamedTuple):

@@ -8,6 +8,7 @@ from suite.layers.max_unpooling import MaxUnpooling2D
 from suite.layers.non_maximum_suppression import NonMaximumSuppression
 from suite.layers.penalized_dense import PenalizedDense
 from suite.layers.sampling import Sampling
+from suite.layers.tf_idf import TfIdf
 
 __all__ = [
     "BatchNormalization",
@@ -18,4 +19,5 @@ __all__ = [
     "NonMaximumSuppression",
     "PenalizedDense",
     "Sampling",
+    "TfIdf",
 ]

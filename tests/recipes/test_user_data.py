@@ -77,6 +77,39 @@ def test_a_tfds_set(tmp_path):
     assert data["source"] == "oxford_iiit_pet" and data["classes"] == ["background", "pet"]
 
 
+def test_a_users_labeled_texts(tmp_path):
+    path = tmp_path / "mails.csv"
+    rows = [
+        f"{word} mail {n},{label}" for n in range(12) for word, label in (("win", "spam $1"), ("hi", "ham"))
+    ]
+    path.write_text("\n".join(["text,label", *rows, ",ham", "x,y,z"]))
+    folder = suite.run("text_primer", data=str(path), out=tmp_path / "mails", smoke=True)
+    result = json.loads((folder / "result.json").read_text())
+    assert result["data"]["classes"] == ["ham", "spam $1"] and result["metrics"]["graph_gap"] < 1e-5
+    assert [entry["file"] for entry in result["data"]["quarantined"]] == ["mails.csv:26", "mails.csv:27"]
+    assert "mail" in (folder / "vocabulary.txt").read_text().split()
+    assert not (folder / "figures" / "accuracy_by_kind.png").exists()
+
+
+def test_texts_of_one_word_have_no_pairs(tmp_path):
+    path = tmp_path / "words.csv"
+    path.write_text("\n".join(["label,text", *(f"{n % 2},w{n}" for n in range(20))]))
+    folder = suite.run("text_primer", data=str(path), out=tmp_path / "words", smoke=True)
+    assert json.loads((folder / "result.json").read_text())["metrics"]["counts_gap"] == 0
+
+
+def test_a_users_running_text(tmp_path):
+    path = tmp_path / "book.txt"
+    path.write_text("\n\n".join(f"the cat sat on mat {n % 3} and the dog ran" for n in range(60)))
+    folder = suite.run("word_embeddings", data=str(path), out=tmp_path / "book", smoke=True)
+    data = json.loads((folder / "result.json").read_text())["data"]
+    words = (folder / "vocabulary.txt").read_text().split()
+    assert data["vocabulary"] == len(words) and words[:3] == ["<pad>", "<unk>", "the"]
+    assert (folder / "metadata.tsv").read_text().split() == words[2:]
+    vectors = np.loadtxt(folder / "vectors.tsv")
+    assert vectors.shape == (len(words) - 2, 8)
+
+
 def test_what_a_recipe_does_not_take_is_one_line(tmp_path):
     with pytest.raises(ValueError, match="^expected data among embedded, path for object_localization, rec"):
         suite.run("object_localization", data="tfds", out=tmp_path / "a")

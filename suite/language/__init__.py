@@ -1,0 +1,1 @@
+"""Language: words and their ids, counts, features, and the rules that embeddings are learned by."""

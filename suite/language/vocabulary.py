@@ -1,0 +1,136 @@
+"""Words and their ids."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+PADDING, UNKNOWN = 0, 1  # ids of what fills a sequence up, and of every word that is not in the vocabulary
+SPECIAL = ("<pad>", "<unk>")
+VOCABULARY_FILE = "vocabulary.txt"
+
+_TOKEN = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
+_WORD = re.compile(r"\w+(?:['’]\w+)*")
+
+
+def tokenize(text: str, *, punctuation: bool = True) -> list[str]:
+    """Cuts a text into lower-case words ("don't" is one) and single punctuation marks.
+
+    Args:
+        text: Any text; composed to Unicode's NFC first, so that two spellings of "é" are one.
+        punctuation: Whether the marks are tokens, too; otherwise they are left out.
+    """
+    pattern = _TOKEN if punctuation else _WORD
+    return pattern.findall(unicodedata.normalize("NFC", text).lower())
+
+
+class Vocabulary:
+    """The words that a model knows, each with its id; fit it on training texts alone.
+
+    Id 0 is padding, id 1 every unknown word; the others follow, the most frequent first.
+
+    Attributes:
+        words: Words by id, the two special ones first.
+        counts: `(size,)` int64, occurrences in the texts it was fitted on; 0 for padding; for the unknown,
+            those of the words left out.
+    """
+
+    def __init__(self, words: Sequence[str], counts: Sequence[int] | None = None):
+        """Takes the words that follow the special ones.
+
+        Raises:
+            ValueError: A word occurs twice, or is one of the special ones.
+        """
+        self.words = (*SPECIAL, *words)
+        self.counts = np.zeros(len(self.words), np.int64) if counts is None else np.int64(counts)
+        self._ids = {word: index for index, word in enumerate(self.words)}
+        if len(self._ids) < len(self.words):
+            twice = next(word for word, count in Counter(self.words).items() if count > 1)
+            raise ValueError(f"expected every word once, received {twice!r} twice; leave one out")
+
+    @classmethod
+    def fit(cls, texts: Iterable[Sequence[str]], size: int | None = None, min_count: int = 1) -> "Vocabulary":
+        """Takes the most frequent words of texts; of equally frequent ones, the first in the alphabet.
+
+        Args:
+            texts: Tokens of each training text.
+            size: Largest number of words, the two special ones included; None for all.
+            min_count: Least number of occurrences.
+
+        Raises:
+            ValueError: `size` leaves no room for a word, or no word is frequent enough.
+        """
+        if size is not None and size <= len(SPECIAL):
+            raise ValueError(
+                f"expected a vocabulary size of at least {len(SPECIAL) + 1}, received {size}; two are special"
+            )
+        counts = Counter(token for text in texts for token in text)
+        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        kept = [item for item in ranked if item[1] >= min_count and item[0] not in SPECIAL]
+        kept = kept[: None if size is None else size - len(SPECIAL)]
+        if not kept:
+            raise ValueError(
+                f"expected words that occur at least {min_count} times, received {len(counts)} different "
+                "words and none of them; give more text"
+            )
+        left_out = counts.total() - sum(count for _, count in kept)
+        return cls([word for word, _ in kept], [0, left_out, *(count for _, count in kept)])
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def __contains__(self, word: str) -> bool:
+        return word in self._ids
+
+    def ids(self, tokens: Iterable[str], length: int | None = None) -> np.ndarray:
+        """Ids of tokens, `(n,)` int32; of those not in the vocabulary 1.
+
+        Args:
+            tokens: The tokens of one text.
+            length: n: a longer text is cut off, a shorter one is filled up with 0; None: as many as there
+                are.
+        """
+        found = [self._ids.get(token, UNKNOWN) for token in tokens][:length]
+        missing = 0 if length is None else length - len(found)
+        return np.array(found + [PADDING] * missing, np.int32)
+
+    def decode(self, ids: Iterable[int]) -> list[str]:
+        """The words of ids, padding left out.
+
+        Raises:
+            ValueError: An id is out of range.
+        """
+        ids = [int(index) for index in ids]
+        outside = [index for index in ids if not 0 <= index < len(self.words)]
+        if outside:
+            raise ValueError(f"expected ids in [0, {len(self.words)}), received {outside[0]}")
+        return [self.words[index] for index in ids if index != PADDING]
+
+    def to_text(self) -> str:
+        """One word a line, ids counted from 0; line breaks and backslashes in a word as `\\n` and `\\\\`."""
+        return "".join(f"{_escape(word)}\n" for word in self.words)
+
+    @classmethod
+    def from_text(cls, text: str) -> "Vocabulary":
+        """Reads what `to_text` wrote; the counts are not in it.
+
+        Raises:
+            ValueError: The first two lines are not the special words, or a word occurs twice.
+        """
+        words = [_unescape(line) for line in text.split("\n")[:-1]]
+        if tuple(words[: len(SPECIAL)]) != SPECIAL:
+            raise ValueError(
+                f"expected {' and '.join(SPECIAL)} in the first two lines of a vocabulary, received "
+                f"{words[:2]}"
+            )
+        return cls(words[len(SPECIAL) :])
+
+
+def _escape(word: str) -> str:
+    return word.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+
+
+def _unescape(line: str) -> str:
+    return re.sub(r"\\(.)", lambda match: {"n": "\n", "r": "\r"}.get(match[1], match[1]), line)

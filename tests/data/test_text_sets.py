@@ -1,0 +1,169 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from suite.data import text_sets
+from suite.data.analogies import generate_analogies
+from suite.data.text_sets import KINDS, PARTS
+
+ROWS = [f"text {i},{'good' if i % 2 else 'bad'}" for i in range(20)]
+
+
+def write(tmp_path, *lines, encoding="utf-8"):
+    path = tmp_path / "reviews.csv"
+    path.write_bytes("\n".join(lines).encode(encoding))
+    return path
+
+
+def test_generated_sentences_come_in_twins_of_one_part():
+    data = text_sets.generate_sentences(0, 1000)
+    seen = set()
+    for part in PARTS:
+        texts, labels, kinds = data.texts[part], data.labels[part], data.kinds[part]
+        assert len(texts) == len(labels) == len(kinds) and set(kinds) == set(KINDS)
+        np.testing.assert_array_equal(labels[::2], 1)
+        np.testing.assert_array_equal(labels[1::2], 0)
+        np.testing.assert_array_equal(kinds[::2], kinds[1::2])
+        assert not seen & set(texts) and len(set(texts)) == len(texts)
+        seen |= set(texts)
+        for good, bad, kind in zip(texts[::2], texts[1::2], kinds[::2], strict=True):
+            same_bag = Counter(good.split()) == Counter(bad.split())
+            assert same_bag == (kind == "contrasted"), (good, bad)
+            assert ("not" in good.split()) == ("not" in bad.split())
+            assert kind != "plain" or "not" not in good.split()
+    assert data.describe()["classes"] == ["negative", "positive"] and data.describe()["quarantined"] == []
+    again = text_sets.load_labeled("embedded", 0)
+    assert again.texts["test"] == text_sets.generate_sentences(0).texts["test"]
+    assert again.texts["test"] != text_sets.generate_sentences(1).texts["test"]
+
+
+def test_negated_sentences_mean_what_they_say():
+    data = text_sets.generate_sentences(0, 500)
+    for text, label, kind in zip(data.texts["train"], data.labels["train"], data.kinds["train"], strict=True):
+        praise = text.split()[-1] in [good for good, _ in text_sets._OPPOSITES]
+        turned = "not" in text.split() and (kind != "contrasted" or " , it was not " in text)
+        assert (praise != turned) == bool(label), text
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_csv_in_any_encoding(encoding, tmp_path):
+    path = write(
+        tmp_path,
+        "Label ; TEXT",
+        *(f"{'gut' if i % 2 else 'öde'};„grün“ {i}" for i in range(20)),
+        encoding=encoding,
+    )
+    data = text_sets.load_labeled(str(path), 0)
+    assert data.classes == ("gut", "öde") and data.source == str(path)
+    assert [len(data.texts[part]) for part in PARTS] == [12, 4, 4]
+    rows = [
+        (t, data.classes[k])
+        for part in PARTS
+        for t, k in zip(data.texts[part], data.labels[part], strict=True)
+    ]
+    assert sorted(rows) == sorted((f"„grün“ {i}", "gut" if i % 2 else "öde") for i in range(20))
+    for part in PARTS:
+        assert np.bincount(data.labels[part]).tolist() == [len(data.labels[part]) / 2] * 2
+
+
+def test_bad_rows_are_set_aside_with_their_line(tmp_path):
+    bad = [
+        "",
+        " ,good",
+        "no label,",
+        "alone",
+        "a,good,x",
+        "text 0,bad",
+        "text 0,good",
+        '"two\nlines, quoted",good',
+        ",bad",
+    ]
+    data = text_sets.read_csv(write(tmp_path, "text,label", *ROWS, *bad), 0)
+    reasons = {entry["file"]: entry["reason"] for entry in data.quarantined}
+    assert reasons == {
+        "reviews.csv:23": "no text",
+        "reviews.csv:24": "no label",
+        "reviews.csv:25": "1 cells for 2 columns",
+        "reviews.csv:26": "3 cells for 2 columns",
+        "reviews.csv:27": "copy of line 2",
+        "reviews.csv:28": "copy of line 2, which has the label 'bad'",
+        "reviews.csv:31": "no text",
+    }
+    assert sum(map(len, data.texts.values())) == 21
+    assert any("two\nlines, quoted" in texts for texts in data.texts.values())
+    assert data.describe()["quarantined"] == list(data.quarantined)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["a,b", *ROWS], "columns text and label in the first line of .*, received a, b; name them"),
+        ([], "columns text and label in the first line of .*, received nothing; name them"),
+        (["text,label"], "at least 2 labels in .*, received 0; add texts of another"),
+        (["text,label", *ROWS[::2]], r"at least 2 labels in .*, received 1 \('bad'\); add texts of another"),
+        (
+            ["text,label", *ROWS, "x,odd"],
+            "at least 5 different texts of each label in .*, received 1 of 'odd'; add some",
+        ),
+        (
+            ["text,label", *ROWS, "x" * 200_000 + ",bad"],
+            r"CSV in .*, received field larger than field limit \(131072\) in line 22",
+        ),
+    ],
+)
+def test_what_is_no_set(lines, message, tmp_path):
+    with pytest.raises(ValueError, match=f"^expected {message}$"):
+        text_sets.read_csv(write(tmp_path, *lines), 0)
+
+
+def test_no_file():
+    with pytest.raises(
+        ValueError, match="^expected a CSV file with columns text and label, received '/no', which is no"
+    ):
+        text_sets.load_labeled("/no", 0)
+    with pytest.raises(ValueError, match="^expected a text file, received '/no', which is no file$"):
+        text_sets.load_corpus("/no", 0)
+
+
+def test_pythons_documentation():
+    corpus = text_sets.load_corpus("embedded", 0)
+    sizes = corpus.describe()
+    total = sum(sizes[part] for part in PARTS)
+    assert sizes["source"] == "Python documentation" and total > 1500
+    assert sizes["train"] == pytest.approx(0.8 * total, abs=1)
+    assert not set(corpus.texts["train"]) & set(corpus.texts["test"]) or total > len(
+        set(corpus.texts["train"])
+    )
+    assert any("The for statement" in text or "for" in text for text in corpus.texts["train"])
+
+
+def test_a_users_text(tmp_path):
+    path = tmp_path / "book.txt"
+    path.write_bytes("\r\n\r\n".join(f"Grüße {i}\r\nzweite Zeile" for i in range(25)).encode("cp1252"))
+    corpus = text_sets.load_corpus(str(path), 0)
+    assert [len(corpus.texts[part]) for part in PARTS] == [20, 2, 3]
+    assert all(text.startswith("Grüße") for part in PARTS for text in corpus.texts[part])
+    path.write_text("one\n\ntwo\n \n--\n\n")
+    with pytest.raises(
+        ValueError, match="^expected at least 20 paragraphs in .*, received 2; put blank lines b"
+    ):
+        text_sets.load_corpus(str(path), 0)
+    with pytest.raises(
+        ValueError, match="^expected --data tfds, which is tiny_shakespeare, received 'tfds:mnist'"
+    ):
+        text_sets.load_corpus("tfds:mnist", 0)
+
+
+def test_planted_analogies():
+    planted = generate_analogies(0, 3000)
+    assert len(planted.sentences) == 3000 and {len(words) for words in planted.sentences} == {9}
+    words = {word for sentence in planted.sentences for word in sentence}
+    assert {word for question in planted.questions for word in question} <= words
+    assert len(planted.questions) == 2 * 18 * 17 + 16 * 15 == len(set(planted.questions))
+    assert ("france", "paris", "italy", "rome") in planted.questions
+    entries = [word for pairs in planted.relations.values() for pair in pairs for word in pair]
+    france = [sentence for sentence in planted.sentences if "paris" in sentence]
+    assert all(not set(entries) & set(sentence) - {"paris"} for sentence in france)
+    assert {"streets", "seine"} <= {word for sentence in france for word in sentence}
+    assert generate_analogies(0, 50) == generate_analogies(0, 50) != generate_analogies(1, 50)
