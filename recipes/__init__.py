@@ -36,4 +36,5 @@ RECIPES = (
     "week4_representations/text_primer",
     "week4_representations/word_embeddings",
     "week4_representations/gan",
+    "week4_representations/style_transfer",
 )

@@ -87,6 +87,7 @@ class Result:
         tables: Tables for the report.
         files: Further files of the bundle by path, text or bytes; subfolders are those of the exports.
         title: Heading of the report, where the recipe's first line does not fit.
+        claims_apply: Whether the claims are about this run; not where a flag names pictures of the user's.
     """
 
     metrics: Mapping[str, float]
@@ -96,6 +97,7 @@ class Result:
     tables: Sequence[Table] = ()
     files: Mapping[str, str | bytes] = dataclasses.field(default_factory=dict)
     title: str = ""
+    claims_apply: bool = True
 
 
 class Job(NamedTuple):
@@ -188,7 +190,7 @@ def _record(job: Job, settings: dict, result: Result) -> dict:
         "metrics": metrics,
         "claims": [
             claim.to_json() | {"value": metrics[claim.metric], "passed": claim.holds(metrics)}
-            for claim in job.claims
+            for claim in (job.claims if result.claims_apply else ())
         ],
     }
 

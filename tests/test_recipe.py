@@ -114,6 +114,14 @@ def test_a_missed_claim_leaves_the_old_bundle(tmp_path, capsys):
     assert "MISSED" in capsys.readouterr().out
 
 
+def test_claims_are_not_about_a_users_own_pictures(tmp_path):
+    def run(config, context):
+        return Result({"test_accuracy": 0.1}, claims_apply=False)
+
+    folder = run_job(tmp_path, run, Claim("test_accuracy", at_least=0.7))
+    assert json.loads((folder / "result.json").read_text())["claims"] == []
+
+
 @pytest.mark.parametrize(
     ("claim", "value", "holds"),
     [

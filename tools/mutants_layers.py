@@ -22,6 +22,26 @@ BATCH_NORMALIZATION = [
     ("averages swapped", "(self.moving_mean, mean)", "(self.moving_mean, variance)"),
 ]  # fmt: skip
 
+CENTERED = "x - _mean(x)"
+VARIANCE = "_mean(ops.square(centered))"
+BOTH = "ops.mean(ops.mean(x, axis=2, keepdims=True), axis=1, keepdims=True)"
+INSTANCE_SCALE = "scale = self.gamma * ops.rsqrt(variance + self.epsilon)"
+INSTANCE_NORMALIZATION = [
+    ("statistics of the batch", BOTH, "ops.mean(x, axis=(0, 1, 2), keepdims=True)"),
+    ("statistics of the channels too", BOTH, "ops.mean(x, axis=(1, 2, 3), keepdims=True)"),
+    ("statistics of a row", BOTH, "ops.mean(x, axis=2, keepdims=True)"),
+    ("no mean", CENTERED, "x"),
+    ("variance of the batch", VARIANCE, "ops.mean(ops.square(centered), axis=(0, 1, 2), keepdims=True)"),
+    ("variance of what is not centered", VARIANCE, "_mean(ops.square(x))"),
+    ("no gradient through the statistics", VARIANCE, "_mean(ops.square(ops.stop_gradient(centered)))"),
+    ("mean of absolute values", VARIANCE, "_mean(ops.abs(centered))"),
+    ("epsilon outside the root", INSTANCE_SCALE, "scale = self.gamma / (ops.sqrt(variance) + self.epsilon)"),
+    ("no root", INSTANCE_SCALE, "scale = self.gamma / (variance + self.epsilon)"),
+    ("gamma left out", INSTANCE_SCALE, "scale = ops.rsqrt(variance + self.epsilon)"),
+    ("beta left out", "centered * scale + self.beta", "centered * scale"),
+    ("beta scaled", "centered * scale + self.beta", "(centered + self.beta) * scale"),
+]  # fmt: skip
+
 KEPT = "ops.where(uniform >= self.rate, inputs * (1 / (1 - self.rate)), 0)"
 DROPOUT = [
     ("not scaled", KEPT, "ops.where(uniform >= self.rate, inputs, 0)"),
@@ -96,6 +116,7 @@ SAMPLING = [
 MUTANTS = {
     "suite.layers.batch_normalization": (checks.batch_normalization, BATCH_NORMALIZATION),
     "suite.layers.dropout": (checks.dropout, DROPOUT),
+    "suite.layers.instance_normalization": (checks.instance_normalization, INSTANCE_NORMALIZATION),
     "suite.layers.max_unpooling": (checks.max_unpooling, MAX_UNPOOLING),
     "suite.layers.non_maximum_suppression": (checks.non_maximum_suppression, NON_MAXIMUM_SUPPRESSION),
     "suite.layers.penalized_dense": (checks.penalized_dense, PENALIZED_DENSE),

@@ -3,6 +3,7 @@
 from suite.layers.batch_normalization import BatchNormalization
 from suite.layers.boxes_from_distances import BoxesFromDistances
 from suite.layers.dropout import Dropout
+from suite.layers.instance_normalization import InstanceNormalization
 from suite.layers.local_response_normalization import LocalResponseNormalization
 from suite.layers.max_unpooling import MaxUnpooling2D
 from suite.layers.non_maximum_suppression import NonMaximumSuppression
@@ -14,6 +15,7 @@ __all__ = [
     "BatchNormalization",
     "BoxesFromDistances",
     "Dropout",
+    "InstanceNormalization",
     "LocalResponseNormalization",
     "MaxUnpooling2D",
     "NonMaximumSuppression",

@@ -46,6 +46,28 @@ def batch_normalization(module):
             np.testing.assert_array_equal(weight, value)
 
 
+def instance_normalization(module):
+    """Keras' group normalization with a group a channel."""
+    x, direction = tf.constant(3 * random(2, 4, 5, 3) + 1), random(2, 4, 5, 3, seed=9)
+    for epsilon in (1e-5, 0.5):
+        ours = module.InstanceNormalization(epsilon=epsilon)
+        theirs = keras.layers.GroupNormalization(groups=-1, epsilon=epsilon)
+        outputs, gradients = [], []
+        for layer in (ours, theirs):
+            layer.build(x.shape)
+            layer.set_weights([random(3), random(3, seed=1)])
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                outputs.append(layer(x))
+            variables = [x, *layer.trainable_variables]
+            gradients.append(tape.gradient(outputs[-1], variables, output_gradients=direction))
+        close(*outputs)
+        for mine, other in zip(*gradients, strict=True):
+            close(mine, other)
+        close(ours(x, training=True), ours(x))
+        close(ours(x[:1]), ours(x)[:1])  # of its own image alone
+
+
 def dropout(module):
     x = random(200, 500)
     for rate in (0.25, 0.8):

@@ -10,12 +10,14 @@ from suite.layers import (
     BatchNormalization,
     BoxesFromDistances,
     Dropout,
+    InstanceNormalization,
     MaxUnpooling2D,
     NonMaximumSuppression,
     PenalizedDense,
     Sampling,
     batch_normalization,
     dropout,
+    instance_normalization,
     max_unpooling,
     non_maximum_suppression,
     penalized_dense,
@@ -26,6 +28,7 @@ from tests.layers import checks
 MODULES = [
     batch_normalization,
     dropout,
+    instance_normalization,
     max_unpooling,
     non_maximum_suppression,
     penalized_dense,
@@ -76,6 +79,7 @@ def test_configs_come_back():
         assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
     assert Dropout(0.25, seed=3).get_config()["rate"] == 0.25
     assert BatchNormalization(0.5, 0.01).get_config()["momentum"] == 0.5
+    assert InstanceNormalization(0.01).get_config()["epsilon"] == 0.01
     assert MaxUnpooling2D(3).get_config()["pool_size"] == 3
     config = PenalizedDense(3, "kl", 0.5, 0.2).get_config()
     assert [config[name] for name in ("penalty", "strength", "rho")] == ["kl", 0.5, 0.2]
@@ -98,6 +102,11 @@ def test_statistics_stay_in_float32_in_mixed_precision():
     output = layer(x, training=True)
     assert output.dtype == tf.float16 and {w.dtype for w in layer.weights} == {"float32"}
     np.testing.assert_allclose(output, expected, atol=5e-3)  # float16 has 3 decimals
+    images = 300 * checks.random(2, 8, 8, 3) + 500
+    expected = keras.layers.GroupNormalization(groups=-1, epsilon=1e-5)(images)
+    output = InstanceNormalization(dtype="mixed_float16")(images)
+    assert output.dtype == tf.float16
+    np.testing.assert_allclose(output, expected, atol=5e-3)
     assert Dropout(0.5, dtype="mixed_float16")(x, training=True).dtype == tf.float16
 
 
@@ -114,6 +123,11 @@ def test_bad_arguments():
             BatchNormalization(momentum=momentum)
     with pytest.raises(ValueError, match="^expected epsilon > 0, received 0$"):
         BatchNormalization(epsilon=0)
+    with pytest.raises(ValueError, match="^expected epsilon > 0, received 0$"):
+        InstanceNormalization(epsilon=0)
+    message = r"^expected \(batch, height, width, channels\), received \(2, 3\)$"
+    with pytest.raises(ValueError, match=message):
+        InstanceNormalization().build((2, 3))
     for rate in (-0.1, 1.0, float("nan")):
         with pytest.raises(ValueError, match=rf"^expected rate in \[0, 1\), received {rate}$"):
             Dropout(rate)

@@ -63,6 +63,42 @@ def test_a_users_pictures_are_searched(pictures, tmp_path):
     np.testing.assert_array_equal(found, range(32))
 
 
+def test_a_users_content_and_style(pictures, tmp_path):
+    content, style = (str(pictures / f"images/{index}.png") for index in (0, 1))
+    folder = suite.run("style_transfer", data=str(pictures), out=tmp_path / "a", smoke=True, content=content)
+    with Image.open(folder / "stylized.png") as stylized, Image.open(folder / "optimized.png") as optimized:
+        assert stylized.size == optimized.size == (40, 48)
+    given = {"content": content, "style": style, "optimizing_steps": 1, "steps": 1, "side": 32, "crop": 64}
+    given |= {"filters": (2, 3, 4), "blocks": 1}
+    folder = suite.run("style_transfer", out=tmp_path / "b", **given)  # far from what the claims promise
+    assert json.loads((folder / "result.json").read_text())["claims"] == []
+    assert {path.name for path in folder.glob("*.png")} == {"optimized.png", "stylized.png", "style.png"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"content": "/no/such.jpg"},
+            "^expected a JPEG, .* received '/no/such.jpg': no such file or directory;",
+        ),
+        (
+            {"style": "/no/such.jpg"},
+            "^expected a JPEG, .* received '/no/such.jpg': no such file or directory;",
+        ),
+        ({"side": 30}, "^expected a side that is a multiple of 4 above 8, received 30; try"),
+        (
+            {"crop": 40, "tile": 16},
+            "^expected a crop that is a multiple of the tile, received 40 and 16",
+        ),
+        ({"crop": 18, "tile": 9}, "^expected a side that is a multiple of 4 above 8, received 18; try 16$"),
+    ],
+)
+def test_bad_settings_of_style_transfer(settings, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        suite.run("style_transfer", out=tmp_path / "a", smoke=True, **settings)
+
+
 def test_a_tfds_set_without_labels_and_of_large_images(tmp_path):
     with tfds.testing.mock_data(num_examples=40):
         folder = suite.run("convolutional_autoencoder", data="tfds:lfw", out=tmp_path / "lfw", smoke=True)
