@@ -31,7 +31,7 @@ from suite.models.autoencoders import Autoencoder, build_variational
 from suite.models.blocks import convolution
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Result
-from suite.training.likelihoods import negative_elbo
+from suite.training.likelihoods import VariationalAutoencoder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,13 +58,6 @@ CLAIMS = (
     Claim("largest_step_over_mean", at_most=3),
     Claim("test_accuracy_classifier", at_least=0.95),
 )
-
-
-class VariationalAutoencoder(keras.Model):
-    """Trained on the negative ELBO: codes near each other must decode to images near each other."""
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        return tf.reduce_mean(sum(negative_elbo(y, y_pred)))
 
 
 def build_classifier(shape: tuple[int, int, int], num_classes: int) -> keras.Model:

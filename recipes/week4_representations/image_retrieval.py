@@ -83,7 +83,7 @@ class Pictures(NamedTuple):
 
 
 def load(config: Config, context: Context) -> Pictures:
-    if context.source == "embedded" or context.source.startswith("tfds"):
+    if context.source.partition(":")[0] in ("embedded", "tfds"):
         data = image_sets.load(context.source, context.seed)
         images = {"train": data.images["train"][:SEARCHED], "test": data.images["test"][: SEARCHED // 5]}
         labels = {part: data.labels[part][: len(images[part])] for part in images}
@@ -91,7 +91,8 @@ def load(config: Config, context: Context) -> Pictures:
             part: [f"{part} {row}: {data.classes[label]}" for row, label in enumerate(labels[part])]
             for part in images
         }
-        return Pictures(images, labels, names, data.describe())
+        used = {part: len(images[part]) for part in images}
+        return Pictures(images, labels, names, {"source": data.source, "classes": list(data.classes), **used})
     folder = read_picture_folder(context.source, context.seed)
     size = build_backbone(config.backbone, weights=None).input_shape[1:3]
     sources, images = {}, {}
@@ -145,7 +146,7 @@ def run(config: Config, context: Context) -> Result:
         "pca": lambda x: pca.transform(x.reshape(len(x), -1) / np.float32(255)),
         "code": lambda x: autoencoder.encoder.predict(x, batch_size=500, verbose=0),
     }
-    found, metrics = {}, {}
+    found, metrics = {}, {"indexed_images": len(images) + len(test)}
     indices = {way: Index(vectors_of(images), names["train"]) for way, vectors_of in ways.items()}
     for kind, asked in queries.items():
         for way, vectors_of in ways.items():
@@ -161,12 +162,17 @@ def run(config: Config, context: Context) -> Result:
     if pictures.sources is not None:
         features = pretrained_features(config)
         extract = finetune.feature_extractor(features)
-        big = {part: np.stack([s.image(i) for i in range(len(s))]) for part, s in pictures.sources.items()}
+        big = {
+            part: finetune.images_on_disk(source, context.folder / f"{part}.npy")
+            for part, source in pictures.sources.items()
+        }
         vectors = {part: extract(pixels) for part, pixels in big.items()}
         found["features"], _ = Index(vectors["train"], names["train"]).search(vectors["test"], FOUND)
         metrics["test_precision_features"] = precision(found["features"], labels["train"], labels["test"])
         exports.append(Export(features, big["test"], big["train"][:300], name="features"))
         files[f"features/{INDEX_FILE}"] = index_of_all(pictures, vectors["train"], vectors["test"])
+    if len(pictures.described["classes"]) == 1:  # all is of the query's class: a precision says nothing
+        metrics = {"indexed_images": metrics["indexed_images"]}
     extra = ["features"] if pictures.sources else []
     best = [*ways, *extra][-1]
     return Result(

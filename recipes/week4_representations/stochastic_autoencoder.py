@@ -33,7 +33,7 @@ from suite.models.autoencoders import Autoencoder, build_stochastic, build_varia
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Result
 from suite.training import likelihoods
-from suite.training.likelihoods import Likelihood, negative_elbo
+from suite.training.likelihoods import Likelihood, VariationalAutoencoder, negative_elbo
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,13 +66,6 @@ CLAIMS = (
     Claim("test_negative_elbo", at_most=147, data="tfds"),
     Claim("test_code_nats", at_least=2),
 )
-
-
-class VariationalAutoencoder(keras.Model):
-    """Trained on the negative evidence lower bound: nats for the pixels given a code, and for the code."""
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        return tf.reduce_mean(sum(negative_elbo(y, y_pred)))
 
 
 def fit(model: keras.Model, batches: tf.data.Dataset, steps: int, learning_rate: float, loss=None) -> None:

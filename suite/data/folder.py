@@ -40,7 +40,9 @@ class ImageFolder:
         return {"classes": list(self.classes), "files": parts, "quarantined": list(self.quarantined)}
 
 
-class _Picture(NamedTuple):
+class Picture(NamedTuple):
+    """A sound picture: its path relative to the root, its part, its class, the sha256 of its bytes."""
+
     file: str
     part: str
     name: str  # of the class
@@ -76,7 +78,7 @@ def read_folder(
     parts, unlabeled = layout.find_parts(root)
     classes = layout.check_classes(root, parts)
     found, unreachable = layout.find_files(root, parts)
-    pictures, undecodable = _inspect(root, found)
+    pictures, undecodable = inspect(root, found)
     pictures, copies = _separate_copies(pictures)
     aside = sorted([*unlabeled, *unreachable, *undecodable, *copies], key=lambda entry: entry["file"])
     _check_counts(root, parts, classes, pictures, aside)
@@ -110,7 +112,7 @@ def read_labeled(
             f"expected class folders among {', '.join(classes)} in {str(root)!r}, received {unknown[0]!r}; "
             "rename it, or move it away"
         )
-    pictures, undecodable = _inspect(root, found)
+    pictures, undecodable = inspect(root, found)
     pairs: dict[str, list[tuple[str, int]]] = {part: [] for part in parts}
     for picture in pictures:
         pairs[picture.part].append((picture.file, list(classes).index(picture.name)))
@@ -126,15 +128,23 @@ def _check_fractions(fractions: Sequence[float]) -> None:
         )
 
 
-def _inspect(root: Path, found: list[tuple[Path, str, str]]) -> tuple[list[_Picture], list[dict]]:
-    """Decodes every file."""
+def inspect(root: Path, found: list[tuple[Path, str, str]]) -> tuple[list[Picture], list[dict]]:
+    """Decodes every file.
+
+    Args:
+        root: The folder.
+        found: As `layout.find_files` gives them.
+
+    Returns:
+        The sound pictures of at least 16 x 16 pixels, and `{"file", "reason"}` for all others.
+    """
     answers = in_threads(_reason_and_digest, [path for path, _, _ in found], "Checking pictures")
     pictures, aside = [], []
     for (path, part, name), (reason, digest) in zip(found, answers, strict=True):
         if reason:
             aside.append(layout.entry(path, root, reason))
         else:
-            pictures.append(_Picture(path.relative_to(root).as_posix(), part, name, digest))
+            pictures.append(Picture(path.relative_to(root).as_posix(), part, name, digest))
     return pictures, aside
 
 
@@ -151,11 +161,11 @@ def _reason_and_digest(path: Path) -> tuple[str, str]:
         return error.strerror.lower(), ""
 
 
-def _entry(picture: _Picture, reason: str) -> dict[str, str]:
+def _entry(picture: Picture, reason: str) -> dict[str, str]:
     return {"file": picture.file, "reason": reason}
 
 
-def _separate_copies(pictures: list[_Picture]) -> tuple[list[_Picture], list[dict]]:
+def _separate_copies(pictures: list[Picture]) -> tuple[list[Picture], list[dict]]:
     """Leaves no picture under two classes or in two parts; the copy in the later part stays."""
     kept, aside = [], []
     for copies in by_digest(pictures):
@@ -177,7 +187,7 @@ def _check_counts(
     root: Path,
     parts: dict[str, list[Path]],
     classes: tuple[str, ...],
-    pictures: list[_Picture],
+    pictures: list[Picture],
     aside: list[dict[str, str]],
 ) -> None:
     distinct = Counter(name for name, _ in {(p.name, p.digest) for p in pictures if p.part == "train"})
@@ -210,11 +220,11 @@ def _missing_parts(parts: dict[str, list[Path]], fractions: Sequence[float]) -> 
 
 
 def _split(
-    pictures: list[_Picture], classes: tuple[str, ...], shares: dict[str, float], seed: int
+    pictures: list[Picture], classes: tuple[str, ...], shares: dict[str, float], seed: int
 ) -> dict[str, tuple[tuple[str, int], ...]]:
     """Splits each class of the train folder; copies of one picture stay together."""
-    chosen: dict[str, list[_Picture]] = {part: [] for part in layout.PARTS}
-    of_class: dict[str, list[_Picture]] = {name: [] for name in classes}
+    chosen: dict[str, list[Picture]] = {part: [] for part in layout.PARTS}
+    of_class: dict[str, list[Picture]] = {name: [] for name in classes}
     for picture in pictures:
         (of_class[picture.name] if picture.part == "train" else chosen[picture.part]).append(picture)
     for label, name in enumerate(classes):

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from suite.data import layout
-from suite.data.annotated import Unusable, check_folder, read_all
-from suite.data.folder import MINIMUM_SIDE
-from suite.data.images import decode
+from suite.data.annotated import check_folder
+from suite.data.folder import inspect
+from suite.data.pictures import by_digest
 
 LEAST = 20
 
@@ -63,17 +63,12 @@ def read_picture_folder(directory: str | os.PathLike, seed: int, test_share: flo
     """
     root = Path(os.path.realpath(directory))
     check_folder(root, "a folder of pictures")
-    found, aside = layout.find_files(root, {"train": [root]})
-    pictures, unreadable = read_all(
-        [(path, part) for path, part, _ in found], root, _check, "Reading pictures"
-    )
-    aside += unreadable
-    first: dict[str, str] = {}
-    for picture in pictures:
-        original = first.setdefault(picture.digest, picture.file)
-        if original != picture.file:
-            aside.append({"file": picture.file, "reason": f"a copy of {original}"})
-    files = np.array(sorted(first.values()))
+    found, unreachable = layout.find_files(root, {"train": [root]})
+    pictures, undecodable = inspect(root, found)
+    aside = [*unreachable, *undecodable]
+    for original, *copies in by_digest(pictures):
+        aside += [{"file": copy.file, "reason": f"a copy of {original.file}"} for copy in copies]
+    files = np.array(sorted(original.file for original, *_ in by_digest(pictures)))
     if len(files) < LEAST:
         reasons = "".join(f"; {entry['file']}: {entry['reason']}" for entry in aside[:3])
         raise ValueError(
@@ -89,10 +84,3 @@ def read_picture_folder(directory: str | os.PathLike, seed: int, test_share: flo
         classes=tuple(classes.tolist()),
         quarantined=tuple(aside),
     )
-
-
-def _check(path: Path) -> tuple:
-    height, width, _ = decode(path).shape
-    if min(height, width) < MINIMUM_SIDE:
-        raise Unusable(f"only {width} x {height} pixels")
-    return ()

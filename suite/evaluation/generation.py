@@ -14,11 +14,11 @@ def mode_coverage(points: np.ndarray, modes: np.ndarray, deviation: float) -> tu
         deviation: Standard deviation of each mode; a point within 3 of it is good.
 
     Returns:
-        How many modes have at least a tenth of the good points that are their due, n / k; and the share of
-        the points that are good, in [0, 1].
+        How many modes have at least a tenth of the good points that are their due, n / k, so that a few stray
+        points make no mode; and the share of the points that are good, in [0, 1].
 
     Reference:
-        Srivastava, Valkov, Russell, Gutmann, Sutton (2017), VEEGAN, section 4.1, with 3 deviations.
+        Srivastava, Valkov, Russell, Gutmann, Sutton (2017), VEEGAN: good points, within 3 deviations.
     """
     distances = np.linalg.norm(points[:, None] - modes, axis=2)
     is_good = distances.min(axis=1) <= 3 * deviation
@@ -39,7 +39,7 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
         A number >= 0, in the square of the features' unit; 0 where means and covariances are the same.
 
     Reference:
-        Dowson, Landau (1982), The Frechet distance between multivariate normal distributions, equation 4.
+        Dowson, Landau (1982), The Frechet distance between multivariate normal distributions.
         Heusel, Ramsauer, Unterthiner, Nessler, Hochreiter (2017), GANs trained by a two time-scale update
         rule, equation 6: with the features of Inception V3.
     """

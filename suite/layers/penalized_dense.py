@@ -48,7 +48,8 @@ def jacobian_penalty(code, kernel):
         A scalar.
 
     Reference:
-        Rifai, Vincent, Muller, Glorot, Bengio (2011), Contractive auto-encoders, equation 5.
+        Rifai, Vincent, Muller, Glorot, Bengio (2011), Contractive auto-encoders: explicit invariance
+        during feature extraction.
     """
     slopes = ops.square(code * (1 - code))
     return ops.mean(ops.sum(slopes * ops.sum(ops.square(kernel), axis=0), axis=-1))

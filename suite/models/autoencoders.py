@@ -52,9 +52,7 @@ def build_dense(shape: Shape, code_size: int, units: Sequence[int] = (256, 128))
     Returns:
         The models.
     """
-    image, x = _image_input(shape)
-    x = _hidden(layers.Flatten()(x), units)
-    encoder = keras.Model(image, layers.Dense(code_size, name="code")(x), name="encoder")
+    encoder = _dense_encoder(shape, code_size, units)
     code = keras.Input((code_size,), name="code")
     decoder = keras.Model(code, _dense_image(_hidden(code, reversed(units)), shape), name="decoder")
     return _in_a_row(encoder, decoder)
@@ -121,7 +119,7 @@ def build_stochastic(
     Returns:
         The models; the decoder gives "parameters", `(batch, height, width, channels, outputs)` float32.
     """
-    encoder = build_dense(shape, code_size, units).encoder
+    encoder = _dense_encoder(shape, code_size, units)
     code = keras.Input((code_size,), name="code")
     x = _dense_image(_hidden(code, reversed(units)), (*shape, outputs), name="parameters")
     return _in_a_row(encoder, keras.Model(code, x, name="decoder"))
@@ -167,6 +165,12 @@ def build_variational(shape: Shape, code_size: int, units: Sequence[int] = (256,
 def _image_input(shape: Shape):
     image = keras.Input(shape, dtype="uint8", name="image")
     return image, layers.Rescaling(1 / 255)(image)
+
+
+def _dense_encoder(shape: Shape, code_size: int, units: Sequence[int]) -> keras.Model:
+    image, x = _image_input(shape)
+    x = _hidden(layers.Flatten()(x), units)
+    return keras.Model(image, layers.Dense(code_size, name="code")(x), name="encoder")
 
 
 def _hidden(x, units):

@@ -6,6 +6,7 @@ The distributions are TensorFlow Probability's; each function says how raw outpu
 from collections.abc import Callable
 from typing import NamedTuple
 
+import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -97,3 +98,13 @@ def negative_elbo(images: tf.Tensor, outputs: dict[str, tf.Tensor]) -> tuple[tf.
     """
     pixels = Likelihood(1, bernoulli).loss(images[..., None], outputs["logits"][..., None])
     return pixels, kl_to_standard_normal(outputs["mean"], outputs["log_variance"])
+
+
+class VariationalAutoencoder(keras.Model):
+    """A functional model, `build_variational(...).model`, that `fit` trains on the negative ELBO.
+
+    Its targets are the images in [0, 1], `(batch, height, width, channels)` float32.
+    """
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return tf.reduce_mean(sum(negative_elbo(y, y_pred)))

@@ -40,7 +40,7 @@ def test_a_flat_folder_has_one_class_and_loses_nothing(tmp_path):
     assert {entry["file"]: entry["reason"] for entry in folder.quarantined} == {
         "copy.png": "a copy of 3.png",
         "broken.jpg": "corrupt",
-        "narrow.png": "only 8 x 30 pixels",
+        "narrow.png": "only 8 x 30 pixels, less than 16 on a side",
     }
 
 

@@ -1,3 +1,4 @@
+import importlib
 import subprocess
 import sys
 
@@ -15,30 +16,24 @@ from suite.layers import (
     NonMaximumSuppression,
     PenalizedDense,
     Sampling,
-    batch_normalization,
-    dropout,
-    instance_normalization,
-    max_unpooling,
-    non_maximum_suppression,
-    penalized_dense,
-    sampling,
+    TfIdf,
 )
 from tests.layers import checks
 
-MODULES = [
-    batch_normalization,
-    dropout,
-    instance_normalization,
-    max_unpooling,
-    non_maximum_suppression,
-    penalized_dense,
-    sampling,
-]
+CHECKED = (
+    "batch_normalization",
+    "dropout",
+    "instance_normalization",
+    "max_unpooling",
+    "non_maximum_suppression",
+    "penalized_dense",
+    "sampling",
+)
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.split(".")[-1])
-def test_against_keras_and_its_definition(module):
-    getattr(checks, module.__name__.split(".")[-1])(module)
+@pytest.mark.parametrize("name", CHECKED)
+def test_against_keras_and_its_definition(name):
+    getattr(checks, name)(importlib.import_module(f"suite.layers.{name}"))
 
 
 def small_model() -> keras.Model:
@@ -75,6 +70,8 @@ def test_configs_come_back():
         BoxesFromDistances(name="e"),
         PenalizedDense(3, "kl", 0.5, 0.2, name="f"),
         Sampling(seed=4, name="g"),
+        InstanceNormalization(0.01, name="h"),
+        TfIdf(30, 7, name="i"),
     ):
         assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
     assert Dropout(0.25, seed=3).get_config()["rate"] == 0.25

@@ -54,8 +54,10 @@ def test_a_users_pictures(name, pictures, tmp_path):
 
 def test_a_users_pictures_are_searched(pictures, tmp_path):
     folder = suite.run("image_retrieval", data=str(pictures), out=tmp_path / "search", smoke=True)
-    data = json.loads((folder / "result.json").read_text())["data"]
+    result = json.loads((folder / "result.json").read_text())
+    data = result["data"]
     assert data["classes"] == ["images", "masks"] and data["train"] + data["test"] == 32
+    assert result["metrics"]["indexed_images"] == 32 and "test_precision_features" in result["metrics"]
     for encoder, size in (("encoder", 32), ("features", 1280)):
         index = Index.load(folder / encoder / "index.npz")
         assert index.vectors.shape == (32, size) and "images/3.png" in index.names
