@@ -36,5 +36,6 @@ RECIPES = (
     "week4_representations/text_primer",
     "week4_representations/word_embeddings",
     "week4_representations/gan",
+    "week4_representations/domain_adaptation",
     "week4_representations/style_transfer",
 )

@@ -42,6 +42,17 @@ INSTANCE_NORMALIZATION = [
     ("beta scaled", "centered * scale + self.beta", "(centered + self.beta) * scale"),
 ]  # fmt: skip
 
+REVERSED = "value + ops.cast(self.strength, inputs.dtype) * (value - inputs)"
+GRADIENT_REVERSAL = [
+    ("not reversed", REVERSED, REVERSED.replace("value - inputs", "inputs - value")),
+    ("no gradient", REVERSED, "value + 0 * inputs"),
+    ("the gradient passes, too", REVERSED, REVERSED.replace("value +", "inputs +")),
+    ("strength left out", REVERSED, "value + (value - inputs)"),
+    ("the value is reversed", REVERSED, "-ops.cast(self.strength, inputs.dtype) * inputs"),
+    ("strength of the beginning", "ops.cast(self.strength,", "ops.cast(self.initial_strength,"),
+    ("strength is trained", "trainable=False", "trainable=True"),
+]  # fmt: skip
+
 KEPT = "ops.where(uniform >= self.rate, inputs * (1 / (1 - self.rate)), 0)"
 DROPOUT = [
     ("not scaled", KEPT, "ops.where(uniform >= self.rate, inputs, 0)"),
@@ -113,12 +124,44 @@ SAMPLING = [
     ("noise of fixed size", SAMPLED, "mean + noise + 0 * log_variance"),
 ]
 
+THROUGH = "(earlier[0] + through, *earlier[1:])"
+MASKED = "mask * after + (1 - mask) * before"
+READ = "[output_gate * ops.tanh(cell_state), cell_state]"
+UPDATED = "new = update_gate * hidden_state + (1 - update_gate) * candidate"
+RECURRENT = [
+    ("no gradient through time", THROUGH, "earlier"),
+    ("no gradient through the states", THROUGH, "(through, *earlier[1:])"),
+    ("forgets later steps", "here[index] + more for", "here[index] + 0 * more for"),
+    ("forgets the outputs", "here[index] + more for", "more + 0 * here[index] for"),
+    ("states one step late", "[first[None], history[:-1]]", "[history[:1], history[1:]]"),
+    ("kernel's gradient of the outputs", "(_rows(before[0]), _rows(by_s", "(_rows(histories[0]), _rows(by_s"),
+    ("derivative of a reshaped kernel", "tf.transpose(kernel)", "tf.reshape(kernel, tf.shape(kernel)[::-1])"),
+    ("masked steps count", MASKED, "after + 0 * mask"),
+    ("mask turned around", MASKED, "mask * before + (1 - mask) * after"),
+    ("the mask is not turned", "None if masks is None else tf.reverse(masks, [0])", "masks"),
+    ("never backwards", "if self.go_backwards:", "if False:"),
+    ("last state of the first step", "histories[0][-1], outputs", "histories[0][0], outputs"),
+    ("no bias", "ops.matmul(inputs, self.kernel) + self.bias", "ops.matmul(inputs, self.kernel)"),
+    ("forget gate starts at 0", "ops.ones(self.units)", "ops.zeros(self.units)"),
+    ("gates swapped", "forget_gate, output_gate = ops", "output_gate, forget_gate = ops"),
+    ("input gate reads", READ, "[input_gate * ops.tanh(cell_state), cell_state]"),
+    ("cell state not squashed", READ, "[output_gate * cell_state, cell_state]"),
+    ("nothing is forgotten", "forget_gate * states[1]", "states[1]"),
+    ("sigmoid of twice", "0.5 * ops.tanh(0.5 * x)", "0.5 * ops.tanh(x)"),
+    ("nothing is reset", "ops.matmul(reset_gate * hidden_state", "ops.matmul(hidden_state"),
+    ("reset after the product", "shares[:, two:] + product", "shares[:, two:] + reset_gate * product"),
+    ("update gate turned", UPDATED, "new = (1 - update_gate) * hidden_state + update_gate * candidate"),
+    ("reset and update swapped", "update_gate, reset_gate = ops", "reset_gate, update_gate = ops"),
+]  # fmt: skip
+
 MUTANTS = {
     "suite.layers.batch_normalization": (checks.batch_normalization, BATCH_NORMALIZATION),
     "suite.layers.dropout": (checks.dropout, DROPOUT),
+    "suite.layers.gradient_reversal": (checks.gradient_reversal, GRADIENT_REVERSAL),
     "suite.layers.instance_normalization": (checks.instance_normalization, INSTANCE_NORMALIZATION),
     "suite.layers.max_unpooling": (checks.max_unpooling, MAX_UNPOOLING),
     "suite.layers.non_maximum_suppression": (checks.non_maximum_suppression, NON_MAXIMUM_SUPPRESSION),
     "suite.layers.penalized_dense": (checks.penalized_dense, PENALIZED_DENSE),
+    "suite.layers.recurrent": (checks.recurrent, RECURRENT),
     "suite.layers.sampling": (checks.sampling, SAMPLING),
 }

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn import datasets
 
-from suite.data import tabular
+from suite.data import tabular, textures
 from suite.data.tfds_images import split_training, tfds_builder
 
 PARTS = ("train", "validation", "test")
@@ -207,6 +207,32 @@ def on_canvas(images: np.ndarray, margin: int, shift: tuple[int, int] = (0, 0)) 
         raise ValueError(f"expected shifts of at most {margin} pixels, received {shift}")
     sides = ((margin + down, margin - down), (margin + right, margin - right))
     return np.pad(images, ((0, 0), *sides, (0, 0)))
+
+
+def on_gravel(images: np.ndarray, part: str, seed: int, contrast: float = 0.7) -> np.ndarray:
+    """Adds a piece of scikit-image's photo of gravel to each image: another domain of the same classes.
+
+    The training pieces come from another area of the photo than the test pieces.
+
+    Args:
+        images: `(n, height, width, 1)` uint8, at most 192 pixels a side.
+        part: "train", "validation" or "test".
+        seed: Of the places of the pieces.
+        contrast: Brightness of the gravel's lightest stones, as a share of 255.
+
+    Returns:
+        `(n, height, width, 1)` uint8; what would be above 255 is 255.
+    """
+    from skimage import data
+
+    photo, (top, left, bottom, right) = data.gravel(), textures.REGIONS[part]
+    low, high = np.percentile(photo, (2, 98))
+    ground = np.rint(contrast * 255 * np.clip((photo - low) / (high - low), 0, 1))
+    rng, (height, width) = np.random.default_rng(seed), images.shape[1:3]
+    rows = rng.integers(top, bottom - height, len(images), endpoint=True)
+    columns = rng.integers(left, right - width, len(images), endpoint=True)
+    views = np.lib.stride_tricks.sliding_window_view(ground, (height, width))
+    return np.uint8(np.minimum(images + views[rows, columns][..., None], 255))
 
 
 def _read(builder, split: str, *, side: int | None, labeled: bool) -> tuple[np.ndarray, np.ndarray]:

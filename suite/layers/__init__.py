@@ -3,11 +3,13 @@
 from suite.layers.batch_normalization import BatchNormalization
 from suite.layers.boxes_from_distances import BoxesFromDistances
 from suite.layers.dropout import Dropout
+from suite.layers.gradient_reversal import GradientReversal
 from suite.layers.instance_normalization import InstanceNormalization
 from suite.layers.local_response_normalization import LocalResponseNormalization
 from suite.layers.max_unpooling import MaxUnpooling2D
 from suite.layers.non_maximum_suppression import NonMaximumSuppression
 from suite.layers.penalized_dense import PenalizedDense
+from suite.layers.recurrent import GRUCell, LSTMCell, Recurrent, SimpleRNNCell
 from suite.layers.sampling import Sampling
 from suite.layers.tf_idf import TfIdf
 
@@ -15,11 +17,16 @@ __all__ = [
     "BatchNormalization",
     "BoxesFromDistances",
     "Dropout",
+    "GRUCell",
+    "GradientReversal",
     "InstanceNormalization",
+    "LSTMCell",
     "LocalResponseNormalization",
     "MaxUnpooling2D",
     "NonMaximumSuppression",
     "PenalizedDense",
+    "Recurrent",
     "Sampling",
+    "SimpleRNNCell",
     "TfIdf",
 ]

@@ -180,3 +180,23 @@ def test_images_on_a_canvas():
     np.testing.assert_array_equal(image_sets.on_canvas(image, 1)[0, 1:3, 1:4, 0], image[0, ..., 0])
     with pytest.raises(ValueError, match=r"^expected shifts of at most 2 pixels, received \(3, 0\)$"):
         image_sets.on_canvas(image, 2, (3, 0))
+
+
+def test_gravel_lies_behind_the_digits_and_no_stone_is_in_two_parts():
+    digits = image_sets.load("embedded", 0).images["test"][:50]
+    ground = {
+        part: image_sets.on_gravel(np.zeros((400, 8, 8, 1), np.uint8), part, 0) for part in image_sets.PARTS
+    }
+    assert (
+        ground["train"].dtype == np.uint8
+        and 150 < ground["train"].max() <= 179
+        and ground["train"].min() == 0
+    )
+    pieces = {part: {piece.tobytes() for piece in images} for part, images in ground.items()}
+    assert len(pieces["train"]) > 380
+    assert not (pieces["train"] & pieces["test"]) and not (pieces["train"] & pieces["validation"])
+    both = image_sets.on_gravel(digits, "test", 0)
+    alone = image_sets.on_gravel(np.zeros_like(digits), "test", 0)
+    np.testing.assert_array_equal(both, np.minimum(np.int64(digits) + alone, 255))
+    assert not np.array_equal(both, image_sets.on_gravel(digits, "test", 1))
+    np.testing.assert_array_equal(image_sets.on_gravel(digits, "test", 0, contrast=0), digits)

@@ -1,5 +1,7 @@
 """Our layers against Keras' and against their definition, as functions of the module that holds them."""
 
+import itertools
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -44,6 +46,27 @@ def batch_normalization(module):
         close(ours(random(*shape), training=True), theirs(random(*shape), training=True))
         for weight, value in zip(ours.weights, before, strict=True):
             np.testing.assert_array_equal(weight, value)
+
+
+def gradient_reversal(module):
+    """The value passes, the gradient comes back times -strength, also in compiled code."""
+    x, direction = tf.constant(random(5, 3)), random(5, 3, seed=9)
+    layer = module.GradientReversal(0.5)
+
+    @tf.function
+    def both():
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            output = layer(x)
+        return output, tape.gradient(output, x, output_gradients=direction)
+
+    for strength in (0.5, 0.0, 2.0):
+        layer.strength.assign(strength)
+        output, gradient = both()
+        np.testing.assert_array_equal(output, x)
+        close(gradient, -strength * direction)
+    assert layer.trainable_variables == [] and layer(tf.cast(x, tf.float16)).dtype == tf.float32
+    assert module.GradientReversal(dtype="float16")(x).dtype == tf.float16
 
 
 def instance_normalization(module):
@@ -185,3 +208,54 @@ def sampling(module):
     close(by_mean, np.ones_like(draws))
     close(by_log_variance, (code - mean) / 2)
     assert not np.array_equal(code, draws)
+
+
+def recurrent(module):
+    """Keras' own layers with the same weights: outputs, states and every gradient, all weights different."""
+    pairs = (
+        (module.SimpleRNNCell, keras.layers.SimpleRNN, {}, (0,)),
+        (module.LSTMCell, keras.layers.LSTM, {}, (0, 1, 3, 2)),  # our order of the columns
+        (module.GRUCell, keras.layers.GRU, {"reset_after": False}, (0, 1, 2)),
+    )
+    x, mask = tf.constant(random(4, 6, 3)), random(4, 6) > -0.3
+    for cell, keras_layer, settings, order in pairs:
+        for backwards, mask_given, training in itertools.product((False, True), (None, mask), (False, True)):
+            shared = {"return_sequences": True, "return_state": True, "go_backwards": backwards}
+            ours = module.Recurrent(cell(5), **shared)
+            theirs = keras_layer(5, **shared, **settings)
+            for layer in (ours, theirs):
+                layer.build(x.shape)
+            weights = [random(*weight.shape, seed=7) for weight in ours.weights]
+            ours.set_weights(weights)
+            theirs.set_weights([_columns(weight, order) for weight in weights])
+            results = []
+            for layer in (ours, theirs):
+                initial = [tf.constant(random(4, 5, seed=seed)) for seed in range(ours.cell.states)]
+                inputs = [x, *initial]
+                with tf.GradientTape() as tape:
+                    tape.watch(inputs)
+                    outputs = layer(x, initial_state=initial, mask=mask_given, training=training)
+                directions = [random(*output.shape, seed=8) for output in outputs]
+                variables = [*inputs, *(weight.value for weight in layer.trainable_variables)]
+                results.append((outputs, tape.gradient(outputs, variables, output_gradients=directions)))
+            for mine, other in zip(results[0][0], results[1][0], strict=True):
+                close(mine, other)
+            (_, mine), (_, others) = results
+            for index, (my_gradient, other) in enumerate(zip(mine, others, strict=True)):
+                is_weight = index > len(mine) - 4
+                close(_columns(my_gradient.numpy(), order) if is_weight else my_gradient, other)
+            outputs, *states = ours(x, initial_state=initial, mask=mask_given)
+            stepped, step_states = ours.cell(x[:, -1 if backwards else 0], initial)
+            if mask_given is None:
+                close(stepped, outputs[:, 0])
+            assert len(step_states) == len(states)
+            ours.return_sequences = False
+            close(ours(x, initial_state=initial, mask=mask_given)[0], outputs[:, -1])
+    fresh = module.LSTMCell(2)
+    fresh.build((None, 3))
+    np.testing.assert_array_equal(fresh.bias, [0, 0, 1, 1, 0, 0, 0, 0])
+
+
+def _columns(weight: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
+    parts = np.split(weight, len(order), axis=-1)
+    return np.concatenate([parts[index] for index in order], axis=-1)

@@ -11,11 +11,16 @@ from suite.layers import (
     BatchNormalization,
     BoxesFromDistances,
     Dropout,
+    GradientReversal,
+    GRUCell,
     InstanceNormalization,
+    LSTMCell,
     MaxUnpooling2D,
     NonMaximumSuppression,
     PenalizedDense,
+    Recurrent,
     Sampling,
+    SimpleRNNCell,
     TfIdf,
 )
 from tests.layers import checks
@@ -23,10 +28,12 @@ from tests.layers import checks
 CHECKED = (
     "batch_normalization",
     "dropout",
+    "gradient_reversal",
     "instance_normalization",
     "max_unpooling",
     "non_maximum_suppression",
     "penalized_dense",
+    "recurrent",
     "sampling",
 )
 
@@ -72,11 +79,18 @@ def test_configs_come_back():
         Sampling(seed=4, name="g"),
         InstanceNormalization(0.01, name="h"),
         TfIdf(30, 7, name="i"),
+        GradientReversal(0.25, name="j"),
+        Recurrent(SimpleRNNCell(3, "relu", recurrent_initializer="identity"), go_backwards=True, name="k"),
+        keras.layers.Bidirectional(Recurrent(LSTMCell(3), return_sequences=True), name="l"),
+        GRUCell(4, name="m"),
     ):
         assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
     assert Dropout(0.25, seed=3).get_config()["rate"] == 0.25
     assert BatchNormalization(0.5, 0.01).get_config()["momentum"] == 0.5
     assert InstanceNormalization(0.01).get_config()["epsilon"] == 0.01
+    config = SimpleRNNCell(3, "relu", recurrent_initializer="identity").get_config()
+    assert config["activation"] == "relu" and "Identity" in str(config["recurrent_initializer"])
+    assert GradientReversal(0.25).get_config()["strength"] == 0.25
     assert MaxUnpooling2D(3).get_config()["pool_size"] == 3
     config = PenalizedDense(3, "kl", 0.5, 0.2).get_config()
     assert [config[name] for name in ("penalty", "strength", "rho")] == ["kl", 0.5, 0.2]
@@ -107,6 +121,23 @@ def test_statistics_stay_in_float32_in_mixed_precision():
     assert Dropout(0.5, dtype="mixed_float16")(x, training=True).dtype == tf.float16
 
 
+def test_recurrent_layers_train_in_one_graph_in_mixed_precision_and_compiled():
+    """The written-out derivative has to survive tf.function, XLA, a dynamic length and float16."""
+    x, y = checks.random(8, 5, 3), checks.random(8, 1)
+    for settings in ({}, {"jit_compile": True}):
+        inputs = keras.Input((None, 3))
+        hidden = keras.layers.Bidirectional(Recurrent(LSTMCell(4), return_sequences=True))(inputs)
+        model = keras.Model(inputs, keras.layers.Dense(1)(Recurrent(SimpleRNNCell(4))(hidden)))
+        model.compile(keras.optimizers.SGD(0.1), "mse", **settings)
+        losses = model.fit(x, y, epochs=20, verbose=0).history["loss"]
+        assert losses[-1] < 0.8 * losses[0]
+    layer = Recurrent(LSTMCell(4), dtype=keras.DTypePolicy("mixed_float16"))
+    with tf.GradientTape() as tape:
+        output = layer(tf.constant(x), training=True)
+    assert output.dtype == tf.float16
+    assert all(np.isfinite(g).all() for g in tape.gradient(output, layer.trainable_variables))
+
+
 def test_the_same_seed_drops_the_same():
     x = np.ones((50, 50), np.float32)
     first, again, other = (Dropout(0.5, seed=seed)(x, training=True) for seed in (1, 1, 2))
@@ -128,6 +159,10 @@ def test_bad_arguments():
     for rate in (-0.1, 1.0, float("nan")):
         with pytest.raises(ValueError, match=rf"^expected rate in \[0, 1\), received {rate}$"):
             Dropout(rate)
+    with pytest.raises(ValueError, match="^expected at least 1 unit, received 0$"):
+        LSTMCell(0)
+    with pytest.raises(ValueError, match="^expected strength >= 0, received -1$"):
+        GradientReversal(-1)
     with pytest.raises(ValueError, match="^expected pool_size of at least 2, received 1$"):
         MaxUnpooling2D(1)
     for values, features in (((4, 4, 3), (8, 8, 2)), ((4, 4, 3), (9, 8, 3)), ((4, 5, 3), (8, 8, 3))):
