@@ -1,9 +1,14 @@
-"""Runs artifacts in a process of their own, which has nothing of the training in it.
+"""Runs artifacts in processes of their own, which have nothing of the training in them.
 
-`python -m suite.export.measure REQUEST.json` is that process; `measure_artifacts` starts it.
+`python -m suite.export.measure` is such a process: it answers requests, each the path of a JSON file, until
+its input ends. `measure_artifacts` starts two and keeps them, since TensorFlow takes seconds to import.
 """
 
+import contextlib
+import functools
+import gc
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -17,6 +22,7 @@ import numpy as np
 
 from suite.export.runtime import CPU_COUNT, Artifact, format_of, load_artifact
 
+REQUEST_FILE = "request.json"
 LATENCY_RUNS = 50
 LATENCY_SECONDS = 1.5
 
@@ -38,10 +44,9 @@ class Measurement(NamedTuple):
 def measure_artifacts(
     paths: Sequence[Path], inputs: Mapping[str, np.ndarray], predict: bool = True
 ) -> list[Measurement]:
-    """Runs each artifact on the inputs in a fresh process.
+    """Runs each artifact on the inputs, loaded anew, outside of this process.
 
-    TensorFlow's formats share one process and the others another, since a crash of one artifact costs only
-    that
+    TensorFlow's formats share one process and the others another; a crash of one artifact costs only that
     artifact: the rest goes on in a new process.
 
     Args:
@@ -61,9 +66,8 @@ def measure_artifacts(
         for group in (True, False):
             pending = [index for index, needs in enumerate(needs_tensorflow) if needs == group]
             while pending:
-                end = _run_process(
-                    folder, {index: str(paths[index]) for index in pending}, list(inputs), predict
-                )
+                _write_request(folder, {index: paths[index] for index in pending}, list(inputs), predict)
+                end = _worker(group).run(folder / REQUEST_FILE)
                 pending = [index for index in pending if not (folder / f"{index}.json").exists()]
                 if pending:
                     crashes[pending.pop(0)] = end
@@ -73,18 +77,46 @@ def measure_artifacts(
         ]
 
 
-def _run_process(folder: Path, paths: dict[int, str], inputs: list[str], predict: bool) -> str:
-    """Runs the process below; says how it ended."""
-    request = folder / "request.json"
-    request.write_text(json.dumps({"paths": paths, "inputs": inputs, "predict": predict}))
-    command = [sys.executable, "-m", "suite.export.measure", str(request)]
-    done = subprocess.run(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
-    )
-    if done.returncode < 0:
-        return f"its process was ended by {signal.Signals(-done.returncode).name}"
-    last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-    return f"its process ended with status {done.returncode}: {last}"
+def _write_request(folder: Path, paths: dict[int, Path], inputs: list[str], predict: bool) -> None:
+    where = {index: os.path.abspath(path) for index, path in paths.items()}  # the worker may be elsewhere
+    request = {"paths": where, "inputs": inputs, "predict": predict}
+    (folder / REQUEST_FILE).write_text(json.dumps(request))
+
+
+class _Worker:
+    """A measuring process; a new one follows where it has ended."""
+
+    def __init__(self):
+        self.process = self.complaints = None
+
+    def run(self, request: Path) -> str | None:
+        """Waits until a request is answered; says how the process ended, where it did."""
+        if self.process is None:
+            self.complaints = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  as long as it
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "suite.export.measure"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self.complaints,
+                text=True,
+            )
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(f"{request}\n")
+            self.process.stdin.flush()
+        if self.process.stdout.readline():
+            return None
+        status = self.process.wait()
+        self.complaints.seek(0)
+        last = (self.complaints.read().strip().splitlines() or ["no message"])[-1]
+        self.process = None
+        if status < 0:
+            return f"its process was ended by {signal.Signals(-status).name}"
+        return f"its process ended with status {status}: {last}"
+
+
+@functools.cache
+def _worker(needs_tensorflow: bool) -> _Worker:
+    return _Worker()
 
 
 def _read(folder: Path, index: int) -> Measurement:
@@ -139,7 +171,7 @@ def _measure_one(folder: Path, index: str, path: str, inputs: dict, predict: boo
     partial.rename(folder / f"{index}.json")
 
 
-def _main(request_path: str) -> None:
+def _answer(request_path: str) -> None:
     folder = Path(request_path).parent
     request = json.loads(Path(request_path).read_text())
     inputs = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in request["inputs"]}
@@ -147,5 +179,14 @@ def _main(request_path: str) -> None:
         _measure_one(folder, index, path, inputs, request["predict"])
 
 
+def _main() -> None:
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what runtimes print is no answer
+    for line in sys.stdin:
+        _answer(line.rstrip("\n"))
+        gc.collect()
+        print("done", file=answers, flush=True)
+
+
 if __name__ == "__main__":
-    _main(sys.argv[1])
+    _main()
