@@ -38,4 +38,5 @@ RECIPES = (
     "week4_representations/gan",
     "week4_representations/domain_adaptation",
     "week4_representations/style_transfer",
+    "week5_sequences/bidirectional_and_deep_rnn",
 )
