@@ -38,5 +38,7 @@ RECIPES = (
     "week4_representations/gan",
     "week4_representations/domain_adaptation",
     "week4_representations/style_transfer",
+    "week5_sequences/ngram_language_model",
+    "week5_sequences/window_language_model",
     "week5_sequences/bidirectional_and_deep_rnn",
 )

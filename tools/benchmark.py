@@ -270,9 +270,66 @@ def word_vectors(epochs: int = 20) -> Iterator[Row]:
         yield Row("skip-gram, 100 numbers, words/s", "gensim, 2 workers", train, train_peer, words, 1, 11)
 
 
-def assert_close(ours: np.ndarray, theirs: np.ndarray, peer: str) -> None:
+def ngrams(order: int = 5) -> Iterator[Row]:
+    """Counting n-grams of Python's documentation, and scoring its test text; both begin with words."""
+    from nltk import lm
+
+    from suite.data.text_sets import load_corpus
+    from suite.language.ngrams import KneserNey, NgramCounts, WittenBell
+    from suite.language.vocabulary import Vocabulary, tokenize
+
+    parts = load_corpus("embedded", 0, copies=False).texts
+    train, test = ([tokenize(text) for text in parts[part]] for part in ("train", "test"))
+    vocabulary = Vocabulary.fit(train, min_count=2)
+    known = [word for word in vocabulary.words if word != "<unk>"]
+    # nltk is given the n-grams, ready made: up to each word, after our paddings.
+    windows = [["<pad>"] * (order - 1) + text for text in train]
+    grams = [
+        [tuple(text[end - n : end]) for end in range(order, len(text) + 1) for n in range(1, order + 1)]
+        for text in windows
+    ]
+
+    def fit():
+        return NgramCounts([vocabulary.ids(text) for text in train], order, len(vocabulary))
+
+    def fit_peer(kind=lm.WittenBellInterpolated, **settings):
+        model = kind(order=order, vocabulary=lm.Vocabulary(known, unk_label="<unk>"), **settings)
+        model.fit(grams)
+        return model
+
+    counts, total = fit(), sum(map(len, train))
+    yield Row(f"counting 1- to {order}-grams, words/s", "nltk.lm", fit, fit_peer, total, 20)
+    ways = (
+        ("Witten-Bell", WittenBell(uniform=False), fit_peer(), test),
+        # nltk goes through all counts for each word.
+        (
+            "Kneser-Ney",
+            KneserNey(0.75, uniform=False),
+            fit_peer(lm.KneserNeyInterpolated, discount=0.75),
+            test[:3],
+        ),
+    )
+    for name, smoothing, peer, texts in ways:
+        contexts = [
+            (text[end - 1], text[end - order : end - 1])
+            for text in (["<pad>"] * (order - 1) + text for text in texts)
+            for end in range(order, len(text) + 1)
+        ]
+
+        def score(smoothing=smoothing, texts=texts):
+            return np.exp(counts.log_probabilities([vocabulary.ids(text) for text in texts], smoothing))
+
+        def score_peer(peer=peer, contexts=contexts):
+            return np.array([peer.score(*pair) for pair in contexts])
+
+        assert_close(score(), score_peer(), "nltk.lm", 1e-10)
+        work = f"scoring {order}-grams, {name}, words/s"
+        yield Row(work, "nltk.lm", score, score_peer, len(contexts), 20)
+
+
+def assert_close(ours: np.ndarray, theirs: np.ndarray, peer: str, tolerance: float = 1e-3) -> None:
     difference = float(np.max(np.abs(ours - theirs)))
-    if not difference <= 1e-3:
+    if not difference <= tolerance:
         raise ValueError(f"expected the results of {peer}, ours differ by {difference}")
 
 
@@ -282,6 +339,7 @@ ROWS = {
     "layers": layer_steps,
     "from_scratch": from_scratch,
     "word_vectors": word_vectors,
+    "ngrams": ngrams,
 }
 
 

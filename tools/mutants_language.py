@@ -1,6 +1,6 @@
-"""Wrong variants of our rules for word embeddings, in the form of `mutants_layers.MUTANTS`."""
+"""Wrong variants of our rules for word embeddings and n-grams, in the form of `mutants_layers.MUTANTS`."""
 
-from tests.language import checks
+from tests.language import checks, ngram_checks
 
 POSITIVE = "pairs * tf.nn.softplus(-logits)"
 NOISE = "tf.reduce_sum(pairs, -1) * tf.reduce_mean(tf.nn.softplus(noise_logits), -1)"
@@ -40,4 +40,62 @@ EMBEDDINGS = [
     ("singular values, not their roots", "np.sqrt(np.maximum(values[order], 0))", "values[order]"),
 ]  # fmt: skip
 
-MUTANTS = {"suite.language.embeddings": (checks.embeddings, EMBEDDINGS)}
+UNIFORM = "1 / size if self.uniform else maximum_likelihood(levels[0])"
+MIXED = "np.where(seen.totals > 0, own + rest * found, found)"
+ABSOLUTE = "np.maximum(seen.counts - self.discount, 0) / seen.totals"
+FREQUENCIES = "seen.counts / np.maximum(seen.totals, 1)"
+WEIGHT = "self.weights[min(n, len(self.weights)) - 1]"
+BY_WEIGHT = "weight * maximum_likelihood(seen), 1 - weight"
+REST = "seen.types / (seen.types + seen.totals)"
+OWN = "(1 - rest) * maximum_likelihood(seen), rest"
+LOWER = "self.discount * seen.types / seen.totals"
+FINAL = "field(default=True, kw_only=True)\n    continuations: ClassVar[bool] = False"
+ENDINGS = "self._add_continuations(rows[is_word][first])"
+ENTRIES = "np.array([len(table.keys) for table in self._tables])"
+EXP = "np.exp(-np.mean(log_probabilities))"
+UNSEEN = "np.mean(row[stream > 0] == len(table.keys) + 1)"
+KNOWN = "np.where(known, places + 1, len(self.keys) + 1)"
+NGRAMS = [
+    ("add-k adds k once to a context", "self.k * size)", "self.k)"),
+    ("add-k counts the word alone", "(levels[-1].counts + self.k)", "(levels[0].counts + self.k)"),
+    ("one added for k", "levels[-1].counts + self.k)", "levels[-1].counts + 1)"),
+    ("frequencies of all words", FREQUENCIES, "seen.counts / seen.counts.sum()"),
+    ("uniform over the words without padding", UNIFORM, UNIFORM.replace("1 / size", "1 / (size - 1)")),
+    ("uniform in any case", "if n > 1 or self.uniform:", "if True:"),
+    ("unigrams never discounted", "if n > 1 or self.uniform:", "if n > 1:"),
+    ("an unseen context forgets the shorter", MIXED, "own + rest * found"),
+    ("the rest is lost", MIXED, MIXED.replace(" + rest * found", "")),
+    ("the longer context wins", MIXED, MIXED.replace("own +", "(own == 0) *")),
+    ("weights of the long contexts first", WEIGHT, "self.weights[-min(n, len(self.weights))]"),
+    ("weights exchanged", BY_WEIGHT, "(1 - weight) * maximum_likelihood(seen), weight"),
+    ("tokens for types", REST, REST.replace("seen.types /", "seen.counts /")),
+    ("Witten-Bell without a share for itself", OWN, "maximum_likelihood(seen), rest"),
+    ("discount of nothing", ABSOLUTE, "seen.counts / seen.totals"),
+    ("negative probabilities", ABSOLUTE, "(seen.counts - self.discount) / seen.totals"),
+    ("discount once a context", LOWER, "self.discount / seen.totals"),
+    ("rest without the discount", LOWER, "seen.types / seen.totals"),
+    ("occurrences for continuations", "smoothing.continuations and n < len(rows)", "False"),
+    ("continuations of the longest n-grams counted", "and n < len(rows)", "and n < self.order"),
+    ("Witten-Bell by continuations", FINAL, FINAL.replace("False", "True")),
+    ("continuations weighed by occurrences", ENDINGS, "self._add_continuations(rows[is_word])"),
+    ("continuation totals of occurrences", "counts[1:-1], len(table.t", "table.counts[1:-1], len(table.t"),
+    ("texts run into each other", "np.insert(words, starts, 0)", "np.insert(words, 0, 0)"),
+    ("the word itself is its context", "return np.roll(is_word, -1)", "return is_word"),
+    ("an unseen n-gram is a seen one", KNOWN, "np.minimum(places, len(self.keys) - 1) + 1"),
+    ("an unseen n-gram is padding", KNOWN, KNOWN.replace("len(self.keys) + 1)", "0)")),
+    ("n-grams of a shorter context", "rows[is_word], contexts = places + 1, ", "contexts = "),
+    ("the order is not heeded", "for table in self._tables[:order]:", "for table in self._tables:"),
+    ("log to base 2", "return np.log(found)", "return np.log2(found)"),
+    ("perplexity of the mean probability", EXP, "1 / np.mean(np.exp(log_probabilities))"),
+    ("perplexity of the sum", EXP, "np.exp(-np.sum(log_probabilities))"),
+    ("perplexity in bits", EXP, "np.exp2(-np.mean(log_probabilities))"),
+    ("the share that was seen", UNSEEN, UNSEEN.replace("==", "!=")),
+    ("padding counts as unseen", UNSEEN, "np.mean((row == len(table.keys) + 1) | (stream == 0))"),
+    ("tokens for entries", ENTRIES, "np.array([table.counts.sum() for table in self._tables])"),
+    ("bytes of the keys alone", "sum(column.nbytes for column in table)", "table.keys.nbytes"),
+]  # fmt: skip
+
+MUTANTS = {
+    "suite.language.embeddings": (checks.embeddings, EMBEDDINGS),
+    "suite.language.ngrams": (ngram_checks.ngrams, NGRAMS),
+}

@@ -1,1 +1,1 @@
-"""Language: words and their ids, counts, features, and the rules that embeddings are learned by."""
+"""Language: words, ids and counts, features, n-gram models, and the rules that embeddings are learned by."""

@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from suite.data import text_sets
+from suite.data import text_sets, word_kinds
 from suite.data.analogies import generate_analogies
 from suite.data.text_sets import KINDS, PARTS
 
@@ -138,6 +138,22 @@ def test_pythons_documentation():
     assert any("The for statement" in text or "for" in text for text in corpus.texts["train"])
 
 
+def test_copies_are_left_out(tmp_path):
+    path = tmp_path / "book.txt"
+    path.write_text("\n\n".join(f"Word {i // 2}{'!' * (i % 2)}" for i in range(50)))
+    assert sum(map(len, text_sets.load_corpus(str(path), 0).texts.values())) == 50
+    corpus = text_sets.load_corpus(str(path), 0, copies=False)
+    found = sorted(text for part in PARTS for text in corpus.texts[part])
+    assert found == sorted(f"Word {i}" for i in range(25))
+    whole, without = (text_sets.load_corpus("embedded", 0, copies=copies) for copies in (True, False))
+    known = [set(corpus.texts["train"]) for corpus in (whole, without)]
+    copied = [
+        sum(text in texts for text in corpus.texts["test"]) / len(corpus.texts["test"])
+        for corpus, texts in zip((whole, without), known, strict=True)
+    ]
+    assert copied[0] > 0.2 and copied[1] == 0
+
+
 def test_a_users_text(tmp_path):
     path = tmp_path / "book.txt"
     path.write_bytes("\r\n\r\n".join(f"Grüße {i}\r\nzweite Zeile" for i in range(25)).encode("cp1252"))
@@ -167,3 +183,22 @@ def test_planted_analogies():
     assert all(not set(entries) & set(sentence) - {"paris"} for sentence in france)
     assert {"streets", "seine"} <= {word for sentence in france for word in sentence}
     assert generate_analogies(0, 50) == generate_analogies(0, 50) != generate_analogies(1, 50)
+
+
+def test_sentences_of_kinds():
+    drawn = word_kinds.generate_kinds(0, 4000)
+    assert {len(words) for words in drawn.texts} == {7, 8}
+    words = {
+        word: {index for index, text in enumerate(drawn.texts) if word in text} for word in ("cat", "was")
+    }
+    cats = [drawn.texts[index] for index in words["cat"]]
+    assert not {"office", "smiling", "rusty"} & {word for text in cats for word in text}
+    assert len(words["was"]) / 4000 == pytest.approx(0.5, abs=0.03)
+    for text, log_probability in zip(drawn.texts[:50], drawn.log_probabilities, strict=False):
+        manner = len(text) == 8  # kind, manner or not, then each word
+        expected = 1 / 3 / 2 / (10 if manner else 1) / (4 * 16 * 2 * 12 * 4 * 4 * 12)
+        assert np.exp(log_probability) == pytest.approx(expected, rel=1e-9)
+    # Kinds have as many words of each sort: the shares of names are those of the kinds.
+    assert len(words["cat"]) / 4000 == pytest.approx(1 / 48, abs=0.01)
+    again = word_kinds.generate_kinds(0, 50).texts
+    assert again == drawn.texts[:50] != word_kinds.generate_kinds(1, 50).texts

@@ -148,6 +148,21 @@ def test_a_users_running_text(tmp_path):
     assert vectors.shape == (len(words) - 2, 8)
 
 
+@pytest.mark.parametrize("name", ["ngram_language_model", "window_language_model"])
+def test_language_models_of_a_users_text(name, tmp_path):
+    path = tmp_path / "book.txt"
+    path.write_text("\n\n".join(f"the cat {n} sat on mat {n % 3} and ran" for n in range(60)))
+    folder = suite.run(name, data=str(path), out=tmp_path / "book", smoke=True)
+    result = json.loads((folder / "result.json").read_text())
+    assert result["data"]["source"] == str(path) and result["data"]["words"] == 48 * 9
+    assert all(np.isfinite(value) and value >= 0 for value in result["metrics"].values())
+    if name == "window_language_model":
+        words = (folder / "vocabulary.txt").read_text().split()
+        assert len(words) == result["data"]["vocabulary"] and words[0] == "<pad>"
+    with pytest.raises(ValueError, match="^expected an order of at least [12], received 0; "):
+        suite.run(name, data=str(path), out=tmp_path / "none", order=0)
+
+
 def test_what_a_recipe_does_not_take_is_one_line(tmp_path):
     with pytest.raises(ValueError, match="^expected data among embedded, path for object_localization, rec"):
         suite.run("object_localization", data="tfds", out=tmp_path / "a")

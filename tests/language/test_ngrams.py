@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from suite.data import text_sets
+from suite.language import ngrams
+from suite.language.ngrams import AddK, JelinekMercer, KneserNey, NgramCounts, perplexity
+from suite.language.vocabulary import Vocabulary, tokenize
+from tests.language import ngram_checks as checks
+
+
+def test_against_nltk_and_plain_python():
+    checks.ngrams(ngrams)
+
+
+def test_real_text_against_nltk():
+    """Ids of Python's documentation: contexts and words that were not seen, at each n up to 5."""
+    parts = text_sets.load_corpus("embedded", 0).texts
+    texts = {part: [tokenize(text) for text in parts[part][:150]] for part in ("train", "test")}
+    vocabulary = Vocabulary.fit(texts["train"], min_count=2)
+    train, test = ([vocabulary.ids(text) for text in texts[part]] for part in ("train", "test"))
+    counts = NgramCounts(train, 5, len(vocabulary))
+    assert counts.unseen(test)[1] > 0.2 and len(vocabulary) > 400
+    checks.against_nltk(ngrams, counts, train, test[:3], len(vocabulary))
+
+
+def test_many_words_and_long_ngrams():
+    """A number for each n-gram that were `size ** n` would not fit into 64 bits."""
+    rng = np.random.default_rng(0)
+    size, texts = 10_000, [rng.integers(1, 10_000, 400)]
+    counts = NgramCounts(texts, 12, size)
+    assert counts.entries()[1:].tolist() == [400] * 11
+    found = counts.log_probabilities(texts, ngrams.MaximumLikelihood())
+    np.testing.assert_array_equal(found, np.zeros(400))
+    assert counts.unseen([np.roll(texts[0], 1)])[1] <= 2 / 400
+
+
+def test_sums_over_a_vocabulary():
+    rng = np.random.default_rng(1)
+    texts = [rng.integers(1, 60, 300), rng.integers(1, 90, 50)]
+    counts = NgramCounts(texts, 3, 100)
+    for smoothing in (AddK(0.1), JelinekMercer((0.9, 0.5)), ngrams.WittenBell(), KneserNey(0.8)):
+        for text in (texts[0][:9], texts[1], np.array([99])):
+            found = counts.distribution(text, smoothing)
+            np.testing.assert_allclose(found.sum(), 1, rtol=1e-12)
+            assert found.min() > 0  # words that do not occur, too
+
+
+def test_windows():
+    contexts, words = ngrams.windows([[5, 6, 7, 8], [], [9]], 3)
+    assert contexts.tolist() == [[0, 0], [0, 5], [5, 6], [6, 7], [0, 0]] and contexts.dtype == np.int32
+    assert words.tolist() == [5, 6, 7, 8, 9] and words.dtype == np.int32
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: AddK(0), r"^expected k > 0, received 0; MaximumLikelihood\(\) adds nothing$"),
+        (lambda: AddK(np.nan), "^expected k > 0, received nan; "),
+        (lambda: JelinekMercer((0.5, 1.0)), r"^expected weights in \(0, 1\), at least one, received \(0"),
+        (lambda: JelinekMercer(()), r"^expected weights in \(0, 1\), .* received \(\); MaximumL.*nothing$"),
+        (lambda: KneserNey(0), r"^expected a discount in \(0, 1\], received 0; 0.75 is a usual one$"),
+        (lambda: KneserNey(1.1), r"^expected a discount in \(0, 1\], received 1.1; "),
+        (lambda: NgramCounts([[1]], 0, 3), "^expected an order of at least 1, received 0; 1 counts single w"),
+        (lambda: NgramCounts([[], []], 1, 3), "^expected at least one word, received none; give more text$"),
+        (
+            lambda: NgramCounts([[1], [3]], 1, 3),
+            r"^expected ids in \[1, 3\), received 3; 0 stands for what is before a text$",
+        ),
+        (lambda: NgramCounts([[1, 0]], 1, 3), r"^expected ids in \[1, 3\), received 0; "),
+        (
+            lambda: ngrams.windows([[1]], 1),
+            "^expected an order of at least 2, received 1; 2 has one word before$",
+        ),
+        (lambda: perplexity(np.array([])), "^expected the log-probability of at least one word, received no"),
+    ],
+)
+def test_bad_input(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("order", [0, 3, -1])
+def test_an_order_that_was_not_counted(order):
+    counts = NgramCounts([[1, 2, 1]], 2, 3)
+    message = f"^expected an order from 1 to 2, received {order}; count longer n-grams for more$"
+    for ask in (counts.log_probabilities, lambda texts, *way: counts.distribution(texts[0], *way)):
+        with pytest.raises(ValueError, match=message):
+            ask([[1]], AddK(1), order)
