@@ -2,6 +2,16 @@
 
 from tests.layers import checks
 
+ATTENTION = [
+    ("padding is seen", "scores - 1e4 * is_padding", "scores"),
+    ("only padding is seen", "scores - 1e4 * is_padding", "scores + 1e4 * is_padding"),
+    ("weights over queries", "ops.softmax(scores, axis=-1)", "ops.softmax(scores, axis=1)"),
+    ("no softmax", "ops.softmax(scores, axis=-1)", "scores / 5"),
+    ("no kernel", "ops.matmul(queries, self.kernel)", "ops.pad(queries, [[0, 0], [0, 0], [0, 2]])"),
+    ("kernel of absolute values", "queries, self.kernel", "queries, ops.abs(self.kernel)"),
+    ("scaled", "scores = ops.matmul(", "scores = 0.5 * ops.matmul("),
+]  # fmt: skip
+
 MODE = "if training and self.trainable:"
 MOVING = "self.momentum * moving + (1 - self.momentum) * value"
 SCALE = "scale = self.gamma * ops.rsqrt(variance + self.epsilon)"
@@ -155,6 +165,7 @@ RECURRENT = [
 ]  # fmt: skip
 
 MUTANTS = {
+    "suite.layers.attention": (checks.attention, ATTENTION),
     "suite.layers.batch_normalization": (checks.batch_normalization, BATCH_NORMALIZATION),
     "suite.layers.dropout": (checks.dropout, DROPOUT),
     "suite.layers.gradient_reversal": (checks.gradient_reversal, GRADIENT_REVERSAL),

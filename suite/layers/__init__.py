@@ -1,5 +1,6 @@
 """Keras layers of our own; importing the package lets `.keras` files that hold them be loaded."""
 
+from suite.layers.attention import Attention
 from suite.layers.batch_normalization import BatchNormalization
 from suite.layers.boxes_from_distances import BoxesFromDistances
 from suite.layers.dropout import Dropout
@@ -14,6 +15,7 @@ from suite.layers.sampling import Sampling
 from suite.layers.tf_idf import TfIdf
 
 __all__ = [
+    "Attention",
     "BatchNormalization",
     "BoxesFromDistances",
     "Dropout",

@@ -19,6 +19,25 @@ def close(received, expected) -> None:
     np.testing.assert_allclose(received, expected, rtol=TOLERANCE, atol=TOLERANCE)
 
 
+def attention(module):
+    """Keras' own, a product of query and memory, on queries that have gone through the kernel."""
+    queries, memory = random(2, 3, 4), random(2, 5, 6, seed=1)
+    source = np.array([[3, 1, 2, 9, 4], [2, 5, 0, 0, 0]])
+    layer = module.Attention()
+    layer.build(queries.shape, memory.shape)
+    kernel = random(4, 6, seed=2)
+    layer.set_weights([kernel])
+    for ids in (None, source):
+        mask = [None, None if ids is None else ids != 0]
+        theirs = keras.layers.Attention()
+        expected = theirs([queries @ kernel, memory], mask=mask, return_attention_scores=True)
+        context, weights = layer(queries, memory) if ids is None else layer(queries, memory, ids)
+        close(context, expected[0])
+        close(weights, expected[1])
+    assert np.all(weights.numpy()[1, :, 2:] == 0)
+    assert layer.compute_output_shape(queries.shape, memory.shape) == (context.shape, weights.shape)
+
+
 def batch_normalization(module):
     for shape, settings in (((6, 3), {}), ((4, 5, 2, 3), {"momentum": 0.75, "epsilon": 0.05})):
         ours, theirs = module.BatchNormalization(**settings), keras.layers.BatchNormalization(**settings)

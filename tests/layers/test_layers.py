@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from suite.layers import (
+    Attention,
     BatchNormalization,
     BoxesFromDistances,
     Dropout,
@@ -26,6 +27,7 @@ from suite.layers import (
 from tests.layers import checks
 
 CHECKED = (
+    "attention",
     "batch_normalization",
     "dropout",
     "gradient_reversal",
@@ -83,6 +85,7 @@ def test_configs_come_back():
         Recurrent(SimpleRNNCell(3, "relu", recurrent_initializer="identity"), go_backwards=True, name="k"),
         keras.layers.Bidirectional(Recurrent(LSTMCell(3), return_sequences=True), name="l"),
         GRUCell(4, name="m"),
+        Attention(name="n"),
     ):
         assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
     assert Dropout(0.25, seed=3).get_config()["rate"] == 0.25

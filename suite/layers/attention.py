@@ -1,0 +1,42 @@
+"""Attention: a decoder looks at all that the encoder has read, and chooses."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("suite")
+class Attention(keras.layers.Layer):
+    """Global attention with a learned product of query and memory.
+
+        scores = (queries @ kernel) @ memory.T,  -inf where the source is padding
+        weights = softmax(scores)
+        context = weights @ memory
+
+    Called on queries `(batch, steps, units)`, memory `(batch, length, features)` and, where the memory is of
+    padded sequences, their ids `(batch, length)` with 0 for padding; gives the context `(batch, steps,
+    features)` and the weights `(batch, steps, length)`, which sum to 1.
+
+    Args:
+        **keras_arguments: Those of `keras.layers.Layer`, such as name and dtype.
+
+    Reference:
+        Luong, Pham, Manning (2015), Effective approaches to attention-based neural machine translation: the
+        score "general".
+    """
+
+    def build(self, queries_shape, memory_shape, source_shape=None):
+        self.kernel = self.add_weight(
+            shape=(queries_shape[-1], memory_shape[-1]), initializer="glorot_uniform", name="kernel"
+        )
+
+    def call(self, queries, memory, source=None):
+        scores = ops.matmul(ops.matmul(queries, self.kernel), ops.swapaxes(memory, 1, 2))
+        if source is not None:
+            is_padding = ops.cast(ops.equal(source, 0), scores.dtype)[:, None]
+            scores = scores - 1e4 * is_padding  # which float16 still holds
+        weights = ops.softmax(scores, axis=-1)
+        return ops.matmul(weights, memory), weights
+
+    def compute_output_shape(self, queries_shape, memory_shape, source_shape=None):
+        batch, steps, _ = queries_shape
+        return (batch, steps, memory_shape[-1]), (batch, steps, memory_shape[1])
