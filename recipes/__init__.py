@@ -40,5 +40,7 @@ RECIPES = (
     "week4_representations/style_transfer",
     "week5_sequences/ngram_language_model",
     "week5_sequences/window_language_model",
+    "week5_sequences/rnn_language_model",
     "week5_sequences/bidirectional_and_deep_rnn",
+    "week5_sequences/character_generation",
 )

@@ -213,7 +213,10 @@ def evaluate(**arguments):
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def predict(artifact, images, top, as_json):
-    """Name what ARTIFACT sees in each of the IMAGES; of word embeddings, the words nearest to each word."""
+    """Name what ARTIFACT sees in each of the IMAGES.
+
+    Of word embeddings, the words nearest to each word; a language model goes on with each text.
+    """
     from suite.inference import in_words
     from suite.inference import predict as verb
 
@@ -222,7 +225,7 @@ def predict(artifact, images, top, as_json):
         click.echo(json.dumps(predictions, ensure_ascii=False, indent=2))
         return
     for row in predictions:
-        console.result(f"{row.get('file', row.get('word'))}: {in_words(row)}")
+        console.result(f"{row.get('file', row.get('word', row.get('text')))}: {in_words(row)}")
     if "probability" in predictions[0].get("classes", [{}])[0]:
         _next(f"suite evaluate {artifact} FOLDER-OF-LABELLED-PHOTOS")
     else:

@@ -17,6 +17,8 @@ from suite.export.runtime import CPU_COUNT, Artifact, load_artifact
 
 BATCH = 64  # images in memory at a time
 SURE = 0.3  # score from which a detection is put in words
+CONTINUATION = {"character": 120, "word": 30}  # tokens that are added to a text
+TEMPERATURE = 0.7  # of these
 SPLITS = ("train", "validation", "test", "all")
 
 
@@ -34,7 +36,8 @@ def predict(artifact: str | Path, *images: str | Path, top: int = 3) -> list[dic
         [top, left, bottom, right] in [0, 1]; from a detector {"file", "detections": [{"class", "score",
         "box"}, ...]}; from a segmenter classes with the "share" of the pixels, largest first; from an encoder
         {"file", "neighbors": [{"name", "distance"}, ...]}; from word embeddings the same with "word", the
-        distance being 1 - cosine.
+        distance being 1 - cosine; from the step of a language model {"text", "continuations": [...]}, `top`
+        of them, the same at each call.
 
     Raises:
         ValueError: The artifact is none of these, its labels or words are missing, an image cannot be read,
@@ -43,6 +46,8 @@ def predict(artifact: str | Path, *images: str | Path, top: int = 3) -> list[dic
     model = load_artifact(artifact, threads=1, concurrency=CPU_COUNT)
     if [tensor.name for tensor in model.signature.inputs] == ["word"]:
         return _nearest_words(model, images, top)
+    if "token" in [tensor.name for tensor in model.signature.inputs]:
+        return [{"text": text, "continuations": _continue(model, text, top)} for text in images]
     _check_takes_image(model)
     read = _reader(model)
     rows = []
@@ -54,6 +59,8 @@ def predict(artifact: str | Path, *images: str | Path, top: int = 3) -> list[dic
 
 def in_words(row: dict) -> str:
     """Says what `predict` found in an image; of a detector's boxes those with a score of at least `SURE`."""
+    if "continuations" in row:
+        return " | ".join(text.replace("\n", " / ") for text in row["continuations"])
     if "neighbors" in row:
         return ", ".join(f"{entry['name']} {entry['distance']:.3f}" for entry in row["neighbors"])
     found = [entry for entry in row.get("detections", row.get("classes")) if entry.get("score", 1) >= SURE]
@@ -176,6 +183,36 @@ def evaluate(artifact: str | Path, directory: str | Path, split: str | None = No
     for metric, value in metrics.items():
         console.result(f"{metric} {value:.4f}")
     return metrics
+
+
+def _continue(model: Artifact, text: str, count: int) -> list[str]:
+    """What a language model adds to a text: `count` draws with a fixed seed."""
+    from suite.language.decoding import NEW, StepModel, generate
+    from suite.language.vocabulary import PADDING, SPECIAL, UNKNOWN, VOCABULARY_FILE, Vocabulary, tokenize
+
+    step, path = StepModel(model), _beside(model, VOCABULARY_FILE)
+    outputs = {tensor.name for tensor in model.signature.outputs}
+    fixed = [name for name in step.initial_state() if NEW + name not in outputs]
+    if fixed:
+        raise ValueError(
+            f"expected the step of a language model, {model.path} also takes {', '.join(fixed)}, which an "
+            "encoder gives"
+        )
+    if not path.is_file():
+        raise ValueError(f"expected the words in {path}, found no such file; put it there")
+    known = Vocabulary.from_text(path.read_text(encoding="utf-8"))
+    kind = "character" if all(len(word) == 1 for word in known.words[len(SPECIAL) :]) else "word"
+    tokens = list(text) if kind == "character" else tokenize(text)
+    if not tokens:
+        raise ValueError(f"expected a text with at least one {kind}, received {text!r}; give one")
+    beginning = ["\n"] if "\n" in known else []  # a text begins after a break
+    prompt, rng = known.ids([*beginning, *tokens]), np.random.default_rng(0)
+    settings = {"temperature": TEMPERATURE, "forbidden": (PADDING, UNKNOWN)}
+    drawn = [
+        generate(step, step.initial_state(), prompt, CONTINUATION[kind], rng, **settings)
+        for _ in range(count)
+    ]
+    return [("" if kind == "character" else " ").join(known.decode(ids)) for ids in drawn]
 
 
 def _nearest_words(model: Artifact, words: Sequence[str], top: int) -> list[dict]:

@@ -129,3 +129,63 @@ def test_word_embeddings_find_the_nearest_words(tmp_path, capsys):
     assert "sun: star 0.293\nmoon: star 0.293\n" in capsys.readouterr().out
     with pytest.raises(ValueError, match=r"^expected words of the vocabulary \(4 words\), received 'frog'$"):
         suite.predict(path, "frog")
+
+
+@pytest.mark.parametrize("kind", ["character", "word"])
+def test_a_language_model_goes_on_with_a_text(kind, tmp_path, capsys):
+    """It says after each token the next one of the vocabulary, round and round, but never "<unk>"."""
+    from suite.language.vocabulary import Vocabulary
+
+    words = ["\n", "a", "b", "c"] if kind == "character" else ["\n", "sun", "moon", "star"]
+    token = keras.Input((), dtype="int32", name="token")
+    hidden_state = keras.Input((1,), name="hidden_state_0")
+    following = keras.ops.where(token >= 5, 2, token + 1)
+    logits = 50 * keras.ops.one_hot(following, 6) + 100 * keras.ops.one_hot(1 + 0 * token, 6)
+    outputs = {"logits": logits, "new_hidden_state_0": hidden_state + 1}
+    path = tmp_path / "model.keras"
+    keras.Model([token, hidden_state], outputs).save(path)
+    with pytest.raises(
+        ValueError, match="^expected the words in .*vocabulary.txt, found no such file; put i"
+    ):
+        suite.predict(path, "a")
+    (tmp_path / "vocabulary.txt").write_text(Vocabulary(words).to_text())
+    with pytest.raises(
+        ValueError, match=f"^expected a text with at least one {kind}, received ''; give one$"
+    ):
+        suite.predict(path, "")
+    text, gap = ("ab", "") if kind == "character" else ("Sun MOON", " ")
+    (row,) = suite.predict(path, text, top=2)
+    around = gap.join((words[3:] + words[:3]) * 40)
+    assert row["text"] == text and len(row["continuations"]) == 2
+    for continuation in row["continuations"]:
+        assert around.startswith(continuation)
+        assert sum(map(continuation.count, words)) == inference.CONTINUATION[kind]
+    assert cli.execute(["predict", str(path), text, "--top", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert f"{text}: {row['continuations'][0][:9]}".replace("\n", " / ") in shown
+    assert "next: suite benchmark" in shown
+
+
+def test_continuations_are_drawn_with_a_seed(tmp_path):
+    from suite.language.vocabulary import Vocabulary
+
+    token = keras.Input((), dtype="int32", name="token")
+    hidden_state = keras.Input((1,), name="hidden_state_0")
+    logits = keras.ops.one_hot(token, 6)
+    model = keras.Model([token, hidden_state], {"logits": logits, "new_hidden_state_0": hidden_state})
+    model.save(tmp_path / "model.keras")
+    (tmp_path / "vocabulary.txt").write_text(Vocabulary(list("abcd")).to_text())
+    first, again = (suite.predict(tmp_path / "model.keras", "a", "a") for _ in range(2))
+    assert first == again and len(set(first[0]["continuations"])) == 3
+    assert first[0] == first[1]
+
+
+def test_a_decoder_is_no_language_model(tmp_path):
+    token, memory = keras.Input((), dtype="int32", name="token"), keras.Input((6,), name="memory")
+    logits = keras.ops.one_hot(token, 6) + memory
+    keras.Model([token, memory], {"logits": logits}).save(tmp_path / "model.keras")
+    message = (
+        "^expected the step of a language model, .*model.keras also takes memory, which an encoder gives$"
+    )
+    with pytest.raises(ValueError, match=message):
+        suite.predict(tmp_path / "model.keras", "a")

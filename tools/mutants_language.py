@@ -1,6 +1,6 @@
-"""Wrong variants of our rules for word embeddings and n-grams, in the form of `mutants_layers.MUTANTS`."""
+"""Wrong variants of our rules for language, in the form of `mutants_layers.MUTANTS`."""
 
-from tests.language import checks, ngram_checks
+from tests.language import checks, decoding_checks, ngram_checks
 
 POSITIVE = "pairs * tf.nn.softplus(-logits)"
 NOISE = "tf.reduce_sum(pairs, -1) * tf.reduce_mean(tf.nn.softplus(noise_logits), -1)"
@@ -95,7 +95,51 @@ NGRAMS = [
     ("bytes of the keys alone", "sum(column.nbytes for column in table)", "table.keys.nbytes"),
 ]  # fmt: skip
 
+SOFTENED = "log_softmax(logits / (temperature or 1.0))"
+FINISHED = "np.where(ends, totals, -np.inf)"
+ALIVE = "np.where(ends, -np.inf, totals)"
+DRAWN = "np.argmax(cumulative > draws"
+SCORE = "total, total / length**length_power)"
+BOUND = "alive[0][2] / max_length**length_power"
+ENDS = "np.full(totals.shape, length == max_length)"
+DECODING = [
+    ("multiplied by the temperature", SOFTENED, "log_softmax(logits * (temperature or 1.0))"),
+    ("temperature without effect", SOFTENED, "log_softmax(logits)"),
+    ("temperature after the softmax", SOFTENED, "(log_softmax(logits) / (temperature or 1.0))"),
+    ("not shifted: overflows", "shifted = logits - logits.max(axis=-1, keepdims=True)", "shifted = logits"),
+    ("normalized over all rows", "np.exp(shifted).sum(axis=-1, keepdims=True)", "np.exp(shifted).sum()"),
+    ("top k before what is forbidden", "logits[..., list(forbidden)] = -np.inf\n", "\n"),
+    ("the last of equals", "np.argsort(-logits, axis=-1, kind=\"stable\")", "np.argsort(logits)[..., ::-1]"),
+    ("one token too many", "[..., kept:]", "[..., kept + 1 :]"),
+    ("temperature 0 draws", "kept = 1 if temperature == 0 else top_k", "kept = top_k"),
+    ("the most probable always", DRAWN, "np.argmax(np.diff(cumulative, prepend=0) + 0 * draws"),
+    ("one draw for all rows", "rng.random(cumulative.shape[:-1])", "rng.random(1)"),
+    ("a token of probability 0", "cumulative > draws", "cumulative >= draws"),
+    ("the sum of all tokens forgotten", "totals = totals[:, None] + np.asarray", "totals = np.asarray"),
+    ("states of other sequences", "_take(state, rows)\n    return", "_take(state, 0 * rows)\n    return"),
+    ("states not reordered", "_take(state, rows)\n    return", "_take(state, np.sort(rows))\n    return"),
+    ("tokens of other sequences", "last = np.int32([token for", "last = np.int32([alive[0][1] for"),
+    ("the end token goes on", ALIVE, "totals"),
+    ("finished at any token", FINISHED, "totals"),
+    ("not finished at the largest length", ENDS, "np.full(totals.shape, False)"),
+    ("length without effect", SCORE, "total, total)"),
+    ("length without the end token", SCORE, "total, total / max(1, length - 1) ** length_power)"),
+    ("score for the log-probability", SCORE, "total / length**length_power, total)"),
+    ("worst first", "key=lambda found: -found.score", "key=lambda found: found.score"),
+    ("stops at the first finished", "len(finished) == width and finished[-1].score >= bound", "finished"),
+    ("stops as if nothing grew longer", BOUND, "alive[0][2] / length**length_power"),
+    ("the bound of the last one alive", BOUND, "alive[-1][2] / max_length**length_power"),
+    ("one sequence in the beam", f"_best({ALIVE}, width)", f"_best({ALIVE}, 1)"),
+    ("the prompt's last token alone", "for token in prompt:", "for token in prompt[-1:]:"),
+    ("the last token again", "drawn[place - 1 : place]", "drawn[:1]"),
+    ("the state stays at the prompt", ", state = step(drawn[", ", _ = step(drawn["),
+    ("settings without effect", "log_probabilities, rng, **settings)", "log_probabilities, rng)"),
+    ("each token given itself", "ids[place : place + 1]", "ids[place + 1 : place + 2]"),
+    ("log-probability for surprisal", "= -log_probabilities[0, token]", "= log_probabilities[0, token]"),
+]  # fmt: skip
+
 MUTANTS = {
+    "suite.language.decoding": (decoding_checks.decoding, DECODING),
     "suite.language.embeddings": (checks.embeddings, EMBEDDINGS),
     "suite.language.ngrams": (ngram_checks.ngrams, NGRAMS),
 }

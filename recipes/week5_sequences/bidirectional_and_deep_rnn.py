@@ -88,7 +88,7 @@ def train(read, sentences: Sentences, config: Config, seed: int) -> keras.Model:
     """Fits a model; only ambiguous words that are explained count."""
     keras.utils.set_random_seed(seed)
     model = build_model(config, read)
-    model.compile(Adam(config.learning_rate), "sparse_categorical_crossentropy", jit_compile=True)
+    model.compile(Adam(config.learning_rate), "sparse_categorical_crossentropy")
     examples = tf.data.Dataset.from_tensor_slices(tuple(sentences)).shuffle(config.sentences, seed=seed)
     batches = examples.repeat().batch(config.batch_size, drop_remainder=True)
     model.fit(batches, steps_per_epoch=config.steps // ROUNDS, epochs=ROUNDS, shuffle=False, verbose=0)
@@ -151,10 +151,10 @@ def sense_export(model: keras.Model, test: Sentences, name: str) -> Export:
 
 def draw_depth(accuracies: dict, config: Config):
     figure, axes = plots.new_figure("Layers in a row, trained for as many steps")
+    depths = [depth for depth in config.depths if depth > 1]
     lines = {
-        kind: ([1, *depths], [accuracies["plain", 1], *(accuracies[kind, depth] for depth in depths)], "o-")
-        for kind in CONNECTIONS
-        for depths in [[depth for depth in config.depths if depth > 1]]
+        kind: ([1, *depths], [accuracies["plain", 1], *(accuracies[kind, depth] for depth in depths)], style)
+        for kind, style in zip(CONNECTIONS, ("o-", "s--", "^:"), strict=True)  # they may lie on each other
     }
     plots.curves(axes, lines, xlabel="layers", ylabel="accuracy on ambiguous words, test", ylim=(0, 1.05))
     axes.axhline(0.5, color=plots.MUTED, linestyle=":", linewidth=1)

@@ -1,4 +1,4 @@
-"""Sets of texts: generated sentences, CSV files of labeled texts, and running text to learn words from."""
+"""Sets of texts: generated sentences, CSV files of labeled texts, running text, and names."""
 
 import csv
 import dataclasses
@@ -63,10 +63,10 @@ class TextSet:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Corpus:
-    """Running text, split by paragraphs.
+    """Running text, split by paragraphs, or names.
 
     Attributes:
-        texts: Per part of "train", "validation", "test": paragraphs.
+        texts: Per part of "train", "validation", "test": paragraphs or names.
         source: Name of the text, or path of the file.
     """
 
@@ -74,7 +74,7 @@ class Corpus:
     source: str
 
     def describe(self) -> dict:
-        """What `Result.data` says of it: source, and the number of paragraphs of each part."""
+        """What `Result.data` says of it: source, and the number of texts of each part."""
         return {"source": self.source, **{part: len(texts) for part, texts in self.texts.items()}}
 
 
@@ -279,6 +279,23 @@ def _without_copies(parts: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
                 seen.add(words)
                 kept[part].append(text)
     return kept
+
+
+def load_names(seed: int) -> Corpus:
+    """Loads the first and last names of the package `names`, from the census of the United States, 1990.
+
+    Args:
+        seed: Of the split, 80/10/10; every name stands in one part only.
+
+    Returns:
+        The corpus; its texts are names such as "Mary", all different.
+    """
+    import names
+
+    lines = [line for path in names.FILES.values() for line in Path(path).read_text("ascii").splitlines()]
+    found = sorted({line.split()[0].capitalize() for line in lines})
+    rows = zip(PARTS, tabular.split(len(found), seed, (0.8, 0.1, 0.1)), strict=True)
+    return Corpus({part: [found[row] for row in chosen] for part, chosen in rows}, "names")
 
 
 def paragraphs(text: str) -> list[str]:

@@ -294,7 +294,9 @@ def _rows(x):
 
 
 def _by_step(rows, like):
-    return tf.reshape(rows, (*tf.unstack(tf.shape(like)[:2]), rows.shape[-1]))
+    found = tf.reshape(rows, (*tf.unstack(tf.shape(like)[:2]), rows.shape[-1]))
+    found.set_shape((*like.shape[:2], rows.shape[-1]))  # of states with a fixed batch, the loop asks for it
+    return found
 
 
 def _array(like, steps):

@@ -202,3 +202,13 @@ def test_sentences_of_kinds():
     assert len(words["cat"]) / 4000 == pytest.approx(1 / 48, abs=0.01)
     again = word_kinds.generate_kinds(0, 50).texts
     assert again == drawn.texts[:50] != word_kinds.generate_kinds(1, 50).texts
+
+
+def test_names():
+    corpus = text_sets.load_names(0)
+    sizes = corpus.describe()
+    assert sizes == {"source": "names", "train": 73528, "validation": 9191, "test": 9191}
+    every = [name for part in text_sets.PARTS for name in corpus.texts[part]]
+    assert len(set(every)) == len(every) and {"Mary", "James", "Smith", "Ada"} <= set(every)
+    assert all(name.isalpha() and name == name.capitalize() for name in every)
+    assert text_sets.load_names(0).texts == corpus.texts != text_sets.load_names(1).texts

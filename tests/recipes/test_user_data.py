@@ -163,6 +163,22 @@ def test_language_models_of_a_users_text(name, tmp_path):
         suite.run(name, data=str(path), out=tmp_path / "none", order=0)
 
 
+@pytest.mark.parametrize("name", ["rnn_language_model", "character_generation"])
+def test_step_models_of_a_users_text(name, tmp_path):
+    path = tmp_path / "book.txt"
+    path.write_text("\n\n".join(f"the cat {n} sat on mat {n % 3} and ran" for n in range(60)))
+    folder = suite.run(name, data=str(path), out=tmp_path / "book", smoke=True)
+    result = json.loads((folder / "result.json").read_text())
+    assert result["data"]["source"] == str(path) and all(map(np.isfinite, result["metrics"].values()))
+    words = (folder / "vocabulary.txt").read_text().splitlines()
+    assert len(words) == result["data"]["vocabulary"] and "\\n" in words
+    path.write_text("\n\n".join("abc"[n % 3] * 9 + f" {n}" for n in range(20)))
+    with pytest.raises(
+        ValueError, match="^expected at least [0-9]+ tokens for 1 streams of [0-9]+, received "
+    ):
+        suite.run(name, data=str(path), out=tmp_path / "none", smoke=True)
+
+
 def test_what_a_recipe_does_not_take_is_one_line(tmp_path):
     with pytest.raises(ValueError, match="^expected data among embedded, path for object_localization, rec"):
         suite.run("object_localization", data="tfds", out=tmp_path / "a")

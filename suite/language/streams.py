@@ -1,0 +1,36 @@
+"""A long text as many shorter streams that are read side by side, piece by piece."""
+
+import numpy as np
+
+
+def parallel_streams(ids: np.ndarray, batch_size: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cuts a text for truncated backpropagation: row b of a batch goes on where that of the last one ended.
+
+    The text is cut into `batch_size` streams of equal length, and these into pieces. A model that keeps its
+    state from batch to batch reads each stream as a whole, while gradients go back one piece at most.
+
+    Args:
+        ids: `(n,)`.
+        batch_size: Number of streams, >= 1.
+        length: Tokens of a piece, >= 1.
+
+    Returns:
+        Inputs, and targets, the token after each input: `(pieces * batch_size, length)` int32, batch after
+        batch. What fills no batch at the end of the text is left out.
+
+    Raises:
+        ValueError: The text is too short for one batch.
+    """
+    pieces = (len(ids) - 1) // (batch_size * length)
+    if pieces < 1:
+        raise ValueError(
+            f"expected at least {batch_size * length + 1} tokens for {batch_size} streams of {length}, "
+            f"received {len(ids)}; give more text, or a smaller batch or length"
+        )
+    size = pieces * batch_size * length
+
+    def cut(tokens):
+        streams = np.reshape(np.int32(tokens), (batch_size, pieces, length))
+        return streams.swapaxes(0, 1).reshape(-1, length)
+
+    return cut(ids[:size]), cut(ids[1 : size + 1])

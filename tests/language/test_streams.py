@@ -1,0 +1,20 @@
+import numpy as np
+import pytest
+
+from suite.language.streams import parallel_streams
+
+
+def test_rows_go_on_from_batch_to_batch():
+    inputs, targets = parallel_streams(np.arange(100, 143), 4, 5)
+    assert inputs.shape == targets.shape == (8, 5) and inputs.dtype == targets.dtype == np.int32
+    np.testing.assert_array_equal(targets, inputs + 1)
+    for row in range(4):
+        np.testing.assert_array_equal(inputs[row::4].ravel(), 100 + 10 * row + np.arange(10))
+
+
+def test_the_last_token_is_a_target_only():
+    inputs, targets = parallel_streams(np.arange(7), 2, 3)
+    assert inputs.tolist() == [[0, 1, 2], [3, 4, 5]] and targets.tolist() == [[1, 2, 3], [4, 5, 6]]
+    message = "^expected at least 7 tokens for 2 streams of 3, received 6; give more text, or a smaller batch"
+    with pytest.raises(ValueError, match=message):
+        parallel_streams(np.arange(6), 2, 3)
