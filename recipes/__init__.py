@@ -43,4 +43,6 @@ RECIPES = (
     "week5_sequences/rnn_language_model",
     "week5_sequences/bidirectional_and_deep_rnn",
     "week5_sequences/character_generation",
+    "week5_sequences/part_of_speech_tagging",
+    "week5_sequences/sentence_classification",
 )

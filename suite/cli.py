@@ -215,7 +215,8 @@ def evaluate(**arguments):
 def predict(artifact, images, top, as_json):
     """Name what ARTIFACT sees in each of the IMAGES.
 
-    Of word embeddings, the words nearest to each word; a language model goes on with each text.
+    Texts may stand in their place: a classifier names their class, a tagger that of each word; a language
+    model goes on with them; word embeddings give the words nearest to a word.
     """
     from suite.inference import in_words
     from suite.inference import predict as verb
@@ -225,8 +226,9 @@ def predict(artifact, images, top, as_json):
         click.echo(json.dumps(predictions, ensure_ascii=False, indent=2))
         return
     for row in predictions:
-        console.result(f"{row.get('file', row.get('word', row.get('text')))}: {in_words(row)}")
-    if "probability" in predictions[0].get("classes", [{}])[0]:
+        given = next(row[key] for key in ("file", "text", "word") if key in row)
+        console.result(f"{given}: {in_words(row)}")
+    if "file" in predictions[0] and "probability" in predictions[0].get("classes", [{}])[0]:
         _next(f"suite evaluate {artifact} FOLDER-OF-LABELLED-PHOTOS")
     else:
         _next(f"suite benchmark {Path(artifact).parent}")

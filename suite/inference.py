@@ -1,4 +1,4 @@
-"""An exported model on the user's images, or word embeddings on words, whatever their format."""
+"""An exported model on the user's images, texts or words, whatever its format."""
 
 import functools
 import json
@@ -20,15 +20,18 @@ SURE = 0.3  # score from which a detection is put in words
 CONTINUATION = {"character": 120, "word": 30}  # tokens that are added to a text
 TEMPERATURE = 0.7  # of these
 SPLITS = ("train", "validation", "test", "all")
+TEXT_INPUTS = ({"tokens"}, {"words"}, {"words", "characters"})  # of a classifier, and of taggers
 
 
 def predict(artifact: str | Path, *images: str | Path, top: int = 3) -> list[dict]:
     """Names what a classifier, localizer, detector or segmenter sees in each image, or finds the like.
 
+    Texts are classified, or their words tagged, with the `vocabulary.txt` beside the artifact.
+
     Args:
         artifact: A .keras, .tflite or .onnx file or a SavedModel folder, with its `labels.txt` beside it; for
             an encoder, the `index.npz` of the images that are searched; for word embeddings, their words.
-        *images: Image files of any format that Pillow reads; words, where the artifact takes words.
+        *images: Image files of any format that Pillow reads; texts or words, where the artifact takes such.
         top: How many classes or neighbors to give at most, best first; a detector gives all that it finds.
 
     Returns:
@@ -36,18 +39,21 @@ def predict(artifact: str | Path, *images: str | Path, top: int = 3) -> list[dic
         [top, left, bottom, right] in [0, 1]; from a detector {"file", "detections": [{"class", "score",
         "box"}, ...]}; from a segmenter classes with the "share" of the pixels, largest first; from an encoder
         {"file", "neighbors": [{"name", "distance"}, ...]}; from word embeddings the same with "word", the
-        distance being 1 - cosine; from the step of a language model {"text", "continuations": [...]}, `top`
-        of them, the same at each call.
+        distance being 1 - cosine; from a classifier of texts {"text", "classes"}; from a tagger {"text",
+        "tags": [{"word", "tag", "probability"}, ...]}, one a word; from the step of a language model {"text",
+        "continuations": [...]}, `top` of them, the same at each call.
 
     Raises:
         ValueError: The artifact is none of these, its labels or words are missing, an image cannot be read,
-            or a word is not in the vocabulary.
+            a word is not in the vocabulary, or a text has no word.
     """
     model = load_artifact(artifact, threads=1, concurrency=CPU_COUNT)
     if [tensor.name for tensor in model.signature.inputs] == ["word"]:
         return _nearest_words(model, images, top)
     if "token" in [tensor.name for tensor in model.signature.inputs]:
         return [{"text": text, "continuations": _continue(model, text, top)} for text in images]
+    if {tensor.name for tensor in model.signature.inputs} in TEXT_INPUTS:
+        return [_read_text(model, text, top) for text in images]
     _check_takes_image(model)
     read = _reader(model)
     rows = []
@@ -61,6 +67,8 @@ def in_words(row: dict) -> str:
     """Says what `predict` found in an image; of a detector's boxes those with a score of at least `SURE`."""
     if "continuations" in row:
         return " | ".join(text.replace("\n", " / ") for text in row["continuations"])
+    if "tags" in row:
+        return " ".join(f"{entry['word']}/{entry['tag']}" for entry in row["tags"])
     if "neighbors" in row:
         return ", ".join(f"{entry['name']} {entry['distance']:.3f}" for entry in row["neighbors"])
     found = [entry for entry in row.get("detections", row.get("classes")) if entry.get("score", 1) >= SURE]
@@ -188,9 +196,9 @@ def evaluate(artifact: str | Path, directory: str | Path, split: str | None = No
 def _continue(model: Artifact, text: str, count: int) -> list[str]:
     """What a language model adds to a text: `count` draws with a fixed seed."""
     from suite.language.decoding import NEW, StepModel, generate
-    from suite.language.vocabulary import PADDING, SPECIAL, UNKNOWN, VOCABULARY_FILE, Vocabulary, tokenize
+    from suite.language.vocabulary import PADDING, SPECIAL, UNKNOWN, VOCABULARY_FILE, tokenize
 
-    step, path = StepModel(model), _beside(model, VOCABULARY_FILE)
+    step = StepModel(model)
     outputs = {tensor.name for tensor in model.signature.outputs}
     fixed = [name for name in step.initial_state() if NEW + name not in outputs]
     if fixed:
@@ -198,9 +206,7 @@ def _continue(model: Artifact, text: str, count: int) -> list[str]:
             f"expected the step of a language model, {model.path} also takes {', '.join(fixed)}, which an "
             "encoder gives"
         )
-    if not path.is_file():
-        raise ValueError(f"expected the words in {path}, found no such file; put it there")
-    known = Vocabulary.from_text(path.read_text(encoding="utf-8"))
+    known = _vocabulary(model, VOCABULARY_FILE)
     kind = "character" if all(len(word) == 1 for word in known.words[len(SPECIAL) :]) else "word"
     tokens = list(text) if kind == "character" else tokenize(text)
     if not tokens:
@@ -215,14 +221,59 @@ def _continue(model: Artifact, text: str, count: int) -> list[str]:
     return [("" if kind == "character" else " ").join(known.decode(ids)) for ids in drawn]
 
 
+def _read_text(model: Artifact, text: str, top: int) -> dict:
+    """Classifies a text, or tags its words."""
+    from suite.language.vocabulary import VOCABULARY_FILE, tokenize
+
+    labels, known = _labels(model), _vocabulary(model, VOCABULARY_FILE)
+    is_classifier = model.signature.inputs[0].name == "tokens"
+    tokens = tokenize(text, lower=is_classifier)
+    if not tokens:
+        raise ValueError(f"expected a text with at least one word, received {text!r}; give one")
+    length = next(t.shape[0] for t in model.signature.inputs if t.name != "characters") or len(tokens)
+    if is_classifier:
+        (probabilities,) = model.predict({"tokens": known.ids(tokens, length)[None]}).values()
+        return {"text": text, **_read_classes(labels, {"probabilities": probabilities[0]}, top)}
+    found = np.concatenate(
+        [
+            _tag(model, known, tokens[start : start + length], length)
+            for start in range(0, len(tokens), length)
+        ]
+    )
+    return {
+        "text": text,
+        "tags": [
+            {"word": word, "tag": labels[int(p.argmax())], "probability": float(p.max())}
+            for word, p in zip(tokens, found, strict=True)
+        ],
+    }
+
+
+def _tag(model: Artifact, known, words: list[str], length: int) -> np.ndarray:
+    """Probabilities `(words, tags)`; the words are as many as the model takes, or fewer."""
+    from suite.language.tagging import CHARACTERS_FILE, TaggerVocabulary
+
+    letters = {tensor.name: tensor.shape for tensor in model.signature.inputs}.get("characters", (0, 0))[1]
+    characters = _vocabulary(model, CHARACTERS_FILE, "characters") if letters else known
+    inputs = TaggerVocabulary(known, characters).encode([words], length, letters)
+    (found,) = model.predict({tensor.name: inputs[tensor.name] for tensor in model.signature.inputs}).values()
+    return found[0, : len(words)]
+
+
+def _vocabulary(model: Artifact, name: str, what: str = "words"):
+    from suite.language.vocabulary import Vocabulary
+
+    path = _beside(model, name)
+    if not path.is_file():
+        raise ValueError(f"expected the {what} in {path}, found no such file; put it there")
+    return Vocabulary.from_text(path.read_text(encoding="utf-8"))
+
+
 def _nearest_words(model: Artifact, words: Sequence[str], top: int) -> list[dict]:
     from suite.evaluation.embeddings import WordVectors
-    from suite.language.vocabulary import SPECIAL, VOCABULARY_FILE, Vocabulary  # TensorFlow takes its time
+    from suite.language.vocabulary import SPECIAL, VOCABULARY_FILE  # scikit-learn takes its time
 
-    path = _beside(model, VOCABULARY_FILE)
-    if not path.is_file():
-        raise ValueError(f"expected the words in {path}, found no such file; put it there")
-    known = Vocabulary.from_text(path.read_text(encoding="utf-8"))
+    known = _vocabulary(model, VOCABULARY_FILE)
     (vectors,) = model.predict({"word": np.arange(len(known), dtype=np.int32)}).values()
     every = WordVectors(known.words[len(SPECIAL) :], vectors[len(SPECIAL) :])
     return [

@@ -189,3 +189,56 @@ def test_a_decoder_is_no_language_model(tmp_path):
     )
     with pytest.raises(ValueError, match=message):
         suite.predict(tmp_path / "model.keras", "a")
+
+
+def test_a_classifier_of_texts(save, capsys):
+    from suite.language.vocabulary import Vocabulary
+
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    one_hot = keras.ops.one_hot(keras.ops.mod(tokens, 3), 3, dtype="float32")  # (B, T, 3)
+    probabilities = keras.layers.Softmax(name="probabilities")(keras.ops.sum(one_hot, axis=1))
+    path, _ = save(keras.Model(tokens, probabilities))
+    with pytest.raises(
+        ValueError, match="^expected the words in .*vocabulary.txt, found no such file; put i"
+    ):
+        suite.predict(path, "a text")
+    (path.parent / "vocabulary.txt").write_text(Vocabulary(["purr", "!", "bark", "cluck"]).to_text())
+    # "purr" is 2, "!" 3, "bark" 4, what is unknown 1: hen, cat, dog, dog
+    rows = suite.predict(path, "Purr purr PURR!", "Woof! Bark")
+    assert [row["text"] for row in rows] == ["Purr purr PURR!", "Woof! Bark"]
+    assert [entry["class"] for entry in rows[0]["classes"]] == ["hen", "cat", "dog"]
+    expected = np.exp([3, 1, 0]) / np.sum(np.exp([3, 1, 0]))
+    np.testing.assert_allclose([entry["probability"] for entry in rows[0]["classes"]], expected, atol=1e-6)
+    assert [entry["class"] for entry in rows[1]["classes"]] == ["dog", "cat", "hen"]
+    assert cli.execute(["predict", str(path), "Woof! Bark", "--top", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "Woof! Bark: dog 0.665" in shown and "next: suite benchmark" in shown
+    with pytest.raises(ValueError, match="^expected a text with at least one word, received ' '; give one$"):
+        suite.predict(path, " ")
+
+
+@pytest.mark.parametrize("length", [None, 4])
+def test_a_tagger_tags_every_word_of_a_text(length, save, capsys):
+    """Of any length or of one that is shorter than the text, which is then read in pieces."""
+    from suite.language.vocabulary import Vocabulary
+
+    words = keras.Input((length,), dtype="int32", name="words")
+    characters = keras.Input((length, 5), dtype="int32", name="characters")
+    # The id of the word, and that of its first character, which tells the case.
+    sums = keras.ops.mod(words + characters[..., 1], 3)
+    one_hot = keras.layers.Identity(name="probabilities")(keras.ops.one_hot(sums, 3, dtype="float32"))
+    path, _ = save(keras.Model({"words": words, "characters": characters}, one_hot))
+    known = Vocabulary(["the", "cat", "."])  # 2, 3, 4
+    (path.parent / "vocabulary.txt").write_text(known.to_text())
+    with pytest.raises(
+        ValueError, match="^expected the characters in .*characters.txt, found no such file; put it there$"
+    ):
+        suite.predict(path, "The")
+    (path.parent / "characters.txt").write_text(Vocabulary(["T", "t", "c", "."]).to_text())  # 2, 3, 4, 5
+    (row,) = suite.predict(path, "The cat, the cat.")
+    assert [entry["word"] for entry in row["tags"]] == ["The", "cat", ",", "the", "cat", "."]
+    expected = [2 + 2, 3 + 4, 1 + 1, 2 + 3, 3 + 4, 4 + 5]
+    assert [entry["tag"] for entry in row["tags"]] == [LABELS[number % 3] for number in expected]
+    assert {entry["probability"] for entry in row["tags"]} == {1.0}
+    assert cli.execute(["predict", str(path), "The cat"]) == 0
+    assert "The cat: The/dog cat/dog" in capsys.readouterr().out

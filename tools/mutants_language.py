@@ -138,8 +138,22 @@ DECODING = [
     ("log-probability for surprisal", "= -log_probabilities[0, token]", "= log_probabilities[0, token]"),
 ]  # fmt: skip
 
+TAGGING = [
+    ("no boundaries", "[BOUNDARY, *unicodedata.normalize(\"NFC\", word), BOUNDARY]", "[*word]"),
+    ("spelled in lower case", "*unicodedata.normalize(\"NFC\", word), B", "*fold(word), B"),
+    ("spelled without composing", "*unicodedata.normalize(\"NFC\", word), B", "*word, B"),
+    ("beginnings alone", "    ending = (length + 1) // 2", "    ending = 0"),
+    ("endings alone", "    ending = (length + 1) // 2", "    ending = length"),
+    ("more of the beginning", "    ending = (length + 1) // 2", "    ending = length // 2"),
+    ("cut too late", "len(characters) <= length", "len(characters) <= length + 1"),
+    ("case kept", "word).lower()", "word)"),
+    ("words as written", "self.words.ids(map(fold, sentence), length)", "self.words.ids(sentence, length)"),
+    ("characters of the first word alone", "characters[row, place] = ", "characters[row, 0] = "),
+]  # fmt: skip
+
 MUTANTS = {
     "suite.language.decoding": (decoding_checks.decoding, DECODING),
     "suite.language.embeddings": (checks.embeddings, EMBEDDINGS),
     "suite.language.ngrams": (ngram_checks.ngrams, NGRAMS),
+    "suite.language.tagging": (checks.tagging, TAGGING),
 }

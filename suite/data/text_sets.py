@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from suite.data import tabular
-from suite.data.tfds_images import is_tfds, tfds_builder, tfds_examples
+from suite.data.tfds_images import is_tfds, split_training, tfds_builder, tfds_examples
 
 PARTS = ("train", "validation", "test")
 KINDS = ("plain", "negated", "contrasted", "distant")
@@ -79,8 +79,30 @@ class Corpus:
 
 
 def load_labeled(source: str, seed: int) -> TextSet:
-    """Loads what `--data` names: "embedded" for `generate_sentences`, else the path of a CSV file."""
+    """Loads what `--data` names.
+
+    Args:
+        source: "embedded" for `generate_sentences`, "tfds" for imdb_reviews (its own test part; validation is
+            a tenth of its training part), else the path of a CSV file; see `read_csv`.
+        seed: Of the draws and of the split.
+    """
+    if is_tfds(source, "imdb_reviews"):
+        return _read_reviews(tfds_builder("imdb_reviews"), seed)
     return generate_sentences(seed) if source == "embedded" else read_csv(source, seed)
+
+
+def _read_reviews(builder, seed: int) -> TextSet:
+    texts, labels = {}, {}
+    for part in ("train", "test"):
+        examples = list(tfds_examples(builder, part))
+        texts[part] = [each["text"].decode().replace("<br />", " ") for each in examples]
+        labels[part] = np.array([int(each["label"]) for each in examples])
+    rows = dict(zip(PARTS, split_training(len(texts["train"]), seed), strict=False))
+    for part in ("validation", "train"):  # the part that is cut up comes last
+        texts[part] = [texts["train"][row] for row in rows[part]]
+        labels[part] = labels["train"][rows[part]]
+    classes = tuple(builder.info.features["label"].names)
+    return TextSet(texts, labels, classes, builder.name)
 
 
 def generate_sentences(seed: int, pairs: int = 3000) -> TextSet:
@@ -148,7 +170,7 @@ def read_csv(path: str | os.PathLike, seed: int) -> TextSet:
         ValueError: No such file, no such columns, fewer than 2 labels, or a label with fewer than 5 rows.
     """
     path = Path(path)
-    content = _read_text(path, "a CSV file with columns text and label")
+    content = read_text(path, "a CSV file with columns text and label")
     # What the first line has most of stands between cells: a sniffer would take any letter.
     delimiter = max(",;\t", key=content.split("\n", 1)[0].count)
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter)
@@ -219,7 +241,12 @@ def _split(texts: list[str], names: list[str], aside: list[dict], path: Path, se
     )
 
 
-def _read_text(path: Path, wanted: str) -> str:
+def read_text(path: Path, wanted: str) -> str:
+    """A file's text, in UTF-8, UTF-16 with a byte order mark, or else Windows-1252.
+
+    Raises:
+        ValueError: `path` is no file; the message says that `wanted` was expected.
+    """
     if not path.is_file():
         raise ValueError(f"expected {wanted}, received {str(path)!r}, which is no file")
     content = path.read_bytes()
@@ -257,7 +284,7 @@ def load_corpus(source: str, seed: int, *, copies: bool = True) -> Corpus:
 
         found, name = paragraphs("\n\n".join(topics[key] for key in sorted(topics))), "Python documentation"
     else:
-        found, name = paragraphs(_read_text(Path(source), "a text file")), source
+        found, name = paragraphs(read_text(Path(source), "a text file")), source
     found = found if copies else _without_copies({"": found})[""]
     if len(found) < MINIMUM_PARAGRAPHS:
         raise ValueError(

@@ -1,7 +1,7 @@
 """Sets of TensorFlow Datasets: opened, read, and written as folders like a user's own."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +33,17 @@ def tfds_builder(name: str):
     return builder
 
 
-def tfds_examples(builder, split: str, limit: int | None = None) -> Iterator[dict]:
-    """The examples of a split, at most `limit`, as NumPy arrays, under a progress bar."""
+def tfds_examples(
+    builder, split: str, limit: int | None = None, features: Sequence[str] | None = None
+) -> Iterator[dict]:
+    """The examples of a split, at most `limit`, as NumPy arrays, under a progress bar.
+
+    `features` names those that are decoded, where not all are needed.
+    """
     import tensorflow_datasets as tfds
 
-    dataset = builder.as_dataset(split=split).take(-1 if limit is None else limit)
+    decoders = features and tfds.decode.PartialDecoding(dict.fromkeys(features, True))
+    dataset = builder.as_dataset(split=split, decoders=decoders).take(-1 if limit is None else limit)
     yield from console.track(tfds.as_numpy(dataset), f"Reading {builder.name} {split}", total=len(dataset))
 
 

@@ -41,6 +41,28 @@ def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(np.mean(np.argmax(probabilities, axis=-1) == labels))
 
 
+def masked_accuracy(probabilities: np.ndarray, labels: np.ndarray, mask: np.ndarray) -> float:
+    """Gives the share of the counted places, of all sequences together, whose most probable class is right.
+
+    The right ones are added up over all sequences and divided once: a long sequence counts for more than a
+    short one, and padding not at all.
+
+    Args:
+        probabilities: `(n, length, num_classes)` float, in any increasing scale of probability.
+        labels: `(n, length)` int; any where the mask is False.
+        mask: `(n, length)` bool, which places count.
+
+    Returns:
+        A number in [0, 1].
+
+    Raises:
+        ValueError: The mask counts no place.
+    """
+    if not np.any(mask):
+        raise ValueError(f"expected a mask that counts some place, received {np.shape(mask)} of False")
+    return float(np.sum((np.argmax(probabilities, axis=-1) == labels) & mask) / np.sum(mask))
+
+
 def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Gives the mean negative log-probability of the right class, in nats per example.
 

@@ -15,15 +15,17 @@ _TOKEN = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 
 
-def tokenize(text: str, *, punctuation: bool = True) -> list[str]:
+def tokenize(text: str, *, punctuation: bool = True, lower: bool = True) -> list[str]:
     """Cuts a text into lower-case words ("don't" is one) and single punctuation marks.
 
     Args:
         text: Any text; composed to Unicode's NFC first, so that two spellings of "é" are one.
         punctuation: Whether the marks are tokens, too; otherwise they are left out.
+        lower: Whether words are put in lower case; otherwise they stay as written.
     """
     pattern = _TOKEN if punctuation else _WORD
-    return pattern.findall(unicodedata.normalize("NFC", text).lower())
+    text = unicodedata.normalize("NFC", text)
+    return pattern.findall(text.lower() if lower else text)
 
 
 class Vocabulary:

@@ -32,6 +32,7 @@ class Dropout(keras.layers.Layer):
         self.rate = float(rate)
         self.seed = seed
         self._seed_generator = keras.random.SeedGenerator(seed)
+        self.supports_masking = True
         self.built = True
 
     def call(self, inputs, training=False):

@@ -2,6 +2,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 
 from suite.data import text_sets, word_kinds
 from suite.data.analogies import generate_analogies
@@ -169,6 +170,21 @@ def test_a_users_text(tmp_path):
         ValueError, match="^expected --data tfds, which is tiny_shakespeare, received 'tfds:mnist'"
     ):
         text_sets.load_corpus("tfds:mnist", 0)
+
+
+def test_reviews_of_films():
+    with tfds.testing.mock_data(num_examples=40):
+        data = text_sets.load_labeled("tfds", 0)
+    assert data.classes == ("neg", "pos") and data.source == "imdb_reviews" and not data.kinds
+    assert [len(data.texts[part]) for part in PARTS] == [36, 4, 40]
+    assert [len(data.labels[part]) for part in PARTS] == [36, 4, 40]
+    train, validation = data.texts["train"], data.texts["validation"]
+    assert len({*train, *validation}) == 40 and all("<br" not in text for text in train)
+    with pytest.raises(
+        ValueError,
+        match="^expected --data tfds, which is imdb_reviews, received 'tfds:mnist'; it is the only one",
+    ):
+        text_sets.load_labeled("tfds:mnist", 0)
 
 
 def test_planted_analogies():

@@ -107,3 +107,27 @@ def counts(module):
     u, s, v = np.linalg.svd(expected)
     np.testing.assert_allclose(left @ right.T, u[:, :4] * s[:4] @ v[:4], atol=1e-5)
     np.testing.assert_allclose((left**2).sum(axis=0), s[:4], rtol=1e-5)
+
+
+def tagging(module):
+    """The spelling of words, and the arrays that a tagger reads."""
+    assert module.spell("Cat") == [" ", "C", "a", "t", " "]
+    assert module.spell("Cat", 5) == [" ", "C", "a", "t", " "]
+    assert module.spell("Cat", 4) == [" ", "C", "t", " "]
+    assert module.spell("abcdef", 5) == [" ", "a", "e", "f", " "]
+    assert module.spell("abcdef", 4) == [" ", "a", "f", " "]
+    assert module.spell("abcdef", 1) == [" "]
+    assert module.spell("e\u0301") == [" ", "\u00e9", " "]
+    assert module.fold("E\u0301A") == "\u00e9a"
+    vocabulary = module.TaggerVocabulary.fit([["The", "cat"], ["the", "Ox"]], min_count=1)
+    assert vocabulary.words.words[2:] == ("the", "cat", "ox")
+    letters = vocabulary.characters.words
+    encoded = vocabulary.encode([["THE", "Ox", "box"], ["cat"]], 2, 4)
+    assert {name: ids.dtype for name, ids in encoded.items()} == {"words": "int32", "characters": "int32"}
+    np.testing.assert_array_equal(encoded["words"], [[2, 4], [3, 0]])
+    spelled = [[[letters[index] for index in word] for word in words] for words in encoded["characters"]]
+    pad = ["<pad>"] * 4
+    assert spelled == [
+        [[" ", "T", "<unk>", " "], [" ", "O", "x", " "]],
+        [[" ", "c", "t", " "], pad],
+    ]

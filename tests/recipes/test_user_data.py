@@ -179,6 +179,52 @@ def test_step_models_of_a_users_text(name, tmp_path):
         suite.run(name, data=str(path), out=tmp_path / "none", smoke=True)
 
 
+def test_a_users_sentences_are_classified(tmp_path):
+    path = tmp_path / "mails.csv"
+    rows = [f"win it now {n},spam" for n in range(15)] + [f"see you at {n},ham" for n in range(45)]
+    path.write_text("\n".join(["text,label", *rows, "no label,", "x,y,z", rows[0]]))
+    given = {"epochs": 12, "learning_rate": 0.02, "batch_size": 16}
+    folder = suite.run("sentence_classification", data=str(path), out=tmp_path / "a", smoke=True, **given)
+    result = json.loads((folder / "result.json").read_text())
+    assert result["data"]["classes"] == ["ham", "spam"] and result["data"]["train"] == 36
+    aside = {entry["file"]: entry["reason"] for entry in result["data"]["quarantined"]}
+    assert aside == {
+        "mails.csv:62": "no label",
+        "mails.csv:63": "3 cells for 2 columns",
+        "mails.csv:64": "copy of line 2",
+    }
+    assert result["metrics"]["test_accuracy"] == result["metrics"]["test_balanced_accuracy"] == 1
+    assert result["metrics"]["padding_gap"] < 1e-5
+    words = (folder / "vocabulary.txt").read_text().split()
+    assert words[:2] == ["<pad>", "<unk>"] and "win" in words
+    assert not (folder / "figures" / "accuracy_by_kind.png").exists()
+
+
+def test_reviews_of_films(tmp_path):
+    with tfds.testing.mock_data(num_examples=30):
+        folder = suite.run("sentence_classification", data="tfds", out=tmp_path / "a", smoke=True, length=8)
+    data = json.loads((folder / "result.json").read_text())["data"]
+    assert data["source"] == "imdb_reviews" and [data[part] for part in PARTS] == [27, 3, 30]
+
+
+def test_a_users_tagged_sentences(tmp_path):
+    path = tmp_path / "tagged.conllu"
+
+    def line(number, word, tag):
+        return "\t".join([str(number), word, "_", tag, *"______"])
+
+    good = [f"{line(1, word, tag)}\n{line(2, 'so', 'ADV')}\n" for word, tag in [("Er", "PRON")] * 20]
+    path.write_text("\n".join([*good, "broken\n"]))
+    given = {"epochs": 5, "learning_rate": 0.05, "batch_size": 4}
+    folder = suite.run("part_of_speech_tagging", data=str(path), out=tmp_path / "a", smoke=True, **given)
+    result = json.loads((folder / "result.json").read_text())
+    assert result["data"]["classes"] == ["ADV", "PRON"] and result["metrics"]["test_accuracy"] == 1
+    assert [entry["file"] for entry in result["data"]["quarantined"]] == ["tagged.conllu:61"]
+    assert not any("unseen" in name for name in result["metrics"])  # there is no such word
+    assert (folder / "vocabulary.txt").read_text().split() == ["<pad>", "<unk>", "er", "so"]
+    assert " " in (folder / "characters.txt").read_text().split("\n")
+
+
 def test_what_a_recipe_does_not_take_is_one_line(tmp_path):
     with pytest.raises(ValueError, match="^expected data among embedded, path for object_localization, rec"):
         suite.run("object_localization", data="tfds", out=tmp_path / "a")
