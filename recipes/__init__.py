@@ -41,6 +41,8 @@ RECIPES = (
     "week5_sequences/ngram_language_model",
     "week5_sequences/window_language_model",
     "week5_sequences/rnn_language_model",
+    "week5_sequences/backpropagation_through_time",
+    "week5_sequences/lstm_and_gru",
     "week5_sequences/bidirectional_and_deep_rnn",
     "week5_sequences/character_generation",
     "week5_sequences/part_of_speech_tagging",

@@ -327,6 +327,76 @@ def ngrams(order: int = 5) -> Iterator[Row]:
         yield Row(work, "nltk.lm", score, score_peer, len(contexts), 20)
 
 
+def lstm(batch_size: int = 32, length: int = 35, units: int = 256, steps: int = 10) -> Iterator[Row]:
+    """Training steps of two LSTM layers, as in a language model: forward, backward, gradient descent."""
+    import keras
+    import tensorflow as tf
+
+    from suite.layers import LSTMCell, Recurrent
+
+    values = np.random.default_rng(0).normal(size=(batch_size, length, units)).astype(np.float32)
+    x, rate = tf.constant(values), 1e-3
+    ours = [Recurrent(LSTMCell(units), return_sequences=True) for _ in range(2)]
+    theirs = [keras.layers.LSTM(units, return_sequences=True) for _ in range(2)]
+    for layer in (*ours, *theirs):
+        layer.build(x.shape)
+    start = [layer.get_weights() for layer in ours]
+    for layer, weights in zip(theirs, start, strict=True):
+        layer.set_weights([gates_for_others(weight) for weight in weights])
+
+    def trainer(stack):
+        variables = [weight.value for layer in stack for weight in layer.trainable_variables]
+
+        @tf.function(jit_compile=True)
+        def step():
+            with tf.GradientTape() as tape:
+                outputs = x
+                for layer in stack:
+                    outputs = layer(outputs, training=True)
+                loss = tf.reduce_sum(outputs**2) / batch_size
+            for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+                variable.assign_sub(rate * gradient)
+            return outputs
+
+        return lambda: [step() for _ in range(steps)][-1].numpy()
+
+    train, train_keras = trainer(ours), trainer(theirs)
+    reference = train()
+    assert_close(reference, train_keras(), f"Keras after {steps} steps")
+    tokens, work = steps * batch_size * length, f"LSTM 2 x {units} in XLA, training, tokens/s"
+    yield Row(work, "Keras LSTM, XLA", train, train_keras, tokens, 1, 11)
+
+    import torch
+
+    network = torch.nn.LSTM(units, units, 2, batch_first=True)
+    with torch.no_grad():
+        for index, weights in enumerate(start):
+            kernel, recurrent_kernel, bias = (torch.from_numpy(gates_for_others(w).T.copy()) for w in weights)
+            getattr(network, f"weight_ih_l{index}").copy_(kernel)
+            getattr(network, f"weight_hh_l{index}").copy_(recurrent_kernel)
+            getattr(network, f"bias_ih_l{index}").copy_(bias)
+            getattr(network, f"bias_hh_l{index}").zero_().requires_grad_(False)  # a second one: theirs alone
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    optimizer, batch = torch.optim.SGD(trained, rate), torch.from_numpy(values)
+
+    def train_torch():
+        for _ in range(steps):
+            optimizer.zero_grad()
+            outputs, _ = network(batch)
+            (outputs.square().sum() / batch_size).backward()
+            optimizer.step()
+        return outputs.detach().numpy()
+
+    assert_close(reference, train_torch(), f"torch after {steps} steps")
+    yield Row(work, "torch nn.LSTM", train, train_torch, tokens, 1, 11)
+
+
+def gates_for_others(weight: np.ndarray) -> np.ndarray:
+    """The columns of our LSTM's gates as Keras and torch have them, the candidate third."""
+    input_gate, forget_gate, output_gate, candidate = np.split(weight, 4, axis=-1)
+    return np.concatenate([input_gate, forget_gate, candidate, output_gate], axis=-1)
+
+
 def assert_close(ours: np.ndarray, theirs: np.ndarray, peer: str, tolerance: float = 1e-3) -> None:
     difference = float(np.max(np.abs(ours - theirs)))
     if not difference <= tolerance:
@@ -340,6 +410,7 @@ ROWS = {
     "from_scratch": from_scratch,
     "word_vectors": word_vectors,
     "ngrams": ngrams,
+    "lstm": lstm,
 }
 
 

@@ -118,6 +118,72 @@ BATCH_NORMALIZATION = [
     ("beta's derivative a mean", "dZ.sum(axis=axes)", "dZ.mean(axis=axes)"),
 ]  # fmt: skip
 
+BACK = "through = dense_input_gradient(dZ[:, t], recurrent_kernel)\n        if window"
+RESULT, START = "RecurrentGradients(dZ @ kernel.T", "initial_state, initial_cell, 3 *"
+FORWARD = "input_gate, forget_gate, output_gate, candidate = np.split(gates[:, t], 4, axis=1)\n        C"
+STATE, CUT = "whole[:, t] += through", "t % window == 0 and t > 0"
+RECURRENT = [
+    ("no bias", "Z = X @ kernel + bias", "Z = X @ kernel"),
+    (
+        "recurrent kernel transposed",
+        "Z[:, t] += state @ recurrent_kernel",
+        "Z[:, t] += state @ recurrent_kernel.T",
+    ),
+    (
+        "the sum comes back instead of the state",
+        "H[:, t] = state = function(Z[:, t])",
+        "H[:, t], state = function(Z[:, t]), Z[:, t]",
+    ),
+    ("the state is forgotten", "H[:, t] = state = function", "H[:, t] = function"),
+    ("nothing passes back", STATE, STATE.replace("through", "0 * through")),
+    ("later steps alone", STATE, "whole[:, t] = through if t < X.shape[1] - 1 else dH[:, t]"),
+    (
+        "first step first",
+        "reversed(range(X.shape[1])):\n        whole",
+        "range(X.shape[1]):\n        whole",
+    ),
+    ("slope of the state", "derivative(Z)", "derivative(H)"),
+    ("slope left out", "whole[:, t] * slope[:, t]", "whole[:, t]"),
+    ("slope of the step before", "* slope[:, t]", "* slope[:, t - 1]"),
+    ("passes back without the transpose", BACK, "through = dZ[:, t] @ recurrent_kernel\n        if window"),
+    ("the derivative before the slope passes back", BACK, BACK.replace("dZ", "whole")),
+    ("pieces that begin one step late", CUT, "t % window == 1"),
+    ("pieces counted from the end", CUT, "(X.shape[1] - t) % window == 0 and t > 0"),
+    ("no pieces", CUT, "False"),
+    ("the initial state cut off", CUT, "t % window == 0"),
+    (
+        "each step's own state instead of that before",
+        "[initial[:, None], states[:, :-1]], axis=1",
+        "[states]",
+    ),
+    ("no initial state", "[initial[:, None]", "[0 * initial[:, None]"),
+    ("derivative by X without the transpose", RESULT, RESULT.replace(".T", "")),
+    ("derivative by X of the slope left out", RESULT, RESULT.replace("dZ", "whole")),
+]
+
+LSTM = [
+    ("gates in Keras' order", FORWARD, FORWARD.replace("output_gate, candidate", "candidate, output_gate")),
+    (
+        "input and forget gate swapped",
+        "cell = forget_gate * cell + input_gate * candidate",
+        "cell = input_gate * cell + forget_gate * candidate",
+    ),
+    ("the cell is shown without tanh", "output_gate * np.tanh(cell)", "output_gate * cell"),
+    ("the candidate a sigmoid", "np.tanh(sums", "sigmoid(sums"),
+    ("no bias", "gates = X @ kernel + bias", "gates = X @ kernel"),
+    ("the cell forgotten", "C[:, t] = cell =", "C[:, t] ="),
+    ("the initial cell left out", START, START.replace("initial_cell", "0 * initial_cell")),
+    ("nothing passes back by the state", "dH[:, t] + through,", "dH[:, t],"),
+    ("nothing passes back by the cell", "by_cell = by_cell + by_state", "by_cell = by_state"),
+    ("no slope of the cell's tanh", " * output_gate * (1 - shown**2)", " * output_gate"),
+    ("slope of tanh at the gate", "(1 - shown**2)", "(1 - C[:, t] ** 2)"),
+    ("input gate's slope left out", "candidate * input_gate * (1 - input_gate)", "candidate"),
+    ("forget gate by the cell after", "cells[:, t] * forget_gate", "C[:, t] * forget_gate"),
+    ("output gate by the cell itself", "by_state * shown * output", "by_state * C[:, t] * output"),
+    ("candidate's slope a sigmoid's", "(1 - candidate**2)", "candidate * (1 - candidate)"),
+    ("the forget gate not passed", "    by_cell = by_cell * forget_gate\n", "    pass\n"),
+]
+
 LAYERS = [
     ("no sigma'", "* self._activation.derivative(self._z)", ""),
     ("sigma instead of sigma'", "_activation.derivative(", "_activation.function("),
@@ -156,6 +222,7 @@ MUTANTS = {
     "suite.backprop.convolution": (checks.convolution, CONVOLUTION),
     "suite.backprop.pooling": (checks.pooling, POOLING),
     "suite.backprop.batch_normalization": (checks.batch_normalization, BATCH_NORMALIZATION),
+    "suite.backprop.recurrent": (checks.recurrent, RECURRENT + LSTM),
     "suite.backprop.layers": (checks.layers, LAYERS),
     "suite.backprop.network": (checks.network, NETWORK),
 }

@@ -194,7 +194,9 @@ class Recurrent(keras.layers.RNN):
 
     The inputs' share of all steps is one product before the loop. In training, backpropagation through time
     is written out: the loop keeps the states alone and does their product again for all steps at once; the
-    gradient of the recurrent kernel is one product after the loop instead of a sum of one a step.
+    gradient of the recurrent kernel is one product after the loop instead of a sum of one a step. Outside of
+    training, where only the last output is asked for, it keeps no states: TensorFlow Lite copies what a loop
+    keeps at every step.
 
     That holds for cells with one product a step; others, such as GRUCell, run in Keras' own loop. Everything
     else is as in `keras.layers.RNN`: masks (a masked step leaves the states as they are), initial states,
@@ -217,6 +219,9 @@ class Recurrent(keras.layers.RNN):
             masks = None if masks is None else tf.reverse(masks, [0])
         states = tuple(tf.cast(state, shares.dtype) for state in tf.nest.flatten(initial_state))
         kernel = tf.cast(tf.convert_to_tensor(self.cell.recurrent_kernel), shares.dtype)
+        if not training and not self.return_sequences:
+            states = _last(self.cell.update, masks, shares, kernel, *states)
+            return states[0], states[0][:, None], list(states)
         scan = _scan_with_gradient if training else _scan
         histories = scan(self.cell.update, masks, shares, kernel, *states)
         outputs = tf.transpose(histories[0], (1, 0, 2))
@@ -232,14 +237,29 @@ def _advance(update, sums, mask, states):
     return tuple(mask * after + (1 - mask) * before for after, before in zip(new, states, strict=True))
 
 
+def _step(update, masks, shares, kernel, index, states):
+    mask = None if masks is None else masks[index]
+    return _advance(update, shares[index] + tf.matmul(states[0], kernel), mask, states)
+
+
+def _last(update, masks, shares, kernel, *states):
+    """The states after the last step: a tuple of `(B, units)`."""
+    steps = tf.shape(shares)[0]
+
+    def step(index, states):
+        return index + 1, _step(update, masks, shares, kernel, index, states)
+
+    loop = (tf.constant(0), states)
+    return tf.while_loop(lambda index, _: index < steps, step, loop, maximum_iterations=steps)[1]
+
+
 def _scan(update, masks, shares, kernel, *states):
     """All states after each step: a tuple of `(T, B, units)`."""
     steps = tf.shape(shares)[0]
     histories = tuple(_array(state, steps) for state in states)
 
     def step(index, states, histories):
-        mask = None if masks is None else masks[index]
-        states = _advance(update, shares[index] + tf.matmul(states[0], kernel), mask, states)
+        states = _step(update, masks, shares, kernel, index, states)
         return index + 1, states, tuple(map(lambda kept, state: kept.write(index, state), histories, states))
 
     loop = (tf.constant(0), states, histories)

@@ -5,7 +5,9 @@ Shapes are square at first, so that a missing transpose computes something wrong
 """
 
 import contextlib
+import itertools
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -183,6 +185,84 @@ def batch_normalization(module):
             for gradient, tensor, array in zip(gradients, by_tape, (X, gamma, beta), strict=True):
                 close(gradient, tensor.numpy(), EXACT)
                 close(gradient, numeric_gradient(cost, array), NUMERIC)
+
+
+def recurrent(module):
+    simple(module)
+    lstm(module)
+
+
+def lstm(module):
+    """Against Keras' layer, whose candidate is the third of the gates."""
+    for n, steps, inputs, units in ((3, 3, 3, 3), (2, 5, 2, 4)):
+        layer = keras.layers.LSTM(units, return_sequences=True, return_state=True, dtype="float64")
+        layer.build((n, steps, inputs))
+        X, dH = random(n, steps, inputs), random(n, steps, units, seed=1)
+        weights = random(inputs, 4 * units), random(units, 4 * units, seed=2), random(4 * units)
+        states = random(n, units), random(n, units, seed=3)
+        layer.set_weights([_third_last(weight) for weight in weights])
+        given = [tf.constant(array) for array in (X, *states)]
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            expected, *last = layer(given[0], initial_state=given[1:])
+        variables = [given[0], *(weight.value for weight in layer.weights), *given[1:]]
+        by_tape = [gradient.numpy() for gradient in tape.gradient(expected, variables, output_gradients=dH)]
+        H, C, gates = module.lstm(X, *weights, *states)
+        for ours, theirs in ((H, expected), (H[:, -1], last[0]), (C[:, -1], last[1])):
+            close(ours, theirs.numpy(), EXACT)
+        found = module.lstm_backward(dH, X, H, C, gates, *weights[:2], *states)
+        for index, (gradient, other) in enumerate(zip(found, by_tape, strict=True)):
+            close(_third_last(gradient) if index in (1, 2, 3) else gradient, other, EXACT)
+        arrays = X, *weights, *states
+
+        def cost(arrays=arrays, dH=dH):
+            return np.sum(dH * module.lstm(*arrays)[0])
+
+        for gradient, array in zip(found, arrays, strict=True):
+            close(gradient, numeric_gradient(cost, array), NUMERIC)
+
+
+def _third_last(weight: np.ndarray) -> np.ndarray:
+    first, second, third, fourth = np.split(weight, 4, axis=-1)
+    return np.concatenate([first, second, fourth, third], axis=-1)
+
+
+def simple(module):
+    """Against Keras' layer, piece by piece where there is a window, its states stopped between pieces."""
+    cases = itertools.product(((3, 3, 3, 3), (2, 5, 2, 4)), ("tanh", "relu"), (None, 1, 2, 7))
+    for (n, steps, inputs, units), activation, window in cases:
+        layer = keras.layers.SimpleRNN(units, activation, return_sequences=True, dtype="float64")
+        layer.build((n, steps, inputs))
+        X, initial_state, dH = random(n, steps, inputs), random(n, units), random(n, steps, units, seed=1)
+        weights = random(inputs, units), random(units, units, seed=2), random(units)
+        layer.set_weights(weights)
+        given = [tf.constant(X), tf.constant(initial_state)]
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            state, pieces = given[1], []
+            for start in range(0, steps, window or steps):
+                piece = given[0][:, start : start + (window or steps)]
+                pieces.append(layer(piece, initial_state=state))
+                state = tf.stop_gradient(pieces[-1][:, -1])
+            expected = tf.concat(pieces, axis=1)
+        variables = [weight.value for weight in layer.weights]
+        by_tape = tape.gradient(expected, [given[0], *variables, given[1]], output_gradients=dH)
+        H, Z = module.recurrent(X, *weights, initial_state, activation)
+        close(H, expected.numpy(), EXACT)
+        found = module.recurrent_backward(dH, X, H, Z, *weights[:2], initial_state, activation, window)
+        for gradient, tensor in zip(found, by_tape, strict=False):
+            close(gradient, tensor.numpy(), EXACT)
+        if window is None:
+            arrays = X, *weights, initial_state
+
+            def cost(arrays=arrays, activation=activation, dH=dH):
+                return np.sum(dH * module.recurrent(*arrays, activation)[0])
+
+            for gradient, array in zip(found, arrays, strict=False):
+                close(gradient, numeric_gradient(cost, array), NUMERIC)
+            slope = np.where(Z > 0, 1, 0) if activation == "relu" else 1 - H**2
+            close(found.H[:, 0] * slope[:, 0] @ weights[1].T, found.initial_state, EXACT)
+            close(found.H[:, -1], dH[:, -1], EXACT)
 
 
 def layers(module):

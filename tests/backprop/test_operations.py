@@ -12,6 +12,7 @@ from suite.backprop import (
     network,
     paths,
     pooling,
+    recurrent,
 )
 from tests.backprop import checks
 from tests.references import optimizers as reference
@@ -19,7 +20,7 @@ from tests.references import optimizers as reference
 
 @pytest.mark.parametrize(
     "module",
-    [activations, batch_normalization, convolution, dense, layers, losses, network, pooling],
+    [activations, batch_normalization, convolution, dense, layers, losses, network, pooling, recurrent],
     ids=lambda module: module.__name__,
 )
 def test_against_central_differences_and_tensorflow(module):
@@ -142,6 +143,14 @@ def test_a_kernel_that_does_not_fit(stride, padding, kernel):
 def test_an_unknown_pooling():
     with pytest.raises(ValueError, match="^expected kind 'max' or 'average', received 'sum'$"):
         layers.Pooling("sum", 2)
+
+
+def test_a_window_without_a_step():
+    X, state, kernel = np.ones((1, 2, 3)), np.ones((1, 3)), np.ones((3, 3))
+    H, Z = recurrent.recurrent(X, kernel, kernel, np.ones(3), state)
+    message = "^expected a window of at least 1 step, received 0; None takes them all$"
+    with pytest.raises(ValueError, match=message):
+        recurrent.recurrent_backward(H, X, H, Z, kernel, kernel, state, window=0)
 
 
 def test_images_in_float32_stay_float32():
