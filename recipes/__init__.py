@@ -47,4 +47,5 @@ RECIPES = (
     "week5_sequences/character_generation",
     "week5_sequences/part_of_speech_tagging",
     "week5_sequences/sentence_classification",
+    "week5_sequences/sequence_to_sequence",
 )
