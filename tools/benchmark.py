@@ -278,7 +278,7 @@ def ngrams(order: int = 5) -> Iterator[Row]:
     from suite.language.ngrams import KneserNey, NgramCounts, WittenBell
     from suite.language.vocabulary import Vocabulary, tokenize
 
-    parts = load_corpus("embedded", 0, copies=False).texts
+    parts = load_corpus("embedded", 0).texts
     train, test = ([tokenize(text) for text in parts[part]] for part in ("train", "test"))
     vocabulary = Vocabulary.fit(train, min_count=2)
     known = [word for word in vocabulary.words if word != "<unk>"]

@@ -37,11 +37,7 @@ from suite.recipe import Claim, Context, Export, Result
 @dataclasses.dataclass(frozen=True)
 class Config:
     length: int = 200
-    rounds: tuple[int, ...] = (
-        2,
-        1,
-        3,
-    )  # of training: at an eighth of the length, at half of it, at all of it
+    rounds: tuple[int, ...] = (2, 1, 3)  # at an eighth of the length, at half of it, at all of it
     steps: int = 200  # a round
     batch_size: int = 50
     gated_units: int = 32
@@ -148,7 +144,7 @@ def train(name: str, validation: Sequences, config: Config, seed: int) -> Traini
     is_gated = name in ("lstm", "gru")
     rate = config.gated_learning_rate if is_gated else config.simple_learning_rate
     schedule = keras.optimizers.schedules.CosineDecay(rate, sum(config.rounds) * config.steps)
-    model.compile(Adam(schedule, clipnorm=config.clip_norm), "mean_squared_error", jit_compile=True)
+    model.compile(Adam(schedule, clipnorm=config.clip_norm), "mean_squared_error")
     lengths = np.repeat(config.length // np.array(SHARES), config.rounds)
     infer, curve = tf.function(lambda x: model(x, training=False), reduce_retracing=True), []
     seconds = []

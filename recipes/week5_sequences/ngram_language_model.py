@@ -140,7 +140,7 @@ def sum_gap(counts: NgramCounts, chosen: Mapping[str, Sequence[Smoothing]], text
 
 
 def run(config: Config, context: Context) -> Result:
-    corpus = text_sets.load_corpus(context.source, context.seed, copies=False)
+    corpus = text_sets.load_corpus(context.source, context.seed)
     tokens = {part: [tokenize(text) for text in texts] for part, texts in corpus.texts.items()}
     vocabulary = Vocabulary.fit(tokens["train"], min_count=config.min_count)
     texts = {part: [vocabulary.ids(each) for each in some] for part, some in tokens.items()}

@@ -147,7 +147,7 @@ def ngram_perplexities(counts: NgramCounts, ids: dict[str, np.ndarray]) -> dict[
 
 
 def run(config: Config, context: Context) -> Result:
-    corpus = text_sets.load_corpus(context.source, context.seed, copies=False)
+    corpus = text_sets.load_corpus(context.source, context.seed)
     tokens = {
         part: [token for text in texts for token in (BREAK, *tokenize(text))]
         for part, texts in corpus.texts.items()

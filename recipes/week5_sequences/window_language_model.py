@@ -175,7 +175,7 @@ def run(config: Config, context: Context) -> Result:
     drawn_model, _ = train(drawn, small)
     on_drawn = compare(drawn_model, drawn, config.order)
 
-    corpus = text_sets.load_corpus(context.source, context.seed, copies=False)
+    corpus = text_sets.load_corpus(context.source, context.seed)
     tokens = {part: [tokenize(text) for text in texts] for part, texts in corpus.texts.items()}
     text = Text.encode(tokens, config.words)
     model, curve = train(text, config)

@@ -258,7 +258,7 @@ def read_text(path: Path, wanted: str) -> str:
         return content.decode("cp1252", errors="replace")
 
 
-def load_corpus(source: str, seed: int, *, copies: bool = True) -> Corpus:
+def load_corpus(source: str, seed: int, *, copies: bool = False) -> Corpus:
     """Loads running text.
 
     Args:

@@ -142,8 +142,8 @@ def test_pythons_documentation():
 def test_copies_are_left_out(tmp_path):
     path = tmp_path / "book.txt"
     path.write_text("\n\n".join(f"Word {i // 2}{'!' * (i % 2)}" for i in range(50)))
-    assert sum(map(len, text_sets.load_corpus(str(path), 0).texts.values())) == 50
-    corpus = text_sets.load_corpus(str(path), 0, copies=False)
+    assert sum(map(len, text_sets.load_corpus(str(path), 0, copies=True).texts.values())) == 50
+    corpus = text_sets.load_corpus(str(path), 0)
     found = sorted(text for part in PARTS for text in corpus.texts[part])
     assert found == sorted(f"Word {i}" for i in range(25))
     whole, without = (text_sets.load_corpus("embedded", 0, copies=copies) for copies in (True, False))
