@@ -228,3 +228,12 @@ def test_names():
     assert len(set(every)) == len(every) and {"Mary", "James", "Smith", "Ada"} <= set(every)
     assert all(name.isalpha() and name == name.capitalize() for name in every)
     assert text_sets.load_names(0).texts == corpus.texts != text_sets.load_names(1).texts
+
+
+def test_of_many_texts_more_are_trained_on(tmp_path):
+    path = tmp_path / "reviews.csv"
+    rows = [f"good {n},yes" for n in range(1000)] + [f"bad {n},no" for n in range(999)]
+    path.write_text("\n".join(["text,label", *rows]))
+    texts = text_sets.read_csv(path, 0)
+    sizes = {part: np.bincount(labels).tolist() for part, labels in texts.labels.items()}
+    assert sizes == {"train": [599, 800], "validation": [200, 100], "test": [200, 100]}
