@@ -193,10 +193,10 @@ class Recurrent(keras.layers.RNN):
     """Runs a cell over sequences, with a training step that Keras' own loop does not have.
 
     The inputs' share of all steps is one product before the loop. In training, backpropagation through time
-    is written out: the loop keeps the states alone and does their product again for all steps at once; the
-    gradient of the recurrent kernel is one product after the loop instead of a sum of one a step. Outside of
-    training, where only the last output is asked for, it keeps no states: TensorFlow Lite copies what a loop
-    keeps at every step.
+    is written out: the loop keeps the states and the sums that the gates see, and the gradient of the
+    recurrent kernel is one product after the loop instead of a sum of one a step. Outside of training, where
+    only the last output is asked for, it keeps nothing: TensorFlow Lite copies what a loop keeps at every
+    step.
 
     That holds for cells with one product a step; others, such as GRUCell, run in Keras' own loop. Everything
     else is as in `keras.layers.RNN`: masks (a masked step leaves the states as they are), initial states,
@@ -238,8 +238,10 @@ def _advance(update, sums, mask, states):
 
 
 def _step(update, masks, shares, kernel, index, states):
+    """The states after a step, and the sums that the gates saw in it."""
     mask = None if masks is None else masks[index]
-    return _advance(update, shares[index] + tf.matmul(states[0], kernel), mask, states)
+    sums = shares[index] + tf.matmul(states[0], kernel)
+    return _advance(update, sums, mask, states), sums
 
 
 def _last(update, masks, shares, kernel, *states):
@@ -247,20 +249,21 @@ def _last(update, masks, shares, kernel, *states):
     steps = tf.shape(shares)[0]
 
     def step(index, states):
-        return index + 1, _step(update, masks, shares, kernel, index, states)
+        return index + 1, _step(update, masks, shares, kernel, index, states)[0]
 
     loop = (tf.constant(0), states)
     return tf.while_loop(lambda index, _: index < steps, step, loop, maximum_iterations=steps)[1]
 
 
-def _scan(update, masks, shares, kernel, *states):
-    """All states after each step: a tuple of `(T, B, units)`."""
+def _scan(update, masks, shares, kernel, *states, keep_sums=False):
+    """All states after each step, a tuple of `(T, B, units)`; then, where asked for, the sums of each."""
     steps = tf.shape(shares)[0]
-    histories = tuple(_array(state, steps) for state in states)
+    histories = tuple(_array(kept, steps) for kept in ((*states, shares[0]) if keep_sums else states))
 
     def step(index, states, histories):
-        states = _step(update, masks, shares, kernel, index, states)
-        return index + 1, states, tuple(map(lambda kept, state: kept.write(index, state), histories, states))
+        states, sums = _step(update, masks, shares, kernel, index, states)
+        seen = zip(histories, (*states, sums), strict=False)
+        return index + 1, states, tuple(history.write(index, value) for history, value in seen)
 
     loop = (tf.constant(0), states, histories)
     _, _, histories = tf.while_loop(lambda index, *_: index < steps, step, loop, maximum_iterations=steps)
@@ -272,14 +275,13 @@ def _scan_with_gradient(update, masks, shares, kernel, *states):
 
     @tf.custom_gradient
     def scan(shares, kernel, *states):
-        histories = _scan(update, masks, shares, kernel, *states)
+        *histories, sums = _scan(update, masks, shares, kernel, *states, keep_sums=True)
         before = tuple(
             tf.concat([first[None], history[:-1]], axis=0)
             for first, history in zip(states, histories, strict=True)
         )
 
         def backward(*gradients):
-            sums = shares + _by_step(tf.matmul(_rows(before[0]), kernel), shares)  # of all steps at once
             transposed = tf.transpose(kernel)
 
             def step(index, later, by_sums):
@@ -304,7 +306,7 @@ def _scan_with_gradient(update, masks, shares, kernel, *states):
             by_kernel = tf.matmul(_rows(before[0]), _rows(by_shares), transpose_a=True)
             return (by_shares, by_kernel, *earliest)
 
-        return histories, backward
+        return tuple(histories), backward
 
     return scan(shares, kernel, *states)
 

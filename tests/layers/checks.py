@@ -269,7 +269,7 @@ def recurrent(module):
                 close(stepped, outputs[:, 0])
             assert len(step_states) == len(states)
             ours.return_sequences = False
-            last, *last_states = ours(x, initial_state=initial, mask=mask_given)
+            last, *last_states = ours(x, initial_state=initial, mask=mask_given, training=training)
             close(last, outputs[:, -1])
             for state, expected in zip(last_states, states, strict=True):
                 close(state, expected)
