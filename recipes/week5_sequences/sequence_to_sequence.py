@@ -28,7 +28,7 @@ from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, accuracy
 from suite.evaluation.report import Table
 from suite.export.step_model import exported_artifacts, exported_steps, met
-from suite.language.decoding import StepModel, beam_search
+from suite.language.decoding import StepModel, beam_search, greedy_search
 from suite.language.vocabulary import VOCABULARY_FILE, Vocabulary
 from suite.layers import Attention, LSTMCell, Recurrent
 from suite.optimizers import Adam
@@ -152,28 +152,27 @@ def train(translator: Translator, pairs: dict[str, Pairs], config: Config) -> li
     return history
 
 
+def begin(encoder, step: StepModel, source: np.ndarray) -> dict[str, np.ndarray]:
+    """The state of the decoder's step before the first letter of each date."""
+    encoded = encoder({"source": source}) | {"source": source}
+    return {name: encoded[name] for name in step.initial_state()}
+
+
 def translate(encoder, step: StepModel, source: np.ndarray, iso: Vocabulary) -> list[str]:
     """The most probable letter after each other, many dates at once."""
-    encoded = encoder({"source": source}) | {"source": source}
-    state = {name: encoded[name] for name in step.initial_state()}
-    tokens, found = np.full(len(source), iso.ids([START])[0]), []
-    for _ in range(STEPS):
-        log_probabilities, state = step(tokens, state)
-        tokens = log_probabilities.argmax(axis=-1).astype(np.int32)
-        found.append(tokens)
-    return [_text(ids, iso) for ids in np.stack(found, axis=1)]
+    starts = np.repeat(iso.ids([START]), len(source))
+    found = greedy_search(step, begin(encoder, step, source), starts, STEPS)
+    return [_text(ids, iso) for ids in found]
 
 
 def search(encoder, step: StepModel, source: np.ndarray, iso: Vocabulary, width: int) -> list[str]:
     """The most probable whole date of each, by beam search."""
-    start, end = iso.ids([START, END])
-    encoded = encoder({"source": source}) | {"source": source}
-    found = []
+    start, end = map(int, iso.ids([START, END]))
+    states, found = begin(encoder, step, source), []
     for row in console.track(range(len(source)), "searching"):
-        state = {name: encoded[name][row : row + 1] for name in step.initial_state()}
-        best = beam_search(step, state, int(start), int(end), width, STEPS)[0]
-        found.append(_text(best.tokens, iso))
-    return found
+        state = {name: values[row : row + 1] for name, values in states.items()}
+        found.append(beam_search(step, state, start, end, width, STEPS)[0])
+    return [_text(each.tokens, iso) for each in found]
 
 
 def _text(ids, iso: Vocabulary) -> str:
@@ -184,16 +183,17 @@ def exact_match(found: list[str], expected: list[str]) -> float:
     return float(np.mean([one == other for one, other in zip(found, expected, strict=True)]))
 
 
-def step_export(step: keras.Model, exported: StepModel, encoded: dict, pairs: Pairs, dates: int) -> Export:
-    """The decoder's step, proven on what it is given in the first dates, after their true letters."""
+def step_export(step: keras.Model, exported: StepModel, states: dict, pairs: Pairs) -> Export:
+    """The decoder's step, proven on what it is given after the true letters of some dates."""
     tokens = np.concatenate([pairs.previous, pairs.target[:, -1:]], axis=1)
+    dates = range(len(states["source"]))
     rows = [
-        met(exported, tokens[row], {name: encoded[name][row : row + 1] for name in exported.initial_state()})
-        for row in range(dates)
+        met(exported, tokens[row], {name: values[row : row + 1] for name, values in states.items()})
+        for row in dates
     ]
     inputs = {name: np.concatenate([each[name] for each in rows]) for name in rows[0]}
     metric = Metric("test_letters", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
-    return Export(step, inputs, targets=pairs.target[:dates].ravel(), metric=metric, name="decoder_step")
+    return Export(step, inputs, targets=pairs.target[dates].ravel(), metric=metric, name="decoder_step")
 
 
 def run(config: Config, context: Context) -> Result:
@@ -225,7 +225,7 @@ def run(config: Config, context: Context) -> Result:
         "beam_gap": abs(exact_match(searched, expected[some]) - exact_match(greedy, expected[some])),
         "test_runtime_agreement": exact_match(on_phone, greedy),
     }
-    encoded = encoders["onnx"].predict({"source": source[some]}) | {"source": source[some]}
+    states = begin(encoders["onnx"].predict, steps["onnx"], source[: min(30, config.searched)])
     return Result(
         metrics=metrics,
         figures={
@@ -234,7 +234,7 @@ def run(config: Config, context: Context) -> Result:
         },
         exports=[
             Export(translator.encoder, source[:200], name="encoder"),
-            step_export(translator.step, steps["onnx"], encoded, pairs["test"], min(30, config.searched)),
+            step_export(translator.step, steps["onnx"], states, pairs["test"]),
         ],
         data={"source": "generated dates", **{part: len(each.iso) for part, each in dates.items()}},
         tables=[examples_table(dates["test"], found)],
@@ -246,18 +246,8 @@ def run(config: Config, context: Context) -> Result:
 
 
 def examples_table(dates: DatePairs, found: dict[str, list[str]], shown: int = 25) -> Table:
-    rows = [
-        (
-            text,
-            date,
-            *(
-                f"{translations[row]}{'' if translations[row] == date else ' (wrong)'}"
-                for translations in found.values()
-            ),
-        )
-        for row, (text, date) in enumerate(zip(dates.written[:shown], dates.iso[:shown], strict=True))
-    ]
-    return Table("Test dates", ("written", "date", *found), rows)
+    columns = (dates.written, dates.iso, *found.values())
+    return Table("Test dates", ("written", "date", *found), list(zip(*columns, strict=True))[:shown])
 
 
 def draw_attention(looking: keras.Model, pairs: Pairs, dates: DatePairs):
@@ -267,10 +257,5 @@ def draw_attention(looking: keras.Model, pairs: Pairs, dates: DatePairs):
     weights = looking.predict([pairs.source[rows], pairs.previous[rows]], verbose=0)
     figure, panels = plots.new_figure("Where the decoder looks", 11, 4, 1, 2)
     for axes, row, seen in zip(panels, rows, weights, strict=True):
-        written, iso = dates.written[row], dates.iso[row]
-        axes.imshow(seen[: len(iso), : len(written)], cmap="Blues", vmin=0, aspect="auto")
-        axes.set_xticks(range(len(written)), list(written))
-        axes.set_yticks(range(len(iso)), list(iso))
-        axes.set(xlabel="read", ylabel="written", title=written)
-        axes.grid(False)
+        plots.attention(axes, seen, dates.written[row], dates.iso[row])
     return figure

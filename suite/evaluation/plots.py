@@ -135,6 +135,22 @@ def curves(axes: Axes, lines: Mapping[str, tuple], **settings) -> None:
         axes.legend(frameon=False)
 
 
+def attention(axes: Axes, weights: np.ndarray, read: Sequence[str], written: Sequence[str]) -> None:
+    """Shows where a decoder looked for each token that it wrote: the darker, the more.
+
+    Args:
+        axes: From `new_figure`.
+        weights: `(steps, length)` float in [0, 1], at least as many as there are tokens.
+        read: Tokens of the source.
+        written: Tokens of the result.
+    """
+    axes.imshow(weights[: len(written), : len(read)], cmap="Blues", vmin=0, aspect="auto")
+    axes.set_xticks(range(len(read)), list(read))
+    axes.set_yticks(range(len(written)), list(written))
+    axes.set(xlabel="read", ylabel="written")
+    axes.grid(False)
+
+
 def draws(values: Mapping[str, Sequence[float]], *, xlabel: str, title: str) -> Figure:
     """Shows how a number spreads over repeated draws: a row a name, a point a draw, a bar at the mean.
 

@@ -82,6 +82,26 @@ def sample(logits: np.ndarray, rng: np.random.Generator, **settings) -> np.ndarr
     return np.argmax(cumulative > draws[..., None], axis=-1).astype(np.int32)
 
 
+def greedy_search(step: Step, state, starts: np.ndarray, length: int) -> np.ndarray:
+    """Takes the most probable token after each other, of many sequences at once; none ends before.
+
+    Args:
+        step: As above.
+        state: State of n sequences before their start tokens.
+        starts: Ids of these, `(n,)` int32.
+        length: Tokens after them.
+
+    Returns:
+        `(n, length)` int32; of equally probable tokens the first.
+    """
+    tokens, found = starts, []
+    for _ in range(length):
+        log_probabilities, state = step(tokens, state)
+        tokens = log_probabilities.argmax(axis=-1).astype(np.int32)
+        found.append(tokens)
+    return np.stack(found, axis=1)
+
+
 class Hypothesis(NamedTuple):
     """A sequence that a search found.
 

@@ -16,6 +16,7 @@ def decoding(module):
     probabilities(module)
     sampling(module)
     searching(module)
+    greedy(module)
     generating(module)
 
 
@@ -89,6 +90,20 @@ class Recurrence:
         log_probabilities, state, total = self._read(tokens[:-1])
         last = tokens[-1]
         return *self(np.int32([last]), state), total + log_probabilities[0, last]
+
+
+def greedy(module):
+    for seed in range(3):
+        model, starts = Recurrence(seed), np.int32([START, 1, 2])
+        state = {"deep": (np.zeros((3, 5)),), "steps": np.zeros((3, 1))}
+        found = module.greedy_search(model, state, starts, 6)
+        assert found.dtype == np.int32 and found.shape == (3, 6)
+        for tokens, last in zip(found, starts, strict=True):
+            state = model.initial_state()
+            for token in tokens:
+                log_probabilities, state = model(np.int32([last]), state)
+                last = np.argmax(log_probabilities[0])
+                assert token == last
 
 
 def every_sequence(max_length):
