@@ -102,6 +102,7 @@ DRAWN = "np.argmax(cumulative > draws"
 SCORE = "total, total / length**length_power)"
 BOUND = "alive[0][2] / max_length**length_power"
 ENDS = "np.full(totals.shape, length == max_length)"
+GREEDY = "state = step(tokens, state)\n        tokens"
 DECODING = [
     ("multiplied by the temperature", SOFTENED, "log_softmax(logits * (temperature or 1.0))"),
     ("temperature without effect", SOFTENED, "log_softmax(logits)"),
@@ -116,8 +117,8 @@ DECODING = [
     ("one draw for all rows", "rng.random(cumulative.shape[:-1])", "rng.random(1)"),
     ("a token of probability 0", "cumulative > draws", "cumulative >= draws"),
     ("the least probable", "log_probabilities.argmax(axis=-1)", "log_probabilities.argmin(axis=-1)"),
-    ("greedy without a state", "state = step(tokens, state)\n", "_ = step(tokens, state)\n"),
-    ("greedy from the starts", "state = step(tokens, state)\n", "state = step(starts, state)\n"),
+    ("greedy without a state", GREEDY, GREEDY.replace("state = step", "_ = step")),
+    ("greedy from the starts", GREEDY, GREEDY.replace("(tokens", "(starts")),
     ("the sum of all tokens forgotten", "totals = totals[:, None] + np.asarray", "totals = np.asarray"),
     ("states of other sequences", "_take(state, rows)\n    return", "_take(state, 0 * rows)\n    return"),
     ("states not reordered", "_take(state, rows)\n    return", "_take(state, np.sort(rows))\n    return"),
