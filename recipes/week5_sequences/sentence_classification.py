@@ -135,7 +135,9 @@ def train(model: keras.Model, ids: dict, data: TextSet, config: Config) -> list[
 def average(models: Sequence[keras.Model]) -> keras.Model:
     """One model that gives the mean of what several say."""
     tokens = keras.Input((None,), dtype="int32", name="tokens")
-    return keras.Model(tokens, layers.Average(name="probabilities")([model(tokens) for model in models]))
+    # Without their optimizers, which who loads the file would have to know.
+    bare = [keras.Model(model.input, model.output) for model in models]
+    return keras.Model(tokens, layers.Average(name="probabilities")([model(tokens) for model in bare]))
 
 
 def predict(model: keras.Model, ids: np.ndarray) -> np.ndarray:

@@ -106,8 +106,8 @@ def build_model(size: int, config: Config) -> keras.Model:
 
 def train(text: Text, config: Config) -> tuple[keras.Model, list[float]]:
     """Keeps the epoch that is best on the validation text; gives the perplexities of all there."""
-    model = build_model(len(text.vocabulary), config)
     contexts, words = windows(text.texts["train"], config.order)
+    model = build_model(len(text.vocabulary), config)
     steps = config.epochs * -(-len(words) // config.batch_size)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
     model.compile(Adam(schedule), "sparse_categorical_crossentropy")

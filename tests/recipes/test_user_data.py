@@ -138,7 +138,7 @@ def test_texts_of_one_word_have_no_pairs(tmp_path):
 
 def test_a_users_running_text(tmp_path):
     path = tmp_path / "book.txt"
-    path.write_text("\n\n".join(f"the cat sat on mat {n % 3} and the dog ran" for n in range(60)))
+    path.write_text("\n\n".join(f"the cat {n} sat on mat {n % 3} and the dog ran" for n in range(60)))
     folder = suite.run("word_embeddings", data=str(path), out=tmp_path / "book", smoke=True)
     data = json.loads((folder / "result.json").read_text())["data"]
     words = (folder / "vocabulary.txt").read_text().split()
