@@ -12,15 +12,13 @@ from suite import console
 from suite.data.folder import read_labeled
 from suite.data.images import load_image
 from suite.evaluation.metrics import accuracy, cross_entropy
-from suite.export.bundle import LABELS_FILE, SPLIT_FILE, read_result
+from suite.export.bundle import SPLIT_FILE, class_labels, read_result
 from suite.export.runtime import CPU_COUNT, Artifact, load_artifact
+from suite.text_inference import best_classes, text_reader
 
 BATCH = 64  # images in memory at a time
 SURE = 0.3  # score from which a detection is put in words
-CONTINUATION = {"character": 120, "word": 30}  # tokens that are added to a text
-TEMPERATURE = 0.7  # of these
 SPLITS = ("train", "validation", "test", "all")
-TEXT_INPUTS = ({"tokens"}, {"words"}, {"words", "characters"})  # of a classifier, and of taggers
 
 
 def predict(artifact: str | Path, *images: str | Path, top: int = 3) -> list[dict]:
@@ -48,12 +46,8 @@ def predict(artifact: str | Path, *images: str | Path, top: int = 3) -> list[dic
             a word is not in the vocabulary, or a text has no word.
     """
     model = load_artifact(artifact, threads=1, concurrency=CPU_COUNT)
-    if [tensor.name for tensor in model.signature.inputs] == ["word"]:
-        return _nearest_words(model, images, top)
-    if "token" in [tensor.name for tensor in model.signature.inputs]:
-        return [{"text": text, "continuations": _continue(model, text, top)} for text in images]
-    if {tensor.name for tensor in model.signature.inputs} in TEXT_INPUTS:
-        return [_read_text(model, text, top) for text in images]
+    if read := text_reader(model):
+        return [read(text, top) for text in images]
     _check_takes_image(model)
     read = _reader(model)
     rows = []
@@ -91,13 +85,13 @@ def _reader(model: Artifact):
     if shapes == {"code": 1}:
         from suite.evaluation.retrieval import INDEX_FILE, Index  # scikit-learn takes its time
 
-        return functools.partial(_read_neighbors, Index.load(_beside(model, INDEX_FILE)))
+        return functools.partial(_read_neighbors, Index.load(model.path.resolve().parent / INDEX_FILE))
     if set(shapes) == {"boxes", "scores", "labels"}:
         read = _read_detections
     elif set(shapes) == {"probabilities", "box"}:
         read = _read_box
     elif list(shapes.values()) == [1]:
-        read = _read_classes
+        read = best_classes
     elif list(shapes.values()) == [3]:
         read = _read_shares
     else:
@@ -105,7 +99,7 @@ def _reader(model: Artifact):
             "expected a model that gives class probabilities, a box or boxes, a map of classes, or a code, "
             f"{model.path} gives {_describe(model.signature.outputs)}"
         )
-    return functools.partial(read, _labels(model))
+    return functools.partial(read, class_labels(model))
 
 
 def _read_neighbors(index, outputs: dict, top: int) -> dict:
@@ -114,15 +108,9 @@ def _read_neighbors(index, outputs: dict, top: int) -> dict:
     return {"neighbors": [{"name": index.names[row], "distance": float(distance)} for row, distance in found]}
 
 
-def _read_classes(labels: list[str], outputs: dict, top: int) -> dict:
-    (probabilities,) = outputs.values()
-    best = np.argsort(-probabilities, kind="stable")[:top]
-    return {"classes": [{"class": labels[i], "probability": float(probabilities[i])} for i in best]}
-
-
 def _read_box(labels: list[str], outputs: dict, top: int) -> dict:
     box = [float(side) for side in outputs["box"]]
-    return _read_classes(labels, {"probabilities": outputs["probabilities"]}, top) | {"box": box}
+    return best_classes(labels, {"probabilities": outputs["probabilities"]}, top) | {"box": box}
 
 
 def _read_detections(labels: list[str], outputs: dict, top: int) -> dict:
@@ -193,100 +181,6 @@ def evaluate(artifact: str | Path, directory: str | Path, split: str | None = No
     return metrics
 
 
-def _continue(model: Artifact, text: str, count: int) -> list[str]:
-    """What a language model adds to a text: `count` draws with a fixed seed."""
-    from suite.language.decoding import NEW, StepModel, generate
-    from suite.language.vocabulary import PADDING, SPECIAL, UNKNOWN, VOCABULARY_FILE, tokenize
-
-    step = StepModel(model)
-    outputs = {tensor.name for tensor in model.signature.outputs}
-    fixed = [name for name in step.initial_state() if NEW + name not in outputs]
-    if fixed:
-        raise ValueError(
-            f"expected the step of a language model, {model.path} also takes {', '.join(fixed)}, which an "
-            "encoder gives"
-        )
-    known = _vocabulary(model, VOCABULARY_FILE)
-    kind = "character" if all(len(word) == 1 for word in known.words[len(SPECIAL) :]) else "word"
-    tokens = list(text) if kind == "character" else tokenize(text)
-    if not tokens:
-        raise ValueError(f"expected a text with at least one {kind}, received {text!r}; give one")
-    beginning = ["\n"] if "\n" in known else []  # a text begins after a break
-    prompt, rng = known.ids([*beginning, *tokens]), np.random.default_rng(0)
-    settings = {"temperature": TEMPERATURE, "forbidden": (PADDING, UNKNOWN)}
-    drawn = [
-        generate(step, step.initial_state(), prompt, CONTINUATION[kind], rng, **settings)
-        for _ in range(count)
-    ]
-    return [("" if kind == "character" else " ").join(known.decode(ids)) for ids in drawn]
-
-
-def _read_text(model: Artifact, text: str, top: int) -> dict:
-    """Classifies a text, or tags its words."""
-    from suite.language.vocabulary import VOCABULARY_FILE, tokenize
-
-    labels, known = _labels(model), _vocabulary(model, VOCABULARY_FILE)
-    is_classifier = model.signature.inputs[0].name == "tokens"
-    tokens = tokenize(text, lower=is_classifier)
-    if not tokens:
-        raise ValueError(f"expected a text with at least one word, received {text!r}; give one")
-    length = next(t.shape[0] for t in model.signature.inputs if t.name != "characters") or len(tokens)
-    if is_classifier:
-        (probabilities,) = model.predict({"tokens": known.ids(tokens, length)[None]}).values()
-        return {"text": text, **_read_classes(labels, {"probabilities": probabilities[0]}, top)}
-    found = np.concatenate(
-        [
-            _tag(model, known, tokens[start : start + length], length)
-            for start in range(0, len(tokens), length)
-        ]
-    )
-    return {
-        "text": text,
-        "tags": [
-            {"word": word, "tag": labels[int(p.argmax())], "probability": float(p.max())}
-            for word, p in zip(tokens, found, strict=True)
-        ],
-    }
-
-
-def _tag(model: Artifact, known, words: list[str], length: int) -> np.ndarray:
-    """Probabilities `(words, tags)`; the words are as many as the model takes, or fewer."""
-    from suite.language.tagging import CHARACTERS_FILE, TaggerVocabulary
-
-    letters = {tensor.name: tensor.shape for tensor in model.signature.inputs}.get("characters", (0, 0))[1]
-    characters = _vocabulary(model, CHARACTERS_FILE, "characters") if letters else known
-    inputs = TaggerVocabulary(known, characters).encode([words], length, letters)
-    (found,) = model.predict({tensor.name: inputs[tensor.name] for tensor in model.signature.inputs}).values()
-    return found[0, : len(words)]
-
-
-def _vocabulary(model: Artifact, name: str, what: str = "words"):
-    from suite.language.vocabulary import Vocabulary
-
-    path = _beside(model, name)
-    if not path.is_file():
-        raise ValueError(f"expected the {what} in {path}, found no such file; put it there")
-    return Vocabulary.from_text(path.read_text(encoding="utf-8"))
-
-
-def _nearest_words(model: Artifact, words: Sequence[str], top: int) -> list[dict]:
-    from suite.evaluation.embeddings import WordVectors
-    from suite.language.vocabulary import SPECIAL, VOCABULARY_FILE  # scikit-learn takes its time
-
-    known = _vocabulary(model, VOCABULARY_FILE)
-    (vectors,) = model.predict({"word": np.arange(len(known), dtype=np.int32)}).values()
-    every = WordVectors(known.words[len(SPECIAL) :], vectors[len(SPECIAL) :])
-    return [
-        {
-            "word": word,
-            "neighbors": [
-                {"name": near, "distance": 1 - cosine} for near, cosine in every.nearest(word.lower(), top)
-            ],
-        }
-        for word in words
-    ]
-
-
 def _load_image_model(path: str | Path) -> Artifact:
     model = load_artifact(path, threads=1, concurrency=CPU_COUNT)
     _check_takes_image(model)
@@ -303,28 +197,12 @@ def _check_takes_image(model: Artifact) -> None:
         )
 
 
-def _labels(model: Artifact) -> list[str]:
-    path = _beside(model, LABELS_FILE)
-    if not path.is_file():
-        raise ValueError(f"expected the class names in {path}, found no such file; put it there")
-    labels = path.read_text(encoding="utf-8").split("\n")[:-1]
-    outputs = model.signature.outputs
-    counts = [tensor.shape[-1] for tensor in outputs if tensor.name == "probabilities" or len(outputs) == 1]
-    if counts and counts[0] not in (None, len(labels)):
-        raise ValueError(f"expected {counts[0]} class names in {path}, found {len(labels)}")
-    return labels
-
-
-def _beside(model: Artifact, name: str) -> Path:
-    return Path(model.path).resolve().parent / name
-
-
 def _load_classifier(path: str | Path) -> tuple[Artifact, list[str]]:
     model = _load_image_model(path)
     outputs = model.signature.outputs
     if len(outputs) != 1 or len(outputs[0].shape) != 1:
         raise ValueError(f"expected a classifier, which gives one vector, {path} gives {_describe(outputs)}")
-    return model, _labels(model)
+    return model, class_labels(model)
 
 
 def _load_batch(model: Artifact, paths: Sequence[str | Path]) -> np.ndarray:

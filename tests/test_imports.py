@@ -18,6 +18,7 @@ LAYERS = (
     ("export", "preview"),
     ("catalogue", "flags"),
     ("recipe",),
+    ("text_inference",),
     ("finetune", "inference", "reexport"),
     ("cli",),
     ("__main__",),

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 import suite
-from suite import cli, inference
+from suite import cli, inference, text_inference
 from suite.evaluation.retrieval import Index
 from suite.models.detector import build_detector
 from suite.models.segmenter import build_segmenter, single
@@ -159,7 +159,7 @@ def test_a_language_model_goes_on_with_a_text(kind, tmp_path, capsys):
     assert row["text"] == text and len(row["continuations"]) == 2
     for continuation in row["continuations"]:
         assert around.startswith(continuation)
-        assert sum(map(continuation.count, words)) == inference.CONTINUATION[kind]
+        assert sum(map(continuation.count, words)) == text_inference.CONTINUATION[kind]
     assert cli.execute(["predict", str(path), text, "--top", "1"]) == 0
     shown = capsys.readouterr().out
     assert f"{text}: {row['continuations'][0][:9]}".replace("\n", " / ") in shown

@@ -275,7 +275,8 @@ def ngrams(order: int = 5) -> Iterator[Row]:
     from nltk import lm
 
     from suite.data.text_sets import load_corpus
-    from suite.language.ngrams import KneserNey, NgramCounts, WittenBell
+    from suite.language.ngrams import NgramCounts
+    from suite.language.smoothing import KneserNey, WittenBell
     from suite.language.vocabulary import Vocabulary, tokenize
 
     parts = load_corpus("embedded", 0).texts
@@ -342,7 +343,7 @@ def lstm(batch_size: int = 32, length: int = 35, units: int = 256, steps: int = 
         layer.build(x.shape)
     start = [layer.get_weights() for layer in ours]
     for layer, weights in zip(theirs, start, strict=True):
-        layer.set_weights([gates_for_others(weight) for weight in weights])
+        layer.set_weights([ours[0].cell.in_keras_order(weight) for weight in weights])
 
     def trainer(stack):
         variables = [weight.value for layer in stack for weight in layer.trainable_variables]
@@ -371,7 +372,8 @@ def lstm(batch_size: int = 32, length: int = 35, units: int = 256, steps: int = 
     network = torch.nn.LSTM(units, units, 2, batch_first=True)
     with torch.no_grad():
         for index, weights in enumerate(start):
-            kernel, recurrent_kernel, bias = (torch.from_numpy(gates_for_others(w).T.copy()) for w in weights)
+            sorted_weights = (np.array(ours[0].cell.in_keras_order(weight)) for weight in weights)
+            kernel, recurrent_kernel, bias = (torch.from_numpy(weight.T.copy()) for weight in sorted_weights)
             getattr(network, f"weight_ih_l{index}").copy_(kernel)
             getattr(network, f"weight_hh_l{index}").copy_(recurrent_kernel)
             getattr(network, f"bias_ih_l{index}").copy_(bias)
@@ -389,12 +391,6 @@ def lstm(batch_size: int = 32, length: int = 35, units: int = 256, steps: int = 
 
     assert_close(reference, train_torch(), f"torch after {steps} steps")
     yield Row(work, "torch nn.LSTM", train, train_torch, tokens, 1, 11)
-
-
-def gates_for_others(weight: np.ndarray) -> np.ndarray:
-    """The columns of our LSTM's gates as Keras and torch have them, the candidate third."""
-    input_gate, forget_gate, output_gate, candidate = np.split(weight, 4, axis=-1)
-    return np.concatenate([input_gate, forget_gate, candidate, output_gate], axis=-1)
 
 
 def assert_close(ours: np.ndarray, theirs: np.ndarray, peer: str, tolerance: float = 1e-3) -> None:

@@ -55,7 +55,7 @@ ENTRIES = "np.array([len(table.keys) for table in self._tables])"
 EXP = "np.exp(-np.mean(log_probabilities))"
 UNSEEN = "np.mean(row[stream > 0] == len(table.keys) + 1)"
 KNOWN = "np.where(known, places + 1, len(self.keys) + 1)"
-NGRAMS = [
+SMOOTHING = [
     ("add-k adds k once to a context", "self.k * size)", "self.k)"),
     ("add-k counts the word alone", "(levels[-1].counts + self.k)", "(levels[0].counts + self.k)"),
     ("one added for k", "levels[-1].counts + self.k)", "levels[-1].counts + 1)"),
@@ -74,9 +74,11 @@ NGRAMS = [
     ("negative probabilities", ABSOLUTE, "(seen.counts - self.discount) / seen.totals"),
     ("discount once a context", LOWER, "self.discount / seen.totals"),
     ("rest without the discount", LOWER, "seen.types / seen.totals"),
+    ("Witten-Bell by continuations", FINAL, FINAL.replace("False", "True")),
+]  # fmt: skip
+NGRAMS = [
     ("occurrences for continuations", "smoothing.continuations and n < len(rows)", "False"),
     ("continuations of the longest n-grams counted", "and n < len(rows)", "and n < self.order"),
-    ("Witten-Bell by continuations", FINAL, FINAL.replace("False", "True")),
     ("continuations weighed by occurrences", ENDINGS, "self._add_continuations(rows[is_word])"),
     ("continuation totals of occurrences", "counts[1:-1], len(table.t", "table.counts[1:-1], len(table.t"),
     ("texts run into each other", "np.insert(words, starts, 0)", "np.insert(words, 0, 0)"),
@@ -159,5 +161,6 @@ MUTANTS = {
     "suite.language.decoding": (decoding_checks.decoding, DECODING),
     "suite.language.embeddings": (checks.embeddings, EMBEDDINGS),
     "suite.language.ngrams": (ngram_checks.ngrams, NGRAMS),
+    "suite.language.smoothing": (ngram_checks.smoothing, SMOOTHING),
     "suite.language.tagging": (checks.tagging, TAGGING),
 }

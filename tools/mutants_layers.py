@@ -156,6 +156,7 @@ RECURRENT = [
      "return states[0], states[0][:, None], list(states[::-1])"),
     ("no bias", "ops.matmul(inputs, self.kernel) + self.bias", "ops.matmul(inputs, self.kernel)"),
     ("forget gate starts at 0", "ops.ones(self.units)", "ops.zeros(self.units)"),
+    ("Keras' order is ours", "keras_gates = (0, 1, 3, 2)", "keras_gates = (0, 1, 2, 3)"),
     ("gates swapped", "forget_gate, output_gate = ops", "output_gate, forget_gate = ops"),
     ("input gate reads", READ, "[input_gate * ops.tanh(cell_state), cell_state]"),
     ("cell state not squashed", READ, "[output_gate * cell_state, cell_state]"),

@@ -51,11 +51,11 @@ SMOKE = Config(length=16, rounds=(0, 0, 1), steps=2, gated_units=3, simple_units
 
 LABELS = {"simple_rnn": "simple RNN", "identity_rnn": "identity RNN", "lstm": "LSTM", "gru": "GRU"}
 SHARES = (8, 2, 1)  # of the length, in a curriculum
-KERAS = {  # the layer with the same equations, and the order of its columns in ours
-    "simple_rnn": (keras.layers.SimpleRNN, {}, (0,)),
-    "identity_rnn": (keras.layers.SimpleRNN, {"activation": "relu"}, (0,)),
-    "lstm": (keras.layers.LSTM, {}, (0, 1, 3, 2)),
-    "gru": (keras.layers.GRU, {"reset_after": False}, (0, 1, 2)),
+KERAS = {  # the layer with the same equations
+    "simple_rnn": (keras.layers.SimpleRNN, {}),
+    "identity_rnn": (keras.layers.SimpleRNN, {"activation": "relu"}),
+    "lstm": (keras.layers.LSTM, {}),
+    "gru": (keras.layers.GRU, {"reset_after": False}),
 }
 
 CLAIMS = (
@@ -95,7 +95,7 @@ def build_model(name: str, config: Config) -> keras.Model:
 
 def gaps_to_keras(name: str, config: Config, rng: np.random.Generator) -> tuple[float, float]:
     """How far outputs and gradients are from those of Keras' layer, both with the same random weights."""
-    kind, settings, order = KERAS[name]
+    kind, settings = KERAS[name]
     x = tf.constant(rng.normal(size=(4, 20, 3)), tf.float32)
     cell = make_cell(name, config)
     pair = Recurrent(cell, return_sequences=True), kind(cell.units, return_sequences=True, **settings)
@@ -103,7 +103,7 @@ def gaps_to_keras(name: str, config: Config, rng: np.random.Generator) -> tuple[
         layer.build(x.shape)
     weights = [rng.normal(0, 0.3, weight.shape) for weight in pair[0].weights]
     pair[0].set_weights(weights)
-    pair[1].set_weights([in_order(weight, order) for weight in weights])
+    pair[1].set_weights([cell.in_keras_order(weight) for weight in weights])
     found, direction = [], rng.normal(size=(*x.shape[:2], cell.units)).astype(np.float32)
     for layer in pair:
         with tf.GradientTape() as tape:
@@ -111,17 +111,11 @@ def gaps_to_keras(name: str, config: Config, rng: np.random.Generator) -> tuple[
             outputs = layer(x, training=True)
         variables = [weight.value for weight in layer.trainable_variables]
         by_x, *by_weights = tape.gradient(outputs, [x, *variables], output_gradients=direction)
-        found.append((outputs, by_x, [gradient.numpy() for gradient in by_weights]))
+        found.append((outputs, by_x, by_weights))
     (mine, my_x, my_weights), (other, other_x, other_weights) = found
-    ours = [my_x, *(in_order(gradient, order) for gradient in my_weights)]
+    ours = [my_x, *(cell.in_keras_order(gradient) for gradient in my_weights)]
     gradients = (relative_error(*each) for each in zip(ours, [other_x, *other_weights], strict=True))
     return relative_error(mine, other), max(gradients)
-
-
-def in_order(weight: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
-    """The columns of the gates as Keras has them."""
-    parts = np.split(weight, len(order), axis=-1)
-    return np.concatenate([parts[index] for index in order], axis=-1)
 
 
 def mean_squared_error(answers: np.ndarray, targets: np.ndarray) -> float:

@@ -29,15 +29,8 @@ from matplotlib.ticker import LogLocator
 from suite.data import text_sets
 from suite.evaluation import plots
 from suite.evaluation.report import Table
-from suite.language.ngrams import (
-    AddK,
-    JelinekMercer,
-    KneserNey,
-    NgramCounts,
-    Smoothing,
-    WittenBell,
-    perplexity,
-)
+from suite.language.ngrams import NgramCounts, perplexity
+from suite.language.smoothing import AddK, JelinekMercer, KneserNey, Smoothing, WittenBell
 from suite.language.vocabulary import Vocabulary, tokenize
 from suite.recipe import Claim, Context, Result
 

@@ -33,7 +33,8 @@ from suite.evaluation.metrics import r2
 from suite.evaluation.report import Table
 from suite.export.step_model import exported_steps, reading_gap, step_export
 from suite.language.decoding import StepModel, generate
-from suite.language.ngrams import KneserNey, NgramCounts, perplexity
+from suite.language.ngrams import NgramCounts, perplexity
+from suite.language.smoothing import KneserNey
 from suite.language.streams import parallel_streams
 from suite.language.vocabulary import PADDING, UNKNOWN, VOCABULARY_FILE, Vocabulary, tokenize
 from suite.layers import Dropout, Recurrent, SimpleRNNCell

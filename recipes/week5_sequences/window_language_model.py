@@ -30,7 +30,9 @@ from suite.evaluation import plots
 from suite.evaluation.embeddings import WordVectors
 from suite.evaluation.metrics import Metric, cross_entropy
 from suite.evaluation.report import Table
-from suite.language.ngrams import AddK, KneserNey, NgramCounts, Smoothing, WittenBell, perplexity, windows
+from suite.language.ngrams import NgramCounts, perplexity
+from suite.language.smoothing import AddK, KneserNey, Smoothing, WittenBell
+from suite.language.streams import windows
 from suite.language.vocabulary import SPECIAL, VOCABULARY_FILE, Vocabulary, tokenize
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from suite.export.runtime import format_of, onnx_ops
+from suite.export.runtime import Artifact, format_of, onnx_ops
 from suite.export.tflite import min_runtime, tflite_ops
 
 RESULT_FILE = "result.json"
@@ -166,6 +166,21 @@ def read_result(bundle: str | Path) -> dict:
     if not isinstance(artifacts, list):
         raise ValueError(f"expected a list of artifacts in {path}, received {type(artifacts).__name__}")
     return result
+
+
+def class_labels(artifact: Artifact) -> list[str]:
+    """Class names by label, from the `labels.txt` beside an artifact.
+
+    Raises:
+        ValueError: There is no such file, or it has not as many names as the model has classes.
+    """
+    labels = artifact.beside(LABELS_FILE, "class names").split("\n")[:-1]
+    outputs = artifact.signature.outputs
+    counts = [tensor.shape[-1] for tensor in outputs if tensor.name == "probabilities" or len(outputs) == 1]
+    if counts and counts[0] not in (None, len(labels)):
+        where = artifact.path.resolve().parent / LABELS_FILE
+        raise ValueError(f"expected {counts[0]} class names in {where}, found {len(labels)}")
+    return labels
 
 
 def shipped_artifacts(rows: Sequence[dict], bundle: str | Path) -> list[dict]:

@@ -100,11 +100,17 @@ class _Worker:
                 stderr=self.complaints,
                 text=True,
             )
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(f"{request}\n")
-            self.process.stdin.flush()
-        if self.process.stdout.readline():
-            return None
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.write(f"{request}\n")
+                self.process.stdin.flush()
+            if self.process.stdout.readline():
+                return None
+        except BaseException:  # interrupted: its answer must not be taken for one to the next request
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+            raise
         status = self.process.wait()
         self.complaints.seek(0)
         last = (self.complaints.read().strip().splitlines() or ["no message"])[-1]

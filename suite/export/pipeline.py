@@ -48,7 +48,7 @@ class Export:
 
 
 def export_model(item: Export, folder: str | Path) -> list[dict]:
-    """Writes a model in every format, runs each artifact in a fresh process, and removes those that fail.
+    """Writes a model in every format, runs each artifact in another process, and removes those that fail.
 
     Args:
         item: The model with its held-out inputs.
@@ -139,7 +139,7 @@ class _Exporter:
         self.skipped.append(_row(name, format, variant) | {"status": status, "reason": lines[0][:300]})
 
     def _measure(self, written: list[tuple[str, str]]) -> list[dict]:
-        console.say(f"  running {len(written)} artifacts in fresh processes")
+        console.say(f"  running {len(written)} artifacts in processes of their own")
         measured = measure_artifacts([self.folder / name for name, _ in written], self.inputs)
         return [self._judged(*pair, result) for pair, result in zip(written, measured, strict=True)]
 

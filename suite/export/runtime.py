@@ -29,6 +29,21 @@ class Artifact:
         self.path, self.format, self.signature = path, format, signature
         self._run, self._concurrency = run, concurrency
 
+    def beside(self, name: str, what: str) -> str:
+        """The text of a file in the artifact's folder.
+
+        Args:
+            name: Name of the file.
+            what: What is in it, for the message.
+
+        Raises:
+            ValueError: There is no such file.
+        """
+        path = Path(self.path).resolve().parent / name
+        if not path.is_file():
+            raise ValueError(f"expected the {what} in {path}, found no such file; put it there")
+        return path.read_text(encoding="utf-8")
+
     def __call__(self, inputs) -> dict[str, np.ndarray]:
         """Runs one batch.
 

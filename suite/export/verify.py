@@ -1,4 +1,4 @@
-"""Checks a bundle against its own result.json, in fresh processes."""
+"""Checks a bundle against its own result.json, outside of this process."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ REDUCED_SLACK = 0.01
 
 
 def verify(bundle: str | Path) -> list[dict]:
-    """Reloads every artifact of a bundle in a fresh process and checks it against result.json.
+    """Reloads every artifact of a bundle outside of this process and checks it against result.json.
 
     Each shipped file must have the recorded size and sha256, run on the bundle's held-out examples, and
     answer as recorded: float32 within the export gate, reduced precision within its recorded difference.

@@ -1,4 +1,6 @@
-"""A long text as many shorter streams that are read side by side, piece by piece."""
+"""Texts as language models read them: streams side by side, piece by piece, or a fixed window of words."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -34,3 +36,25 @@ def parallel_streams(ids: np.ndarray, batch_size: int, length: int) -> tuple[np.
         return streams.swapaxes(0, 1).reshape(-1, length)
 
     return cut(ids[:size]), cut(ids[1 : size + 1])
+
+
+def windows(texts: Sequence[np.ndarray], order: int) -> tuple[np.ndarray, np.ndarray]:
+    """Every word of texts with the fixed window of words before it, for models that see no more.
+
+    Args:
+        texts: Ids `(length,)` of each text, int > 0.
+        order: Words of a window and the one that follows, >= 2.
+
+    Returns:
+        Windows `(words of all texts, order - 1)` int32, 0 where they reach beyond the beginning of a text;
+        and the words that follow, `(words of all texts,)` int32.
+
+    Raises:
+        ValueError: The order is below 2.
+    """
+    if order < 2:
+        raise ValueError(f"expected an order of at least 2, received {order}; 2 has one word before")
+    stream = np.concatenate([np.pad(np.int32(text), (order - 1, 0)) for text in texts])
+    grams = np.lib.stride_tricks.sliding_window_view(stream, order)
+    grams = grams[grams[:, -1] > 0]
+    return grams[:, :-1], grams[:, -1]

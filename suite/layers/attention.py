@@ -8,7 +8,7 @@ from keras import ops
 class Attention(keras.layers.Layer):
     """Global attention with a learned product of query and memory.
 
-        scores = (queries @ kernel) @ memory.T,  -inf where the source is padding
+        scores = (queries @ kernel) @ memory.T,  less 10,000 where the source is padding
         weights = softmax(scores)
         context = weights @ memory
 

@@ -29,6 +29,7 @@ class RecurrentCell(keras.layers.Layer):
 
     gates = 1  # of `units` columns each, in both kernels
     states = 1
+    keras_gates = (0,)  # which of our gates stand where in Keras' cell
     one_product = True  # whether `update` and one product are all of a step
 
     def __init__(
@@ -67,6 +68,11 @@ class RecurrentCell(keras.layers.Layer):
     def share(self, inputs):
         """The inputs' share of every gate: `(..., gates * units)` from `(..., features)`."""
         return ops.matmul(inputs, self.kernel) + self.bias
+
+    def in_keras_order(self, weight):
+        """A kernel or bias of this cell, `(..., gates * units)`, with the gates as Keras' layer has them."""
+        parts = ops.split(weight, self.gates, axis=-1)
+        return ops.concatenate([parts[gate] for gate in self.keras_gates], axis=-1)
 
     def update(self, sums, states):
         """The cell's equations.
@@ -129,7 +135,7 @@ class LSTMCell(RecurrentCell):
         cell_state = forget_gate * cell_state + input_gate * candidate
         hidden_state = output_gate * tanh(cell_state)
 
-    The columns stand in this order; Keras' own cell has the candidate third and the output gate last.
+    The columns stand in this order; Keras and torch have the candidate third and the output gate last.
     The forget gate's bias starts at 1: the cell remembers before it has learned to.
 
     Reference:
@@ -141,6 +147,7 @@ class LSTMCell(RecurrentCell):
 
     gates = 4
     states = 2
+    keras_gates = (0, 1, 3, 2)
 
     def _initial_bias(self, shape, dtype=None):
         bias = [ops.zeros(self.units), ops.ones(self.units), ops.zeros(2 * self.units)]
@@ -175,6 +182,7 @@ class GRUCell(RecurrentCell):
     """
 
     gates = 3
+    keras_gates = (0, 1, 2)
     one_product = False
 
     def call(self, inputs, states):

@@ -1,8 +1,10 @@
-"""N-gram models against nltk.lm and plain Python, as a function of the module that holds them."""
+"""N-gram models against nltk.lm and plain Python, as functions of the modules that hold them."""
 
 import numpy as np
 from nltk import lm
 
+from suite.language import smoothing as smoothing_methods
+from suite.language.ngrams import NgramCounts
 from tests.references import ngrams as reference
 
 RNG = np.random.default_rng(0)
@@ -16,15 +18,23 @@ UNIGRAMS = {"uniform": False}
 
 def ngrams(module):
     counts = module.NgramCounts(TRAIN, max(ORDERS), SIZE)
-    tables(module, counts)
-    against_nltk(module, counts, TRAIN, TEST, SIZE)
-    down_to_the_uniform(module, counts)
-    next_words(module, counts)
+    tables(counts)
+    scores(smoothing_methods, counts)
     np.testing.assert_allclose(module.perplexity(np.log([0.5, 0.125])), 4, rtol=1e-12)
     assert module.perplexity(np.array([0.0, -np.inf])) == np.inf
 
 
-def tables(module, counts):
+def smoothing(module):
+    scores(module, NgramCounts(TRAIN, max(ORDERS), SIZE))
+
+
+def scores(module, counts):
+    against_nltk(module, counts, TRAIN, TEST, SIZE)
+    down_to_the_uniform(module, counts)
+    next_words(module, counts)
+
+
+def tables(counts):
     expected = reference.counted(TRAIN, max(ORDERS))
     assert counts.entries().tolist() == [len(table) for table in expected]
     unseen = [

@@ -2,14 +2,16 @@ import numpy as np
 import pytest
 
 from suite.data import text_sets
-from suite.language import ngrams
-from suite.language.ngrams import AddK, JelinekMercer, KneserNey, NgramCounts, perplexity
+from suite.language import ngrams, smoothing
+from suite.language.ngrams import NgramCounts, perplexity
+from suite.language.smoothing import AddK, JelinekMercer, KneserNey
 from suite.language.vocabulary import Vocabulary, tokenize
 from tests.language import ngram_checks as checks
 
 
 def test_against_nltk_and_plain_python():
     checks.ngrams(ngrams)
+    checks.smoothing(smoothing)
 
 
 def test_real_text_against_nltk():
@@ -20,7 +22,7 @@ def test_real_text_against_nltk():
     train, test = ([vocabulary.ids(text) for text in texts[part]] for part in ("train", "test"))
     counts = NgramCounts(train, 5, len(vocabulary))
     assert counts.unseen(test)[1] > 0.2 and len(vocabulary) > 400
-    checks.against_nltk(ngrams, counts, train, test[:3], len(vocabulary))
+    checks.against_nltk(smoothing, counts, train, test[:3], len(vocabulary))
 
 
 def test_many_words_and_long_ngrams():
@@ -29,7 +31,7 @@ def test_many_words_and_long_ngrams():
     size, texts = 10_000, [rng.integers(1, 10_000, 400)]
     counts = NgramCounts(texts, 12, size)
     assert counts.entries()[1:].tolist() == [400] * 11
-    found = counts.log_probabilities(texts, ngrams.MaximumLikelihood())
+    found = counts.log_probabilities(texts, smoothing.MaximumLikelihood())
     np.testing.assert_array_equal(found, np.zeros(400))
     assert counts.unseen([np.roll(texts[0], 1)])[1] <= 2 / 400
 
@@ -38,17 +40,11 @@ def test_sums_over_a_vocabulary():
     rng = np.random.default_rng(1)
     texts = [rng.integers(1, 60, 300), rng.integers(1, 90, 50)]
     counts = NgramCounts(texts, 3, 100)
-    for smoothing in (AddK(0.1), JelinekMercer((0.9, 0.5)), ngrams.WittenBell(), KneserNey(0.8)):
+    for way in (AddK(0.1), JelinekMercer((0.9, 0.5)), smoothing.WittenBell(), KneserNey(0.8)):
         for text in (texts[0][:9], texts[1], np.array([99])):
-            found = counts.distribution(text, smoothing)
+            found = counts.distribution(text, way)
             np.testing.assert_allclose(found.sum(), 1, rtol=1e-12)
             assert found.min() > 0  # words that do not occur, too
-
-
-def test_windows():
-    contexts, words = ngrams.windows([[5, 6, 7, 8], [], [9]], 3)
-    assert contexts.tolist() == [[0, 0], [0, 5], [5, 6], [6, 7], [0, 0]] and contexts.dtype == np.int32
-    assert words.tolist() == [5, 6, 7, 8, 9] and words.dtype == np.int32
 
 
 @pytest.mark.parametrize(
@@ -67,10 +63,6 @@ def test_windows():
             r"^expected ids in \[1, 3\), received 3; 0 stands for what is before a text$",
         ),
         (lambda: NgramCounts([[1, 0]], 1, 3), r"^expected ids in \[1, 3\), received 0; "),
-        (
-            lambda: ngrams.windows([[1]], 1),
-            "^expected an order of at least 2, received 1; 2 has one word before$",
-        ),
         (lambda: perplexity(np.array([])), "^expected the log-probability of at least one word, received no"),
     ],
 )

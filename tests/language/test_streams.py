@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from suite.language.streams import parallel_streams
+from suite.language.streams import parallel_streams, windows
 
 
 def test_rows_go_on_from_batch_to_batch():
@@ -18,3 +18,12 @@ def test_the_last_token_is_a_target_only():
     message = "^expected at least 7 tokens for 2 streams of 3, received 6; give more text, or a smaller batch"
     with pytest.raises(ValueError, match=message):
         parallel_streams(np.arange(6), 2, 3)
+
+
+def test_windows():
+    contexts, words = windows([[5, 6, 7, 8], [], [9]], 3)
+    assert contexts.tolist() == [[0, 0], [0, 5], [5, 6], [6, 7], [0, 0]] and contexts.dtype == np.int32
+    assert words.tolist() == [5, 6, 7, 8, 9] and words.dtype == np.int32
+    message = "^expected an order of at least 2, received 1; 2 has one word before$"
+    with pytest.raises(ValueError, match=message):
+        windows([[1]], 1)

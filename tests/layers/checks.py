@@ -247,6 +247,8 @@ def recurrent(module):
             weights = [random(*weight.shape, seed=7) for weight in ours.weights]
             ours.set_weights(weights)
             theirs.set_weights([_columns(weight, order) for weight in weights])
+            for mine, other in zip(weights, theirs.get_weights(), strict=True):
+                np.testing.assert_array_equal(ours.cell.in_keras_order(mine), other)
             results = []
             for layer in (ours, theirs):
                 initial = [tf.constant(random(4, 5, seed=seed)) for seed in range(ours.cell.states)]

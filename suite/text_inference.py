@@ -1,0 +1,130 @@
+"""An exported model of language on the user's texts: classes, tags, continuations, nearest words.
+
+What a model does shows in the names of its inputs; its words stand in the `vocabulary.txt` beside it.
+"""
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+
+from suite.export.bundle import class_labels
+from suite.export.runtime import Artifact
+
+CONTINUATION = {"character": 120, "word": 30}  # tokens that are added to a text
+TEMPERATURE = 0.7  # of these
+
+
+def text_reader(model: Artifact) -> Callable[[str, int], dict] | None:
+    """How a model answers a text, `(text, top) -> row` of `suite.predict`; None where it takes no text.
+
+    Raises:
+        ValueError: Its words or labels are missing, or it is a step that needs an encoder.
+    """
+    inputs = {tensor.name for tensor in model.signature.inputs}
+    if inputs == {"word"}:
+        return _word_reader(model)
+    if inputs == {"tokens"}:
+        return functools.partial(_classify, model, class_labels(model), _vocabulary(model))
+    if inputs in ({"words"}, {"words", "characters"}):
+        return functools.partial(_tag, model, class_labels(model), _tagger_vocabulary(model))
+    return _continuation_reader(model) if "token" in inputs else None
+
+
+def best_classes(labels: list[str], outputs: dict[str, np.ndarray], top: int) -> dict:
+    """The `top` most probable classes of one example, best first, as `suite.predict` gives them."""
+    (probabilities,) = outputs.values()
+    best = np.argsort(-probabilities, kind="stable")[:top]
+    return {"classes": [{"class": labels[i], "probability": float(probabilities[i])} for i in best]}
+
+
+def _vocabulary(model: Artifact, name: str | None = None, what: str = "words"):
+    from suite.language.vocabulary import VOCABULARY_FILE, Vocabulary
+
+    return Vocabulary.from_text(model.beside(name or VOCABULARY_FILE, what))
+
+
+def _tokens(text: str, *, lower: bool) -> list[str]:
+    from suite.language.vocabulary import tokenize
+
+    tokens = tokenize(text, lower=lower)
+    if not tokens:
+        raise ValueError(f"expected a text with at least one word, received {text!r}; give one")
+    return tokens
+
+
+def _classify(model: Artifact, labels: list[str], known, text: str, top: int) -> dict:
+    tokens = _tokens(text, lower=True)
+    length = model.signature.inputs[0].shape[0] or len(tokens)
+    (probabilities,) = model.predict({"tokens": known.ids(tokens, length)[None]}).values()
+    return {"text": text, **best_classes(labels, {"probabilities": probabilities[0]}, top)}
+
+
+def _tagger_vocabulary(model: Artifact):
+    from suite.language.tagging import CHARACTERS_FILE, TaggerVocabulary
+
+    words = _vocabulary(model)
+    spells = any(tensor.name == "characters" for tensor in model.signature.inputs)
+    return TaggerVocabulary(words, _vocabulary(model, CHARACTERS_FILE, "characters") if spells else words)
+
+
+def _tag(model: Artifact, labels: list[str], known, text: str, top: int) -> dict:
+    shapes = {tensor.name: tensor.shape for tensor in model.signature.inputs}
+    words, letters = _tokens(text, lower=False), shapes.get("characters", (0, 0))[1]
+    length = shapes["words"][0] or len(words)
+    tags = []
+    for start in range(0, len(words), length):  # a model of fixed length reads a long text in pieces
+        piece = words[start : start + length]
+        inputs = known.encode([piece], length, letters)
+        (found,) = model.predict({name: inputs[name] for name in shapes}).values()
+        tags += [
+            {"word": word, "tag": labels[int(p.argmax())], "probability": float(p.max())}
+            for word, p in zip(piece, found[0], strict=False)
+        ]
+    return {"text": text, "tags": tags}
+
+
+def _continuation_reader(model: Artifact) -> Callable[[str, int], dict]:
+    from suite.language.decoding import NEW, StepModel
+
+    step, outputs = StepModel(model), {tensor.name for tensor in model.signature.outputs}
+    fixed = [name for name in step.initial_state() if NEW + name not in outputs]
+    if fixed:
+        raise ValueError(
+            f"expected the step of a language model, {model.path} also takes {', '.join(fixed)}, which an "
+            "encoder gives"
+        )
+    return functools.partial(_continue, step, _vocabulary(model))
+
+
+def _continue(step, known, text: str, top: int) -> dict:
+    """What a language model adds to a text: `top` draws with a fixed seed."""
+    from suite.language.decoding import generate
+    from suite.language.vocabulary import PADDING, SPECIAL, UNKNOWN, tokenize
+
+    kind = "character" if all(len(word) == 1 for word in known.words[len(SPECIAL) :]) else "word"
+    tokens = list(text) if kind == "character" else tokenize(text)
+    if not tokens:
+        raise ValueError(f"expected a text with at least one {kind}, received {text!r}; give one")
+    beginning = ["\n"] if "\n" in known else []  # a text begins after a break
+    prompt, rng = known.ids([*beginning, *tokens]), np.random.default_rng(0)
+    settings = {"temperature": TEMPERATURE, "forbidden": (PADDING, UNKNOWN)}
+    drawn = [
+        generate(step, step.initial_state(), prompt, CONTINUATION[kind], rng, **settings) for _ in range(top)
+    ]
+    gap = "" if kind == "character" else " "
+    return {"text": text, "continuations": [gap.join(known.decode(ids)) for ids in drawn]}
+
+
+def _word_reader(model: Artifact) -> Callable[[str, int], dict]:
+    from suite.evaluation.embeddings import WordVectors
+    from suite.language.vocabulary import SPECIAL  # scikit-learn takes its time
+
+    known = _vocabulary(model)
+    (vectors,) = model.predict({"word": np.arange(len(known), dtype=np.int32)}).values()
+    return functools.partial(_nearest, WordVectors(known.words[len(SPECIAL) :], vectors[len(SPECIAL) :]))
+
+
+def _nearest(vectors, word: str, top: int) -> dict:
+    found = vectors.nearest(word.lower(), top)
+    return {"word": word, "neighbors": [{"name": near, "distance": 1 - cosine} for near, cosine in found]}
