@@ -215,9 +215,11 @@ def evaluate(**arguments):
 def predict(artifact, images, top, as_json):
     """Name what ARTIFACT sees in each of the IMAGES.
 
-    Texts may stand in their place: a classifier names their class, a tagger that of each word; a language
-    model goes on with them; word embeddings give the words nearest to a word.
+    An encoder with a decoder describes them. Texts may stand in their place: a classifier names their class,
+    a tagger that of each word; an encoder with a decoder translates them; a language model goes on with them;
+    word embeddings give the words nearest to a word. A bundle stands for its TFLite model.
     """
+    from suite.export.bundle import bundle_of
     from suite.inference import in_words
     from suite.inference import predict as verb
 
@@ -231,7 +233,7 @@ def predict(artifact, images, top, as_json):
     if "file" in predictions[0] and "probability" in predictions[0].get("classes", [{}])[0]:
         _next(f"suite evaluate {artifact} FOLDER-OF-LABELLED-PHOTOS")
     else:
-        _next(f"suite benchmark {Path(artifact).parent}")
+        _next(f"suite benchmark {bundle_of(artifact)}")
 
 
 @cli.command()

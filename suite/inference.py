@@ -12,8 +12,9 @@ from suite import console
 from suite.data.folder import read_labeled
 from suite.data.images import load_image
 from suite.evaluation.metrics import accuracy, cross_entropy
-from suite.export.bundle import SPLIT_FILE, class_labels, read_result
+from suite.export.bundle import RESULT_FILE, SPLIT_FILE, class_labels, read_result
 from suite.export.runtime import CPU_COUNT, Artifact, load_artifact
+from suite.pair_inference import ENCODER, sentence_writer
 from suite.text_inference import best_classes, text_reader
 
 BATCH = 64  # images in memory at a time
@@ -24,11 +25,13 @@ SPLITS = ("train", "validation", "test", "all")
 def predict(artifact: str | Path, *images: str | Path, top: int = 3) -> list[dict]:
     """Names what a classifier, localizer, detector or segmenter sees in each image, or finds the like.
 
-    Texts are classified, or their words tagged, with the `vocabulary.txt` beside the artifact.
+    An encoder with a decoder describes images and translates texts. Other texts are classified, or their
+    words tagged, with the `vocabulary.txt` beside the artifact.
 
     Args:
         artifact: A .keras, .tflite or .onnx file or a SavedModel folder, with its `labels.txt` beside it; for
-            an encoder, the `index.npz` of the images that are searched; for word embeddings, their words.
+            an encoder, the `index.npz` of the images that are searched, or the step of its decoder in the
+            folder `decoder_step`; for word embeddings, their words. A bundle stands for its TFLite model.
         *images: Image files of any format that Pillow reads; texts or words, where the artifact takes such.
         top: How many classes or neighbors to give at most, best first; a detector gives all that it finds.
 
@@ -45,22 +48,31 @@ def predict(artifact: str | Path, *images: str | Path, top: int = 3) -> list[dic
         ValueError: The artifact is none of these, its labels or words are missing, an image cannot be read,
             a word is not in the vocabulary, or a text has no word.
     """
-    model = load_artifact(artifact, threads=1, concurrency=CPU_COUNT)
+    model = load_artifact(_model_of(artifact), threads=1, concurrency=CPU_COUNT)
     if read := text_reader(model):
         return [read(text, top) for text in images]
     _check_takes_image(model)
-    read = _reader(model)
-    rows = []
-    for path in images:
-        answers = model.predict(_load_batch(model, [path]))
-        rows.append({"file": str(path), **read({name: values[0] for name, values in answers.items()}, top)})
-    return rows
+    describe = sentence_writer(model)
+    read = _read_captions(describe, model) if describe else _reader(model)
+    return [{"file": str(path), **read(_load_batch(model, [path]), top)} for path in images]
+
+
+def _model_of(artifact: str | Path) -> Path:
+    """The artifact itself; of a bundle, its TFLite model, or that of its encoder."""
+    folder = Path(artifact)
+    found = [
+        folder / name for name in ("model.tflite", f"{ENCODER}/model.tflite") if (folder / name).is_file()
+    ]
+    return found[0] if found and (folder / RESULT_FILE).is_file() else folder
 
 
 def in_words(row: dict) -> str:
     """Says what `predict` found in an image; of a detector's boxes those with a score of at least `SURE`."""
     if "continuations" in row:
         return " | ".join(text.replace("\n", " / ") for text in row["continuations"])
+    for kind in ("captions", "translations"):
+        if kind in row:
+            return " | ".join(f"{entry['text']} ({entry['log_probability']:.2f})" for entry in row[kind])
     if "tags" in row:
         return " ".join(f"{entry['word']}/{entry['tag']}" for entry in row["tags"])
     if "neighbors" in row:
@@ -79,8 +91,22 @@ def _place(entry: dict) -> str:
     return f" ({words})" if words else ""
 
 
+def _read_captions(describe, model: Artifact):
+    (image,) = (tensor.name for tensor in model.signature.inputs)
+    return lambda pixels, top: {"captions": describe({image: pixels}, top)}
+
+
 def _reader(model: Artifact):
-    """How the outputs of a model are read, by their names and shapes: `(outputs, top) -> dict`."""
+    """How a model answers an image, by the names and shapes of its outputs: `(pixels, top) -> dict`."""
+    read = _output_reader(model)
+
+    def answer(pixels, top):
+        return read({name: values[0] for name, values in model.predict(pixels).items()}, top)
+
+    return answer
+
+
+def _output_reader(model: Artifact):
     shapes = {tensor.name: len(tensor.shape) for tensor in model.signature.outputs}
     if shapes == {"code": 1}:
         from suite.evaluation.retrieval import INDEX_FILE, Index  # scikit-learn takes its time

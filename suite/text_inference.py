@@ -1,4 +1,4 @@
-"""An exported model of language on the user's texts: classes, tags, continuations, nearest words.
+"""An exported model of language on texts: classes, tags, translations, continuations, nearest words.
 
 What a model does shows in the names of its inputs; its words stand in the `vocabulary.txt` beside it.
 """
@@ -10,6 +10,7 @@ import numpy as np
 
 from suite.export.bundle import class_labels
 from suite.export.runtime import Artifact
+from suite.pair_inference import sentence_writer
 
 CONTINUATION = {"character": 120, "word": 30}  # tokens that are added to a text
 TEMPERATURE = 0.7  # of these
@@ -26,6 +27,8 @@ def text_reader(model: Artifact) -> Callable[[str, int], dict] | None:
         return _word_reader(model)
     if inputs == {"tokens"}:
         return functools.partial(_classify, model, class_labels(model), _vocabulary(model))
+    if inputs == {"source"} and (write := sentence_writer(model)):
+        return functools.partial(_translate, write, _vocabulary(model), model.signature.inputs[0].shape[0])
     if inputs in ({"words"}, {"words", "characters"}):
         return functools.partial(_tag, model, class_labels(model), _tagger_vocabulary(model))
     return _continuation_reader(model) if "token" in inputs else None
@@ -58,6 +61,14 @@ def _classify(model: Artifact, labels: list[str], known, text: str, top: int) ->
     length = model.signature.inputs[0].shape[0] or len(tokens)
     (probabilities,) = model.predict({"tokens": known.ids(tokens, length)[None]}).values()
     return {"text": text, **best_classes(labels, {"probabilities": probabilities[0]}, top)}
+
+
+def _translate(write, known, length: int | None, text: str, top: int) -> dict:
+    tokens = list(text) if known.spells else _tokens(text, lower=True)
+    if not tokens or (length and len(tokens) > length):
+        limit = f"1 to {length}" if length else "at least 1"
+        raise ValueError(f"expected a text of {limit} tokens, received {len(tokens)}: {text!r}")
+    return {"text": text, "translations": write({"source": known.ids(tokens, length)[None]}, top)}
 
 
 def _tagger_vocabulary(model: Artifact):
@@ -100,9 +111,9 @@ def _continuation_reader(model: Artifact) -> Callable[[str, int], dict]:
 def _continue(step, known, text: str, top: int) -> dict:
     """What a language model adds to a text: `top` draws with a fixed seed."""
     from suite.language.decoding import generate
-    from suite.language.vocabulary import PADDING, SPECIAL, UNKNOWN, tokenize
+    from suite.language.vocabulary import PADDING, UNKNOWN, tokenize
 
-    kind = "character" if all(len(word) == 1 for word in known.words[len(SPECIAL) :]) else "word"
+    kind = "character" if known.spells else "word"
     tokens = list(text) if kind == "character" else tokenize(text)
     if not tokens:
         raise ValueError(f"expected a text with at least one {kind}, received {text!r}; give one")
@@ -112,8 +123,7 @@ def _continue(step, known, text: str, top: int) -> dict:
     drawn = [
         generate(step, step.initial_state(), prompt, CONTINUATION[kind], rng, **settings) for _ in range(top)
     ]
-    gap = "" if kind == "character" else " "
-    return {"text": text, "continuations": [gap.join(known.decode(ids)) for ids in drawn]}
+    return {"text": text, "continuations": [known.sentence(ids) for ids in drawn]}
 
 
 def _word_reader(model: Artifact) -> Callable[[str, int], dict]:

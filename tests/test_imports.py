@@ -18,6 +18,7 @@ LAYERS = (
     ("export", "preview"),
     ("catalogue", "flags"),
     ("recipe",),
+    ("pair_inference",),
     ("text_inference",),
     ("finetune", "inference", "reexport"),
     ("cli",),

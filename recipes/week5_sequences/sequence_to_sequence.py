@@ -25,11 +25,12 @@ from keras import layers
 from suite import console
 from suite.data.dates import LONGEST, DatePairs, generate_dates
 from suite.evaluation import plots
+from suite.evaluation.captions import exact_match
 from suite.evaluation.metrics import Metric, accuracy
 from suite.evaluation.report import Table
-from suite.export.step_model import exported_artifacts, exported_steps, met
-from suite.language.decoding import StepModel, beam_search, greedy_search
-from suite.language.vocabulary import VOCABULARY_FILE, Vocabulary
+from suite.export.step_model import exported_pairs, met
+from suite.language.decoding import StepModel
+from suite.language.vocabulary import END, START, VOCABULARY_FILE, Vocabulary
 from suite.layers import Attention, LSTMCell, Recurrent
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
@@ -50,7 +51,6 @@ class Config:
 
 SMOKE = Config(days=200, embedding=4, units=4, epochs=1, batch_size=16, searched=5)
 
-START, END = "<start>", "<end>"
 STEPS = len("2014-03-07") + 1  # letters of a target, and the end
 
 CLAIMS = (
@@ -152,46 +152,11 @@ def train(translator: Translator, pairs: dict[str, Pairs], config: Config) -> li
     return history
 
 
-def begin(encoder, step: StepModel, source: np.ndarray) -> dict[str, np.ndarray]:
-    """The state of the decoder's step before the first letter of each date."""
-    encoded = encoder({"source": source}) | {"source": source}
-    return {name: encoded[name] for name in step.initial_state()}
-
-
-def translate(encoder, step: StepModel, source: np.ndarray, iso: Vocabulary) -> list[str]:
-    """The most probable letter after each other, many dates at once."""
-    starts = np.repeat(iso.ids([START]), len(source))
-    found = greedy_search(step, begin(encoder, step, source), starts, STEPS)
-    return [_text(ids, iso) for ids in found]
-
-
-def search(encoder, step: StepModel, source: np.ndarray, iso: Vocabulary, width: int) -> list[str]:
-    """The most probable whole date of each, by beam search."""
-    start, end = map(int, iso.ids([START, END]))
-    states, found = begin(encoder, step, source), []
-    for row in console.track(range(len(source)), "searching"):
-        state = {name: values[row : row + 1] for name, values in states.items()}
-        found.append(beam_search(step, state, start, end, width, STEPS)[0])
-    return [_text(each.tokens, iso) for each in found]
-
-
-def _text(ids, iso: Vocabulary) -> str:
-    return "".join(iso.decode(ids)).partition(END)[0]
-
-
-def exact_match(found: list[str], expected: list[str]) -> float:
-    return float(np.mean([one == other for one, other in zip(found, expected, strict=True)]))
-
-
 def step_export(step: keras.Model, exported: StepModel, states: dict, pairs: Pairs) -> Export:
     """The decoder's step, proven on what it is given after the true letters of some dates."""
+    dates = range(min(30, len(pairs.target)))
     tokens = np.concatenate([pairs.previous, pairs.target[:, -1:]], axis=1)
-    dates = range(len(states["source"]))
-    rows = [
-        met(exported, tokens[row], {name: values[row : row + 1] for name, values in states.items()})
-        for row in dates
-    ]
-    inputs = {name: np.concatenate([each[name] for each in rows]) for name in rows[0]}
+    inputs = met(exported, tokens[dates], {name: values[dates] for name, values in states.items()})
     metric = Metric("test_letters", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
     return Export(step, inputs, targets=pairs.target[dates].ravel(), metric=metric, name="decoder_step")
 
@@ -209,23 +174,25 @@ def run(config: Config, context: Context) -> Result:
         keras.utils.set_random_seed(context.seed)
         translator = build_translator((len(letters[0]), len(iso)), config, name == "attention")
         curves[name] = train(translator, pairs, config)
-        encoders = exported_artifacts(translator.encoder, context.folder / "encoder")
-        steps = exported_steps(translator.step, context.folder / "decoder_step")
-        found[name] = translate(encoders["onnx"].predict, steps["onnx"], source, iso)
+        exported = exported_pairs(translator.encoder, translator.step, iso, context.folder)
+        states = exported["onnx"].encode({"source": source})
+        found[name] = exported["onnx"].write(states, STEPS)
 
-    some = slice(config.searched)
-    searched = search(encoders["onnx"].predict, steps["onnx"], source[some], iso, config.beam_width)
-    on_phone = translate(encoders["tflite"].predict, steps["tflite"], source[some], iso)
-    greedy = found["attention"][some]
+    some = range(min(config.searched, len(source)))
+    searched = [
+        exported["onnx"].search(states, row, config.beam_width, STEPS)[0][0]
+        for row in console.track(some, "searching")
+    ]
+    on_phone = exported["tflite"].write(exported["tflite"].encode({"source": source[some]}), STEPS)
+    greedy, right = found["attention"][: len(some)], expected[: len(some)]
     metrics = {
         "test_exact_match": exact_match(found["attention"], expected),
         "test_exact_match_without_attention": exact_match(found["last state"], expected),
         "first_loss_ratio": curves["attention"][0] / curves["last state"][0],
-        "test_exact_match_beam": exact_match(searched, expected[some]),
-        "beam_gap": abs(exact_match(searched, expected[some]) - exact_match(greedy, expected[some])),
+        "test_exact_match_beam": exact_match(searched, right),
+        "beam_gap": abs(exact_match(searched, right) - exact_match(greedy, right)),
         "test_runtime_agreement": exact_match(on_phone, greedy),
     }
-    states = begin(encoders["onnx"].predict, steps["onnx"], source[: min(30, config.searched)])
     return Result(
         metrics=metrics,
         figures={
@@ -234,7 +201,7 @@ def run(config: Config, context: Context) -> Result:
         },
         exports=[
             Export(translator.encoder, source[:200], name="encoder"),
-            step_export(translator.step, steps["onnx"], states, pairs["test"]),
+            step_export(translator.step, exported["onnx"].step, states, pairs["test"]),
         ],
         data={"source": "generated dates", **{part: len(each.iso) for part, each in dates.items()}},
         tables=[examples_table(dates["test"], found)],

@@ -5,7 +5,7 @@ says nothing about the shape, and the photographs behind are tinted in the same 
 single pixels tells a class.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -72,7 +72,12 @@ class Drawing(NamedTuple):
 
 
 def draw_scenes(
-    part: str, count: int, seed: int, size: tuple[int, int], things: tuple[int, int] = (1, 3)
+    part: str,
+    count: int,
+    seed: int,
+    size: tuple[int, int],
+    things: tuple[int, int] = (1, 3),
+    wanted: Callable[[Scene], bool] = lambda scene: True,
 ) -> Drawing:
     """Draws scenes: a pure function of its arguments.
 
@@ -84,6 +89,7 @@ def draw_scenes(
         seed: Same seed, same scenes; each part has others.
         size: `(height, width)` in pixels.
         things: Least and largest number of things in a scene; of each, at least `LEAST_VISIBLE` is seen.
+        wanted: Which scenes are drawn; in place of others, as many things are placed anew.
 
     Returns:
         The scenes.
@@ -96,7 +102,7 @@ def draw_scenes(
     scenes = []
     for index in range(count):
         rng = np.random.default_rng((seed, list(REGIONS).index(part), index))
-        scene, covers = _compose(rng, size, rng.integers(*things, endpoint=True))
+        scene, covers = _compose(rng, size, rng.integers(*things, endpoint=True), wanted)
         images[index], instances[index] = _paint(scene, covers, photos, rng)
         scenes.append(scene)
     return Drawing(images, instances, tuple(scenes))
@@ -179,14 +185,15 @@ def outline(shape: str) -> np.ndarray:
     return np.sqrt(np.pi / area) * np.stack([lengths * np.sin(angles), -lengths * np.cos(angles)], axis=1)
 
 
-def _compose(rng, size: tuple[int, int], count: int) -> tuple[Scene, list[np.ndarray]]:
+def _compose(rng, size: tuple[int, int], count: int, wanted) -> tuple[Scene, list[np.ndarray]]:
     """Places things until enough is seen of each; gives the share of each pixel that each covers."""
     background = str(rng.choice(BACKGROUNDS))
     while True:
-        things = tuple(_sample_thing(rng) for _ in range(count))
-        covers = [_cover(thing, size) for thing in things]
-        if all(share >= LEAST_VISIBLE for share in _visible_shares(covers)):
-            return Scene(background, things), covers
+        scene = Scene(background, tuple(_sample_thing(rng) for _ in range(count)))
+        if wanted(scene):
+            covers = [_cover(thing, size) for thing in scene.things]
+            if all(share >= LEAST_VISIBLE for share in _visible_shares(covers)):
+                return scene, covers
 
 
 def _sample_thing(rng) -> Thing:

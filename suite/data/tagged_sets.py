@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from suite.data import tabular
-from suite.data.text_sets import PARTS, read_text
+from suite.data.text_files import read_text
+from suite.data.text_sets import PARTS
 from suite.data.tfds_images import is_tfds, tfds_builder, tfds_examples
 
 MINIMUM_SENTENCES = 20

@@ -1,8 +1,6 @@
 """Sets of texts: generated sentences, CSV files of labeled texts, running text, and names."""
 
-import csv
 import dataclasses
-import io
 import os
 import re
 from collections import Counter
@@ -12,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from suite.data import tabular
+from suite.data.text_files import read_rows, read_text
 from suite.data.tfds_images import is_tfds, split_training, tfds_builder, tfds_examples
 
 PARTS = ("train", "validation", "test")
@@ -171,46 +170,21 @@ def read_csv(path: str | os.PathLike, seed: int) -> TextSet:
         ValueError: No such file, no such columns, fewer than 2 labels, or a label with fewer than 5 rows.
     """
     path = Path(path)
-    content = read_text(path, "a CSV file with columns text and label")
-    # What the first line has most of stands between cells: a sniffer would take any letter.
-    delimiter = max(",;\t", key=content.split("\n", 1)[0].count)
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter)
     texts, names, aside, seen = [], [], [], {}
-    try:
-        header = [name.strip().lower() for name in next(reader, [])]
-        if not {"text", "label"} <= set(header):
-            received = ", ".join(header) or "nothing"
-            raise ValueError(
-                f"expected columns text and label in the first line of {path}, received {received}; name them"
-            )
-        line = reader.line_num + 1
-        for cells in reader:
-            reason = _fault(cells, header, seen, line)
-            if reason:
-                aside.append({"file": f"{path.name}:{line}", "reason": reason})
-            elif cells:
-                text, name = (cells[header.index(column)].strip() for column in ("text", "label"))
-                texts.append(text)
-                names.append(name)
-                seen[text] = line, name
-            line = reader.line_num + 1
-    except csv.Error as failure:
-        raise ValueError(f"expected CSV in {path}, received {failure} in line {reader.line_num}") from failure
+    for line, cells, fault in read_rows(path, ("text", "label")):
+        if fault or cells[0] in seen:
+            reason = fault or _copy_of(*seen[cells[0]], cells[1])
+            aside.append({"file": f"{path.name}:{line}", "reason": reason})
+        else:
+            text, name = cells
+            texts.append(text)
+            names.append(name)
+            seen[text] = line, name
     return _split(texts, names, aside, path, seed)
 
 
-def _fault(cells: list[str], header: list[str], seen: dict, line: int) -> str | None:
-    if not cells:
-        return None  # an empty line is no row
-    if len(cells) != len(header):
-        return f"{len(cells)} cells for {len(header)} columns"
-    text, name = (cells[header.index(column)].strip() for column in ("text", "label"))
-    if not text or not name:
-        return "no text" if not text else "no label"
-    if text in seen:
-        first, label = seen[text]
-        return f"copy of line {first}" + ("" if label == name else f", which has the label {label!r}")
-    return None
+def _copy_of(line: int, label: str, name: str) -> str:
+    return f"copy of line {line}" + ("" if label == name else f", which has the label {label!r}")
 
 
 def _split(texts: list[str], names: list[str], aside: list[dict], path: Path, seed: int) -> TextSet:
@@ -241,23 +215,6 @@ def _split(texts: list[str], names: list[str], aside: list[dict], path: Path, se
         source=str(path),
         quarantined=tuple(aside),
     )
-
-
-def read_text(path: Path, wanted: str) -> str:
-    """A file's text, in UTF-8, UTF-16 with a byte order mark, or else Windows-1252.
-
-    Raises:
-        ValueError: `path` is no file; the message says that `wanted` was expected.
-    """
-    if not path.is_file():
-        raise ValueError(f"expected {wanted}, received {str(path)!r}, which is no file")
-    content = path.read_bytes()
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16", errors="replace")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")
 
 
 def load_corpus(source: str, seed: int, *, copies: bool = False) -> Corpus:

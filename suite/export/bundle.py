@@ -168,6 +168,13 @@ def read_result(bundle: str | Path) -> dict:
     return result
 
 
+def bundle_of(artifact: str | Path) -> Path:
+    """The bundle that an artifact lies in, perhaps in a folder of one of its models; else its folder."""
+    path = Path(artifact)
+    found = [folder for folder in (path, *path.parents[:2]) if (folder / RESULT_FILE).is_file()]
+    return found[0] if found else path.parent
+
+
 def class_labels(artifact: Artifact) -> list[str]:
     """Class names by label, from the `labels.txt` beside an artifact.
 

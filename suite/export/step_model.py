@@ -12,6 +12,8 @@ from suite.export.runtime import Artifact, load_artifact
 from suite.export.saved_model import save_saved_model
 from suite.export.tflite import CALIBRATION_EXAMPLES, convert_tflite
 from suite.language.decoding import TOKEN, StepModel, surprisals
+from suite.language.encoder_decoder import EncoderDecoder
+from suite.language.vocabulary import Vocabulary
 
 PROVING = 500  # tokens of held-out text that every artifact is run on
 
@@ -37,6 +39,22 @@ def exported_artifacts(model: keras.Model, folder: str | Path) -> dict[str, Arti
 def exported_steps(model: keras.Model, folder: str | Path) -> dict[str, StepModel]:
     """`exported_artifacts` of a step model, as steps."""
     return {name: StepModel(artifact) for name, artifact in exported_artifacts(model, folder).items()}
+
+
+def exported_pairs(
+    encoder: keras.Model, step: keras.Model, words: Vocabulary, folder: str | Path
+) -> dict[str, EncoderDecoder]:
+    """`exported_artifacts` of an encoder and of the step of its decoder, ready to write sentences.
+
+    Args:
+        encoder: A functional model.
+        step: A step model whose states the encoder gives.
+        words: The decoder's vocabulary.
+        folder: Folder that gets a folder for each.
+    """
+    encoders = exported_artifacts(encoder, Path(folder) / "encoder")
+    steps = exported_steps(step, Path(folder) / "decoder_step")
+    return {name: EncoderDecoder(encoders[name], steps[name], words) for name in encoders}
 
 
 def reading_gap(step: StepModel, ids: np.ndarray, nats: np.ndarray) -> float:
@@ -73,19 +91,21 @@ def step_export(model: keras.Model, step: StepModel, train: np.ndarray, test: np
     return Export(model, inputs, calibration, test[1 : len(inputs[TOKEN]) + 1], metric)
 
 
-def met(step: StepModel, ids: np.ndarray, state: dict | None = None) -> dict[str, np.ndarray]:
-    """What a step model is given on its way through a text.
+def met(step: StepModel, tokens: np.ndarray, states: dict | None = None) -> dict[str, np.ndarray]:
+    """What a step model is given on its way through a text, or through several.
 
     Args:
         step: The model.
-        ids: `(n,)` tokens.
-        state: State before the first one; None: zeros.
+        tokens: `(length,)` or `(n, length)`.
+        states: States before the first tokens, a row a text; None: zeros.
 
     Returns:
-        Inputs by name, a row for each token but the last.
+        Inputs by name, a row for each token but the last, text by text.
     """
-    state, rows = state or step.initial_state(), []
-    for token in ids[:-1]:
-        rows.append({TOKEN: np.int32([token]), **state})
-        _, state = step(rows[-1][TOKEN], state)
-    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+    tokens = np.atleast_2d(np.int32(tokens))
+    states, rows = states or step.initial_state(len(tokens)), []
+    for column in tokens.T[:-1]:
+        rows.append({TOKEN: column, **states})
+        _, states = step(column, states)
+    met_by_text = {name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]}
+    return {name: values.reshape(-1, *values.shape[2:]) for name, values in met_by_text.items()}

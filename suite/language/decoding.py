@@ -132,7 +132,7 @@ def beam_search(
         state: State of one sequence, that is with one row, before the start token.
         start: Id of the start token.
         end: Id of the end token.
-        width: Sequences kept, >= 1; 1 is greedy.
+        width: Sequences kept, >= 1; 1 follows the most probable tokens and looks where to end best.
         max_length: Most tokens after the start, >= 1.
         length_power: In [0, 1] usually; >= 0.
 

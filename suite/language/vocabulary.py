@@ -9,6 +9,7 @@ import numpy as np
 
 PADDING, UNKNOWN = 0, 1  # ids of what fills a sequence up, and of every word that is not in the vocabulary
 SPECIAL = ("<pad>", "<unk>")
+START, END = "<start>", "<end>"  # words like others, around what a decoder writes
 VOCABULARY_FILE = "vocabulary.txt"
 
 _TOKEN = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
@@ -109,6 +110,17 @@ class Vocabulary:
         if outside:
             raise ValueError(f"expected ids in [0, {len(self.words)}), received {outside[0]}")
         return [self.words[index] for index in ids if index != PADDING]
+
+    @property
+    def spells(self) -> bool:
+        """Whether its tokens are single characters."""
+        return all(len(word) == 1 for word in self.words if word not in (*SPECIAL, START, END))
+
+    def sentence(self, ids: Iterable[int]) -> str:
+        """What a decoder wrote: the tokens before `END`, blanks between them unless they are characters."""
+        tokens = self.decode(ids)
+        tokens = tokens[: tokens.index(END)] if END in tokens else tokens
+        return ("" if self.spells else " ").join(tokens)
 
     def to_text(self) -> str:
         """One word a line, ids counted from 0; line breaks and backslashes in a word as `\\n` and `\\\\`."""

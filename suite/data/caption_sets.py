@@ -1,0 +1,199 @@
+"""Pictures with captions: drawn scenes, COCO, or a user's folder with a captions.csv."""
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from suite.data import annotated, layout, scenes
+from suite.data.annotated import Unusable
+from suite.data.images import load_image
+from suite.data.layout import PARTS
+from suite.data.scenes import Scene
+from suite.data.text_files import read_rows
+from suite.data.tfds_images import is_tfds, tfds_builder, tfds_examples
+
+CAPTIONS_FILE = "captions.csv"
+COUNTS = {"train": 6000, "validation": 300, "test": 500}  # scenes
+LEAST_GAP = 0.08  # between the centers of two things, as a share of the width: less is no order
+
+_EXPECTED = f"a folder with pictures and {CAPTIONS_FILE}"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CaptionSet:
+    """Pictures with one caption or more, split.
+
+    Attributes:
+        images: Per part of "train", "validation", "test": `(n, height, width, 3)` uint8 in [0, 255].
+        captions: Per part, a picture: its captions, at least one.
+        source: Name of the set, or path of the folder.
+        quarantined: `{"file", "reason"}` for everything that was set aside.
+    """
+
+    images: Mapping[str, np.ndarray]
+    captions: Mapping[str, Sequence[tuple[str, ...]]]
+    source: str
+    quarantined: tuple[dict[str, str], ...] = ()
+
+    def describe(self) -> dict:
+        """What `Result.data` says of it: source, the size of each part, what was set aside."""
+        sizes = {part: len(captions) for part, captions in self.captions.items()}
+        return {"source": self.source, **sizes, "quarantined": list(self.quarantined)}
+
+
+def load(source: str, seed: int, size: tuple[int, int], most: int) -> CaptionSet:
+    """Loads what `--data` names.
+
+    Args:
+        source: "embedded" for drawn scenes, "tfds" for coco_captions, or the path of a folder.
+        seed: Of the scenes, or of the split; COCO has its own.
+        size: `(height, width)` in pixels that every picture is stretched to.
+        most: Pictures of a part of COCO that are read, at most; all of them would not fit in memory.
+
+    Raises:
+        ValueError: As for `read_caption_folder`, or a TFDS set that cannot be had.
+    """
+    if source == "embedded":
+        return draw_captioned_scenes(seed, size)
+    return (
+        load_coco(size, most) if is_tfds(source, "coco_captions") else read_caption_folder(source, seed, size)
+    )
+
+
+def draw_captioned_scenes(seed: int, size: tuple[int, int], counts: Mapping[str, int] = COUNTS) -> CaptionSet:
+    """Draws scenes of one or two things whose captions hold new combinations in each part.
+
+    Of the 24 pairs of a color and a shape, validation and test keep four each to themselves, one of each
+    shape; every scene there has at least one of its part's own pairs, and no other that training lacks. So
+    every caption of the test is new, though all its words are known.
+
+    Args:
+        seed: Of the scenes, and of which pairs are held out.
+        size: `(height, width)` in pixels.
+        counts: Scenes of each part.
+    """
+    colors = np.random.default_rng(seed).permutation(list(scenes.COLORS)).tolist()
+    own = {"train": set(), "validation": set(), "test": set()}
+    for index, shape in enumerate(scenes.SHAPES):
+        own["validation"].add((colors[index], shape))
+        own["test"].add((colors[(index + 1) % len(colors)], shape))
+
+    def is_wanted(part: str, scene: Scene) -> bool:
+        pairs = {(thing.color, thing.shape) for thing in scene.things}
+        strange = set().union(*own.values()) - own[part]
+        columns = sorted(thing.center[1] for thing in scene.things)
+        has_order = len(columns) < 2 or min(np.diff(columns)) >= LEAST_GAP
+        return has_order and not pairs & strange and (not own[part] or bool(pairs & own[part]))
+
+    images, captions = {}, {}
+    for part, count in counts.items():
+        drawing = scenes.draw_scenes(
+            part, count, seed, size, (1, 2), lambda scene, part=part: is_wanted(part, scene)
+        )
+        images[part] = drawing.images
+        captions[part] = [(scenes.describe(scene),) for scene in drawing.scenes]
+    return CaptionSet(images, captions, "scenes")
+
+
+def load_coco(size: tuple[int, int], most: int) -> CaptionSet:
+    """COCO of 2014, split by Karpathy: 82,783, 5,000 and 5,000 photos, with five captions each.
+
+    Args:
+        size: `(height, width)` in pixels that every photo is stretched to.
+        most: Photos of each part that are read, the first ones.
+
+    Reference:
+        Lin et al. (2014), Microsoft COCO: common objects in context. Karpathy, Fei-Fei (2015), Deep
+        visual-semantic alignments for generating image descriptions: the split.
+    """
+    builder = tfds_builder("coco_captions")
+    images, captions = {}, {}
+    for part, split in zip(PARTS, ("train", "val", "test"), strict=True):
+        images[part], captions[part] = [], []
+        for example in tfds_examples(builder, split, most):
+            images[part].append(annotated.stretch(example["image"], size))
+            captions[part].append(tuple(text.decode() for text in example["captions"]["text"]))
+    arrays = {part: annotated.stack(rows, (*size, 3)) for part, rows in images.items()}
+    return CaptionSet(arrays, captions, "coco_captions")
+
+
+def read_caption_folder(directory: str | os.PathLike, seed: int, size: tuple[int, int]) -> CaptionSet:
+    """Reads a folder of pictures with `captions.csv`. Nothing in it is changed.
+
+    The table has columns "file" (its path in the folder) and "caption"; a picture with several captions has a
+    row for each. Pictures in the folders train, validation and test are of these parts; parts that are
+    missing are split off, 15 % of the pictures each. Bad rows, pictures that cannot be decoded and pictures
+    without a caption are set aside.
+
+    Args:
+        directory: The folder.
+        seed: Of the split.
+        size: `(height, width)` in pixels that every picture is stretched to.
+
+    Raises:
+        ValueError: There is no such folder, no table in it, or too few usable pictures.
+    """
+    root = Path(os.path.normpath(directory))
+    annotated.check_folder(root, _EXPECTED)
+    if not (root / CAPTIONS_FILE).is_file():
+        raise ValueError(
+            f"expected {CAPTIONS_FILE} in {str(root)!r}, received {annotated.contents(root)}; write one with "
+            "columns file and caption, a row for each caption"
+        )
+    captions, aside = _read_captions(root)
+    named = [(path, _part(path, root)) for path in captions]
+    given = {part for _, part in named}
+    if "train" not in given:
+        named, given = [(path, "train") for path, _ in named], {"train"}
+    pictures, unreadable = annotated.read_all(
+        named, root, lambda path: (load_image(path, size),), "Reading pictures"
+    )
+    aside += unreadable
+    parts = annotated.divide(pictures, given, root, seed, aside)
+    return CaptionSet(
+        images={
+            part: annotated.stack([each.content[0] for each in parts[part]], (*size, 3)) for part in PARTS
+        },
+        captions={part: [tuple(captions[root / each.file]) for each in parts[part]] for part in PARTS},
+        source=str(root),
+        quarantined=tuple(aside),
+    )
+
+
+def _read_captions(root: Path) -> tuple[dict[Path, list[str]], list[dict[str, str]]]:
+    """Captions by picture, and entries for bad rows and for pictures without a caption."""
+    captions: dict[Path, list[str]] = {}
+    aside = []
+    for line, cells, fault in read_rows(root / CAPTIONS_FILE, ("file", "caption")):
+        try:
+            if fault:
+                raise Unusable(fault)
+            path = _located(root, cells[0])
+            if cells[1] in captions.get(path, ()):
+                raise Unusable(f"{cells[0]} has the same caption before")
+            captions.setdefault(path, []).append(cells[1])
+        except Unusable as error:
+            aside.append({"file": f"{CAPTIONS_FILE}:{line}", "reason": error.reason})
+    strangers = sorted(set(_files(root)) - set(captions) - {root / CAPTIONS_FILE})
+    return captions, aside + [layout.entry(path, root, "no caption") for path in strangers]
+
+
+def _located(root: Path, name: str) -> Path:
+    path = Path(os.path.normpath(root / name.replace("\\", "/")))
+    if not path.is_relative_to(root):
+        raise Unusable(f"{name} is not in the folder")
+    if not path.is_file():
+        raise Unusable(f"{name} is missing")
+    return path
+
+
+def _files(root: Path) -> list[Path]:
+    folders, files, _ = layout.list_entries(root, root)
+    return [*files, *(file for folder in folders for file in _files(folder))]
+
+
+def _part(path: Path, root: Path) -> str:
+    return annotated.part_named(path.relative_to(root).parts[0]) or "train"

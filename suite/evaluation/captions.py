@@ -1,0 +1,69 @@
+"""How close written sentences are to those of people."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+Tokens = Sequence[str]
+
+
+def bleu(
+    candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]], order: int = 4, added: int = 0
+) -> float:
+    """BLEU of a corpus: how many of the candidates' n-grams stand in their references.
+
+        precision_n = sum of min(count, largest count in a reference) / sum of count
+        bleu = min(1, exp(1 - reference length / candidate length)) * geometric mean of precision_1..order
+
+    All sums run over the whole corpus; the reference length is that of the closest reference to each
+    candidate, the shorter of two.
+
+    Args:
+        candidates: n sentences.
+        references: For each, one sentence or more that would be right.
+        order: Largest n.
+        added: To both sums of every n above 1. 0, as published, for a corpus; 1 for a single sentence, which
+            would otherwise have 0 where no 4-gram is right (Lin, Och, 2004).
+
+    Returns:
+        A number in [0, 1]; 0 where a sum of right ones is 0.
+
+    Raises:
+        ValueError: No candidates, one without references, or not as many of each.
+
+    Reference:
+        Papineni, Roukos, Ward, Zhu (2002), BLEU: a method for automatic evaluation of machine translation.
+    """
+    if not candidates or len(candidates) != len(references) or not all(references):
+        raise ValueError(
+            f"expected candidates with references for each, received {len(candidates)} candidates and "
+            f"{sum(map(bool, references))} with references"
+        )
+    right, total = np.zeros(order), np.zeros(order)
+    written = wanted = 0
+    for candidate, valid in zip(candidates, references, strict=True):
+        for n in range(1, order + 1):
+            counts, allowed = _ngrams(candidate, n), Counter()
+            for reference in valid:
+                allowed |= _ngrams(reference, n)
+            right[n - 1] += (counts & allowed).total()
+            total[n - 1] += counts.total()
+        written += len(candidate)
+        wanted += min(map(len, valid), key=lambda length: (abs(length - len(candidate)), length))
+    right[1:] += added
+    total[1:] += added
+    if not right.all():
+        return 0.0
+    brevity = min(1.0, float(np.exp(1 - wanted / written)))
+    return brevity * float(np.exp(np.log(right / total).mean()))
+
+
+def _ngrams(tokens: Tokens, n: int) -> Counter:
+    return Counter(zip(*(tokens[start:] for start in range(n)), strict=False))
+
+
+def exact_match(candidates: Sequence[str], references: Sequence[str | Sequence[str]]) -> float:
+    """The share of the candidates that are their reference, or one of theirs; in [0, 1]."""
+    pairs = zip(candidates, references, strict=True)
+    return float(np.mean([one == valid if isinstance(valid, str) else one in valid for one, valid in pairs]))

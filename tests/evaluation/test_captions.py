@@ -1,0 +1,58 @@
+"""BLEU against nltk's."""
+
+import numpy as np
+import pytest
+from nltk.translate.bleu_score import SmoothingFunction, corpus_bleu, sentence_bleu
+
+from suite.evaluation.captions import bleu, exact_match
+
+
+def drawn(seed, n=40):
+    """Sentences of few words, with one to three references each, of other lengths."""
+    rng = np.random.default_rng(seed)
+
+    def sentence():
+        return [f"w{word}" for word in rng.integers(0, 6, rng.integers(4, 15))]
+
+    return [sentence() for _ in range(n)], [[sentence() for _ in range(rng.integers(1, 4))] for _ in range(n)]
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+@pytest.mark.parametrize("seed", range(5))
+def test_against_nltk(seed, order):
+    candidates, references = drawn(seed)
+    expected = corpus_bleu(references, candidates, [1 / order] * order)
+    assert 0.05 < expected < 0.95
+    assert bleu(candidates, references, order) == pytest.approx(expected, rel=1e-12)
+    for candidate, valid in zip(candidates, references, strict=True):
+        expected = sentence_bleu(valid, candidate, [1 / order] * order, SmoothingFunction().method2)
+        assert bleu([candidate], [valid], order, added=1) == pytest.approx(expected, rel=1e-12)
+
+
+def test_brevity():
+    words = ["a", "b", "c", "d", "e", "f", "g", "h"]
+    assert bleu([words], [[words]]) == 1
+    assert bleu([words[:5]], [[words]]) == pytest.approx(np.exp(1 - 8 / 5))
+    assert bleu([words[:5]], [[words, words[:4]]]) == 1  # the closest length
+    assert bleu([words[:6]], [[words, words[:4]]]) == 1  # as far from 8 as from 4: the shorter one
+    assert bleu([["a", "b", "c"]], [[["a", "b", "c"]]]) == 0  # no 4-gram
+    assert bleu([words, []], [[words], [words]], 2) == pytest.approx(np.exp(-1))
+
+
+def test_exact_match():
+    assert exact_match(["a", "b", "c", "d"], [("a",), ("x", "b"), ("d",), ("cd",)]) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("candidates", "references", "received"),
+    [
+        ([], [], "0 candidates and 0 with references"),
+        ([["a"]], [[]], "1 candidates and 0 with references"),
+        ([["a"]], [[["a"]], [["b"]]], "1 candidates and 2 with references"),
+    ],
+)
+def test_candidates_without_references(candidates, references, received):
+    with pytest.raises(
+        ValueError, match=f"^expected candidates with references for each, received {received}$"
+    ):
+        bleu(candidates, references)
