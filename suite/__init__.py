@@ -22,6 +22,7 @@ _VERBS = {
     "export": "suite.export",
     "verify": "suite.export.verify",
     "benchmark": "suite.export.benchmark",
+    "preview": "suite.preview",
 }
 __all__ = sorted(_VERBS)
 

@@ -274,6 +274,23 @@ def benchmark(bundle):
     _next(f"suite predict {bundle}/model.tflite PHOTO.jpg")
 
 
+@cli.command()
+@click.argument("bundle")
+@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 to reach it from a phone.")
+@click.option("--port", type=int, default=8000, show_default=True, help="0 for any that is free.")
+@click.option("--open/--no-open", "open_browser", default=True, help="Open the page in the browser.")
+def preview(bundle, **arguments):
+    """Run BUNDLE's .tflite files in the browser.
+
+    Serves a local page that names what a picture or the camera shows, reads texts, and can be taught new
+    classes, until Ctrl+C.
+    """
+    from suite.preview.server import preview as verb
+
+    verb(bundle, **arguments)
+    _next(f"suite benchmark {bundle}")
+
+
 def _given(arguments: dict) -> dict:
     return {key: value for key, value in arguments.items() if value is not None}
 

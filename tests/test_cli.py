@@ -50,6 +50,7 @@ sys.exit(f"imported {heavy}" if heavy else 0)
         (["predict", "pyproject.toml", "a.jpg"], "expected a .keras, .tflite or .onnx file"),
         (["verify", "tests"], "found no result.json in tests"),
         (["benchmark", "missing"], "found no result.json in missing"),
+        (["preview", "missing"], "found no result.json in missing"),
         (["export", "missing.keras", "--out", "nowhere"], "found nothing at missing.keras"),
     ],
 )
