@@ -4,9 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from suite.export.runtime import Artifact, load_artifact
+from suite.language.encoder_decoder import ENCODER, LONGEST, STEP, EncoderDecoder
 
-ENCODER, STEP = "encoder", "decoder_step"  # folders of the two models
-LONGEST = 60  # tokens of a sentence
 LEAST_WIDTH = 3  # of the beam
 
 
@@ -22,7 +21,6 @@ def sentence_writer(encoder: Artifact) -> Callable[[dict, int], list[dict]] | No
     if path is None:
         return None
     from suite.language.decoding import StepModel
-    from suite.language.encoder_decoder import EncoderDecoder
     from suite.language.vocabulary import VOCABULARY_FILE, Vocabulary
 
     step = StepModel(load_artifact(path, threads=1))

@@ -19,7 +19,9 @@ from suite.evaluation.metrics import Metric
 from suite.evaluation.report import Table, write_report
 from suite.export.benchmark import COLUMNS, artifact_cells, print_artifacts
 from suite.export.bundle import RESULT_FILE, PartialBundle, write_json
+from suite.export.compatibility import phone_notes
 from suite.export.gates import GateError
+from suite.export.mobile import write_mobile
 from suite.export.pipeline import Export, export_model
 from suite.training.reproducibility import describe_environment, set_seed
 
@@ -213,8 +215,10 @@ def _write_files(folder: Path, record: dict, result: Result) -> None:
         if isinstance(content, str):
             content = content.encode("utf-8", errors="backslashreplace")
         (folder / name).write_bytes(content)
-    artifacts = Table("Artifacts", COLUMNS, [artifact_cells(row) for row in record["artifacts"]])
+    notes = " ".join(f"{note}." for note in phone_notes(record["artifacts"]))
+    artifacts = Table("Artifacts", COLUMNS, [artifact_cells(row) for row in record["artifacts"]], notes)
     write_report(folder, record, [artifacts, *result.tables] if record["artifacts"] else result.tables)
+    write_mobile(folder, record["artifacts"], record["name"])
     write_json(folder / RESULT_FILE, record)
 
 

@@ -10,10 +10,8 @@ import numpy as np
 
 from suite.export.bundle import class_labels
 from suite.export.runtime import Artifact
+from suite.language.decoding import CONTINUATION, NEW, TEMPERATURE, StepModel, generate
 from suite.pair_inference import sentence_writer
-
-CONTINUATION = {"character": 120, "word": 30}  # tokens that are added to a text
-TEMPERATURE = 0.7  # of these
 
 
 def text_reader(model: Artifact) -> Callable[[str, int], dict] | None:
@@ -96,8 +94,6 @@ def _tag(model: Artifact, labels: list[str], known, text: str, top: int) -> dict
 
 
 def _continuation_reader(model: Artifact) -> Callable[[str, int], dict]:
-    from suite.language.decoding import NEW, StepModel
-
     step, outputs = StepModel(model), {tensor.name for tensor in model.signature.outputs}
     fixed = [name for name in step.initial_state() if NEW + name not in outputs]
     if fixed:
@@ -110,7 +106,6 @@ def _continuation_reader(model: Artifact) -> Callable[[str, int], dict]:
 
 def _continue(step, known, text: str, top: int) -> dict:
     """What a language model adds to a text: `top` draws with a fixed seed."""
-    from suite.language.decoding import generate
     from suite.language.vocabulary import PADDING, UNKNOWN, tokenize
 
     kind = "character" if known.spells else "word"

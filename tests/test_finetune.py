@@ -98,6 +98,8 @@ def test_verify_and_export_again(bundle, tmp_path):
     rows = json.loads((again / "result.json").read_text())["artifacts"]
     assert {row["status"] for row in rows} == {"ok"} and len(rows) == 7
     assert (again / "labels.txt").read_text() == "brick\ngrass\n"
+    for folder in (bundle, again):
+        assert "\n0. brick\n1. grass\n" in (folder / "mobile/README.md").read_text()
 
 
 def final_weights(folder):

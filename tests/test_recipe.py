@@ -66,6 +66,8 @@ def test_a_bundle_has_everything_the_contract_names(tmp_path):
         "model.onnx",
         "model.tflite",
         "model_int8.tflite",
+        "mobile/Model.kt",
+        "mobile/example.py",
     ):
         assert {f"encoder/{name}", f"decoder/{name}"} <= found
     result = json.loads((folder / "result.json").read_text())
@@ -86,7 +88,8 @@ def test_a_bundle_has_everything_the_contract_names(tmp_path):
         "latency_ms",
         "ops",
     }
-    assert keys | {"min_runtime", "status", "reason"} == set(result["artifacts"][0])
+    keys |= {"gpu_compatible", "cpu_ops", "arena_bytes", "min_runtime", "status", "reason"}
+    assert keys == set(result["artifacts"][0])
     assert [path.name for path in tmp_path.iterdir()] == ["toy"]
     assert all(row["passed"] for row in verify(folder))
 

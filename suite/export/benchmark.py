@@ -5,9 +5,13 @@ from pathlib import Path
 
 from suite import console
 from suite.export.bundle import VERIFICATION_FILE, load_verification, read_result, shipped_artifacts
+from suite.export.compatibility import gpu_cell, phone_notes
 from suite.export.measure import measure_artifacts
 
-COLUMNS = ("artifact", "status", "MB", "metric", "max diff", "p50 ms", "p95 ms", "min runtime", "reason")
+COLUMNS = (
+    *("artifact", "status", "MB", "metric", "max diff", "p50 ms", "p95 ms"),
+    *("arena kB", "GPU", "min runtime", "reason"),
+)
 
 
 def benchmark(bundle: str | Path) -> list[dict]:
@@ -38,8 +42,11 @@ def benchmark(bundle: str | Path) -> list[dict]:
 
 
 def print_artifacts(title: str, rows: Iterable[dict]) -> None:
-    """Prints the table of artifacts of a result.json."""
-    console.table(title, COLUMNS, (artifact_cells(row) for row in rows))
+    """Prints the table of artifacts of a result.json, and where a phone would fall back."""
+    rows = list(rows)
+    console.table(title, COLUMNS, map(artifact_cells, rows))
+    for note in phone_notes(rows):
+        console.say(f"  {note}")
 
 
 def artifact_cells(row: dict) -> tuple[str, ...]:
@@ -56,6 +63,8 @@ def artifact_cells(row: dict) -> tuple[str, ...]:
         number(row["max_abs_difference"], ".1e"),
         number(row["latency_ms"].get("p50"), ".2f"),
         number(row["latency_ms"].get("p95"), ".2f"),
+        number(row["arena_bytes"] / 1e3 if row.get("arena_bytes") else None, ",.1f"),  # none in old bundles
+        gpu_cell(row),
         row["min_runtime"] or "",
         row["reason"] or "",
     )

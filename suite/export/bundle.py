@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from suite.export.compatibility import compatibility
 from suite.export.runtime import Artifact, format_of, onnx_ops
 from suite.export.tflite import min_runtime, tflite_ops
 
@@ -207,7 +208,14 @@ def shipped_artifacts(rows: Sequence[dict], bundle: str | Path) -> list[dict]:
 
 
 def describe(path: Path) -> dict:
-    """Gives what can be read off an artifact without running it: bytes, sha256, ops, min_runtime."""
+    """Gives what can be read off an artifact without running it.
+
+    Args:
+        path: An artifact of any format.
+
+    Returns:
+        "bytes", "sha256" and "ops"; of TFLite also "min_runtime" and what `compatibility` gives.
+    """
     format = format_of(path)
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     digest = hashlib.sha256()
@@ -219,7 +227,7 @@ def describe(path: Path) -> dict:
         "bytes": sum(file.stat().st_size for file in files),
         "sha256": digest.hexdigest(),
         "ops": {"tflite": tflite_ops, "onnx": onnx_ops}.get(format, lambda _: [])(path),
-        "min_runtime": min_runtime(path) if format == "tflite" else None,
+        **({"min_runtime": min_runtime(path), **compatibility(path)} if format == "tflite" else {}),
     }
 
 

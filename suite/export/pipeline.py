@@ -181,6 +181,9 @@ def _row(name: str, format: str, variant: str) -> dict:
         "latency_ms": {},
         "ops": [],
         "min_runtime": None,
+        "gpu_compatible": None,
+        "cpu_ops": [],
+        "arena_bytes": None,
     }
 
 

@@ -83,16 +83,22 @@ def tflite_ops(path: str | Path) -> list[str]:
     """Lists the operators that a TFLite file uses, sorted; custom and Flex ones as "custom:NAME"."""
     from ai_edge_litert import schema_py_generated as schema
 
+    return sorted(set(op_names(schema.Model.GetRootAs(Path(path).read_bytes(), 0))))
+
+
+def op_names(model) -> list[str]:
+    """Names the operators of a parsed flatbuffer by opcode index, as `tflite_ops`."""
+    from ai_edge_litert import schema_py_generated as schema
+
     names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
-    model = schema.Model.GetRootAs(Path(path).read_bytes(), 0)
-    found = set()
+    found = []
     for index in range(model.OperatorCodesLength()):
         code = model.OperatorCodes(index)
         # Old writers put codes below 127 into the deprecated field only.
         builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
         custom = code.CustomCode()
-        found.add(f"custom:{custom.decode()}" if custom else names.get(builtin, f"unknown:{builtin}"))
-    return sorted(found)
+        found.append(f"custom:{custom.decode()}" if custom else names.get(builtin, f"unknown:{builtin}"))
+    return found
 
 
 def min_runtime(path: str | Path) -> str | None:

@@ -17,6 +17,8 @@ import numpy as np
 TOKEN = "token"  # the input of a step model that is no state
 NEW = "new_"  # before the name of a state, the name of the output that replaces it
 SCORES = ("logits", "probabilities")  # a step model has one of these outputs
+CONTINUATION = {"character": 120, "word": 30}  # tokens that an app adds to a text
+TEMPERATURE = 0.7  # of these
 
 Step = Callable[[np.ndarray, Any], tuple[np.ndarray, Any]]
 

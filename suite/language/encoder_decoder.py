@@ -7,6 +7,9 @@ import numpy as np
 from suite.language.decoding import StepModel, beam_search, generate, greedy_search
 from suite.language.vocabulary import END, START, Vocabulary
 
+ENCODER, STEP = "encoder", "decoder_step"  # folders of the two models
+LONGEST = 60  # tokens of a sentence
+
 
 class EncoderDecoder:
     """Two exported models that work together, in whatever runtime they are.
