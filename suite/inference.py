@@ -14,6 +14,7 @@ from suite.data.images import load_image
 from suite.evaluation.metrics import accuracy, cross_entropy
 from suite.export.bundle import RESULT_FILE, SPLIT_FILE, class_labels, read_result
 from suite.export.runtime import CPU_COUNT, Artifact, load_artifact
+from suite.export.signature import is_image
 from suite.pair_inference import ENCODER, sentence_writer
 from suite.text_inference import best_classes, text_reader
 
@@ -26,7 +27,7 @@ def predict(artifact: str | Path, *images: str | Path, top: int = 3) -> list[dic
     """Names what a classifier, localizer, detector or segmenter sees in each image, or finds the like.
 
     An encoder with a decoder describes images and translates texts. Other texts are classified, or their
-    words tagged, with the `vocabulary.txt` beside the artifact.
+    words tagged, with the `vocabulary.txt` beside the artifact. Exported .tflite files carry such texts.
 
     Args:
         artifact: A .keras, .tflite or .onnx file or a SavedModel folder, with its `labels.txt` beside it; for
@@ -215,8 +216,7 @@ def _load_image_model(path: str | Path) -> Artifact:
 
 def _check_takes_image(model: Artifact) -> None:
     image = model.signature.inputs[0]
-    is_image = len(image.shape) == 3 and image.shape[2] in (1, 3) and None not in image.shape[:2]
-    if len(model.signature.inputs) != 1 or not is_image:
+    if len(model.signature.inputs) != 1 or not is_image(image):
         raise ValueError(
             f"expected a model that takes one RGB or gray image, {model.path} takes "
             f"{_describe(model.signature.inputs)}"

@@ -7,9 +7,11 @@ import keras
 import numpy as np
 
 from suite import console
-from suite.export.bundle import LABELS_FILE, VERIFICATION_FILE, load_verification
+from suite.export.bundle import LABELS_FILE, VERIFICATION_FILE, load_verification, split_labels
 from suite.export.runtime import format_of
 from suite.export.signature import Signature, signature_of
+from suite.language.tagging import CHARACTERS_FILE
+from suite.language.vocabulary import VOCABULARY_FILE
 from suite.recipe import Context, Export, Job, Result, execute
 
 RANDOM_EXAMPLES = 8
@@ -33,8 +35,8 @@ def export_file(model: str | Path, out: str | Path, *, examples: str | Path | No
     """Exports a functional Keras model to every format and proves that each answers the same.
 
     Args:
-        model: A .keras file, loaded in safe mode. Of a bundle's model, the labels and examples beside it are
-            used.
+        model: A .keras file, loaded in safe mode. Of a bundle's model, the labels, the vocabulary and the
+            examples beside it are used.
         out: Folder of the bundle.
         examples: An .npz with inputs by name, batch first: real ones, on which parity is measured and the
             integer variant is calibrated. Without any, parity is measured on random inputs and the integer
@@ -67,12 +69,18 @@ def _run(config: Config, context: Context) -> Result:
             f"expected a model that Keras loads in safe mode, received {path}: {reason}"
         ) from failure
     labels = path.parent / LABELS_FILE
+    texts = {
+        name: (path.parent / name).read_text(encoding="utf-8")
+        for name in (VOCABULARY_FILE, CHARACTERS_FILE)
+        if (path.parent / name).is_file()
+    }
     inputs, are_real = _examples(config, signature_of(model))
     item = Export(
         model,
         inputs=inputs,
         calibration=inputs if are_real else None,
-        labels=labels.read_text(encoding="utf-8").split("\n")[:-1] if labels.is_file() else (),
+        labels=split_labels(labels.read_text(encoding="utf-8")) if labels.is_file() else (),
+        files=texts,
     )
     return Result(metrics={}, exports=[item], data={"test": len(next(iter(inputs.values())))})
 

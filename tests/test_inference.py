@@ -113,7 +113,9 @@ def test_word_embeddings_find_the_nearest_words(tmp_path, capsys):
     from suite.language.vocabulary import Vocabulary
 
     vectors = np.float32([[9, 9], [9, 9], [1, 0], [0, 1], [1, 1], [-1, 0]])
-    model = lookup_export(vectors).model
+    words = Vocabulary(["sun", "moon", "star", "mud"])
+    item = lookup_export(vectors, words)
+    model = item.model
     np.testing.assert_array_equal(model(np.arange(6)), [[0, 0], [0, 0], *vectors[2:]])
     path = tmp_path / "model.keras"
     model.save(path)
@@ -121,7 +123,8 @@ def test_word_embeddings_find_the_nearest_words(tmp_path, capsys):
         ValueError, match="^expected the words in .*vocabulary.txt, found no such file; put it th"
     ):
         suite.predict(path, "sun")
-    (tmp_path / "vocabulary.txt").write_text(Vocabulary(["sun", "moon", "star", "mud"]).to_text())
+    assert item.files == {"vocabulary.txt": words.to_text()}
+    (tmp_path / "vocabulary.txt").write_text(words.to_text())
     (row,) = suite.predict(path, "Sun", top=2)
     assert row["word"] == "Sun" and [entry["name"] for entry in row["neighbors"]] == ["star", "moon"]
     assert [entry["distance"] for entry in row["neighbors"]] == pytest.approx([1 - 0.5**0.5, 1], abs=1e-6)

@@ -32,7 +32,7 @@ from suite.evaluation.classification import classification_tables
 from suite.evaluation.metrics import Metric, accuracy
 from suite.evaluation.report import Table
 from suite.language.features import bag_of_words, inverse_document_frequency, ngrams, one_hot, tf_idf
-from suite.language.vocabulary import SPECIAL, VOCABULARY_FILE, Vocabulary, tokenize
+from suite.language.vocabulary import SPECIAL, Vocabulary, tokenize
 from suite.layers import TfIdf
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
@@ -168,7 +168,10 @@ def run(config: Config, context: Context) -> Result:
         **by_kind(probabilities, data),
     }
     metric = Metric("test_accuracy", lambda outputs, labels: accuracy(outputs["probabilities"], labels))
-    export = Export(model, ids["test"], ids["train"][:300], data.labels["test"], metric, data.classes)
+    export = Export(
+        model, ids["test"], ids["train"][:300], data.labels["test"], metric, data.classes,
+        files=words.to_files(),
+    )  # fmt: skip
     figures = {"weights": draw_weights(kinds, heads, data.classes)}
     if data.kinds:
         figures["accuracy_by_kind"] = draw_kinds(probabilities, data)
@@ -181,7 +184,6 @@ def run(config: Config, context: Context) -> Result:
             step_by_step(data.texts["train"][0], words, kinds["pairs"]),
             *classification_tables(answers, data.labels["test"], data.classes),
         ],
-        files={VOCABULARY_FILE: words.to_text()},
     )
 
 

@@ -32,7 +32,7 @@ from suite.evaluation.report import Table
 from suite.export.embedding import lookup_export
 from suite.language import embeddings
 from suite.language.embeddings import Stream, Text
-from suite.language.vocabulary import SPECIAL, VOCABULARY_FILE, tokenize
+from suite.language.vocabulary import SPECIAL, tokenize
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Result
 
@@ -210,11 +210,11 @@ def run(config: Config, context: Context) -> Result:
             "planted_pairs": draw_pairs(known(planted_text, planted_vectors["skip_gram"]), planted),
             "loss": plots.learning_curves(losses, ylabel="nats a pair", title="Loss of negative sampling"),
         },
-        exports=[lookup_export(vectors["skip_gram"].words)],
+        exports=[lookup_export(vectors["skip_gram"].words, text.vocabulary)],
         data=corpus.describe()
         | {"words": len(text.streams["train"].words), "vocabulary": len(text.vocabulary)},
         tables=[nearest_table(found, {name: known(text, each) for name, each in vectors.items()})],
-        files={VOCABULARY_FILE: text.vocabulary.to_text(), **found.projector_files()},
+        files=found.projector_files(),
     )
 
 

@@ -29,7 +29,7 @@ from suite.evaluation.report import Table
 from suite.export.step_model import exported_steps, reading_gap, step_export
 from suite.language.decoding import StepModel, generate
 from suite.language.streams import parallel_streams
-from suite.language.vocabulary import PADDING, UNKNOWN, VOCABULARY_FILE, Vocabulary
+from suite.language.vocabulary import PADDING, UNKNOWN, Vocabulary
 from suite.layers import Dropout, LSTMCell, Recurrent
 from suite.models.step_model import build_step_model
 from suite.optimizers import Adam
@@ -176,10 +176,9 @@ def run(config: Config, context: Context) -> Result:
                 title="Loss",
             ),
         },
-        exports=[step_export(step_model, steps["tflite"], ids["train"], ids["test"])],
+        exports=[step_export(step_model, steps["tflite"], ids["train"], ids["test"], vocabulary)],
         data=corpus.describe() | {"characters": len(texts["train"]), "vocabulary": len(vocabulary)},
         tables=[samples_table(written, distinct, known)],
-        files={VOCABULARY_FILE: vocabulary.to_text()},
     )
 
 

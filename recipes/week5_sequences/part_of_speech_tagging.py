@@ -32,8 +32,8 @@ from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, confusion
 from suite.evaluation.metrics import Metric, masked_accuracy
 from suite.evaluation.report import Table
-from suite.language.tagging import CHARACTERS_FILE, Sequences, TaggerVocabulary, fold
-from suite.language.vocabulary import PADDING, UNKNOWN, VOCABULARY_FILE, Vocabulary
+from suite.language.tagging import Sequences, TaggerVocabulary, fold
+from suite.language.vocabulary import PADDING, UNKNOWN, Vocabulary
 from suite.layers import Dropout, LSTMCell, Recurrent, SimpleRNNCell
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
@@ -187,7 +187,7 @@ def run(config: Config, context: Context) -> Result:
         for group, mask in groups.items()
     }
     counted, true = {name: p[test.mask] for name, p in found.items()}, test.labels[test.mask]
-    export, padding_gap = make_export(tagger, test, parts["train"], data.tags)
+    export, padding_gap = make_export(tagger, test, parts["train"], data.tags, vocabulary)
     return Result(
         metrics={"test_accuracy": rows[""]["characters"], "padding_gap": padding_gap, **steps_up(rows)},
         figures={
@@ -204,10 +204,6 @@ def run(config: Config, context: Context) -> Result:
             examples_table(found, test, data.tags),
             *classification_tables(counted["characters"], true, data.tags),
         ],
-        files={
-            VOCABULARY_FILE: vocabulary.words.to_text(),
-            CHARACTERS_FILE: vocabulary.characters.to_text(),
-        },
     )
 
 
@@ -221,7 +217,9 @@ def steps_up(rows: dict[str, dict[str, float]]) -> dict[str, float]:
     return metrics
 
 
-def make_export(model: keras.Model, test: Sequences, train: Sequences, tags: Sequence[str]):
+def make_export(
+    model: keras.Model, test: Sequences, train: Sequences, tags: Sequence[str], vocabulary: TaggerVocabulary
+):
     """The tagger to deploy, and what further padding changes in its probabilities."""
     rows = slice(0, 500)
     inputs, (labels, mask) = inputs_of(model, test), (test.labels[rows], test.mask[rows])
@@ -234,7 +232,8 @@ def make_export(model: keras.Model, test: Sequences, train: Sequences, tags: Seq
         "test_accuracy", lambda outputs, _: masked_accuracy(outputs["probabilities"], labels, mask)
     )
     calibration = {name: ids[:300] for name, ids in inputs_of(model, train).items()}
-    return Export(model, inputs, calibration, labels, metric, tags), np.max(np.abs(before - after))
+    export = Export(model, inputs, calibration, labels, metric, tags, files=vocabulary.to_files())
+    return export, np.max(np.abs(before - after))
 
 
 def examples_table(

@@ -36,7 +36,7 @@ from suite.language.decoding import StepModel, generate
 from suite.language.ngrams import NgramCounts, perplexity
 from suite.language.smoothing import KneserNey
 from suite.language.streams import parallel_streams
-from suite.language.vocabulary import PADDING, UNKNOWN, VOCABULARY_FILE, Vocabulary, tokenize
+from suite.language.vocabulary import PADDING, UNKNOWN, Vocabulary, tokenize
 from suite.layers import Dropout, Recurrent, SimpleRNNCell
 from suite.models.step_model import build_step_model
 from suite.optimizers import Adam
@@ -194,10 +194,9 @@ def run(config: Config, context: Context) -> Result:
             "memory": draw_memory(kept, line),
             "storage": draw_storage(read, entries, weights),
         },
-        exports=[step_export(step_model, steps["tflite"], ids["train"], ids["test"])],
+        exports=[step_export(step_model, steps["tflite"], ids["train"], ids["test"], vocabulary)],
         data=corpus.describe() | {"words": len(ids["train"]), "vocabulary": len(vocabulary)},
         tables=[write(steps["tflite"], vocabulary, context.seed)],
-        files={VOCABULARY_FILE: vocabulary.to_text()},
     )
 
 

@@ -31,7 +31,7 @@ from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, most_wrong
 from suite.evaluation.metrics import Metric, accuracy
 from suite.evaluation.report import Table
-from suite.language.vocabulary import PADDING, SPECIAL, VOCABULARY_FILE, Vocabulary, tokenize
+from suite.language.vocabulary import PADDING, SPECIAL, Vocabulary, tokenize
 from suite.layers import Dropout, LSTMCell, Recurrent
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
@@ -167,6 +167,10 @@ def run(config: Config, context: Context) -> Result:
     answers = {name: predict(model, ids["test"]) for name, model in models.items()}
     padded = {name: predict(model, np.pad(ids["test"], [(0, 0), (0, 7)])) for name, model in models.items()}
     metric = Metric("test_accuracy", lambda outputs, labels: accuracy(outputs["probabilities"], labels))
+    export = Export(
+        models[best], ids["test"][:1000], ids["train"][:300], labels[:1000], metric, data.classes,
+        files=words.to_files(),
+    )  # fmt: skip
     figures = {
         "loss": plots.learning_curves(losses, ylabel="nats a text", title="Loss on validation"),
         "reading": draw_reading(models["lstm"], words, data, length),
@@ -183,15 +187,12 @@ def run(config: Config, context: Context) -> Result:
             **by_kind(answers, data),
         },
         figures=figures,
-        exports=[
-            Export(models[best], ids["test"][:1000], ids["train"][:300], labels[:1000], metric, data.classes)
-        ],
+        exports=[export],
         data=data.describe() | {"vocabulary": len(words), "length": length, "exported": best},
         tables=[
             *classification_tables(answers[best], labels, data.classes),
             mistakes_table(answers[best], data),
         ],
-        files={VOCABULARY_FILE: words.to_text()},
     )
 
 

@@ -30,7 +30,7 @@ from suite.evaluation.metrics import Metric, accuracy
 from suite.evaluation.report import Table
 from suite.export.step_model import exported_pairs, met
 from suite.language.decoding import StepModel
-from suite.language.vocabulary import END, START, VOCABULARY_FILE, Vocabulary
+from suite.language.vocabulary import END, START, Vocabulary
 from suite.layers import Attention, LSTMCell, Recurrent
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
@@ -152,13 +152,16 @@ def train(translator: Translator, pairs: dict[str, Pairs], config: Config) -> li
     return history
 
 
-def step_export(step: keras.Model, exported: StepModel, states: dict, pairs: Pairs) -> Export:
+def step_export(
+    step: keras.Model, exported: StepModel, states: dict, pairs: Pairs, words: Vocabulary
+) -> Export:
     """The decoder's step, proven on what it is given after the true letters of some dates."""
     dates = range(min(30, len(pairs.target)))
     tokens = np.concatenate([pairs.previous, pairs.target[:, -1:]], axis=1)
     inputs = met(exported, tokens[dates], {name: values[dates] for name, values in states.items()})
     metric = Metric("test_letters", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
-    return Export(step, inputs, targets=pairs.target[dates].ravel(), metric=metric, name="decoder_step")
+    targets, files = pairs.target[dates].ravel(), words.to_files()
+    return Export(step, inputs, targets=targets, metric=metric, name="decoder_step", files=files)
 
 
 def run(config: Config, context: Context) -> Result:
@@ -200,15 +203,11 @@ def run(config: Config, context: Context) -> Result:
             "loss": plots.learning_curves(curves, ylabel="nats a letter", title="Loss on validation"),
         },
         exports=[
-            Export(translator.encoder, source[:200], name="encoder"),
-            step_export(translator.step, exported["onnx"].step, states, pairs["test"]),
+            Export(translator.encoder, source[:200], name="encoder", files=letters[0].to_files()),
+            step_export(translator.step, exported["onnx"].step, states, pairs["test"], iso),
         ],
         data={"source": "generated dates", **{part: len(each.iso) for part, each in dates.items()}},
         tables=[examples_table(dates["test"], found)],
-        files={
-            f"encoder/{VOCABULARY_FILE}": letters[0].to_text(),
-            f"decoder_step/{VOCABULARY_FILE}": iso.to_text(),
-        },
     )
 
 

@@ -33,7 +33,7 @@ from suite.evaluation.report import Table
 from suite.language.ngrams import NgramCounts, perplexity
 from suite.language.smoothing import AddK, KneserNey, Smoothing, WittenBell
 from suite.language.streams import windows
-from suite.language.vocabulary import SPECIAL, VOCABULARY_FILE, Vocabulary, tokenize
+from suite.language.vocabulary import SPECIAL, Vocabulary, tokenize
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
 
@@ -213,13 +213,14 @@ def run(config: Config, context: Context) -> Result:
                 title="Perplexity of the validation text",
             ),
         },
-        exports=[Export(model, contexts, training_contexts[:300], words, metric)],
+        exports=[
+            Export(model, contexts, training_contexts[:300], words, metric, files=text.vocabulary.to_files())
+        ],
         data=corpus.describe()
         | {"words": sum(map(len, text.texts["train"])), "vocabulary": len(text.vocabulary)},
         tables=[
             perplexity_table({"drawn sentences": on_drawn, corpus.source: on_real}, config.order),
         ],
-        files={VOCABULARY_FILE: text.vocabulary.to_text()},
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from suite.export.compatibility import compatibility
 from suite.export.runtime import Artifact, format_of, onnx_ops
+from suite.export.signature import check_class_names
 from suite.export.tflite import min_runtime, tflite_ops
 
 RESULT_FILE = "result.json"
@@ -176,18 +177,20 @@ def bundle_of(artifact: str | Path) -> Path:
     return found[0] if found else path.parent
 
 
+def split_labels(text: str) -> list[str]:
+    """The class names in the text of a `labels.txt`, one a line; the last line may end without a break."""
+    return text.removesuffix("\n").split("\n") if text else []
+
+
 def class_labels(artifact: Artifact) -> list[str]:
-    """Class names by label, from the `labels.txt` beside an artifact.
+    """Class names by label, from the `labels.txt` beside an artifact, or in it.
 
     Raises:
-        ValueError: There is no such file, or it has not as many names as the model has classes.
+        ValueError: There is none, or it has not as many names as the model has classes.
     """
-    labels = artifact.beside(LABELS_FILE, "class names").split("\n")[:-1]
-    outputs = artifact.signature.outputs
-    counts = [tensor.shape[-1] for tensor in outputs if tensor.name == "probabilities" or len(outputs) == 1]
-    if counts and counts[0] not in (None, len(labels)):
-        where = artifact.path.resolve().parent / LABELS_FILE
-        raise ValueError(f"expected {counts[0]} class names in {where}, found {len(labels)}")
+    labels = split_labels(artifact.beside(LABELS_FILE, "class names"))
+    beside = artifact.path.resolve().parent / LABELS_FILE
+    check_class_names(artifact.signature.outputs, labels, beside if beside.is_file() else artifact.path)
     return labels
 
 

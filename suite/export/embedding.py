@@ -4,14 +4,15 @@ import keras
 import numpy as np
 
 from suite.export.pipeline import Export
-from suite.language.vocabulary import SPECIAL
+from suite.language.vocabulary import SPECIAL, Vocabulary
 
 
-def lookup_export(vectors: np.ndarray) -> Export:
+def lookup_export(vectors: np.ndarray, words: Vocabulary) -> Export:
     """A model that gives the vector of a word.
 
     Args:
         vectors: `(V, size)` float32; the rows of padding and of the unknown are replaced by zeros.
+        words: The V words.
 
     Returns:
         "word" `(batch,)` int32, the word's line in `vocabulary.txt` counted from 0, to "embedding"
@@ -24,4 +25,4 @@ def lookup_export(vectors: np.ndarray) -> Export:
     model = keras.Model(word, lookup(word))
     lookup.set_weights([table])
     ids = np.arange(len(table), dtype=np.int32)
-    return Export(model, ids, ids[:300])
+    return Export(model, ids, ids[:300], files=words.to_files())

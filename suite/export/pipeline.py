@@ -1,8 +1,9 @@
 """Model in, a folder of proven artifacts out."""
 
 import dataclasses
+import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from suite.export import tflite
 from suite.export.bundle import LABELS_FILE, VERIFICATION_FILE, describe, save_verification
 from suite.export.gates import DECIDING_PARITY_SHARE, judge, max_abs_difference
 from suite.export.measure import Measurement, measure_artifacts
+from suite.export.metadata import add_metadata, associated_files
 from suite.export.onnx import save_onnx
 from suite.export.runtime import BATCH_SIZE, format_of
 from suite.export.saved_model import as_float32, save_saved_model
-from suite.export.signature import Signature, call_model, named_inputs, signature_of
+from suite.export.signature import Signature, call_model, check_class_names, named_inputs, signature_of
 
 REDUCED = ("float16", "dynamic", "int8")
 
@@ -36,6 +38,7 @@ class Export:
         metric: The metric of every artifact; by default the R-squared to the Keras model's outputs.
         labels: Class names by output index, for classifiers.
         name: Subfolder, where a run exports several models.
+        files: Further texts that an app needs, by file name, such as the vocabulary.
     """
 
     model: Any
@@ -45,6 +48,7 @@ class Export:
     metric: Metric | None = None
     labels: Sequence[str] = ()
     name: str = ""
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def export_model(item: Export, folder: str | Path) -> list[dict]:
@@ -52,36 +56,41 @@ def export_model(item: Export, folder: str | Path) -> list[dict]:
 
     Args:
         item: The model with its held-out inputs.
-        folder: An existing folder; gets the artifacts, `labels.txt` and `verification.npz`.
+        folder: An existing folder; gets the artifacts, `labels.txt`, the item's files and `verification.npz`.
+            The TFLite files carry the labels and those files, too.
 
     Returns:
         One row an artifact, as under "artifacts" in result.json (paths relative to `folder`).
 
     Raises:
-        ValueError: The model's signature or the given inputs do not fit.
+        ValueError: The model's signature, the given inputs or the number of labels do not fit.
     """
     folder = Path(folder)
     model = as_float32(item.model)
     signature = signature_of(model)
     inputs = named_inputs(signature, item.inputs)
+    if item.labels:
+        check_class_names(signature.outputs, item.labels, LABELS_FILE)
     reference = _predict(model, signature, inputs)
     metric = item.metric or agreement(reference)
     targets = None if item.metric is None else item.targets
-    if item.labels:
-        (folder / LABELS_FILE).write_text("".join(f"{label}\n" for label in item.labels), encoding="utf-8")
+    for name, text in associated_files(item.labels, item.files).items():
+        (folder / name).write_bytes(text)
     save_verification(folder / VERIFICATION_FILE, inputs, reference)
 
     with tempfile.TemporaryDirectory(prefix="suite-export-") as work:
-        exporter = _Exporter(model, folder, Path(work), inputs, reference, (metric, targets))
+        carried = {"labels": item.labels, "files": item.files}
+        exporter = _Exporter(model, folder, Path(work), inputs, reference, (metric, targets), carried)
         calibration = None if item.calibration is None else named_inputs(signature, item.calibration)
         return exporter.run(calibration)
 
 
 class _Exporter:
-    def __init__(self, model, folder, work, inputs, reference, metric):
+    def __init__(self, model, folder, work, inputs, reference, metric, carried):
         self.model, self.folder, self.work = model, folder, work
         self.inputs, self.reference = inputs, reference
         self.metric, self.targets = metric
+        self.carried = carried  # by the TFLite files, as `add_metadata` takes it
         self.reference_value = self.metric.function(reference, self.targets)
         self.parity_share = DECIDING_PARITY_SHARE if _decides(model) else 1.0
         self.skipped: list[dict] = []
@@ -120,12 +129,14 @@ class _Exporter:
         if obstacle:
             self._skip(name, "tflite", variant, "skipped", obstacle)
             return []
+        made = self.work / name
         try:
-            content = tflite.convert_tflite(self.work / "one", variant, calibration)
+            made.write_bytes(tflite.convert_tflite(self.work / "one", variant, calibration))
+            add_metadata(made, **self.carried)
         except Exception as failure:  # the converter raises bare Exceptions
             self._skip(name, "tflite", variant, "failed" if variant == "float32" else "skipped", failure)
             return []
-        (self.folder / name).write_bytes(content)
+        shutil.move(made, self.folder / name)
         return [(name, variant)]
 
     def _calibration_obstacle(self) -> str | None:

@@ -30,7 +30,7 @@ class Artifact:
         self._run, self._concurrency = run, concurrency
 
     def beside(self, name: str, what: str) -> str:
-        """The text of a file in the artifact's folder.
+        """The text of a file in the artifact's folder, or else in the artifact, where TFLite's carry some.
 
         Args:
             name: Name of the file.
@@ -39,10 +39,15 @@ class Artifact:
         Raises:
             ValueError: There is no such file.
         """
+        from suite.export.metadata import read_associated_file
+
         path = Path(self.path).resolve().parent / name
-        if not path.is_file():
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
+        carried = read_associated_file(self.path, name) if self.format == "tflite" else None
+        if carried is None:
             raise ValueError(f"expected the {what} in {path}, found no such file; put it there")
-        return path.read_text(encoding="utf-8")
+        return carried
 
     def __call__(self, inputs) -> dict[str, np.ndarray]:
         """Runs one batch.

@@ -6,6 +6,7 @@ measured features), so the signature is that of the Keras model itself: input na
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +31,31 @@ class Signature(NamedTuple):
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+
+
+def is_image(tensor: Tensor) -> bool:
+    """Whether it has the shape of an RGB or a gray image of fixed size."""
+    return len(tensor.shape) == 3 and tensor.shape[2] in (1, 3) and None not in tensor.shape[:2]
+
+
+def class_output(outputs: Sequence[Tensor]) -> Tensor | None:
+    """The output whose last axis counts the classes of a classifier: `probabilities`, or the only one."""
+    found = [tensor for tensor in outputs if tensor.name == "probabilities" or len(outputs) == 1]
+    return found[0] if found and found[0].shape else None
+
+
+def check_class_names(outputs: Sequence[Tensor], names: Sequence[str], where: str | Path) -> None:
+    """Checks that there is a name for each class.
+
+    Raises:
+        ValueError: There are fewer or more names than the last axis of `class_output` counts.
+    """
+    output = class_output(outputs)
+    if output and output.shape[-1] not in (None, len(names)):
+        raise ValueError(
+            f"expected {output.shape[-1]} class names in {where}, received {len(names)}; give one for each "
+            f"number of the output {output.name!r}"
+        )
 
 
 def signature_of(model) -> Signature:

@@ -68,7 +68,9 @@ def reading_gap(step: StepModel, ids: np.ndarray, nats: np.ndarray) -> float:
     return abs(float(surprisals(step, step.initial_state(), ids[: len(nats) + 1]).mean() - nats.mean()))
 
 
-def step_export(model: keras.Model, step: StepModel, train: np.ndarray, test: np.ndarray) -> Export:
+def step_export(
+    model: keras.Model, step: StepModel, train: np.ndarray, test: np.ndarray, words: Vocabulary
+) -> Export:
     """A step model to deploy, proven on the states that it meets in held-out text.
 
     Args:
@@ -76,6 +78,7 @@ def step_export(model: keras.Model, step: StepModel, train: np.ndarray, test: np
         step: The same from its file, which runs through the texts.
         train: `(n,)` ids of training text, for calibration.
         test: `(m,)` ids of held-out text.
+        words: Its vocabulary.
 
     Returns:
         The export; its metric is the cross-entropy in nats per token.
@@ -88,7 +91,8 @@ def step_export(model: keras.Model, step: StepModel, train: np.ndarray, test: np
         higher_is_better=False,
     )
     calibration = met(step, train[: CALIBRATION_EXAMPLES + 1])
-    return Export(model, inputs, calibration, test[1 : len(inputs[TOKEN]) + 1], metric)
+    targets = test[1 : len(inputs[TOKEN]) + 1]
+    return Export(model, inputs, calibration, targets, metric, files=words.to_files())
 
 
 def met(step: StepModel, tokens: np.ndarray, states: dict | None = None) -> dict[str, np.ndarray]:

@@ -33,6 +33,10 @@ class TaggerVocabulary(NamedTuple):
         seen = frozenset(fold(word) for sentence in sentences for word in sentence)
         return cls(words, Vocabulary.fit(spelled), seen)
 
+    def to_files(self) -> dict[str, str]:
+        """The texts of both by file name, as an `Export` takes them."""
+        return self.words.to_files() | {CHARACTERS_FILE: self.characters.to_text()}
+
     def encode(self, sentences: Sequence[Sequence[str]], length: int, letters: int) -> dict[str, np.ndarray]:
         """Ids by the tagger's input.
 

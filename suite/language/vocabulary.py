@@ -126,6 +126,10 @@ class Vocabulary:
         """One word a line, ids counted from 0; line breaks and backslashes in a word as `\\n` and `\\\\`."""
         return "".join(f"{_escape(word)}\n" for word in self.words)
 
+    def to_files(self) -> dict[str, str]:
+        """`to_text` by file name, as an `Export` takes it."""
+        return {VOCABULARY_FILE: self.to_text()}
+
     @classmethod
     def from_text(cls, text: str) -> "Vocabulary":
         """Reads what `to_text` wrote; the counts are not in it.

@@ -6,6 +6,7 @@ from suite.export.pipeline import export_model
 from suite.export.runtime import load_artifact
 from suite.export.step_model import exported_steps, step_export
 from suite.language import decoding
+from suite.language.vocabulary import Vocabulary
 from suite.layers import Dropout, GRUCell, LSTMCell, Recurrent, SimpleRNNCell
 from suite.models.step_model import build_step_model
 from tests.language import decoding_checks
@@ -95,7 +96,7 @@ def test_beams_run_on_an_exported_model(language_model, exported):
 def test_every_artifact_of_a_step_model_generates_the_same(exported, tmp_path):
     model, steps, _ = exported
     ids = np.random.default_rng(1).integers(9, size=200)
-    item = step_export(model, steps["onnx"], ids, ids[::-1])
+    item = step_export(model, steps["onnx"], ids, ids[::-1], Vocabulary("abcdefg"))
     rows = {row["path"]: row for row in export_model(item, tmp_path)}
     assert {
         rows[name]["status"] for name in ("model.keras", "saved_model", "model.onnx", "model.tflite")
@@ -103,6 +104,7 @@ def test_every_artifact_of_a_step_model_generates_the_same(exported, tmp_path):
     assert rows["model.tflite"]["metric"]["value"] == pytest.approx(
         decoding.surprisals(steps["tflite"], steps["tflite"].initial_state(), ids[::-1]).mean(), abs=1e-6
     )
+    assert (tmp_path / "vocabulary.txt").read_text().split() == ["<pad>", "<unk>", *"abcdefg"]
     written = []
     for name in FLOAT32:
         step = decoding.StepModel(load_artifact(tmp_path / name))

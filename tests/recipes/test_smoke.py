@@ -6,6 +6,7 @@ import pytest
 
 import suite
 from suite.catalogue import catalogue
+from suite.export.metadata import read_associated_file
 
 NAMES = [entry.split("/")[1] for entry in catalogue()]
 
@@ -22,3 +23,6 @@ def test_smoke(name, tmp_path):
     if result["artifacts"]:
         assert {row["format"] for row in result["artifacts"]} == {"keras", "saved_model", "tflite", "onnx"}
         suite.verify(folder)
+    for model in folder.rglob("*.tflite"):
+        for text in model.parent.glob("*.txt"):  # labels, vocabulary: the file alone is enough
+            assert read_associated_file(model, text.name) == text.read_text()

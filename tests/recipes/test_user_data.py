@@ -18,7 +18,12 @@ DRAWING = scenes.draw_scenes("train", 16, seed=0, size=(48, 40), things=(1, 1))
 
 @pytest.fixture(autouse=True)
 def no_export(monkeypatch):
-    monkeypatch.setattr(recipe, "export_model", lambda item, folder: [])
+    def write_texts(item, folder):
+        for name, text in item.files.items():
+            (folder / name).write_text(text)
+        return []
+
+    monkeypatch.setattr(recipe, "export_model", write_texts)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,205 @@
+"""What a .tflite file says of itself, and the texts that it carries, so that the file is all an app needs.
+
+TFLite's model metadata is a FlatBuffer in a buffer of the model; labels and vocabularies are a ZIP behind the
+model, which runtimes do not read. MediaPipe Tasks and Android Studio understand both.
+"""
+
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import flatbuffers
+import numpy as np
+
+from suite.export.bundle import LABELS_FILE
+from suite.export.signature import Tensor, check_class_names, class_output, is_image
+
+METADATA = b"TFLITE_METADATA"
+IDENTIFIER, MODEL_IDENTIFIER = b"M001", b"TFL3"
+WEIGHTS_ALIGNMENT = 16  # the schema's `force_align`, which the generated Python leaves out
+# Numbers of metadata_schema.fbs.
+AXIS_LABELS, VALUE_LABELS, VOCABULARY = np.int8(2), np.int8(3), np.int8(5)
+RGB, GRAYSCALE = np.int8(1), np.int8(2)
+IMAGE_PROPERTIES, NORMALIZATION_OPTIONS = np.uint8(2), np.uint8(1)
+
+
+def add_metadata(
+    path: str | Path, labels: Sequence[str] = (), files: Mapping[str, str] | None = None
+) -> None:
+    """Makes a .tflite file describe its inputs and outputs and carry its texts; it computes what it did.
+
+    Images are described as RGB or gray with mean 0 and standard deviation 1: our graphs take raw pixels.
+
+    Args:
+        path: The file, rewritten at once or not at all; earlier metadata of this kind is replaced.
+        labels: Class names by output index; the output `probabilities`, or the only one, has as many.
+        files: Further texts by file name, such as the vocabulary.
+
+    Raises:
+        ValueError: The file is damaged, or another number of labels is given than the model has classes.
+
+    Reference:
+        TensorFlow Lite Metadata, `metadata_schema.fbs`, and "Pack metadata and associated files".
+    """
+    path, files = Path(path), files or {}
+    model = _read_model(path)
+    _put_metadata(model, _describe(model, labels, files))
+    builder = _Builder()
+    builder.Finish(model.Pack(builder), MODEL_IDENTIFIER)
+    content = io.BytesIO(bytes(builder.Output()))
+    if labels or files:
+        with zipfile.ZipFile(content, "a") as archive:
+            for name, text in associated_files(labels, files).items():
+                # Stored, which MediaPipe reads in place, and of a fixed date: same model, same bytes.
+                archive.writestr(zipfile.ZipInfo(name), text)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content.getvalue())
+    partial.replace(path)
+
+
+def associated_files(labels: Sequence[str], files: Mapping[str, str]) -> dict[str, bytes]:
+    """What goes with a model, by file name: `labels.txt`, one class name a line, and the given texts."""
+    texts = ({LABELS_FILE: "".join(f"{label}\n" for label in labels)} if labels else {}) | dict(files)
+    # Names of folders need not be UTF-8.
+    return {name: text.encode("utf-8", errors="backslashreplace") for name, text in texts.items()}
+
+
+def read_associated_file(path: str | Path, name: str) -> str | None:
+    """Reads a text that a .tflite file carries.
+
+    Args:
+        path: The file.
+        name: Name of the text, such as "labels.txt".
+
+    Returns:
+        The text; None where the file carries none of that name.
+
+    Raises:
+        ValueError: The text is damaged.
+    """
+    if not zipfile.is_zipfile(path):
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.read(name).decode() if name in archive.namelist() else None
+    except Exception as failure:  # a damaged archive fails in many ways, too
+        raise ValueError(
+            f"expected a readable {name} in {path}, it is damaged; export the model again"
+        ) from failure
+
+
+def _read_model(path: Path):
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = path.read_bytes()
+    try:
+        if not schema.Model.ModelBufferHasIdentifier(content, 0):
+            raise ValueError(f"no identifier {MODEL_IDENTIFIER.decode()}")
+        return schema.ModelT.InitFromPackedBuf(content)
+    except Exception as failure:  # a damaged flatbuffer fails in many ways
+        reason = (str(failure).strip().splitlines() or [type(failure).__name__])[0][:200]
+        raise ValueError(
+            f"expected a readable TFLite model, {path} is damaged ({reason}); export it again"
+        ) from failure
+
+
+def _put_metadata(model, described: bytes) -> None:
+    from ai_edge_litert import schema_py_generated as schema
+
+    buffer = schema.BufferT(np.frombuffer(described, np.uint8))
+    earlier = [entry.buffer for entry in model.metadata or () if entry.name == METADATA]
+    if earlier:
+        model.buffers[earlier[0]] = buffer
+    else:
+        model.metadata = [*(model.metadata or ()), schema.MetadataT(METADATA, len(model.buffers))]
+        model.buffers.append(buffer)
+
+
+class _Builder(flatbuffers.Builder):
+    """Writes tables whose fields are listed in the order of the schema."""
+
+    def StartVector(self, elemSize, numElems, alignment):
+        least = WEIGHTS_ALIGNMENT if elemSize == 1 else 1
+        return super().StartVector(elemSize, numElems, max(alignment, least))
+
+    def table(self, *fields) -> int:
+        """NumPy scalars stand in the table, ints are offsets of what was written before, None is absent."""
+        self.StartObject(len(fields))
+        for slot, field in enumerate(fields):
+            if isinstance(field, int):
+                self.PrependUOffsetTRelativeSlot(slot, field, 0)
+            elif field is not None:
+                getattr(self, f"Prepend{field.dtype.name.title()}Slot")(slot, int(field), 0)
+        return self.EndObject()
+
+    def tables(self, offsets: Sequence[int]) -> int:
+        """A vector of tables."""
+        self.StartVector(4, len(offsets), 4)
+        for offset in reversed(offsets):
+            self.PrependUOffsetTRelative(offset)
+        return self.EndVector()
+
+
+def _describe(model, labels: Sequence[str], files: Mapping[str, str]) -> bytes:
+    """The `ModelMetadata` of a model."""
+    builder = _Builder()
+    signatures = {signature.subgraphIndex: signature for signature in model.signatureDefs or ()}
+    subgraphs = [
+        _subgraph(builder, graph, signatures[index], labels) if index in signatures else builder.table()
+        for index, graph in enumerate(model.subgraphs)
+    ]
+    carried = [_file(builder, name, VOCABULARY) for name in files]
+    version = builder.CreateString("1.0.1" if files else "1.0.0")  # of the first parser that knows all fields
+    subgraphs, carried = builder.tables(subgraphs), builder.tables(carried) if carried else None
+    root = builder.table(None, None, None, subgraphs, None, None, carried, version)
+    builder.Finish(root, IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _file(builder: _Builder, name: str, kind: np.int8) -> int:
+    return builder.table(builder.CreateString(name), None, kind)
+
+
+def _subgraph(builder: _Builder, graph, signature, labels: Sequence[str]) -> int:
+    inputs = _tensors(graph, graph.inputs, signature.inputs)
+    outputs = _tensors(graph, graph.outputs, signature.outputs)
+    if labels:
+        check_class_names(outputs, labels, LABELS_FILE)
+    taken = [_image(builder, tensor) if is_image(tensor) else _tensor(builder, tensor) for tensor in inputs]
+    classes = class_output(outputs)
+    kinds = [
+        AXIS_LABELS if each is classes else VALUE_LABELS if each.name == "labels" else None
+        for each in outputs
+    ]
+    given = [
+        _tensor(builder, each, kind if labels else None) for each, kind in zip(outputs, kinds, strict=True)
+    ]
+    return builder.table(None, None, builder.tables(taken), builder.tables(given))
+
+
+def _tensors(graph, indices: Sequence[int], named) -> list[Tensor]:
+    """Inputs or outputs in the subgraph's order, with the signature's names."""
+    names = {each.tensorIndex: each.name.decode() for each in named}
+    return [
+        Tensor(names[index], "", tuple(int(size) for size in graph.tensors[index].shape[1:]))
+        for index in indices
+    ]
+
+
+def _tensor(builder: _Builder, tensor: Tensor, labels_kind: np.int8 | None = None) -> int:
+    name = builder.CreateString(tensor.name)
+    files = builder.tables([_file(builder, LABELS_FILE, labels_kind)]) if labels_kind else None
+    return builder.table(name, None, None, None, None, None, files)
+
+
+def _image(builder: _Builder, tensor: Tensor) -> int:
+    height, width, channels = tensor.shape
+    size = builder.table(np.uint32(width), np.uint32(height))
+    properties = builder.table(RGB if channels == 3 else GRAYSCALE, size)
+    content = builder.table(IMAGE_PROPERTIES, properties)
+    mean, deviation = (builder.CreateNumpyVector(np.float32([value])) for value in (0, 1))
+    unit = builder.table(NORMALIZATION_OPTIONS, builder.table(mean, deviation))
+    name = builder.CreateString(tensor.name)
+    description = builder.CreateString("Raw pixels of the whole picture, stretched to the size.")
+    return builder.table(name, description, None, content, builder.tables([unit]))
