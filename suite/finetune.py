@@ -29,9 +29,10 @@ from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, confusion, most_wrong
 from suite.evaluation.metrics import accuracy, cross_entropy
 from suite.export.bundle import SPLIT_FILE
+from suite.export.pipeline import SPARE_CLASSES
 from suite.export.runtime import tflite_artifact
 from suite.export.saved_model import save_saved_model
-from suite.export.tflite import CALIBRATION_EXAMPLES, convert_tflite
+from suite.export.tflite import calibration_rows, convert_tflite
 from suite.linear.softmax_regression import choose_l2, fit_softmax_regression
 from suite.models.backbones import build_backbone
 from suite.recipe import SAVED_MODELS, Context, Export, Job, Metric, Result, execute
@@ -64,9 +65,13 @@ class Config:
     views: Annotated[
         int, "Augmented views of each training image for the head, besides the image itself."
     ] = 4
+    spare_classes: Annotated[int, "Further classes that model_personal.tflite can learn on the phone."] = (
+        SPARE_CLASSES
+    )
 
     def __post_init__(self):
-        for name, low in (("epochs", 0), ("batch_size", 1), ("patience", 1), ("views", 0)):
+        lowest = {"epochs": 0, "batch_size": 1, "patience": 1, "views": 0, "spare_classes": 0}
+        for name, low in lowest.items():
             if getattr(self, name) < low:
                 raise ValueError(f"expected {name} of at least {low}, received {getattr(self, name)}")
         if not 0 < self.unfreeze <= 1:
@@ -120,7 +125,7 @@ def run(config: Config, context: Context) -> Result:
     model = classifier(backbone, kernel, bias)
     curves = fine_tune(model, sources, num_classes, config, context)
 
-    return report(model, folder, sources, curves, context.folder)
+    return report(model, folder, sources, curves, context.folder, config.spare_classes)
 
 
 @contextlib.contextmanager
@@ -312,7 +317,12 @@ def predict(model: keras.Model, source: ImageSource) -> np.ndarray:
 
 
 def report(
-    model: keras.Model, folder: ImageFolder, sources: dict[str, ImageSource], curves: dict, work: Path
+    model: keras.Model,
+    folder: ImageFolder,
+    sources: dict[str, ImageSource],
+    curves: dict,
+    work: Path,
+    spare_classes: int = SPARE_CLASSES,
 ) -> Result:
     """Measures the model on the held-out images and collects what the bundle shows."""
     held_out = "test" if len(sources["test"]) else "validation"
@@ -353,6 +363,7 @@ def report(
                     f"{held_out}_accuracy", lambda outputs, truth: accuracy(outputs["probabilities"], truth)
                 ),
                 labels=folder.classes,
+                spare_classes=spare_classes,
             )
         ],
         data=_counts(folder),
@@ -375,8 +386,7 @@ def images_on_disk(source: ImageSource, path: Path) -> np.ndarray:
 
 
 def _calibration(source: ImageSource) -> np.ndarray:
-    chosen = np.unique(np.linspace(0, len(source) - 1, min(len(source), CALIBRATION_EXAMPLES)).astype(int))
-    return np.stack([source.image(index) for index in chosen])
+    return np.stack([source.image(index) for index in calibration_rows(len(source))])
 
 
 def _counts(folder: ImageFolder) -> dict:

@@ -18,7 +18,7 @@ from suite.data.textures import write_textures
 from suite.finetune import class_weights, unfreeze
 from tests.references.mediapipe_tasks import classify
 
-SETTINGS = dict(epochs=1, views=1, unfreeze=0.05)
+SETTINGS = dict(epochs=1, views=1, unfreeze=0.05, spare_classes=2)
 
 
 def write_photos(root, per_class=10, classes=("brick", "grass")):
@@ -53,8 +53,10 @@ def test_the_bundle_keeps_the_contract(bundle, photos):
     assert result["metrics"]["validation_accuracy"] >= 0.75 and "test_accuracy" in result["metrics"]
     assert {row["path"]: row["status"] for row in result["artifacts"]} == dict.fromkeys(
         ("model.keras", "saved_model", "model.onnx", "model.tflite", "model_float16.tflite",
-         "model_dynamic.tflite", "model_int8.tflite"), "ok",
+         "model_dynamic.tflite", "model_int8.tflite", "model_personal.tflite"), "ok",
     )  # fmt: skip
+    personal = suite.predict(bundle / "model_personal.tflite", next(photos.glob("brick/* ü.jpg")), top=9)
+    assert [row["class"] for row in personal[0]["classes"]] == ["brick", "grass", "spare 1", "spare 2"]
     split = json.loads((bundle / "split.json").read_text())
     assert set(split["files"].values()) == {"train", "validation", "test"}
     assert set(split["files"]) == {f"{path.parent.name}/{path.name}" for path in photos.glob("*/* ü.jpg")}
@@ -96,7 +98,9 @@ def test_mediapipe_names_a_photo(bundle, photos, name, tmp_path):
             assert scores == pytest.approx(expected, abs=1e-3 if name == "model.tflite" else 1e-2)
 
 
-ARTIFACTS = ("model.keras", "saved_model", "model.tflite", "model.onnx", "model_int8.tflite")
+ARTIFACTS = (
+    "model.keras", "saved_model", "model.tflite", "model.onnx", "model_int8.tflite", "model_personal.tflite",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("artifact", ARTIFACTS)
@@ -112,7 +116,7 @@ def test_verify_and_export_again(bundle, tmp_path):
     assert all(row["passed"] for row in suite.verify(bundle))
     again = suite.export(bundle / "model.keras", tmp_path / "again")
     rows = json.loads((again / "result.json").read_text())["artifacts"]
-    assert {row["status"] for row in rows} == {"ok"} and len(rows) == 7
+    assert {row["status"] for row in rows} == {"ok"} and len(rows) == 8
     assert (again / "labels.txt").read_text() == "brick\ngrass\n"
     for folder in (bundle, again):
         assert "\n0. brick\n1. grass\n" in (folder / "mobile/README.md").read_text()
@@ -162,6 +166,11 @@ def test_bad_folders(tmp_path, make, message):
         suite.finetune(tmp_path / "photos", out=tmp_path / "out")
     assert message in str(failure.value) and "\n" not in str(failure.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_negative_number_of_spare_classes(photos, tmp_path):
+    with pytest.raises(ValueError, match="^expected spare_classes of at least 0, received -1$"):
+        suite.finetune(photos, out=tmp_path / "out", spare_classes=-1)
 
 
 def test_class_weights_balance():

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from suite.export.compatibility import compatibility
+from suite.export.rehearsal import with_spare_labels
 from suite.export.runtime import Artifact, format_of, onnx_ops
-from suite.export.signature import check_class_names
-from suite.export.tflite import min_runtime, tflite_ops
+from suite.export.signature import check_class_names, class_output
+from suite.export.tflite import PERSONAL_FILE, min_runtime, tflite_ops
 
 RESULT_FILE = "result.json"
 LABELS_FILE = "labels.txt"
@@ -183,14 +184,18 @@ def split_labels(text: str) -> list[str]:
 
 
 def class_labels(artifact: Artifact) -> list[str]:
-    """Class names by label, from the `labels.txt` beside an artifact, or in it.
+    """Class names by label, from the `labels.txt` beside an artifact, or in it; of a personal model the spare
+    ones too.
 
     Raises:
         ValueError: There is none, or it has not as many names as the model has classes.
     """
     labels = split_labels(artifact.beside(LABELS_FILE, "class names"))
+    outputs = artifact.signature.outputs
+    if artifact.path.name == PERSONAL_FILE and (output := class_output(outputs)):
+        labels = with_spare_labels(labels, output.shape[-1])
     beside = artifact.path.resolve().parent / LABELS_FILE
-    check_class_names(artifact.signature.outputs, labels, beside if beside.is_file() else artifact.path)
+    check_class_names(outputs, labels, beside if beside.is_file() else artifact.path)
     return labels
 
 

@@ -20,7 +20,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from suite.export.rehearsal import rehearse
 from suite.export.runtime import CPU_COUNT, Artifact, format_of, load_artifact
+from suite.export.tflite import PERSONAL_FILE
 
 REQUEST_FILE = "request.json"
 LATENCY_RUNS = 50
@@ -34,11 +36,13 @@ class Measurement(NamedTuple):
         outputs: Arrays by output name, one row an example; empty where it failed.
         latency_ms: {"p50", "p95"} of single-example calls, in milliseconds; empty where it failed.
         error: One line, or None.
+        training: What `rehearse` gives for a personal model.
     """
 
     outputs: dict[str, np.ndarray]
     latency_ms: dict[str, float]
     error: str | None
+    training: dict[str, float] | None = None
 
 
 def measure_artifacts(
@@ -128,7 +132,7 @@ def _worker(needs_tensorflow: bool) -> _Worker:
 def _read(folder: Path, index: int) -> Measurement:
     measured = json.loads((folder / f"{index}.json").read_text())
     outputs = {name: np.load(folder / f"{index}-{name}.npy") for name in measured["outputs"]}
-    return Measurement(outputs, measured["latency_ms"], measured["error"])
+    return Measurement(outputs, measured["latency_ms"], measured["error"], measured["training"])
 
 
 def latency(artifact: Artifact, inputs: Mapping[str, np.ndarray]) -> dict[str, float]:
@@ -159,11 +163,13 @@ def latency(artifact: Artifact, inputs: Mapping[str, np.ndarray]) -> dict[str, f
 
 
 def _measure_one(folder: Path, index: str, path: str, inputs: dict, predict: bool) -> None:
-    measured = {"outputs": [], "latency_ms": {}, "error": None}
+    measured = {"outputs": [], "latency_ms": {}, "error": None, "training": None}
     try:
         artifact = load_artifact(path)
         measured["latency_ms"] = latency(artifact, inputs)
         if predict:
+            if artifact.path.name == PERSONAL_FILE:
+                measured["training"] = rehearse(path, inputs["image"], CPU_COUNT)
             if artifact.format == "tflite":
                 artifact = load_artifact(path, threads=1, concurrency=CPU_COUNT)
             outputs = artifact.predict(inputs)

@@ -18,11 +18,14 @@ from suite.export.gates import DECIDING_PARITY_SHARE, judge, max_abs_difference
 from suite.export.measure import Measurement, measure_artifacts
 from suite.export.metadata import add_metadata, associated_files
 from suite.export.onnx import save_onnx
+from suite.export.personalize import PRECISIONS, base_of, save_personal
+from suite.export.rehearsal import known_classes, with_spare_labels
 from suite.export.runtime import BATCH_SIZE, format_of
 from suite.export.saved_model import as_float32, save_saved_model
 from suite.export.signature import Signature, call_model, check_class_names, named_inputs, signature_of
 
 REDUCED = ("float16", "dynamic", "int8")
+SPARE_CLASSES = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Export:
         labels: Class names by output index, for classifiers.
         name: Subfolder, where a run exports several models.
         files: Further texts that an app needs, by file name, such as the vocabulary.
+        spare_classes: Number of classes that the personal model of an image classifier can learn besides.
     """
 
     model: Any
@@ -49,10 +53,14 @@ class Export:
     labels: Sequence[str] = ()
     name: str = ""
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    spare_classes: int = SPARE_CLASSES
 
 
 def export_model(item: Export, folder: str | Path) -> list[dict]:
     """Writes a model in every format, runs each artifact in another process, and removes those that fail.
+
+    A classifier with `labels` whose only input is `image`, uint8 pixels of one size, and whose last layer is
+    a dense softmax on a vector also gets a personal model, which goes on learning on the phone.
 
     Args:
         item: The model with its held-out inputs.
@@ -63,8 +71,11 @@ def export_model(item: Export, folder: str | Path) -> list[dict]:
         One row an artifact, as under "artifacts" in result.json (paths relative to `folder`).
 
     Raises:
-        ValueError: The model's signature, the given inputs or the number of labels do not fit.
+        ValueError: The model's signature, the given inputs or the number of labels do not fit, or
+            `spare_classes` is below 0.
     """
+    if item.spare_classes < 0:
+        raise ValueError(f"expected spare_classes of at least 0, received {item.spare_classes}")
     folder = Path(folder)
     model = as_float32(item.model)
     signature = signature_of(model)
@@ -82,7 +93,13 @@ def export_model(item: Export, folder: str | Path) -> list[dict]:
         carried = {"labels": item.labels, "files": item.files}
         exporter = _Exporter(model, folder, Path(work), inputs, reference, (metric, targets), carried)
         calibration = None if item.calibration is None else named_inputs(signature, item.calibration)
-        return exporter.run(calibration)
+        rows = exporter.run(calibration)
+        base = base_of(model, item.labels)
+        if base is not None:
+            images = (calibration or inputs)["image"]
+            images = images[tflite.calibration_rows(len(images))]
+            rows.append(exporter.run_personal(base, images, item.spare_classes))
+        return rows
 
 
 class _Exporter:
@@ -106,6 +123,30 @@ class _Exporter:
         ):
             rows += self._measure(self._convert("int16x8", calibration))
         return rows + self.skipped
+
+    def run_personal(self, base, images: np.ndarray, spare_classes: int) -> dict:
+        """Writes and measures the personal model, its frozen part as small as the metric allows."""
+        path, refused = self.folder / tflite.PERSONAL_FILE, []
+        save_personal(self.model, base, self.work / "personal", images, spare_classes)
+        added = spare_classes * (base.output.shape[1] + 1)
+        labels = list(self.carried["labels"])
+        labels = with_spare_labels(labels, len(labels) + spare_classes)
+        for precision in PRECISIONS:
+            console.say(f"  converting {path.name} ({precision})")
+            try:
+                path.write_bytes(tflite.convert_tflite(self.work / "personal", precision))
+                add_metadata(path, labels, self.carried["files"])
+            except Exception as failure:
+                row = _row_without_file(path.name, "tflite", "personal", "failed", failure)
+            else:
+                (measured,) = measure_artifacts([path], self.inputs)
+                measured = measured._replace(outputs=known_classes(measured.outputs, self.reference))
+                row = self._judged(path.name, "personal", measured, precision, added)
+                row["training"] = measured.training
+            if row["status"] == "ok":
+                return row | {"reason": "; ".join([f"frozen part in {precision}", *refused])}
+            refused.append(f"{precision} {row['reason']}")
+        return row
 
     def _write_float32(self) -> list[tuple[str, str]]:
         self.model.save(self.folder / "model.keras")
@@ -146,15 +187,16 @@ class _Exporter:
         return tflite.calibration_obstacle(tflite.tflite_ops(float32))
 
     def _skip(self, name: str, format: str, variant: str, status: str, reason) -> None:
-        lines = str(reason).strip().splitlines() or [type(reason).__name__]
-        self.skipped.append(_row(name, format, variant) | {"status": status, "reason": lines[0][:300]})
+        self.skipped.append(_row_without_file(name, format, variant, status, reason))
 
     def _measure(self, written: list[tuple[str, str]]) -> list[dict]:
         console.say(f"  running {len(written)} artifacts in processes of their own")
         measured = measure_artifacts([self.folder / name for name, _ in written], self.inputs)
         return [self._judged(*pair, result) for pair, result in zip(written, measured, strict=True)]
 
-    def _judged(self, name: str, variant: str, measured: Measurement) -> dict:
+    def _judged(
+        self, name: str, variant: str, measured: Measurement, precision: str = "", added_parameters: int = 0
+    ) -> dict:
         path = self.folder / name
         format = format_of(path)
         value = float("nan") if measured.error else self.metric.function(measured.outputs, self.targets)
@@ -162,10 +204,10 @@ class _Exporter:
         row["metric"] = {"name": self.metric.name, "value": _number(value)}
         row["max_abs_difference"] = _number(max_abs_difference(measured.outputs, self.reference))
         row["latency_ms"] = measured.latency_ms
-        size = row["bytes"], self.model.count_params()
+        size = row["bytes"], self.model.count_params() + added_parameters
         metric = self.metric, value, self.reference_value
         row["status"], row["reason"] = judge(
-            measured, self.reference, metric, variant, size, row["ops"], self.parity_share
+            measured, self.reference, metric, precision or variant, size, row["ops"], self.parity_share
         )
         if row["status"] == "skipped":
             path.unlink()
@@ -196,6 +238,11 @@ def _row(name: str, format: str, variant: str) -> dict:
         "cpu_ops": [],
         "arena_bytes": None,
     }
+
+
+def _row_without_file(name: str, format: str, variant: str, status: str, reason) -> dict:
+    lines = str(reason).strip().splitlines() or [type(reason).__name__]
+    return _row(name, format, variant) | {"status": status, "reason": lines[0][:300]}
 
 
 def _number(value: float) -> float | None:

@@ -200,12 +200,11 @@ def _load_tflite(content: bytes, threads: int):
         # An interpreter runs one call at a time: each thread gets its own.
         if not hasattr(local, "runner"):
             interpreter = Interpreter(model_content=content, num_threads=threads)
-            names = interpreter.get_signature_list()
+            names = list(interpreter.get_signature_list())
             if not names:
                 raise ValueError("no signature; export it with `suite export` or a SavedModel signature")
-            local.runner = interpreter.get_signature_runner(
-                "serving_default" if "serving_default" in names else next(iter(names))
-            )
+            known = [name for name in ("serving_default", "infer") if name in names]
+            local.runner = interpreter.get_signature_runner((known or names)[0])
         return local.runner
 
     def tensors(details):

@@ -16,6 +16,7 @@ FILES = {
 CALIBRATED = ("int8", "int16x8")
 BYTES_PER_PARAMETER = {"float32": 4, "float16": 2, "dynamic": 1, "int8": 1, "int16x8": 1}
 CALIBRATION_EXAMPLES = 128
+PERSONAL_FILE = "model_personal.tflite"
 _LOOPS = {"WHILE", "IF", "CALL_ONCE"}
 
 
@@ -25,7 +26,7 @@ def convert_tflite(
     """Converts a SavedModel of batch size 1 with TFLite's built-in operators.
 
     Args:
-        saved_model: Folder with the signature `serving_default`, whose shapes are all fixed.
+        saved_model: Folder with signatures whose shapes are all fixed, such as `serving_default`.
         variant: A key of `FILES`.
         calibration: Training inputs by name, batch first, for "int8" and "int16x8"; 100 to 300 are enough.
 
@@ -59,12 +60,16 @@ def convert_tflite(
     return converter.convert()
 
 
+def calibration_rows(total: int) -> np.ndarray:
+    """Chooses at most `CALIBRATION_EXAMPLES` of `total` examples, evenly spread: `(n,)` int, increasing."""
+    return np.unique(np.linspace(0, total - 1, min(total, CALIBRATION_EXAMPLES)).astype(int))
+
+
 def _one_by_one(calibration: dict[str, np.ndarray]) -> Callable[[], Iterator[dict[str, np.ndarray]]]:
     total = len(next(iter(calibration.values())))
-    chosen = np.unique(np.linspace(0, total - 1, min(total, CALIBRATION_EXAMPLES)).astype(int))
 
     def examples():
-        for index in chosen:
+        for index in calibration_rows(total):
             yield {name: np.asarray(array[index : index + 1]) for name, array in calibration.items()}
 
     return examples
