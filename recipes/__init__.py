@@ -48,4 +48,5 @@ RECIPES = (
     "week5_sequences/part_of_speech_tagging",
     "week5_sequences/sentence_classification",
     "week5_sequences/sequence_to_sequence",
+    "week6_captioning/image_captioning",
 )

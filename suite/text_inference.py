@@ -62,7 +62,9 @@ def _classify(model: Artifact, labels: list[str], known, text: str, top: int) ->
 
 
 def _translate(write, known, length: int | None, text: str, top: int) -> dict:
-    tokens = list(text) if known.spells else _tokens(text, lower=True)
+    # A capital that the model never saw is read as a small letter.
+    letters = [letter if letter in known else letter.lower() for letter in text]
+    tokens = letters if known.spells else _tokens(text, lower=True)
     if not tokens or (length and len(tokens) > length):
         limit = f"1 to {length}" if length else "at least 1"
         raise ValueError(f"expected a text of {limit} tokens, received {len(tokens)}: {text!r}")

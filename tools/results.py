@@ -9,6 +9,7 @@ run with fewer seeds; their row says so where it was one.
 """
 
 import json
+import math
 import os
 import platform
 import re
@@ -26,13 +27,12 @@ from suite.cli import silence_libraries
 if __name__ == "__main__":
     silence_libraries()  # before TensorFlow is imported
 
-from suite.recipe import Claim
 
 RUNS = Path("saved_models/results")
 TABLE = Path("RESULTS.md")
 HEADER = """# Results
 
-Written by `make results` from the result.json files of the runs; each bound is checked by the run itself.
+Written by `make results` from the result.json files of the runs; each run checks its bounds itself.
 Mean and range over seeds {seeds}.
 """
 
@@ -73,17 +73,19 @@ def _failed(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.failed")
 
 
-def claim_rows(name: str, runs: list[dict]) -> list[str]:
+def claim_rows(name: str, data: str, runs: list[dict]) -> list[str]:
+    """What the runs measured, against the bounds that the recipe has now."""
     rows = []
     seconds = statistics.mean(run["wall_seconds"] for run in runs)
-    for index, claim in enumerate(runs[0]["claims"]):
-        values = [run["claims"][index]["value"] for run in runs]
-        passed = all(run["claims"][index]["passed"] for run in runs)
-        bounds = Claim(claim["metric"], claim.get("at_least"), claim.get("at_most"))
+    claims = [claim for claim in catalogue.load_recipe(name).CLAIMS if claim.data in (None, data)]
+    measured = [{key: math.nan if x is None else x for key, x in run["metrics"].items()} for run in runs]
+    for index, claim in enumerate(claims):
+        values = [metrics[claim.metric] for metrics in measured]
+        passed = all(map(claim.holds, measured))
         seeds = f"seed {runs[0]['seed']}" if len(runs) == 1 else f"{min(values):.4g} to {max(values):.4g}"
-        measured = f"{statistics.mean(values):.4g} ({seeds})"
+        found = f"{statistics.mean(values):.4g} ({seeds})"
         recipe = f"`{name}` | {seconds:.0f}" if index == 0 else " | "
-        rows.append(f"| {recipe} | {bounds} | {measured} | {'kept' if passed else '**missed**'} |")
+        rows.append(f"| {recipe} | {claim} | {found} | {'kept' if passed else '**missed**'} |")
     return rows
 
 
@@ -141,7 +143,7 @@ def write_table(seeds: list[int]) -> None:
     lines = [HEADER.format(seeds=", ".join(map(str, seeds)))]
     for data in data_kinds():
         runs = {name: found for name in names if (found := read_runs(name, data, seeds))}
-        rows = {name: claim_rows(name, found) for name, found in runs.items()}
+        rows = {name: claim_rows(name, data, found) for name, found in runs.items()}
         lines += section(f"Claims, {data} data", CLAIMS_HEAD, rows)
         if data == "embedded":
             first = {name: found[0] for name, found in runs.items()}

@@ -42,15 +42,16 @@ class Config:
     size: int = 100  # numbers a vector
     window: int = 5
     negatives: int = 5
-    noise_words: int = 64  # drawn once for each batch
+    noise_words: int = 256  # drawn once for each batch
     threshold: float = 1e-3  # share of the corpus above which words are thinned out
     min_count: int = 5
     epochs: int = 20
     rows: int = 16  # a batch; each has `span` words with their windows
     span: int = 32
-    learning_rate: float = 0.03  # at first; falls to 0 along a line
+    learning_rate: float = 7e-3  # at first; falls to 0 along a line
     planted_sentences: int = 20_000
     planted_epochs: int = 4
+    planted_learning_rate: float = 0.03
 
 
 SMOKE = Config(size=8, epochs=1, planted_sentences=2000, planted_epochs=1)
@@ -182,7 +183,10 @@ def known(text: Text, vectors: Vectors) -> WordVectors:
 
 def run(config: Config, context: Context) -> Result:
     planted = generate_analogies(context.seed, config.planted_sentences)
-    small = dataclasses.replace(config, size=min(config.size, 32), threshold=1, epochs=config.planted_epochs)
+    small = dataclasses.replace(
+        config, size=min(config.size, 32), threshold=1, epochs=config.planted_epochs,
+        learning_rate=config.planted_learning_rate,
+    )  # fmt: skip
     planted_text = Text.encode({"train": planted.sentences}, 1)
     planted_vectors, _ = learn(planted_text, small, context.seed)
 

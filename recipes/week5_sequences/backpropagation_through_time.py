@@ -9,7 +9,7 @@ Claim: backpropagation through time in NumPy equals GradientTape (1e-6, float64)
        squared error of at least 0.08 without clipping (guessing has 0.167): it diverges, stalls or crawls;
        with its gradient clipped by norm it has at most 0.05, and so it has where backpropagation is truncated
        after 5 steps, too: what a marked number needs is the same at every step, and the identity carries it.
-Cost:  30 s on 2 CPU cores.
+Cost:  20 s on 2 CPU cores.
 Run:   suite run backpropagation_through_time
 """
 

@@ -10,7 +10,7 @@ Claim: of held-out text from Python's documentation at least 0.5 of the 5-grams 
        the perplexity of add-k, and 0.9 times that of interpolation with fixed weights. On tiny_shakespeare
        at least 0.85 of the 5-grams are unseen, and these two are at most 0.6 and 0.96. Probabilities sum to
        1 (gap at most 1e-10); the tests hold them equal to nltk.lm's.
-Cost:  10 s on 2 CPU cores.
+Cost:  1 s on 2 CPU cores.
 Run:   suite run ngram_language_model [--data tfds | --data FILE.txt]
 """
 

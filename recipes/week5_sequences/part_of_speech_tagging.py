@@ -7,7 +7,7 @@ Claim: in a generated grammar, each step of the ladder gains test accuracy: a si
        never occur in training at least 0.05, and reaches at least 0.98. On the English Web Treebank that
        tagger gives at least 0.93 of the words the right universal tag. Further padding changes no
        probability by more than 1e-5.
-Cost:  80 s on 2 CPU cores; the English Web Treebank 8 min.
+Cost:  40 s on 2 CPU cores; the English Web Treebank 8 min.
 Run:   suite run part_of_speech_tagging [--data tfds | --data FILE.conllu]
 """
 

@@ -9,7 +9,7 @@ Claim: on held-out text from Python's documentation its perplexity is at most 0.
        corpus to all of it there are at least 1.5 times as many trigrams, and at most 1 times as many weights.
        The step models exported as TFLite and ONNX read the text as the trained model does (gaps at most 1e-5
        nats).
-Cost:  50 s on 2 CPU cores.
+Cost:  40 s on 2 CPU cores.
 Run:   suite run rnn_language_model [--data tfds | --data FILE.txt]
 """
 

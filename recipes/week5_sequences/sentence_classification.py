@@ -7,7 +7,7 @@ Claim: of generated judgments with a negation ("not bad", and "not bad , it was 
        Where the negation stands far from its word ("not what i would call bad") the LSTM gets at least 0.95.
        The classifier that is best on validation gets at least 0.98 of all kinds of sentences. Further padding
        changes no probability by more than 1e-5.
-Cost:  80 s on 2 CPU cores.
+Cost:  30 s on 2 CPU cores.
 Run:   suite run sentence_classification [--data tfds | --data FILE.csv, with columns text and label]
 """
 

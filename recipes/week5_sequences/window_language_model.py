@@ -6,7 +6,7 @@ Claim: where words fall into kinds (drawn sentences), it has at most 0.65 times 
        that of the 5-grams. 75,000 words of Python's documentation, which repeats itself, are too few: alone
        it has more than the 5-grams (at most 1.5 times), in a mixture with them at most 0.95 times. It takes
        at most 0.5 times the bytes of their tables.
-Cost:  60 s on 2 CPU cores; tiny_shakespeare 120 s.
+Cost:  40 s on 2 CPU cores; tiny_shakespeare 120 s.
 Run:   suite run window_language_model [--data tfds | --data FILE.txt]
 """
 

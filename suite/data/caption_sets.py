@@ -16,8 +16,9 @@ from suite.data.text_files import read_rows
 from suite.data.tfds_images import is_tfds, tfds_builder, tfds_examples
 
 CAPTIONS_FILE = "captions.csv"
-COUNTS = {"train": 6000, "validation": 300, "test": 500}  # scenes
+COUNTS = {"train": 12000, "validation": 300, "test": 500}  # scenes
 LEAST_GAP = 0.08  # between the centers of two things, as a share of the width: less is no order
+MOST_CUT_OFF = 0.2  # of a thing's reach, by the border: a triangle without its corners is none
 
 _EXPECTED = f"a folder with pictures and {CAPTIONS_FILE}"
 
@@ -51,42 +52,38 @@ def load(source: str, seed: int, size: tuple[int, int], most: int) -> CaptionSet
         source: "embedded" for drawn scenes, "tfds" for coco_captions, or the path of a folder.
         seed: Of the scenes, or of the split; COCO has its own.
         size: `(height, width)` in pixels that every picture is stretched to.
-        most: Pictures of a part of COCO that are read, at most; all of them would not fit in memory.
+        most: Scenes that are drawn or photos of COCO that are read for a part, at most; all photos would not
+            fit in memory.
 
     Raises:
         ValueError: As for `read_caption_folder`, or a TFDS set that cannot be had.
     """
     if source == "embedded":
-        return draw_captioned_scenes(seed, size)
+        return draw_captioned_scenes(seed, size, {part: min(count, most) for part, count in COUNTS.items()})
     return (
         load_coco(size, most) if is_tfds(source, "coco_captions") else read_caption_folder(source, seed, size)
     )
 
 
 def draw_captioned_scenes(seed: int, size: tuple[int, int], counts: Mapping[str, int] = COUNTS) -> CaptionSet:
-    """Draws scenes of one or two things whose captions hold new combinations in each part.
+    """Draws scenes of one or two things, of new kinds in each part.
 
-    Of the 24 pairs of a color and a shape, validation and test keep four each to themselves, one of each
-    shape; every scene there has at least one of its part's own pairs, and no other that training lacks. So
-    every caption of the test is new, though all its words are known.
+    A kind is a size, a color and a shape; there are 48. Validation and test keep four each to themselves, one
+    of each shape. Every scene there has at least one thing of these kinds, and none that only the other part
+    has. So every caption of the test is new, though all its words are known.
 
     Args:
-        seed: Of the scenes, and of which pairs are held out.
+        seed: Of the scenes, and of which kinds are held out.
         size: `(height, width)` in pixels.
         counts: Scenes of each part.
     """
-    colors = np.random.default_rng(seed).permutation(list(scenes.COLORS)).tolist()
-    own = {"train": set(), "validation": set(), "test": set()}
-    for index, shape in enumerate(scenes.SHAPES):
-        own["validation"].add((colors[index], shape))
-        own["test"].add((colors[(index + 1) % len(colors)], shape))
+    own = _kinds_of_parts(seed)
 
     def is_wanted(part: str, scene: Scene) -> bool:
-        pairs = {(thing.color, thing.shape) for thing in scene.things}
+        kinds = {(thing.size, thing.color, thing.shape) for thing in scene.things}
         strange = set().union(*own.values()) - own[part]
-        columns = sorted(thing.center[1] for thing in scene.things)
-        has_order = len(columns) < 2 or min(np.diff(columns)) >= LEAST_GAP
-        return has_order and not pairs & strange and (not own[part] or bool(pairs & own[part]))
+        is_right = not kinds & strange and (part == "train" or bool(kinds & own[part]))
+        return is_right and _can_be_told(scene)
 
     images, captions = {}, {}
     for part, count in counts.items():
@@ -96,6 +93,26 @@ def draw_captioned_scenes(seed: int, size: tuple[int, int], counts: Mapping[str,
         images[part] = drawing.images
         captions[part] = [(scenes.describe(scene),) for scene in drawing.scenes]
     return CaptionSet(images, captions, "scenes")
+
+
+def _can_be_told(scene: Scene) -> bool:
+    """Whether the things' order from left to right and their outlines can be seen."""
+    columns = sorted(thing.center[1] for thing in scene.things)
+    reaches = [thing.radius * np.abs(scenes.outline(thing.shape)).max() for thing in scene.things]
+    margins = [min(*thing.center, *(1 - np.array(thing.center))) for thing in scene.things]
+    are_whole = np.array(margins) >= (1 - MOST_CUT_OFF) * np.array(reaches)
+    return bool(are_whole.all() and np.all(np.diff(columns) >= LEAST_GAP))
+
+
+def _kinds_of_parts(seed: int) -> dict[str, set[tuple[str, str, str]]]:
+    """Kinds of things that only one part has."""
+    colors = np.random.default_rng(seed).permutation(list(scenes.COLORS)).tolist()
+    own: dict[str, set] = {part: set() for part in PARTS}
+    for index, shape in enumerate(scenes.SHAPES):
+        first, second = ("small", "large") if index % 2 else ("large", "small")
+        own["test"].add((first, colors[index], shape))
+        own["validation"].add((second, colors[(index + 2) % len(colors)], shape))
+    return own
 
 
 def load_coco(size: tuple[int, int], most: int) -> CaptionSet:

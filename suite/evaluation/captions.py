@@ -4,6 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.figure import Figure
+
+from suite.evaluation import plots
 
 Tokens = Sequence[str]
 
@@ -63,7 +66,51 @@ def _ngrams(tokens: Tokens, n: int) -> Counter:
     return Counter(zip(*(tokens[start:] for start in range(n)), strict=False))
 
 
-def exact_match(candidates: Sequence[str], references: Sequence[str | Sequence[str]]) -> float:
-    """The share of the candidates that are their reference, or one of theirs; in [0, 1]."""
-    pairs = zip(candidates, references, strict=True)
-    return float(np.mean([one == valid if isinstance(valid, str) else one in valid for one, valid in pairs]))
+def exact_match(candidates: Sequence, expected: Sequence) -> float:
+    """The share of the candidates that are what is expected, in [0, 1]."""
+    return float(np.mean([one == other for one, other in zip(candidates, expected, strict=True)]))
+
+
+def caption_scores(captions: Sequence[str], references: Sequence[Sequence[Tokens]]) -> dict[str, float]:
+    """BLEU-1 to 4 of a corpus, and the share of the sentences that are exactly one of their references.
+
+    Args:
+        captions: n sentences, tokens with blanks between.
+        references: For each, the tokens of one sentence or more.
+
+    Returns:
+        "bleu_1" to "bleu_4" and "exact_match", each in [0, 1].
+    """
+    tokens = [caption.split() for caption in captions]
+    scores = {f"bleu_{order}": bleu(tokens, references, order) for order in (1, 2, 3, 4)}
+    matches = [one in map(list, valid) for one, valid in zip(tokens, references, strict=True)]
+    return scores | {"exact_match": float(np.mean(matches))}
+
+
+def draw_captions(
+    images: np.ndarray, captions: Sequence[str], references: Sequence[Sequence[Tokens]], shown: int = 10
+) -> dict[str, Figure]:
+    """Shows the pictures with the best and with the worst captions, by the BLEU of each with 1 added.
+
+    Args:
+        images: `(n, height, width, 3)` uint8.
+        captions: n sentences, tokens with blanks between.
+        references: For each, the tokens of one sentence or more; the first is shown where the caption is none
+            of them.
+        shown: Pictures of a figure.
+
+    Returns:
+        Figures "best" and "worst".
+    """
+    pairs = zip(captions, references, strict=True)
+    order = np.argsort([bleu([text.split()], [valid], added=1) for text, valid in pairs], kind="stable")
+    figures = {}
+    for name, rows in {"best": order[::-1][:shown], "worst": order[:shown]}.items():
+        valid = [[" ".join(tokens) for tokens in references[row]] for row in rows]
+        texts = [
+            captions[row] if captions[row] in right else f"{captions[row]} [{right[0]}]"
+            for row, right in zip(rows, valid, strict=True)
+        ]
+        title = f"The {name} captions [and what is right]"
+        figures[name] = plots.image_grid(images[rows], texts, columns=5, title=title, max_lines=6)
+    return figures

@@ -267,7 +267,9 @@ def boxes(
             )
 
 
-def image_grid(images: np.ndarray, captions: Sequence[str], *, columns: int, title: str) -> Figure:
+def image_grid(
+    images: np.ndarray, captions: Sequence[str], *, columns: int, title: str, max_lines: int = 3
+) -> Figure:
     """Shows images side by side, each above its caption.
 
     Args:
@@ -275,6 +277,7 @@ def image_grid(images: np.ndarray, captions: Sequence[str], *, columns: int, tit
         captions: n lines of text; long ones are wrapped.
         columns: Images side by side.
         title: Title of the figure.
+        max_lines: Lines that a caption may take; what is beyond is cut off.
 
     Returns:
         The figure.
@@ -294,15 +297,16 @@ def image_grid(images: np.ndarray, captions: Sequence[str], *, columns: int, tit
     columns = min(columns, len(images))
     rows = math.ceil(len(images) / columns)
     height = 1.8 * images.shape[1] / images.shape[2]
-    figure, grid = new_figure(title, 1.95 * columns, (height + 0.45) * rows + 0.4, rows, columns)
+    texts = [textwrap.wrap(caption, 27, max_lines=max_lines, placeholder="…") for caption in captions]
+    below = max(0.45, 0.15 * max(map(len, texts)) + 0.1)  # inches for the captions
+    figure, grid = new_figure(title, 1.95 * columns, (height + below) * rows + 0.4, rows, columns)
     cells = np.ravel(grid)
     for axes in cells:
         axes.set_axis_off()
-    for axes, image, caption in zip(cells, images, captions, strict=False):
+    for axes, image, lines in zip(cells, images, texts, strict=False):
         axes.imshow(image, cmap="gray", vmin=0, vmax=255)
-        text = "\n".join(textwrap.wrap(caption, 27, max_lines=3, placeholder="…"))
         style = {"ha": "center", "va": "top", "fontsize": 8.5, "color": INK, "parse_math": False}
-        axes.text(0.5, -0.04, text, transform=axes.transAxes, **style)
+        axes.text(0.5, -0.04, "\n".join(lines), transform=axes.transAxes, **style)
     return figure
 
 

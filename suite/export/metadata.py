@@ -145,10 +145,15 @@ def _describe(model, labels: Sequence[str], files: Mapping[str, str]) -> bytes:
     """The `ModelMetadata` of a model."""
     builder = _Builder()
     signatures = {signature.subgraphIndex: signature for signature in model.signatureDefs or ()}
-    subgraphs = [
-        _subgraph(builder, graph, signatures[index], labels) if index in signatures else builder.table()
-        for index, graph in enumerate(model.subgraphs)
-    ]
+
+    def describe(index: int, graph) -> int:
+        if index not in signatures:
+            return builder.table()
+        # Of several signatures, such as those of a personal model, some have nothing to do with classes.
+        infers = any(each.name == b"probabilities" for each in signatures[index].outputs)
+        return _subgraph(builder, graph, signatures[index], labels if infers or len(signatures) == 1 else ())
+
+    subgraphs = [describe(index, graph) for index, graph in enumerate(model.subgraphs)]
     carried = [_file(builder, name, VOCABULARY) for name in files]
     version = builder.CreateString("1.0.1" if files else "1.0.0")  # of the first parser that knows all fields
     subgraphs, carried = builder.tables(subgraphs), builder.tables(carried) if carried else None

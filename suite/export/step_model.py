@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from suite.evaluation.metrics import Metric, cross_entropy
+from suite.evaluation.metrics import Metric, accuracy, cross_entropy
 from suite.export.onnx import save_onnx
 from suite.export.pipeline import Export
 from suite.export.runtime import Artifact, load_artifact
@@ -13,27 +13,29 @@ from suite.export.saved_model import save_saved_model
 from suite.export.tflite import CALIBRATION_EXAMPLES, convert_tflite
 from suite.language.decoding import TOKEN, StepModel, surprisals
 from suite.language.encoder_decoder import EncoderDecoder
-from suite.language.vocabulary import Vocabulary
+from suite.language.vocabulary import PADDING, Vocabulary
 
 PROVING = 500  # tokens of held-out text that every artifact is run on
 
 
 def exported_artifacts(model: keras.Model, folder: str | Path) -> dict[str, Artifact]:
-    """Writes a model as TFLite and ONNX and loads these files.
+    """Writes a model as .keras, TFLite and ONNX and loads these files.
 
     Args:
         model: A functional model.
         folder: Folder for the files; made where there is none.
 
     Returns:
-        Artifacts by format, "tflite" and "onnx", each in its own runtime with one thread.
+        Artifacts by format, "keras", "tflite" and "onnx", each in its own runtime; the latter two with one
+        thread.
     """
     folder = Path(folder)
     folder.mkdir(exist_ok=True)
+    model.save(folder / "model.keras")
     save_saved_model(model, folder / "model", batch_size=1)
     (folder / "model.tflite").write_bytes(convert_tflite(folder / "model", "float32"))
     save_onnx(model, folder / "model.onnx")
-    return {name: load_artifact(folder / f"model.{name}", threads=1) for name in ("tflite", "onnx")}
+    return {name: load_artifact(folder / f"model.{name}", threads=1) for name in ("keras", "tflite", "onnx")}
 
 
 def exported_steps(model: keras.Model, folder: str | Path) -> dict[str, StepModel]:
@@ -113,3 +115,27 @@ def met(step: StepModel, tokens: np.ndarray, states: dict | None = None) -> dict
         _, states = step(column, states)
     met_by_text = {name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]}
     return {name: values.reshape(-1, *values.shape[2:]) for name, values in met_by_text.items()}
+
+
+def decoder_export(
+    model: keras.Model, pair: EncoderDecoder, states: dict, previous: np.ndarray, target: np.ndarray
+) -> Export:
+    """A decoder's step to deploy, proven on what it is given after the true tokens of some texts.
+
+    Args:
+        model: The step.
+        pair: The same from its file, which runs through the texts, with its vocabulary.
+        states: By name, the encoder's answers on n sources, a row each.
+        previous, target: `(m, length)` int32, m >= n: what `teacher_forcing` gives, of these sources first.
+
+    Returns:
+        The export, named "decoder_step"; its metric is the share of the tokens that are most probable.
+    """
+    n = len(next(iter(states.values())))
+    target = target[:n]
+    inputs = met(pair.step, np.concatenate([previous[:n], target[:, -1:]], axis=1), states)
+    counts = target.ravel() != PADDING
+    metric = Metric("test_tokens", lambda outputs, right: accuracy(outputs["probabilities"], right))
+    inputs = {name: values[counts] for name, values in inputs.items()}
+    right, files = target.ravel()[counts], pair.words.to_files()
+    return Export(model, inputs, targets=right, metric=metric, name="decoder_step", files=files)

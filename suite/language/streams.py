@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from suite.language.vocabulary import END, START, Vocabulary
+
 
 def parallel_streams(ids: np.ndarray, batch_size: int, length: int) -> tuple[np.ndarray, np.ndarray]:
     """Cuts a text for truncated backpropagation: row b of a batch goes on where that of the last one ended.
@@ -58,3 +60,22 @@ def windows(texts: Sequence[np.ndarray], order: int) -> tuple[np.ndarray, np.nda
     grams = np.lib.stride_tricks.sliding_window_view(stream, order)
     grams = grams[grams[:, -1] > 0]
     return grams[:, :-1], grams[:, -1]
+
+
+def teacher_forcing(
+    texts: Sequence[Sequence[str]], words: Vocabulary, length: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a decoder is trained on: the true token before each token, and the token.
+
+    Args:
+        texts: Tokens of each of n texts.
+        words: The vocabulary, with `START` and `END`.
+        length: Tokens with `END`; of a longer text the first `length - 1` are taken.
+
+    Returns:
+        `previous`, `START` and what follows, and `target`, the same one step later, with `END`; `(n, length)`
+        int32 each, filled up with 0.
+    """
+    taken = [list(text[: length - 1]) for text in texts]
+    previous = np.stack([words.ids([START, *text], length) for text in taken])
+    return previous, np.stack([words.ids([*text, END], length) for text in taken])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from nltk.translate.bleu_score import SmoothingFunction, corpus_bleu, sentence_bleu
 
-from suite.evaluation.captions import bleu, exact_match
+from suite.evaluation.captions import bleu, caption_scores, draw_captions, exact_match
 
 
 def drawn(seed, n=40):
@@ -40,7 +40,24 @@ def test_brevity():
 
 
 def test_exact_match():
-    assert exact_match(["a", "b", "c", "d"], [("a",), ("x", "b"), ("d",), ("cd",)]) == 0.5
+    assert exact_match(["a", "b", "c", "d"], ["a", "xb", "d", "d"]) == 0.5
+    right = [[["a", "b"]], [["c"], ("d", "e")], [["d", "e", "f"]], [["g"]]]
+    scores = caption_scores(["a b", "d e", "d e", "x"], right)
+    assert list(scores) == ["bleu_1", "bleu_2", "bleu_3", "bleu_4", "exact_match"]
+    assert scores["exact_match"] == 0.5 and scores["bleu_3"] == 0
+    assert scores["bleu_1"] == bleu([["a", "b"], ["d", "e"], ["d", "e"], ["x"]], right, 1)
+
+
+def test_best_and_worst_captions_are_shown():
+    images = np.zeros((4, 9, 8, 3), np.uint8)
+    right = [[["a", "cat"], ["the", "cat"]], [["a", "dog"]], [["a", "hen"]], [["one", "big", "red", "hen"]]]
+    figures = draw_captions(images, ["the cat", "a dog", "the dog", "one big hen"], right, shown=2)
+    shown = {
+        name: [axes.texts[0].get_text().replace("\n", " ") for axes in figure.axes if axes.texts]
+        for name, figure in figures.items()
+    }
+    assert sorted(shown["best"]) == ["a dog", "the cat"]
+    assert shown["worst"] == ["the dog [a hen]", "one big hen [one big red hen]"]
 
 
 @pytest.mark.parametrize(

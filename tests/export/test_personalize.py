@@ -1,4 +1,5 @@
 import re
+import shutil
 
 import keras
 import numpy as np
@@ -190,7 +191,7 @@ def test_other_models_have_no_base():
         assert base_of(classifier, LABELS).output.shape == (None, 12)
 
 
-def test_an_export_proves_the_personal_model(exported_images):
+def test_an_export_proves_the_personal_model(exported_images, tmp_path):
     row = exported_images.rows["model_personal.tflite"]
     assert row["variant"] == "personal" and row["status"] == "ok"
     assert row["reason"] == "frozen part in dynamic" and row["metric"]["value"] >= 0.95
@@ -199,6 +200,8 @@ def test_an_export_proves_the_personal_model(exported_images):
     artifact = load_artifact(exported_images.folder / "model_personal.tflite")
     spares = [f"spare {number}" for number in range(1, 5)]
     assert class_labels(artifact) == ["red", "green", "blue", *spares]
+    alone = shutil.copy(artifact.path, tmp_path / "copy.tflite")  # has all names in it
+    assert class_labels(load_artifact(alone)) == ["red", "green", "blue", *spares]
     answers = artifact(exported_images.item.inputs[:1])["probabilities"]
     assert answers.shape == (1, 7) and answers[0, 3:].max() == 0
 
@@ -216,7 +219,8 @@ def _exported(folder, monkeypatch, convert):
     reference = {"predictions": model.predict(images, verbose=0)}
     (folder / "work").mkdir()
     metric = pipeline.agreement(reference), None
-    exporter = _Exporter(model, folder, folder / "work", {"image": images}, reference, metric)
+    carried = {"labels": LABELS, "files": {}}
+    exporter = _Exporter(model, folder, folder / "work", {"image": images}, reference, metric, carried)
     return exporter.run_personal(base_of(model, LABELS), images, 0)
 
 

@@ -153,6 +153,8 @@ def test_a_bundle_translates_a_text(tmp_path, capsys):
     expected = pair.search(pair.encode({"source": letters.ids("abba", 5)[None]}), 0, 3, LONGEST)
     assert row["text"] == "abba"
     assert [entry["text"] for entry in row["translations"]] == [text for text, _ in expected[:2]]
+    (capitals,) = suite.predict(tmp_path, "aBBa", top=2)
+    assert capitals == row | {"text": "aBBa"}
     assert cli.execute(["predict", str(tmp_path), "abba"]) == 0
     assert f"abba: {expected[0][0]} (" in capsys.readouterr().out
     for text in ("", "abcabc"):

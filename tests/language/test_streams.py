@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from suite.language.streams import parallel_streams, windows
+from suite.language.streams import parallel_streams, teacher_forcing, windows
+from suite.language.vocabulary import END, START, Vocabulary
 
 
 def test_rows_go_on_from_batch_to_batch():
@@ -27,3 +28,11 @@ def test_windows():
     message = "^expected an order of at least 2, received 1; 2 has one word before$"
     with pytest.raises(ValueError, match=message):
         windows([[1]], 1)
+
+
+def test_what_a_decoder_is_trained_on():
+    words = Vocabulary([START, END, "a", "b", "c"])  # 2 to 6
+    previous, target = teacher_forcing([["a", "b"], ["c"] * 5, [], ["d"]], words, 4)
+    assert previous.dtype == target.dtype == np.int32
+    np.testing.assert_array_equal(previous, [[2, 4, 5, 0], [2, 6, 6, 6], [2, 0, 0, 0], [2, 1, 0, 0]])
+    np.testing.assert_array_equal(target, [[4, 5, 3, 0], [6, 6, 6, 3], [3, 0, 0, 0], [1, 3, 0, 0]])

@@ -1,9 +1,11 @@
 """Recipes on a user's own pictures, and on TFDS sets (mocked). Exports are those of test_smoke.py."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
@@ -104,6 +106,36 @@ def test_a_users_content_and_style(pictures, tmp_path):
 def test_bad_settings_of_style_transfer(settings, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         suite.run("style_transfer", out=tmp_path / "a", smoke=True, **settings)
+
+
+def test_a_users_captions(pictures, tmp_path):
+    root = tmp_path / "album"
+    shutil.copytree(pictures / "images", root)
+    rows = [f"{n}.png,picture {n} {word}" for n in range(15) for word in ("here", "there")]
+    (root / "captions.csv").write_text("\n".join(["file,caption", *rows, "99.png,none"]))
+    folder = suite.run("image_captioning", data=str(root), out=tmp_path / "a", smoke=True)
+    result = json.loads((folder / "result.json").read_text())
+    assert [result["data"][part] for part in PARTS] == [11, 2, 2]
+    aside = {entry["file"]: entry["reason"] for entry in result["data"]["quarantined"]}
+    assert aside == {"captions.csv:32": "99.png is missing", "15.png": "no caption"}
+    assert result["metrics"]["test_runtime_agreement"] == 1
+    assert {path.stem for path in folder.glob("figures/*.png")} == {"best", "worst", "attention", "loss"}
+    with pytest.raises(ValueError, match="^expected an image_size that is a multiple of 32, received 50; "):
+        suite.run("image_captioning", data=str(root), out=tmp_path / "b", smoke=True, image_size=50)
+
+
+def test_coco_captions(tmp_path):
+    def as_dataset(self, *args, **kwargs):
+        texts = [f"a photo of {kwargs['split']} , number {number}" for number in range(5)]
+        one = {"image": np.zeros((30, 40, 3), np.uint8), "captions": {"id": range(5), "text": texts}}
+        return tf.data.Dataset.from_tensors(one).repeat(9).apply(tf.data.experimental.assert_cardinality(9))
+
+    with tfds.testing.mock_data(num_examples=9, as_dataset_fn=as_dataset):
+        folder = suite.run("image_captioning", data="tfds", out=tmp_path / "a", smoke=True, most_words=4)
+    result = json.loads((folder / "result.json").read_text())
+    assert result["data"] == {"source": "coco_captions", "quarantined": []} | dict.fromkeys(PARTS, 9)
+    assert set(result["metrics"]) >= {"test_bleu_4", "test_bleu_4_code", "test_exact_match_beam"}
+    assert (folder / "figures" / "worst.png").is_file()
 
 
 def test_a_tfds_set_without_labels_and_of_large_images(tmp_path):

@@ -1,7 +1,9 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 
+from suite.recipe import Claim
 from tools import results
 
 
@@ -10,6 +12,8 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(results, "TABLE", tmp_path / "RESULTS.md")
     monkeypatch.setattr(results.catalogue, "catalogue", lambda: ("week1_x/first", "week1_x/second"))
+    claims = Claim("test_accuracy", at_least=0.8), Claim("test_r2", at_least=0.4, data="tfds")
+    monkeypatch.setattr(results.catalogue, "load_recipe", lambda name: SimpleNamespace(CLAIMS=claims))
 
 
 def write_runs(name: str, values: list[float], *, failed: int | None = None, data="embedded") -> None:
@@ -19,10 +23,10 @@ def write_runs(name: str, values: list[float], *, failed: int | None = None, dat
         folder.mkdir(parents=True)
         artifact = {
             "path": "model.tflite", "bytes": 2000, "max_abs_difference": 1e-6, "status": "ok",
-            "metric": {"name": "test_accuracy", "value": value}, "latency_ms": {"p50": 0.5, "p95": 1},
+            "metric": {"name": "test_accuracy", "value": value or 0.0}, "latency_ms": {"p50": 0.5, "p95": 1},
         }  # fmt: skip
-        claim = {"metric": "test_accuracy", "at_least": 0.8, "value": value, "passed": value >= 0.8}
-        record = {"seed": seed, "wall_seconds": 10 + seed, "claims": [claim], "artifacts": [artifact]}
+        metrics = {"test_accuracy": value, "test_r2": 0.5}
+        record = {"seed": seed, "wall_seconds": 10 + seed, "metrics": metrics, "artifacts": [artifact]}
         (folder / "result.json").write_text(json.dumps(record))
 
 
@@ -31,6 +35,7 @@ def test_mean_and_range_over_the_seeds():
     results.write_table([0, 1, 2])
     text = results.TABLE.read_text()
     assert "| `first` | 11 | test_accuracy at least 0.8 | 0.9 (0.8 to 1) | kept |\n" in text
+    assert "test_r2" not in text  # a claim about other data
     assert "| `first` | model.tflite | 0.002 | 1.0e-06 | test_accuracy 0.9000 | 0.50 | ok |\n" in text
 
 
@@ -38,6 +43,16 @@ def test_a_failed_seed_shows():
     write_runs("first", [0.9, 0.7, 1.0], failed=1)
     results.write_table([0, 1, 2])
     assert "| 0.8667 (0.7 to 1) | **missed** |" in results.TABLE.read_text()
+
+
+def test_runs_are_held_to_the_bounds_of_now(monkeypatch):
+    write_runs("first", [0.9, None, 1.0], failed=1)
+    claims = (Claim("test_accuracy", at_least=0.95), Claim("test_r2", at_most=0.5))
+    monkeypatch.setattr(results.catalogue, "load_recipe", lambda name: SimpleNamespace(CLAIMS=claims))
+    results.write_table([0, 1, 2])
+    text = results.TABLE.read_text()
+    assert "test_accuracy at least 0.95 | nan (" in text and "**missed** |" in text
+    assert "| test_r2 at most 0.5 | 0.5 (0.5 to 0.5) | kept |" in text
 
 
 def test_a_recipe_without_runs_here_keeps_its_rows_and_a_new_run_replaces_them():
