@@ -23,6 +23,7 @@ def photos(tmp_path_factory):
     return bundles.write_bundle(folder, {"": model}, files, ("float32", "int8"), calibrated_on=4)
 
 
+@pytest.mark.slow  # 20 s; test_pictures.py loads pages and answers pictures, of small models
 def test_the_page_is_fast_enough(photos, open_page, tmp_path):
     file = write_picture(tmp_path / "photo.jpg", size=(1280, 960))
     loading = []
