@@ -221,7 +221,7 @@ def _exported(folder, monkeypatch, convert):
     metric = pipeline.agreement(reference), None
     carried = {"labels": LABELS, "files": {}}
     exporter = _Exporter(model, folder, folder / "work", {"image": images}, reference, metric, carried)
-    return exporter.run_personal(base_of(model, LABELS), images, 0)
+    return exporter.run_personal(base_of(model, LABELS), images, SPARE)
 
 
 def _of_another_model(folder):

@@ -191,7 +191,7 @@ def test_files_that_are_lost_while_they_are_served_are_one_line(pictures, open_p
     page = open_page(bundle)
     (bundle / "labels.txt").write_text("red\ngreen\n")
     page.locator("#variants label", has_text="int8").click()
-    assert problem(page) == "expected 3 class names in labels.txt, found 2; export it again"
+    assert problem(page) == "expected 3 class names in labels.txt, received 2; export it again"
     (bundle / "labels.txt").unlink()
     page.reload()
     page.locator("#problem", has_text="no such file").wait_for()

@@ -151,7 +151,7 @@ def test_a_bundle_that_cannot_be_shown_is_one_line(pictures, tmp_path, capsys):
 
     bundle = shutil.copytree(pictures, tmp_path / "bundle")
     (bundle / "labels.txt").write_text("red\ngreen\n")
-    message = f"error: expected 3 class names in {bundle / 'labels.txt'}, found 2"
+    message = f"error: expected 3 class names in {bundle / 'labels.txt'}, received 2; give"
     assert refused(bundle, capsys).startswith(message)
     (bundle / "labels.txt").write_text("red\ngreen\nblue\n")
     for name in ("model_int8.tflite", "model_personal.tflite"):

@@ -199,7 +199,7 @@ function needed(labels) {
 function labelsFor(output, { labels }) {
   const count = output.shape.at(-1);
   if (needed(labels).length !== count) {
-    throw new Error(`expected ${count} class names in labels.txt, found ${labels.length}; export it again`);
+    throw new Error(`expected ${count} class names in labels.txt, received ${labels.length}; export it again`);
   }
   return labels;
 }
