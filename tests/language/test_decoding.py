@@ -73,7 +73,7 @@ def test_a_step_model_shares_the_weights_and_gives_the_same_probabilities(langua
     ids = np.random.default_rng(0).integers(9, size=40)
     probabilities = np.asarray(language_model(ids[None, :-1]))[0]
     expected = -np.log(probabilities[np.arange(39), ids[1:]])
-    assert set(steps) == {"tflite", "onnx"}
+    assert set(steps) == {"keras", "tflite", "onnx"}
     for step in steps.values():
         nats = decoding.surprisals(step, step.initial_state(), ids)
         np.testing.assert_allclose(nats, expected, atol=2e-6)  # measured 4e-7
