@@ -4,7 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from suite.export.runtime import Artifact, load_artifact
+from suite.language.decoding import StepModel
 from suite.language.encoder_decoder import ENCODER, LONGEST, STEP, EncoderDecoder
+from suite.language.vocabulary import VOCABULARY_FILE, Vocabulary
 
 LEAST_WIDTH = 3  # of the beam
 
@@ -20,9 +22,6 @@ def sentence_writer(encoder: Artifact) -> Callable[[dict, int], list[dict]] | No
     path = _step_of(encoder.path.resolve())
     if path is None:
         return None
-    from suite.language.decoding import StepModel
-    from suite.language.vocabulary import VOCABULARY_FILE, Vocabulary
-
     step = StepModel(load_artifact(path, threads=1))
     words = Vocabulary.from_text(step.artifact.beside(VOCABULARY_FILE, "words"))
     pair = EncoderDecoder(encoder, step, words)

@@ -11,6 +11,8 @@ import numpy as np
 from suite.export.bundle import class_labels
 from suite.export.runtime import Artifact
 from suite.language.decoding import CONTINUATION, NEW, TEMPERATURE, StepModel, generate
+from suite.language.tagging import CHARACTERS_FILE, TaggerVocabulary
+from suite.language.vocabulary import PADDING, SPECIAL, UNKNOWN, VOCABULARY_FILE, Vocabulary, tokenize
 from suite.pair_inference import sentence_writer
 
 
@@ -39,15 +41,11 @@ def best_classes(labels: list[str], outputs: dict[str, np.ndarray], top: int) ->
     return {"classes": [{"class": labels[i], "probability": float(probabilities[i])} for i in best]}
 
 
-def _vocabulary(model: Artifact, name: str | None = None, what: str = "words"):
-    from suite.language.vocabulary import VOCABULARY_FILE, Vocabulary
-
-    return Vocabulary.from_text(model.beside(name or VOCABULARY_FILE, what))
+def _vocabulary(model: Artifact, name: str = VOCABULARY_FILE, what: str = "words") -> Vocabulary:
+    return Vocabulary.from_text(model.beside(name, what))
 
 
 def _tokens(text: str, *, lower: bool) -> list[str]:
-    from suite.language.vocabulary import tokenize
-
     tokens = tokenize(text, lower=lower)
     if not tokens:
         raise ValueError(f"expected a text with at least one word, received {text!r}; give one")
@@ -62,9 +60,10 @@ def _classify(model: Artifact, labels: list[str], known, text: str, top: int) ->
 
 
 def _translate(write, known, length: int | None, text: str, top: int) -> dict:
-    # A capital that the model never saw is read as a small letter.
-    letters = [letter if letter in known else letter.lower() for letter in text]
-    tokens = letters if known.spells else _tokens(text, lower=True)
+    if known.spells:  # a capital that the model never saw is read as a small letter
+        tokens = [letter if letter in known else letter.lower() for letter in text]
+    else:
+        tokens = _tokens(text, lower=True)
     if not tokens or (length and len(tokens) > length):
         limit = f"1 to {length}" if length else "at least 1"
         raise ValueError(f"expected a text of {limit} tokens, received {len(tokens)}: {text!r}")
@@ -72,8 +71,6 @@ def _translate(write, known, length: int | None, text: str, top: int) -> dict:
 
 
 def _tagger_vocabulary(model: Artifact):
-    from suite.language.tagging import CHARACTERS_FILE, TaggerVocabulary
-
     words = _vocabulary(model)
     spells = any(tensor.name == "characters" for tensor in model.signature.inputs)
     return TaggerVocabulary(words, _vocabulary(model, CHARACTERS_FILE, "characters") if spells else words)
@@ -108,8 +105,6 @@ def _continuation_reader(model: Artifact) -> Callable[[str, int], dict]:
 
 def _continue(step, known, text: str, top: int) -> dict:
     """What a language model adds to a text: `top` draws with a fixed seed."""
-    from suite.language.vocabulary import PADDING, UNKNOWN, tokenize
-
     kind = "character" if known.spells else "word"
     tokens = list(text) if kind == "character" else tokenize(text)
     if not tokens:
@@ -124,8 +119,7 @@ def _continue(step, known, text: str, top: int) -> dict:
 
 
 def _word_reader(model: Artifact) -> Callable[[str, int], dict]:
-    from suite.evaluation.embeddings import WordVectors
-    from suite.language.vocabulary import SPECIAL  # scikit-learn takes its time
+    from suite.evaluation.embeddings import WordVectors  # scikit-learn takes its time
 
     known = _vocabulary(model)
     (vectors,) = model.predict({"word": np.arange(len(known), dtype=np.int32)}).values()

@@ -32,7 +32,8 @@ RUNS = Path("saved_models/results")
 TABLE = Path("RESULTS.md")
 HEADER = """# Results
 
-Written by `make results` from the result.json files of the runs; each run checks its bounds itself.
+Written by `make results` from the result.json files of the runs. Each run checks its claims itself; here all
+runs are held to the bounds that the recipes have now.
 Mean and range over seeds {seeds}.
 """
 

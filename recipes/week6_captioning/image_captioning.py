@@ -50,8 +50,8 @@ class Config:
     code: int = 64  # numbers that the whole picture comes to
     embedding: int = 64
     units: int = 256
-    dropout: float = 0.2
-    word_dropout: float = 0.3
+    dropout: float = 0.2  # of whole features
+    word_dropout: float = 0.3  # of words said before
     hidden_dropout: float = 0.5
     epochs: int = 12
     batch_size: int = 64
@@ -79,7 +79,7 @@ class Captioner(NamedTuple):
     """One set of weights, three models.
 
     Attributes:
-        reader: Features of a picture -> "memory" `(batch, cells, filters)` and the decoder's first states.
+        reader: Features of a picture -> "memory" `(batch, cells, 2 * filters)` and first states.
         training: Features, and the words before -> the probabilities of each word `(batch, steps, V)`.
         step: "token", states, "memory" -> "probabilities" `(batch, V)` and the new states.
         looking: As `training`, to the weights of attention `(batch, steps, cells)`; None without attention.

@@ -213,4 +213,5 @@ def _files(root: Path) -> list[Path]:
 
 
 def _part(path: Path, root: Path) -> str:
-    return annotated.part_named(path.relative_to(root).parts[0]) or "train"
+    folders = path.relative_to(root).parts[:-1]
+    return (annotated.part_named(folders[0]) if folders else None) or "train"

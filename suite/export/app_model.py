@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.export.bundle import LABELS_FILE
-from suite.export.signature import Tensor
+from suite.export.bundle import LABELS_FILE, split_labels
+from suite.export.signature import Tensor, is_image
+from suite.export.tflite import PERSONAL_FILE
 from suite.language.decoding import CONTINUATION, NEW, SCORES, TOKEN
 from suite.language.encoder_decoder import ENCODER, STEP
 from suite.language.vocabulary import VOCABULARY_FILE, Vocabulary
 
-PERSONAL_FILE = "model_personal.tflite"
 DTYPES = ("float32", "int32", "uint8")  # that Kotlin, Swift and JavaScript have runtimes for
 
 
@@ -174,7 +174,7 @@ def _kind(inputs, outputs, has_labels: bool, has_words: bool, has_step: bool) ->
 
 
 def _takes_image(inputs: tuple[Tensor, ...]) -> bool:
-    return len(inputs) == 1 and len(inputs[0].shape) == 4 and inputs[0].shape[3] in (1, 3)
+    return len(inputs) == 1 and is_image(inputs[0]._replace(shape=inputs[0].shape[1:]))
 
 
 def _signatures(path: Path) -> dict[str, tuple[tuple[Tensor, ...], tuple[Tensor, ...]]]:
@@ -200,7 +200,7 @@ def _signatures(path: Path) -> dict[str, tuple[tuple[Tensor, ...], tuple[Tensor,
 
 def _labels(folder: Path) -> tuple[str, ...]:
     path = folder / LABELS_FILE
-    return tuple(path.read_text(encoding="utf-8").split("\n")[:-1]) if path.is_file() else ()
+    return tuple(split_labels(path.read_text(encoding="utf-8"))) if path.is_file() else ()
 
 
 def _vocabulary(folder: Path) -> Vocabulary | None:

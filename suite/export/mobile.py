@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from suite.export.app_model import PERSONAL_FILE, AppModel, app_model, describe
+from suite.export.app_model import AppModel, app_model, describe
 from suite.export.bundle import LABELS_FILE
 from suite.export.compatibility import phone_notes
-from suite.export.tflite import FILES
+from suite.export.rehearsal import LEARNING_RATE
+from suite.export.tflite import FILES, PERSONAL_FILE
 from suite.language.decoding import TEMPERATURE, TOKEN
 from suite.language.encoder_decoder import ENCODER, LONGEST, STEP
 from suite.language.tagging import CHARACTERS_FILE
@@ -32,7 +33,6 @@ TEMPLATES = {
 ANDROID = "com.google.ai.edge.litert:litert:1.4.2"  # from 1.4 on for devices with memory pages of 16 KB
 IOS = "2.17.0"  # TensorFlowLiteSwift: the last stable release
 JAVASCRIPT = "2.5.3"  # @litertjs/core
-LEARNING_RATE = 0.1  # of a personal model, whose features have a mean square length of 1
 MOST_LABELS = 50  # that the README lists
 _ARRAYS = {"float32": "Float32Array", "int32": "Int32Array", "uint8": "Uint8Array"}  # of JavaScript
 

@@ -12,7 +12,7 @@ from suite.export.runtime import Artifact, load_artifact
 from suite.export.saved_model import save_saved_model
 from suite.export.tflite import CALIBRATION_EXAMPLES, convert_tflite
 from suite.language.decoding import TOKEN, StepModel, surprisals
-from suite.language.encoder_decoder import EncoderDecoder
+from suite.language.encoder_decoder import ENCODER, STEP, EncoderDecoder
 from suite.language.vocabulary import PADDING, Vocabulary
 
 PROVING = 500  # tokens of held-out text that every artifact is run on
@@ -54,8 +54,8 @@ def exported_pairs(
         words: The decoder's vocabulary.
         folder: Folder that gets a folder for each.
     """
-    encoders = exported_artifacts(encoder, Path(folder) / "encoder")
-    steps = exported_steps(step, Path(folder) / "decoder_step")
+    encoders = exported_artifacts(encoder, Path(folder) / ENCODER)
+    steps = exported_steps(step, Path(folder) / STEP)
     return {name: EncoderDecoder(encoders[name], steps[name], words) for name in encoders}
 
 
@@ -138,4 +138,4 @@ def decoder_export(
     metric = Metric("test_tokens", lambda outputs, right: accuracy(outputs["probabilities"], right))
     inputs = {name: values[counts] for name, values in inputs.items()}
     right, files = target.ravel()[counts], pair.words.to_files()
-    return Export(model, inputs, targets=right, metric=metric, name="decoder_step", files=files)
+    return Export(model, inputs, targets=right, metric=metric, name=STEP, files=files)

@@ -9,6 +9,10 @@ import pytest
 
 import suite
 from suite import cli
+from suite.export.mobile import JAVASCRIPT
+from suite.export.rehearsal import LEARNING_RATE
+from suite.language.decoding import CONTINUATION, TEMPERATURE
+from suite.language.encoder_decoder import LONGEST
 from suite.preview import litert, server
 from suite.preview.litert import PAGE, litert_folder
 from tests.preview import bundles
@@ -256,6 +260,14 @@ def test_the_lock_pins_what_the_page_imports():
     packages = {name: entry for name, entry in lock.items() if name}
     assert set(packages) == {"node_modules/@litertjs/core", "node_modules/@litertjs/wasm-utils"}
     assert all(entry["integrity"].startswith("sha512-") for entry in packages.values())
-    assert {entry["version"] for entry in packages.values()} == {"2.5.3"}
+    assert {entry["version"] for entry in packages.values()} == {JAVASCRIPT}
     imports = json.loads((PAGE / "index.html").read_text().split('"importmap">')[1].split("</script>")[0])
     assert set(imports["imports"]) == {f"@litertjs/{name}" for name in litert.PACKAGES}
+
+
+def test_the_page_has_the_settings_of_the_suite():
+    page, readers = ((PAGE / name).read_text() for name in ("index.html", "readers.js"))
+    assert f"const LONGEST = {LONGEST};" in readers
+    assert f"words.spells ? {CONTINUATION['character']} : {CONTINUATION['word']}," in readers
+    assert f'<input id="rate" type="number" min="0" step="any" value="{LEARNING_RATE}"' in page
+    assert f'<input id="temperature" type="number" min="0" max="5" step="0.1" value="{TEMPERATURE}"' in page
