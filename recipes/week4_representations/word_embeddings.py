@@ -6,7 +6,7 @@ Claim: where pairs of words differ in one way (a generated corpus), skip-gram an
        information) at least 0.85. On real text, Python's own documentation, skip-gram puts a held-out context
        above a noise word with a probability of at least 0.67, CBOW 0.66; skip-gram gains at least 0.02 on the
        SVD.
-Cost:  25 s on 2 CPU cores; tiny_shakespeare 100 s.
+Cost:  25 s on 2 CPU cores; tiny_shakespeare 60 s.
 Run:   suite run word_embeddings [--data tfds | --data FILE.txt]
 """
 
