@@ -1,7 +1,8 @@
 """What the suite prints: lines and tables on stdout, progress bars and warnings on stderr."""
 
+import contextlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from rich.console import Console
@@ -79,12 +80,22 @@ def track(items: Iterable[Item], label: str, total: int | None = None) -> Iterat
     """
     if total is None and hasattr(items, "__len__"):
         total = len(items)
+    with progress(label, total) as advance:
+        for item in items:
+            yield item
+            advance(1)
+
+
+@contextlib.contextmanager
+def progress(label: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """Runs a progress bar as `track` does; gives a function that moves it on by a number of items."""
     if _quiet:
-        yield from items
+        yield lambda count: None
     elif not sys.stderr.isatty():
         _print(label if total is None else f"{label} ({total})", sys.stderr)
-        yield from items
+        yield lambda count: None
     else:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=_console(sys.stderr), transient=True) as progress:
-            yield from progress.track(items, total=total, description=label)
+        with Progress(*columns, console=_console(sys.stderr), transient=True) as bar:
+            task = bar.add_task(label, total=total)
+            yield lambda count: bar.advance(task, count)

@@ -6,6 +6,7 @@ more than the embedded data; everything else happens here.
 
 import dataclasses
 import json
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from suite.export.gates import GateError
 from suite.export.mobile import write_mobile
 from suite.export.pipeline import Export, export_model
 from suite.training.reproducibility import describe_environment, set_seed
+from suite.training.session import Options, is_chief, running
 
 __all__ = ["Claim", "Context", "Export", "GateError", "Metric", "Result", "Table", "execute", "run"]
 
@@ -120,7 +122,16 @@ class Job(NamedTuple):
     claims: Sequence[Claim] = ()
 
 
-def execute(job: Job, config, *, source: str, out: str | Path, seed: int, resume: bool = False) -> Path:
+def execute(
+    job: Job,
+    config,
+    *,
+    source: str,
+    out: str | Path,
+    seed: int,
+    resume: bool = False,
+    options: Options = Options(),  # noqa: B008 (frozen)
+) -> Path:
     """Runs a job and leaves its bundle: artifacts proven, claims checked, report written.
 
     Args:
@@ -130,6 +141,8 @@ def execute(job: Job, config, *, source: str, out: str | Path, seed: int, resume
         out: Final folder of the bundle.
         seed: Seed of everything random.
         resume: Whether to go on with an interrupted run of the same settings.
+        options: How to train. Of several machines, the first one leaves the bundle; the others end when they
+            have trained, and leave nothing.
 
     Returns:
         The finished folder.
@@ -140,12 +153,16 @@ def execute(job: Job, config, *, source: str, out: str | Path, seed: int, resume
             one at `out` stays as it was.
     """
     started = time.time()
+    if not is_chief(options):
+        return _help(job, config, source, Path(out), seed, options)
     partial = PartialBundle(out, resume)
     try:
         settings = {"name": job.name, "seed": seed, "source": source, "config": dataclasses.asdict(config)}
         _check_settings(partial.work / "settings.json", settings)
-        set_seed(seed)
-        result = job.run(config, Context(seed, source, partial.work))
+        with running(options, partial.work, partial.out.parent / "tensorboard" / partial.out.name) as session:
+            set_seed(seed, options.deterministic)
+            result = job.run(config, Context(seed, source, partial.work))
+            session.log_figures(result.figures)
         record = _record(job, settings, result)
         record["artifacts"] = _export_all(result.exports, partial.folder)
         record["wall_seconds"] = round(time.time() - started, 2)
@@ -160,6 +177,15 @@ def execute(job: Job, config, *, source: str, out: str | Path, seed: int, resume
             f"{faults[0]}{f' (and {len(faults) - 1} more)' if faults[1:] else ''}; see {final}/report.html"
         )
     return final
+
+
+def _help(job: Job, config, source: str, out: Path, seed: int, options: Options) -> Path:
+    """Trains beside the first machine of a cluster."""
+    with tempfile.TemporaryDirectory() as folder, running(options):
+        set_seed(seed, options.deterministic)
+        job.run(config, Context(seed, source, Path(folder)))
+    console.say(f"trained; the first worker writes {out.name}")
+    return out
 
 
 def _check_settings(path: Path, settings: dict) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 PACKAGES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "onnxruntime", "tf2onnx", "keras-course-suite")
 
 
-def set_seed(seed: int) -> None:
-    """Seeds Python, NumPy and TensorFlow, and asks TensorFlow for deterministic kernels.
+def set_seed(seed: int, deterministic: bool = True) -> None:
+    """Seeds Python, NumPy and TensorFlow.
 
     Args:
         seed: An integer in [0, 2**32).
+        deterministic: Whether TensorFlow is asked for kernels that give the same each time.
 
     Raises:
         ValueError: The seed is out of range.
@@ -23,7 +24,8 @@ def set_seed(seed: int) -> None:
     if not 0 <= seed < 2**32:
         raise ValueError(f"expected a seed in [0, 2**32), received {seed}")
     keras.utils.set_random_seed(seed)
-    tf.config.experimental.enable_op_determinism()
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
 
 
 def describe_environment() -> dict:
