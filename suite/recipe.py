@@ -23,11 +23,12 @@ from suite.export.compatibility import phone_notes
 from suite.export.gates import GateError
 from suite.export.mobile import write_mobile
 from suite.export.pipeline import Export, export_model
+from suite.gallery import FOLDER, update_gallery
 from suite.training.reproducibility import describe_environment, set_seed
 
 __all__ = ["Claim", "Context", "Export", "GateError", "Metric", "Result", "Table", "execute", "run"]
 
-SAVED_MODELS = Path("saved_models")
+SAVED_MODELS = Path(FOLDER)
 
 
 class Claim(NamedTuple):
@@ -155,6 +156,7 @@ def execute(job: Job, config, *, source: str, out: str | Path, seed: int, resume
     finally:
         partial.release()
     _print_summary(final, record)
+    update_gallery(final)
     if faults:
         raise GateError(
             f"{faults[0]}{f' (and {len(faults) - 1} more)' if faults[1:] else ''}; see {final}/report.html"

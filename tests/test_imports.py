@@ -17,6 +17,7 @@ LAYERS = (
     ("evaluation",),
     ("export", "preview"),
     ("catalogue", "flags"),
+    ("gallery",),
     ("recipe",),
     ("pair_inference",),
     ("text_inference",),

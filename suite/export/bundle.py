@@ -127,9 +127,13 @@ def _sync(folder: Path) -> None:
 
 def write_json(path: str | Path, content: Any) -> None:
     """Writes JSON at once or not at all, NaN and infinity as null."""
+    write_text(path, json.dumps(_finite(content), indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Writes a text at once or not at all, whatever other processes write there."""
     path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    text = json.dumps(_finite(content), indent=2, ensure_ascii=False, default=str) + "\n"
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     partial.write_text(text, encoding="utf-8", errors="backslashreplace")  # file names need not be UTF-8
     partial.replace(path)
 
