@@ -30,6 +30,12 @@ def section(entry: str, name: str) -> str:
     return " ".join(found.group(1).split()) if found else ""
 
 
+def seconds(entry: str) -> float:
+    """Reads what a run on the embedded data takes, from a recipe's docstring; 0 where it does not say."""
+    found = re.match(r"(\d+) (s|min)\b", section(entry, "Cost"))
+    return float(found.group(1)) * {"s": 1, "min": 60}[found.group(2)] if found else 0.0
+
+
 @functools.cache
 def _docstring(entry: str) -> str:
     return ast.get_docstring(ast.parse(recipe_file(entry).read_text(encoding="utf-8"))) or ""

@@ -22,6 +22,9 @@ LAYERS = (
     ("pair_inference",),
     ("text_inference",),
     ("finetune", "inference", "reexport"),
+    ("commands",),
+    ("several",),
+    ("run_command",),
     ("cli",),
     ("__main__",),
 )

@@ -43,7 +43,7 @@ class PartialBundle:
             ValueError: `out` holds something that is not a bundle, or another run is writing there.
         """
         self.out = Path(os.path.abspath(out))
-        self.folder = self.out.with_name(f".{self.out.name}.partial")
+        self.folder = partial_folder(self.out)
         self._old = self.out.with_name(f".{self.out.name}.old")
         if self.out.exists() and not (self.out / RESULT_FILE).is_file() and _is_occupied(self.out):
             raise ValueError(
@@ -110,6 +110,11 @@ class PartialBundle:
                 shutil.rmtree(self._old)
             else:
                 self._old.rename(self.out)
+
+
+def partial_folder(out: Path) -> Path:
+    """Where the bundle `out` is while it is made, and stays if that is interrupted."""
+    return out.with_name(f".{out.name}.partial")
 
 
 def _is_occupied(path: Path) -> bool:
