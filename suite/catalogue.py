@@ -24,6 +24,12 @@ def summary(entry: str) -> str:
     return _docstring(entry).split("\n")[0]
 
 
+def topics(entry: str) -> list[str]:
+    """Reads the lecture's headings that a recipe is about, from its docstring."""
+    about = re.search(r"^Week \d, (.*?)^Claim:", _docstring(entry), re.M | re.S)
+    return re.findall(r'"([^"]+)"', " ".join(about.group(1).split())) if about else []
+
+
 def section(entry: str, name: str) -> str:
     """Reads what a recipe's docstring says after "Claim:", "Cost:" or "Run:", on one line."""
     found = re.search(rf"^{name}:(.*?)(?=^[A-Z]\w*:|\Z)", _docstring(entry), re.M | re.S)
