@@ -27,7 +27,7 @@ def topics_table() -> list[str]:
 
 def with_topics(text: str) -> str:
     """Puts the table between its marks in the text of the README."""
-    table = "\n".join([BEGIN, *topics_table(), END])
+    table = "\n".join([BEGIN, "", *topics_table(), "", END])
     return re.sub(f"{BEGIN}.*{END}", lambda _: table, text, flags=re.S)
 
 
