@@ -1,5 +1,7 @@
 """The page of all runs: its content, and how it looks on a phone and on a desktop."""
 
+import contextlib
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -10,6 +12,7 @@ from PIL import Image
 
 from suite import catalogue
 from suite.gallery import update_gallery, write_gallery
+from suite.recipe import Claim, GateError, Job, Result, execute
 from tests.conftest import NARROW
 
 WIDE = {"width": 1440, "height": 900}
@@ -190,3 +193,16 @@ def test_the_page_in_a_browser(home, browser, size, scheme):
     )
     assert all(url.startswith((home.as_uri(), "data:")) for url in asked) and problems == []
     context.close()
+
+
+def test_a_run_shows_on_the_page_whether_its_claims_hold_or_not(home):
+    def run(config, context):
+        return Result({"test_accuracy": 0.5})
+
+    config = dataclasses.make_dataclass("Config", [], frozen=True)()
+    for name, bound in (("kept", 0.4), ("missed", 0.6)):
+        job = Job(name, "finetune", "A toy", run, [Claim("test_accuracy", at_least=bound)])
+        with contextlib.suppress(GateError):
+            execute(job, config, source="embedded", out=home / name, seed=0)
+    shown = re.findall(r'aria-label="(kept|missed.*?)"', (home / "index.html").read_text())
+    assert shown == ["kept", "missed.failed"]
