@@ -2,7 +2,9 @@
 
 import ast
 import difflib
+import functools
 import importlib
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -19,7 +21,30 @@ def recipe_file(entry: str) -> Path:
 
 def summary(entry: str) -> str:
     """Reads the first line of a recipe's docstring without importing it."""
-    return (ast.get_docstring(ast.parse(recipe_file(entry).read_text(encoding="utf-8"))) or "").split("\n")[0]
+    return _docstring(entry).split("\n")[0]
+
+
+def topics(entry: str) -> list[str]:
+    """Reads the lecture's headings that a recipe is about, from its docstring."""
+    about = re.search(r"^Week \d, (.*?)^Claim:", _docstring(entry), re.M | re.S)
+    return re.findall(r'"([^"]+)"', " ".join(about.group(1).split())) if about else []
+
+
+def section(entry: str, name: str) -> str:
+    """Reads what a recipe's docstring says after "Claim:", "Cost:" or "Run:", on one line."""
+    found = re.search(rf"^{name}:(.*?)(?=^[A-Z]\w*:|\Z)", _docstring(entry), re.M | re.S)
+    return " ".join(found.group(1).split()) if found else ""
+
+
+def seconds(entry: str) -> float:
+    """Reads what a run on the embedded data takes, from a recipe's docstring; 0 where it does not say."""
+    found = re.match(r"(\d+) (s|min)\b", section(entry, "Cost"))
+    return float(found.group(1)) * {"s": 1, "min": 60}[found.group(2)] if found else 0.0
+
+
+@functools.cache
+def _docstring(entry: str) -> str:
+    return ast.get_docstring(ast.parse(recipe_file(entry).read_text(encoding="utf-8"))) or ""
 
 
 def select(name: str) -> list[str]:

@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -11,60 +10,12 @@ from pathlib import Path
 import click
 
 from suite import catalogue, console
-
-PASSED, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-
-
-class _Command(click.Command):
-    """A command with --quiet and --debug, wherever they stand."""
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.params += [
-            click.Option(["--quiet"], is_flag=True, help="No progress, only results and warnings."),
-            click.Option(["--debug"], is_flag=True, help="Show tracebacks and TensorFlow's own messages."),
-        ]
-
-    def invoke(self, ctx):
-        console.set_quiet(ctx.params.pop("quiet"))
-        ctx.params.pop("debug")  # read from the arguments in main(), before anything can fail
-        return super().invoke(ctx)
-
-
-class _RecipeGroup(click.Group):
-    """`suite run NAME`, where NAME's flags are the fields of its Config."""
-
-    def list_commands(self, ctx):
-        return [entry.split("/")[1] for entry in catalogue.catalogue()]
-
-    def get_command(self, ctx, name):
-        entries = catalogue.select(name)
-        if entries[0].split("/")[1] != name:
-            return _Command(
-                name, params=_recipe_options(), callback=lambda **kw: _run_several(name, entries, kw)
-            )
-        return _recipe_command(name)
-
-    def format_commands(self, ctx, formatter):
-        with formatter.section("Recipes"):
-            formatter.write_dl([(_name(entry), catalogue.summary(entry)) for entry in catalogue.catalogue()])
-
-
-def _name(entry: str) -> str:
-    return entry.split("/")[1]
-
-
-# "-" and "_" are the same in names of commands and flags: --batch_size as in the Config, --batch-size by
-# habit.
-SETTINGS = {
-    "help_option_names": ["-h", "--help"],
-    "token_normalize_func": lambda token: token.replace("-", "_"),
-    "max_content_width": 110,
-}
+from suite.commands import BAD_INPUT, FAILED, INTERRUPTED, PASSED, SETTINGS, Command, given, say_next, shown
+from suite.run_command import RecipeGroup
 
 
 class _Suite(click.Group):
-    command_class = _Command
+    command_class = Command
 
     def list_commands(self, ctx):
         return list(self.commands)  # in the order of their definition
@@ -94,64 +45,7 @@ def list_recipes():
     console.say("\nnext: suite run linear_regression")
 
 
-def _recipe_options() -> list[click.Option]:
-    return [
-        click.Option(
-            ["--data"], default="embedded", help="embedded, tfds, tfds:NAME, or your own data's path."
-        ),
-        click.Option(["--out"], default=None, help="Folder of the bundle [default: saved_models/NAME]."),
-        click.Option(["--seed"], type=int, default=0, show_default=True, help="Seed of everything random."),
-        click.Option(["--resume"], is_flag=True, help="Go on with an interrupted run."),
-        click.Option(
-            ["--smoke"], is_flag=True, help="A tiny configuration, in seconds; claims are not checked."
-        ),
-    ]
-
-
-def _recipe_command(name: str) -> click.Command:
-    from suite.flags import config_flags
-
-    recipe = catalogue.load_recipe(name)
-
-    def run_one(**arguments):
-        from suite import recipe as frame
-        from suite.export import bundle
-
-        folder = frame.run(name, **_given(arguments))
-        shipped = bundle.read_result(folder)["artifacts"]
-        _next(f"suite verify {_shown(folder)}" if shipped else "suite list")
-
-    flags = config_flags(recipe.Config)
-    return _Command(
-        name,
-        params=[*_recipe_options(), *flags],
-        callback=run_one,
-        help=recipe.__doc__.replace("\n\n", "\n\n\b\n"),
-    )
-
-
-def _run_several(selection: str, entries: list[str], arguments: dict) -> None:
-    """Runs each recipe in its own process: one that fails, or crashes, does not stop the rest."""
-    from suite.export.gates import GateError
-
-    out = arguments.pop("out") or "saved_models"
-    flags = [f"--{key}" if value is True else f"--{key}={value}" for key, value in arguments.items() if value]
-    flags += ["--quiet"] if console.is_quiet() else []
-    statuses = {}
-    for number, name in enumerate(map(_name, entries), 1):
-        console.say(f"[{number}/{len(entries)}] {name}")
-        command = [sys.executable, "-m", "suite", "run", name, f"--out={Path(out) / name}", *flags]
-        statuses[name] = subprocess.run(command).returncode
-    outcomes = {PASSED: "ok", FAILED: "claim or export failed", BAD_INPUT: "bad input"}
-    rows = [(name, outcomes.get(status, f"ended with status {status}")) for name, status in statuses.items()]
-    console.table(f"suite run {selection}", ("recipe", "outcome"), rows)
-    failed = [name for name, status in statuses.items() if status != PASSED]
-    if failed:
-        raise GateError(f"{len(failed)} of {len(entries)} recipes failed: {', '.join(failed)}")
-    _next("suite list")
-
-
-@cli.command(cls=_RecipeGroup, context_settings=SETTINGS)
+@cli.command(cls=RecipeGroup, context_settings=SETTINGS)
 def run():
     """Run a recipe, a week of them, or all.
 
@@ -160,14 +54,15 @@ def run():
     """
 
 
-class _FinetuneCommand(_Command):
+class _FinetuneCommand(Command):
     """Reads the fields of the fine-tuning Config when they are needed, not for `suite --help`."""
 
     def get_params(self, ctx):
         from suite.finetune import Config
         from suite.flags import config_flags
+        from suite.training.session import Options
 
-        return [*config_flags(Config), *super().get_params(ctx)]
+        return [*config_flags(Config), *config_flags(Options), *super().get_params(ctx)]
 
 
 @cli.command(cls=_FinetuneCommand)
@@ -184,8 +79,8 @@ def finetune(**arguments):
     """
     from suite.finetune import finetune as verb
 
-    folder = _shown(verb(**_given(arguments)))
-    _next(f"suite predict {folder}/model.tflite PHOTO.jpg", f"suite benchmark {folder}")
+    folder = shown(verb(**given(arguments)))
+    say_next(f"suite predict {folder}/model.tflite PHOTO.jpg", f"suite benchmark {folder}")
 
 
 @cli.command()
@@ -201,8 +96,8 @@ def evaluate(**arguments):
     """
     from suite.inference import evaluate as verb
 
-    verb(**_given(arguments))
-    _next(f"suite predict {arguments['artifact']} PHOTO.jpg")
+    verb(**given(arguments))
+    say_next(f"suite predict {arguments['artifact']} PHOTO.jpg")
 
 
 @cli.command()
@@ -231,9 +126,9 @@ def predict(artifact, images, top, as_json):
         given = next(row[key] for key in ("file", "text", "word") if key in row)
         console.result(f"{given}: {in_words(row)}")
     if "file" in predictions[0] and "probability" in predictions[0].get("classes", [{}])[0]:
-        _next(f"suite evaluate {artifact} FOLDER-OF-LABELLED-PHOTOS")
+        say_next(f"suite evaluate {artifact} FOLDER-OF-LABELLED-PHOTOS")
     else:
-        _next(f"suite benchmark {bundle_of(artifact)}")
+        say_next(f"suite benchmark {bundle_of(artifact)}")
 
 
 @cli.command()
@@ -247,8 +142,8 @@ def export(model, out, examples):
     """
     from suite.reexport import export_file
 
-    folder = _shown(export_file(model, out, examples=examples))
-    _next(f"suite verify {folder}")
+    folder = shown(export_file(model, out, examples=examples))
+    say_next(f"suite verify {folder}")
 
 
 @cli.command()
@@ -261,7 +156,7 @@ def verify(bundle):
     from suite.export.verify import verify as verb
 
     verb(bundle)
-    _next(f"suite benchmark {bundle}")
+    say_next(f"suite benchmark {bundle}")
 
 
 @cli.command()
@@ -271,7 +166,7 @@ def benchmark(bundle):
     from suite.export.benchmark import benchmark as verb
 
     verb(bundle)
-    _next(f"suite predict {bundle}/model.tflite PHOTO.jpg")
+    say_next(f"suite predict {bundle}/model.tflite PHOTO.jpg")
 
 
 @cli.command()
@@ -288,21 +183,7 @@ def preview(bundle, **arguments):
     from suite.preview.server import preview as verb
 
     verb(bundle, **arguments)
-    _next(f"suite benchmark {bundle}")
-
-
-def _given(arguments: dict) -> dict:
-    return {key: value for key, value in arguments.items() if value is not None}
-
-
-def _shown(path: Path) -> str:
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") else relative
-
-
-def _next(*commands: str) -> None:
-    for command in commands:
-        console.say(f"next: {command}")
+    say_next(f"suite benchmark {bundle}")
 
 
 def execute(arguments: list[str]) -> int:

@@ -2,11 +2,19 @@
 
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 Item = TypeVar("Item")
@@ -99,3 +107,48 @@ def progress(label: str, total: int | None = None) -> Iterator[Callable[[int], N
         with Progress(*columns, console=_console(sys.stderr), transient=True) as bar:
             task = bar.add_task(label, total=total)
             yield lambda count: bar.advance(task, count)
+
+
+def track_steps(names: Sequence[str], costs: Sequence[float]) -> Iterator[str]:
+    """Yields names of long steps, and shows which one runs, the time so far and about how much is left.
+
+    Args:
+        names: What each step is called.
+        costs: How long each takes in proportion to the others, in any unit.
+    """
+    started, total = time.monotonic(), sum(costs)
+    with _steps_bar(len(names)) as show:
+        for index, name in enumerate(names):
+            done, elapsed = sum(costs[:index]), time.monotonic() - started
+            left = f"about {duration(elapsed * (total - done) / done)} left" if done else ""
+            show(index, name, elapsed, left)
+            yield name
+
+
+@contextlib.contextmanager
+def _steps_bar(total: int) -> Iterator[Callable[[int, str, float, str], None]]:
+    """A way to show (steps done, name of the next, seconds so far, what is left) of `track_steps`."""
+    if _quiet or not sys.stderr.isatty():
+
+        def line(done: int, name: str, elapsed: float, left: str) -> None:
+            times = f" ({duration(elapsed)}, {left})" if left else ""
+            say(f"[{done + 1}/{total}] {name}{times}")
+
+        yield line
+        return
+    names, left = TextColumn("{task.description}"), TextColumn("{task.fields[left]}")
+    columns = (names, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), left)
+    with Progress(*columns, console=_console(sys.stderr), transient=True) as bar:
+        task = bar.add_task("", total=total, left="")
+        yield lambda done, name, elapsed, left: bar.update(task, completed=done, description=name, left=left)
+
+
+def duration(seconds: float) -> str:
+    """Gives "42 s", "3 min 5 s" or "1 h 20 min"."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, seconds = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds} s"
+    return f"{minutes // 60} h {minutes % 60} min"

@@ -36,7 +36,8 @@ from suite.export.tflite import calibration_rows, convert_tflite
 from suite.linear.softmax_regression import choose_l2, fit_softmax_regression
 from suite.models.backbones import build_backbone
 from suite.recipe import SAVED_MODELS, Context, Export, Job, Metric, Result, execute
-from suite.training.loop import train
+from suite.training.loop import fit
+from suite.training.session import split_options
 
 L2_CANDIDATES = tuple(10.0**exponent for exponent in np.arange(-1, -6.1, -0.5))
 FOLDS = 5
@@ -97,7 +98,7 @@ def finetune(
         seed: Seed of the split, the augmentation and the training: the same seed gives the same weights on
             the same machine.
         resume: Whether to go on with an interrupted run of the same settings.
-        **settings: Fields of `Config`.
+        **settings: Fields of `Config`, and of `suite.training.session.Options`.
 
     Returns:
         The bundle's folder.
@@ -106,11 +107,20 @@ def finetune(
         ValueError: Bad input, in one line.
         GateError: An export failed its gates.
     """
+    options, settings = split_options(settings)
     config = Config(**settings)
     source = "embedded" if directory is None else os.path.realpath(directory)
     name = "textures" if directory is None else re.sub(r"[^\w.-]+", "_", Path(source).name) or "model"
     job = Job(name, "finetune", f"Image classifier fine-tuned on {name}", run)
-    return execute(job, config, source=source, out=out or SAVED_MODELS / name, seed=seed, resume=resume)
+    return execute(
+        job,
+        config,
+        source=source,
+        out=out or SAVED_MODELS / name,
+        seed=seed,
+        resume=resume,
+        options=options,
+    )
 
 
 def run(config: Config, context: Context) -> Result:
@@ -269,7 +279,7 @@ def fine_tune(
 
     def loss(labels, probabilities):
         losses = keras.losses.sparse_categorical_crossentropy(labels, probabilities)
-        return tf.reduce_mean(losses * tf.gather(weights, labels))
+        return losses * tf.gather(weights, tf.cast(labels, tf.int32))
 
     def evaluate():
         probabilities = predict(model, validation)
@@ -283,20 +293,18 @@ def fine_tune(
         return not_worse and new["validation_loss"] < old["validation_loss"] - SMALLEST_GAIN
 
     console.say(f"phase 2: up to {config.epochs} epochs on the last {config.unfreeze:.0%} of the layers")
-    curves = train(
+    model.compile(keras.optimizers.Adam(schedule), loss)
+    curves = fit(
         model,
-        keras.optimizers.Adam(schedule),
-        loss,
         lambda epoch: train_source.batches(
             config.batch_size,
             order_seed=context.seed * 1000 + epoch,
             augment_seed=context.seed * 1000 + epoch,
         ),
         epochs=config.epochs,
-        evaluate=evaluate,
+        measure=evaluate,
         better=better,
         patience=config.patience,
-        folder=context.folder,
     )
     best = curves["best_epoch"][0]
     console.say(f"kept epoch {best} of phase 2" if best else "phase 2 did not help: kept the head of phase 1")

@@ -24,12 +24,13 @@ from suite.export.compatibility import phone_notes
 from suite.export.gates import GateError
 from suite.export.mobile import write_mobile
 from suite.export.pipeline import Export, export_model
+from suite.gallery import FOLDER, update_gallery
 from suite.training.reproducibility import describe_environment, set_seed
-from suite.training.session import Options, is_chief, running
+from suite.training.session import Options, is_chief, running, split_options
 
 __all__ = ["Claim", "Context", "Export", "GateError", "Metric", "Result", "Table", "execute", "run"]
 
-SAVED_MODELS = Path("saved_models")
+SAVED_MODELS = Path(FOLDER)
 
 
 class Claim(NamedTuple):
@@ -172,6 +173,7 @@ def execute(
     finally:
         partial.release()
     _print_summary(final, record)
+    update_gallery(final)
     if faults:
         raise GateError(
             f"{faults[0]}{f' (and {len(faults) - 1} more)' if faults[1:] else ''}; see {final}/report.html"
@@ -293,7 +295,7 @@ def run(
         seed: Seed of everything random.
         resume: Whether to go on with an interrupted run of the same settings.
         smoke: Whether to run the recipe's tiny configuration, whose claims are not checked.
-        **settings: Fields of the recipe's Config.
+        **settings: Fields of the recipe's Config, and of `suite.training.session.Options`.
 
     Returns:
         The bundle's folder.
@@ -307,10 +309,19 @@ def run(
     kind, kinds = kind if kind in ("embedded", "tfds") else "path", getattr(recipe, "DATA", ("embedded",))
     if kind not in kinds:
         raise ValueError(f"expected data among {', '.join(kinds)} for {name}, received {data!r}")
+    options, settings = split_options(settings)
     config = dataclasses.replace(recipe.SMOKE if smoke else recipe.Config(), **settings)
     claims = [claim for claim in recipe.CLAIMS if claim.data in (None, data) and not smoke]
     job = Job(name, "recipe", recipe.__doc__.split("\n")[0], recipe.run, claims)
     # Small matrices in NumPy gain nothing from a second BLAS thread; where other work, or TensorFlow's own
     # threads, keep the cores busy, each product waits for it (measured: 40 times as long).
     with threadpool_limits(1, user_api="blas"):
-        return execute(job, config, source=data, out=out or SAVED_MODELS / name, seed=seed, resume=resume)
+        return execute(
+            job,
+            config,
+            source=data,
+            out=out or SAVED_MODELS / name,
+            seed=seed,
+            resume=resume,
+            options=options,
+        )

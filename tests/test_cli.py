@@ -7,7 +7,6 @@ import click
 import pytest
 
 from suite import cli
-from suite.catalogue import select
 from suite.flags import config_flags
 
 
@@ -131,18 +130,3 @@ def test_a_bundle_without_artifacts_has_nothing_to_verify_or_time(tmp_path, caps
         assert cli.execute([command, str(tmp_path)]) == cli.BAD_INPUT
         message = f"expected a bundle with artifacts, received {tmp_path} without; it exports no model"
         assert message in capsys.readouterr().err.replace("\n", "")
-
-
-def test_quiet_reaches_the_recipes_of_a_week(monkeypatch):
-    commands = []
-
-    def remember(command):
-        commands.append(command)
-        return subprocess.CompletedProcess(command, 0)
-
-    monkeypatch.setattr(cli.subprocess, "run", remember)
-    for flags, expected in (["--quiet"], True), ([], False):
-        commands.clear()
-        assert cli.execute(["run", "week1", "--smoke", *flags]) == cli.PASSED
-        assert len(commands) == len(select("week1"))
-        assert all(("--quiet" in command) == expected and "--smoke" in command for command in commands)

@@ -43,7 +43,7 @@ class PartialBundle:
             ValueError: `out` holds something that is not a bundle, or another run is writing there.
         """
         self.out = Path(os.path.abspath(out))
-        self.folder = self.out.with_name(f".{self.out.name}.partial")
+        self.folder = partial_folder(self.out)
         self._old = self.out.with_name(f".{self.out.name}.old")
         if self.out.exists() and not (self.out / RESULT_FILE).is_file() and _is_occupied(self.out):
             raise ValueError(
@@ -112,6 +112,11 @@ class PartialBundle:
                 self._old.rename(self.out)
 
 
+def partial_folder(out: Path) -> Path:
+    """Where the bundle `out` is while it is made, and stays if that is interrupted."""
+    return out.with_name(f".{out.name}.partial")
+
+
 def _is_occupied(path: Path) -> bool:
     return not path.is_dir() or any(path.iterdir())
 
@@ -127,9 +132,13 @@ def _sync(folder: Path) -> None:
 
 def write_json(path: str | Path, content: Any) -> None:
     """Writes JSON at once or not at all, NaN and infinity as null."""
+    write_text(path, json.dumps(_finite(content), indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Writes a text at once or not at all, whatever other processes write there."""
     path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    text = json.dumps(_finite(content), indent=2, ensure_ascii=False, default=str) + "\n"
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     partial.write_text(text, encoding="utf-8", errors="backslashreplace")  # file names need not be UTF-8
     partial.replace(path)
 

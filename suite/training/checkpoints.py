@@ -25,25 +25,27 @@ class Progress:
         curves: Lists of what was measured by name, one value an epoch.
     """
 
-    def __init__(self, folder: Path | None, model: keras.Model, seconds: float = SECONDS, **others):
+    def __init__(self, folder: Path | None, model: keras.Model, seconds: float | None = None, **others):
         """Prepares; nothing is written yet.
 
         Args:
             folder: Where the last checkpoint is kept; None to keep none.
             model: The model whose best weights are kept.
-            seconds: Time between two checkpoints.
+            seconds: Time between two checkpoints; `SECONDS` by default.
             **others: What else the state consists of: optimizers, other models, or lists of them.
         """
-        self.folder, self.seconds = folder, seconds
+        self.folder, self.seconds = folder, SECONDS if seconds is None else seconds
         self.epoch, self.step, self.total = -1, 0, (0.0, 0.0)
         self.best_epoch, self.curves = 0, {}
         self._model, self._best = model, None
-        kept = [each.value for each in replicas.kept_states(model)]
-        self._state = tf.train.Checkpoint(model=model, kept=kept, **others)
+        parts = [model, *tf.nest.flatten(others)]
         self._variables = [
-            *kept,
-            *(each for part in (model, *tf.nest.flatten(others)) for each in part.variables),
+            each.value
+            for part in parts
+            for each in (replicas.state(part) if isinstance(part, keras.Model) else part.variables)
         ]
+        # A list of variables: Keras' objects would leave out random seeds and the states that are kept.
+        self._state = tf.train.Checkpoint(variables=self._variables)
         self._written = time.monotonic()
 
     @property

@@ -185,6 +185,7 @@ class _Steps:
         self._chunk = 1
         self._sums = tf.Variable(tf.zeros(2, tf.float64))  # of losses times weights, and of weights
         self._taken = tf.Variable(0, dtype=tf.int64)
+        self._ended = tf.Variable(False)
         self._wrong = tf.Variable(-1, dtype=tf.int64)  # the first step whose loss was not finite
         variables = model.trainable_variables
         compute = replicas.replicated(_loss_of(model, training=True), [model], variables, jit_compile)
@@ -197,7 +198,11 @@ class _Steps:
         @tf.function(reduce_retracing=True)
         def take(iterator, count):
             for _ in tf.range(count):
-                value, weight = step(next(iterator))
+                batch = iterator.get_next_as_optional()
+                if not batch.has_value():
+                    self._ended.assign(True)
+                    break
+                value, weight = step(batch.get_value())
                 self._sums.assign_add(tf.cast(tf.stack([value * weight, weight]), tf.float64))
                 self._taken.assign_add(1)
                 if self._wrong < 0 and not tf.math.is_finite(value):
@@ -224,14 +229,12 @@ class _Steps:
         if progress.step == 0:
             reset_states(self._model)
         iterator = self._iterator(epoch)
-        last, ended = self._steps_per_epoch or math.inf, False
-        while progress.step < last and not ended:
+        self._ended.assign(False)
+        last = self._steps_per_epoch or math.inf
+        while progress.step < last and not self._ended:
             started, count = time.perf_counter(), min(self._chunk, last - progress.step)
             with trace():
-                try:
-                    self._take(iterator, tf.constant(count, tf.int64))
-                except tf.errors.OutOfRangeError:
-                    ended = True
+                self._take(iterator, tf.constant(count, tf.int64))
             taken = int(self._taken) - progress.step
             self._check(epoch)
             progress.step, progress.total = progress.step + taken, tuple(map(float, self._sums.numpy()))
@@ -250,8 +253,8 @@ class _Steps:
     def _check(self, epoch: int) -> None:
         if self._wrong >= 0:
             raise TrainingDiverged(
-                f"expected a finite loss, received NaN or infinity in step {int(self._wrong)} of epoch {epoch}; "
-                "lower the rate"
+                f"expected a finite loss, received NaN or infinity in step {int(self._wrong)} of "
+                f"epoch {epoch}; lower the rate"
             )
 
     def _adapt(self, seconds: float) -> None:
@@ -264,7 +267,7 @@ class _Steps:
         return self._batches(epoch) if callable(self._batches) else self._batches
 
     def _iterator(self, epoch: int):
-        """The batches of an epoch, after those that were taken; drawn again where only that finds the place."""
+        """The batches of an epoch after those that were taken; others are drawn again to find the place."""
         step = self._progress.step
         if self._steps_per_epoch:
             if self._endless is None:
@@ -326,5 +329,5 @@ def _one_line_if_a_worker_is_lost() -> Iterator[None]:
         yield
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as failure:
         raise WorkerLost(
-            "expected an answer of all workers of TF_CONFIG, one stopped; start all of them again with --resume"
+            "expected an answer of all workers of TF_CONFIG, one stopped; start all again with --resume"
         ) from failure

@@ -139,7 +139,7 @@ def state(model: keras.Model) -> list[keras.Variable]:
 
 
 def kept_states(model: keras.Model) -> list[keras.Variable]:
-    """The states of recurrent layers that are kept from batch to batch; Keras does not count them as weights."""
+    """The states of recurrent layers that are kept from batch to batch; to Keras they are no weights."""
     stateful = [layer for layer in model._flatten_layers() if getattr(layer, "stateful", False)]
     return [each for layer in stateful for each in tf.nest.flatten(getattr(layer, "states", None) or [])]
 

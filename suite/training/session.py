@@ -36,6 +36,13 @@ class Options:
             _task()
 
 
+def split_options(settings: Mapping[str, Any]) -> tuple[Options, dict[str, Any]]:
+    """Takes the settings that say how to train out of those of a command; gives both."""
+    names = {field.name for field in dataclasses.fields(Options)}
+    chosen = {name: value for name, value in settings.items() if name in names}
+    return Options(**chosen), {name: value for name, value in settings.items() if name not in names}
+
+
 def _task() -> dict:
     """This worker's place among the machines that `TF_CONFIG` names.
 
@@ -131,11 +138,11 @@ class Session:
         """Logs matplotlib figures as images, where there are logs."""
         if self.logs is None:
             return
-        with contextlib.closing(tf.summary.create_file_writer(str(self.logs))) as writer:
-            with writer.as_default(step=0):
-                for name, figure in figures.items():
-                    figure.canvas.draw()
-                    tf.summary.image(name, np.asarray(figure.canvas.buffer_rgba())[None])
+        writer = tf.summary.create_file_writer(str(self.logs))
+        with contextlib.closing(writer), writer.as_default(step=0):
+            for name, figure in figures.items():
+                figure.canvas.draw()
+                tf.summary.image(name, np.asarray(figure.canvas.buffer_rgba())[None])
 
 
 _current = Session()

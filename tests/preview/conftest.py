@@ -1,18 +1,14 @@
-"""A server of a bundle, and a real browser on its page."""
+"""A server of a bundle, and a real browser's page of it."""
 
-import os
-import shutil
 import threading
 
 import pytest
 
 from suite.preview.litert import litert_folder
 from suite.preview.server import make_server
+from tests.conftest import NARROW
 from tests.preview import bundles
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-NARROW = {"width": 390, "height": 844}  # of a phone
-PHONE = "computer.test"  # what a phone calls this machine: no secure origin
 PATIENCE = 30_000  # ms
 
 
@@ -23,17 +19,6 @@ def runtime():
         return litert_folder()
     except ValueError as failure:
         pytest.skip(str(failure))
-
-
-@pytest.fixture(scope="session")
-def browser(runtime):
-    api = pytest.importorskip("playwright.sync_api")
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.skip(f"no browser among {', '.join(BROWSERS)}")
-    flags = ["--use-fake-device-for-media-stream", f"--host-resolver-rules=MAP {PHONE} 127.0.0.1"]
-    with api.sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=program, args=flags, env=dict(os.environ))
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from PIL import Image
 
 import suite
 from suite.data.images import load_image
+from tests.conftest import PHONE
 from tests.preview import bundles
-from tests.preview.conftest import PHONE
 from tests.preview.pages import SHOWN, answered, bars, choose, problem, write_picture
 
 

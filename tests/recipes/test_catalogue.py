@@ -72,8 +72,9 @@ def test_results_have_every_claim(entry):
     """`make results` writes the file; a claim that it lacks, or that has changed since, shows here."""
     rows = (ROOT.parent / "RESULTS.md").read_text().splitlines()
     name = entry.split("/")[1]
-    first = next(index for index, row in enumerate(rows) if row.startswith(f"| `{name}` |"))
+    first = next((index for index, row in enumerate(rows) if row.startswith(f"| `{name}` |")), None)
+    assert first is not None, f"RESULTS.md has no row of {name}: run python tools/results.py {name}"
     recipe = importlib.import_module(f"recipes.{entry.replace('/', '.')}")
     claims = [claim for claim in recipe.CLAIMS if claim.data in (None, "embedded")]
     for row, claim in zip(rows[first:], claims, strict=False):
-        assert f"| {claim} |" in row and row.endswith("| kept |"), f"run tools/results.py {name}"
+        assert f"| {claim} |" in row and row.endswith("| kept |"), f"run python tools/results.py {name}"

@@ -1,0 +1,21 @@
+"""A real browser, for the pages that the suite writes and serves."""
+
+import os
+import shutil
+
+import pytest
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NARROW = {"width": 390, "height": 844}  # of a phone
+PHONE = "computer.test"  # what a phone calls this machine: no secure origin
+
+
+@pytest.fixture(scope="session")
+def browser():
+    api = pytest.importorskip("playwright.sync_api")
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip(f"no browser among {', '.join(BROWSERS)}")
+    flags = ["--use-fake-device-for-media-stream", f"--host-resolver-rules=MAP {PHONE} 127.0.0.1"]
+    with api.sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=program, args=flags, env=dict(os.environ))

@@ -1,0 +1,36 @@
+"""Writes the table of topics and recipes into README.md, from the docstrings of the recipes.
+
+python tools/topics.py
+"""
+
+import re
+from pathlib import Path
+
+from suite import catalogue, console
+
+README = Path(__file__).parents[1] / "README.md"
+HEAD = ["| week | topics of the lecture | recipe |", "|---|---|---|"]
+BEGIN, END = "<!-- written by tools/topics.py -->", "<!-- end -->"
+
+
+def topics_table() -> list[str]:
+    """Gives the rows, in lecture order."""
+    rows, before = [], ""
+    for entry in catalogue.catalogue():
+        week, name = entry.split("/")
+        number = week[4] if week != before else ""
+        topics = ", ".join(catalogue.topics(entry))
+        rows.append(f"| {number} | {topics} | [`{name}`](recipes/{entry}.py) |")
+        before = week
+    return [*HEAD, *rows]
+
+
+def with_topics(text: str) -> str:
+    """Puts the table between its marks in the text of the README."""
+    table = "\n".join([BEGIN, "", *topics_table(), "", END])
+    return re.sub(f"{BEGIN}.*{END}", lambda _: table, text, flags=re.S)
+
+
+if __name__ == "__main__":
+    README.write_text(with_topics(README.read_text(encoding="utf-8")), encoding="utf-8")
+    console.result(f"{README.name} written")
