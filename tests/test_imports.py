@@ -20,7 +20,7 @@ LAYERS = (
     ("recipe",),
     ("pair_inference",),
     ("text_inference",),
-    ("finetune", "inference", "reexport"),
+    ("finetune", "finetune_head", "inference", "reexport"),
     ("cli",),
     ("__main__",),
 )

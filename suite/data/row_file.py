@@ -30,7 +30,7 @@ class RowFile:
     @classmethod
     def create(cls, path: str | os.PathLike, shape: Sequence[int], dtype) -> "RowFile":
         """Starts a file, in place of one that is there."""
-        file = open(path, "w+b", buffering=0)
+        file = open(path, "w+b", buffering=0)  # noqa: SIM115  as long as the array
         header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": tuple(shape)}
         np.lib.format.write_array_header_1_0(file, header)
         return cls(file, Path(path), shape, dtype, file.tell())
@@ -42,14 +42,15 @@ class RowFile:
         Raises:
             ValueError: It is no such file.
         """
-        file = open(path, "r+b", buffering=0)
+        file = open(path, "r+b", buffering=0)  # noqa: SIM115  as long as the array
         try:
             np.lib.format.read_magic(file)
-            shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
+            shape, is_by_columns, dtype = np.lib.format.read_array_header_1_0(file)
         except ValueError as error:
             raise ValueError(f"expected a .npy file, received {os.fspath(path)!r}: {error}") from error
-        if is_fortran or not shape:
-            raise ValueError(f"expected an array of rows, {os.fspath(path)!r} holds columns or a number")
+        if is_by_columns or not shape or dtype.hasobject:
+            kind = "columns" if is_by_columns else f"{dtype} {shape}"
+            raise ValueError(f"expected numbers row by row, received {os.fspath(path)!r} with {kind}")
         return cls(file, Path(path), shape, dtype, file.tell())
 
     @classmethod
