@@ -2,8 +2,8 @@
 
     python tests/peak_memory.py FOLDER EPOCHS 100 2000
 
-The stand-in sees pictures as large as a real backbone does, at hardly any cost, and one penalty is tried. What
-is measured is everything but the export: reading the folder, features, head, training, report.
+The stand-in sees pictures as large as a real backbone does, at hardly any cost, and one penalty is tried.
+What is measured is everything but the export: reading the folder, features, head, training, report.
 """
 
 import json
