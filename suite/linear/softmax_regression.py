@@ -289,6 +289,7 @@ def _round_function(dtype: str, over_rows: Callable):
         # The bias is not penalized: kept from 0.
         unit = tf.math.rsqrt(variances + tf.where(is_penalized > 0, l2, 1e-6))
 
+        @tf.function  # traced once, and not at each of the places where the line search calls it
         def value_and_gradient(positions):
             solutions = tf.reshape(positions, tf.shape(start)) * unit
             losses, gradient = over_rows(lambda *some: _loss_and_gradient(*some, solutions), *data)

@@ -128,8 +128,7 @@ def test_one_trace_serves_every_shape_and_fold():
     assert run_round.experimental_get_tracing_count() == traces == 1
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("rows", [150, 600])  # fewer and more than columns
+@pytest.mark.parametrize("rows, dtype", [(150, "float64"), (600, "float32")])  # fewer and more than columns
 def test_a_file_is_solved_in_chunks_with_the_same_answer(tmp_path, monkeypatch, rows, dtype):
     features, labels = network_features(rows, 3, dtype=dtype)
     weights = np.random.default_rng(0).uniform(0.5, 2, rows)
