@@ -11,7 +11,6 @@ import dataclasses
 import json
 import os
 import re
-import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +22,8 @@ import tensorflow as tf
 from suite import console, make_callable
 from suite.data.folder import ImageFolder, read_folder
 from suite.data.images import ImageSource
+from suite.data.row_file import RowFile
+from suite.data.shards import find_shards, read_shards
 from suite.data.textures import write_textures
 from suite.data.tfds_images import write_image_dataset
 from suite.evaluation import plots
@@ -30,21 +31,14 @@ from suite.evaluation.classification import classification_tables, confusion, mo
 from suite.evaluation.metrics import accuracy, cross_entropy
 from suite.export.bundle import SPLIT_FILE
 from suite.export.pipeline import SPARE_CLASSES
-from suite.export.runtime import tflite_artifact
-from suite.export.saved_model import save_saved_model
-from suite.export.tflite import calibration_rows, convert_tflite
-from suite.linear.softmax_regression import choose_l2, fit_softmax_regression
+from suite.export.tflite import calibration_rows
+from suite.finetune_head import class_weights, train_head
 from suite.models.backbones import build_backbone
 from suite.recipe import SAVED_MODELS, Context, Export, Job, Metric, Result, execute
 from suite.training.loop import fit
 from suite.training.session import split_options
 
-L2_CANDIDATES = tuple(10.0**exponent for exponent in np.arange(-1, -6.1, -0.5))
-FOLDS = 5
-INDISTINGUISHABLE = 0.005  # nats: of penalties this close, the strongest gives the least overconfident model
 SMALLEST_GAIN = 1e-3  # nats of validation loss: less is no improvement
-FOR_CHOOSING = 1000  # images that the penalty is chosen on, at most
-MOST_FEATURES = 20_000  # rows of augmented features; a larger data set needs fewer views an image
 WRONG_SHOWN = 12
 
 
@@ -92,8 +86,8 @@ def finetune(
     """Fine-tunes a pretrained CNN on a folder of images, exports it, and proves the exports.
 
     Args:
-        directory: One subfolder a class, with or without train, validation and test folders around them; the
-            embedded texture photos by default.
+        directory: One subfolder a class, with or without train, validation and test folders around them, or
+            TFRecord files as `read_shards` takes; the embedded texture photos by default.
         out: Folder of the bundle; `saved_models/NAME-OF-DIRECTORY` by default.
         seed: Seed of the split, the augmentation and the training: the same seed gives the same weights on
             the same machine.
@@ -128,10 +122,12 @@ def run(config: Config, context: Context) -> Result:
     folder = open_folder(context)
     with mixed_precision_on_gpu():
         backbone = build_backbone(config.backbone)
-    sources = {part: image_source(folder, part, backbone) for part in folder.splits}
+    sources = {part: image_source(folder, part, backbone, context.folder) for part in folder.splits}
     num_classes = len(folder.classes)
 
-    kernel, bias = train_head(backbone, sources["train"], num_classes, config, context)
+    kernel, bias = train_head(
+        backbone, sources["train"], num_classes, config.views, context.seed, context.folder
+    )
     model = classifier(backbone, kernel, bias)
     curves = fine_tune(model, sources, num_classes, config, context)
 
@@ -160,7 +156,7 @@ def open_folder(context: Context) -> ImageFolder:
         Classes and splits; the first two sources are written below `context.folder`.
 
     Raises:
-        ValueError: As `read_folder`.
+        ValueError: As `read_folder` and `read_shards`.
     """
     if context.source == "embedded":
         root = write_textures(context.folder / "textures", context.seed)
@@ -169,7 +165,7 @@ def open_folder(context: Context) -> ImageFolder:
         root = write_image_dataset(name, context.folder / name)
     else:
         root = Path(context.source)
-    folder = read_folder(root, context.seed)
+    folder = (read_shards if find_shards(root) else read_folder)(root, context.seed)
     for part, files in folder.splits.items():
         if files:
             console.say(f"found {len(files)} images in {len({label for _, label in files})} classes ({part})")
@@ -180,83 +176,11 @@ def open_folder(context: Context) -> ImageFolder:
     return folder
 
 
-def image_source(folder: ImageFolder, part: str, backbone: keras.Model) -> ImageSource:
-    """Opens a part of the folder at the size that the backbone takes."""
-    files = [folder.root / file for file, _ in folder.splits[part]]
-    return ImageSource(files, [label for _, label in folder.splits[part]], backbone.input_shape[1:3])
-
-
-def train_head(
-    backbone: keras.Model, source: ImageSource, num_classes: int, config: Config, context: Context
-) -> tuple[np.ndarray, np.ndarray]:
-    """Phase 1: softmax regression on the features of every image and its augmented views.
-
-    The L2 strength is chosen by cross-validation over images, so that views of one image are never on both
-    sides. Classes weigh the same in the loss, however many images they have.
-
-    Returns:
-        `kernel (features, num_classes)` and `bias (num_classes,)` float32 of the head.
-    """
-    saved = context.folder / "head.npz"
-    if saved.exists():
-        with np.load(saved) as arrays:
-            return arrays["kernel"], arrays["bias"]
-    views = min(config.views, max(0, MOST_FEATURES // len(source) - 1))
-    features, labels = frozen_features(backbone, source, views, context.seed)
-    groups = np.tile(np.arange(len(source)), views + 1)
-    weights = class_weights(labels, num_classes)[labels]
-    console.say(f"phase 1: head on {len(features)} feature vectors")
-    # The penalty does not need every row of a large set; the head does.
-    some = np.isin(groups, np.random.default_rng(context.seed).permutation(len(source))[:FOR_CHOOSING])
-    _, losses = choose_l2(
-        features[some], labels[some], num_classes, candidates=L2_CANDIDATES, folds=FOLDS,
-        groups=groups[some], sample_weight=weights[some], seed=context.seed,
-    )  # fmt: skip
-    l2 = max(l2 for l2, value in losses.items() if value <= min(losses.values()) + INDISTINGUISHABLE)
-    kernel, bias = fit_softmax_regression(features, labels, num_classes, l2=l2, sample_weight=weights)
-    partial = context.folder / "head.partial.npz"
-    np.savez(partial, kernel=kernel, bias=bias)
-    partial.replace(saved)
-    return kernel, bias
-
-
-def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """Weights `(num_classes,)` that let every class count the same; the mean over examples is 1."""
-    counts = np.bincount(labels, minlength=num_classes)
-    return (len(labels) / (num_classes * np.maximum(counts, 1))).astype(np.float32)
-
-
-def frozen_features(
-    backbone: keras.Model, source: ImageSource, views: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Runs the frozen backbone over every image and `views` augmented copies of each.
-
-    Returns:
-        Features `((views + 1) * n, features)` float32, view by view in the order of the files, and labels of
-        as many rows.
-    """
-    extract = feature_extractor(backbone)
-    rows = [
-        extract(images.numpy())
-        for view in range(views + 1)
-        for images, _ in console.track(
-            # Keyed by view, unshuffled: row i of a view is image i.
-            source.batches(32, augment_seed=seed * 1000 + view if view else None),
-            f"features, view {view} of {views}",
-        )
-    ]
-    return np.concatenate(rows), np.tile(source.labels, views + 1)
-
-
-def feature_extractor(backbone: keras.Model):
-    """Gives the fastest way through the frozen backbone: LiteRT on a CPU (4x TensorFlow), Keras on a GPU."""
-    if tf.config.list_physical_devices("GPU"):
-        return lambda images: backbone.predict_on_batch(images).astype(np.float32)
-    with tempfile.TemporaryDirectory() as work:
-        save_saved_model(backbone, work, batch_size=1)
-        artifact = tflite_artifact(convert_tflite(work, "float32"))
-    output = artifact.signature.outputs[0].name
-    return lambda images: artifact.predict(images)[output]
+def image_source(folder: ImageFolder, part: str, backbone: keras.Model, work: Path) -> ImageSource:
+    """Opens a part of the folder at the size that the backbone takes; decoded pictures are kept in `work`."""
+    files = [os.path.join(folder.root, file) for file, _ in folder.splits[part]]
+    labels = [label for _, label in folder.splits[part]]
+    return ImageSource(files, labels, backbone.input_shape[1:3], load=folder.load, folder=work)
 
 
 def classifier(backbone: keras.Model, kernel: np.ndarray, bias: np.ndarray) -> keras.Model:
@@ -385,11 +309,11 @@ def _wrong_caption(classes, probabilities: np.ndarray, label: int) -> str:
     return f"{classes[label]}, not {classes[guess]} ({probabilities[guess]:.0%})"
 
 
-def images_on_disk(source: ImageSource, path: Path) -> np.ndarray:
-    """Decodes every image of a part into a memory-mapped array `(n, height, width, 3)` uint8."""
-    images = np.lib.format.open_memmap(path, "w+", np.uint8, (len(source), *source.shape))
+def images_on_disk(source: ImageSource, path: Path) -> RowFile:
+    """Decodes every image of a part into a file `(n, height, width, 3)` uint8."""
+    images = RowFile.create(path, (len(source), *source.shape), np.uint8)
     for index in range(len(source)):
-        images[index] = source.image(index)
+        images.write(index, source.image(index)[None])
     return images
 
 

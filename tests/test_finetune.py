@@ -15,7 +15,8 @@ from PIL import Image
 
 import suite
 from suite.data.textures import write_textures
-from suite.finetune import class_weights, unfreeze
+from suite.finetune import unfreeze
+from suite.finetune_head import class_weights
 from tests.references.mediapipe_tasks import classify
 
 SETTINGS = dict(epochs=1, views=1, unfreeze=0.05, spare_classes=2)

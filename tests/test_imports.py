@@ -21,7 +21,7 @@ LAYERS = (
     ("recipe",),
     ("pair_inference",),
     ("text_inference",),
-    ("finetune", "inference", "reexport"),
+    ("finetune", "finetune_head", "inference", "reexport"),
     ("commands",),
     ("several",),
     ("run_command",),

@@ -63,7 +63,7 @@ def measure(row: Row) -> tuple[float, float, float]:
 
 def features(images: int = 64) -> Iterator[Row]:
     """Frozen EfficientNet-Lite0 features, as phase 1 of fine-tuning computes them."""
-    from suite.finetune import feature_extractor
+    from suite.finetune_head import feature_extractor
     from suite.models.backbones import build_backbone
 
     pixels = np.random.default_rng(0).integers(0, 256, (images, 224, 224, 3), dtype=np.uint8)

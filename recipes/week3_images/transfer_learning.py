@@ -24,6 +24,7 @@ from suite.data.folder import ImageFolder
 from suite.data.images import ImageSource
 from suite.evaluation import plots
 from suite.evaluation.metrics import accuracy
+from suite.finetune_head import train_head
 from suite.models.efficientnet_lite import EfficientNetLite0
 from suite.recipe import Claim, Context, Result
 
@@ -97,11 +98,13 @@ def run(config: Config, context: Context) -> Result:
     )
 
     backbone = build_backbone()
-    sources = {part: finetune.image_source(folder, part, backbone) for part in folder.splits}
+    sources = {part: finetune.image_source(folder, part, backbone, context.folder) for part in folder.splits}
     test = sources["test"]
 
     # Phase 1: the backbone is frozen, so its features are computed once and the head is a convex problem.
-    kernel, bias = finetune.train_head(backbone, sources["train"], num_classes, settings, context)
+    kernel, bias = train_head(
+        backbone, sources["train"], num_classes, settings.views, context.seed, context.folder
+    )
     model = finetune.classifier(backbone, kernel, bias)
     head_accuracy = accuracy(finetune.predict(model, test), test.labels)
 

@@ -30,6 +30,7 @@ from suite.evaluation import plots
 from suite.evaluation.report import Table
 from suite.evaluation.retrieval import INDEX_FILE, Index, precision
 from suite.export.autoencoder import encoder_export
+from suite.finetune_head import feature_extractor
 from suite.models.autoencoders import Autoencoder, build_convolutional
 from suite.models.backbones import build_backbone
 from suite.optimizers import Adam
@@ -161,7 +162,7 @@ def run(config: Config, context: Context) -> Result:
     files = {f"encoder/{INDEX_FILE}": index_of_all(pictures, ways["code"](images), ways["code"](test))}
     if pictures.sources is not None:
         features = pretrained_features(config)
-        extract = finetune.feature_extractor(features)
+        extract = feature_extractor(features)
         big = {
             part: finetune.images_on_disk(source, context.folder / f"{part}.npy")
             for part, source in pictures.sources.items()

@@ -30,7 +30,7 @@ from suite.evaluation.captions import caption_scores, draw_captions, exact_match
 from suite.evaluation.metrics import Metric
 from suite.evaluation.report import Table
 from suite.export.step_model import decoder_export, exported_pairs
-from suite.finetune import feature_extractor
+from suite.finetune_head import feature_extractor
 from suite.language.encoder_decoder import EncoderDecoder
 from suite.language.streams import teacher_forcing
 from suite.language.vocabulary import END, PADDING, START, Vocabulary, tokenize

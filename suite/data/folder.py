@@ -3,14 +3,14 @@
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from suite.data import layout
-from suite.data.images import UndecodableImage, decode
+from suite.data.images import UndecodableImage, decode, load_image
 from suite.data.pictures import by_digest, file_digest, in_threads, split_copies_together
 
 MINIMUM_PER_CLASS = 5
@@ -27,12 +27,14 @@ class ImageFolder:
         splits: For "train", "validation" and "test" (which may be empty), pairs of a path relative to `root`
             with forward slashes and a label, the index in `classes`.
         quarantined: `{"file", "reason"}` for everything that was set aside; paths as in `splits`.
+        load: Gives the picture at a path below `root`, as `load_image` does.
     """
 
     root: Path
     classes: tuple[str, ...]
     splits: dict[str, tuple[tuple[str, int], ...]]
     quarantined: tuple[dict[str, str], ...]
+    load: Callable[[str, tuple[int, int]], np.ndarray] = load_image
 
     def to_json(self) -> dict:
         """What `split.json` holds: the part of each file, and what was set aside."""
@@ -73,16 +75,16 @@ def read_folder(
             different usable pictures, or validation or test have a class that train lacks.
     """
     root = Path(directory)
-    _check_fractions(fractions)
+    check_fractions(fractions)
     layout.check_directory(root)
     parts, unlabeled = layout.find_parts(root)
     classes = layout.check_classes(root, parts)
     found, unreachable = layout.find_files(root, parts)
     pictures, undecodable = inspect(root, found)
-    pictures, copies = _separate_copies(pictures)
+    pictures, copies = separate_copies(pictures)
     aside = sorted([*unlabeled, *unreachable, *undecodable, *copies], key=lambda entry: entry["file"])
-    _check_counts(root, parts, classes, pictures, aside)
-    splits = _split(pictures, classes, _missing_parts(parts, fractions), seed)
+    check_counts(root, parts, classes, pictures, aside)
+    splits = split(pictures, classes, missing_parts(parts, fractions), seed)
     return ImageFolder(root, classes, splits, tuple(aside))
 
 
@@ -119,7 +121,12 @@ def read_labeled(
     return pairs, [*unlabeled, *unreachable, *undecodable]
 
 
-def _check_fractions(fractions: Sequence[float]) -> None:
+def check_fractions(fractions: Sequence[float]) -> None:
+    """Refuses shares of train, validation and test that make no sense.
+
+    Raises:
+        ValueError: They do not.
+    """
     sums_to_one = len(fractions) == 3 and abs(sum(fractions) - 1) < 1e-6
     if not (sums_to_one and fractions[0] == max(fractions) and fractions[1] > 0 and fractions[2] >= 0):
         raise ValueError(
@@ -151,21 +158,31 @@ def inspect(root: Path, found: list[tuple[Path, str, str]]) -> tuple[list[Pictur
 def _reason_and_digest(path: Path) -> tuple[str, str]:
     """Why to set a file aside ("" if it is sound), and the sha256 of its bytes."""
     try:
-        height, width, _ = decode(path, size=(MINIMUM_SIDE, MINIMUM_SIDE)).shape
-        if min(height, width) < MINIMUM_SIDE:
-            return f"only {width} x {height} pixels, less than {MINIMUM_SIDE} on a side", ""
-        return "", file_digest(path)
+        reason = size_fault(path)
+        return reason, "" if reason else file_digest(path)
     except UndecodableImage as error:
         return error.reason, ""
     except OSError as error:
         return error.strerror.lower(), ""
 
 
+def size_fault(file: str | os.PathLike | BinaryIO) -> str:
+    """Decodes a picture; says if it is too small, or gives "".
+
+    Raises:
+        UndecodableImage: It is not sound.
+    """
+    height, width, _ = decode(file, size=(MINIMUM_SIDE, MINIMUM_SIDE)).shape
+    if min(height, width) < MINIMUM_SIDE:
+        return f"only {width} x {height} pixels, less than {MINIMUM_SIDE} on a side"
+    return ""
+
+
 def _entry(picture: Picture, reason: str) -> dict[str, str]:
     return {"file": picture.file, "reason": reason}
 
 
-def _separate_copies(pictures: list[Picture]) -> tuple[list[Picture], list[dict]]:
+def separate_copies(pictures: list[Picture]) -> tuple[list[Picture], list[dict]]:
     """Leaves no picture under two classes or in two parts; the copy in the later part stays."""
     kept, aside = [], []
     for copies in by_digest(pictures):
@@ -183,13 +200,18 @@ def _separate_copies(pictures: list[Picture]) -> tuple[list[Picture], list[dict]
     return kept, aside
 
 
-def _check_counts(
+def check_counts(
     root: Path,
-    parts: dict[str, list[Path]],
+    parts: Collection[str],
     classes: tuple[str, ...],
     pictures: list[Picture],
     aside: list[dict[str, str]],
 ) -> None:
+    """Refuses a class of too few different pictures, and a validation part that came to nothing.
+
+    Raises:
+        ValueError: There is one.
+    """
     distinct = Counter(name for name, _ in {(p.name, p.digest) for p in pictures if p.part == "train"})
     few = [name for name in classes if distinct[name] < MINIMUM_PER_CLASS]
     if few:
@@ -209,7 +231,7 @@ def _check_counts(
         )
 
 
-def _missing_parts(parts: dict[str, list[Path]], fractions: Sequence[float]) -> dict[str, float]:
+def missing_parts(parts: Collection[str], fractions: Sequence[float]) -> dict[str, float]:
     """Shares of the train folder that are split off for validation and test."""
     train, validation, test = fractions
     if "validation" in parts:
@@ -219,7 +241,7 @@ def _missing_parts(parts: dict[str, list[Path]], fractions: Sequence[float]) -> 
     return {"validation": validation, "test": test}
 
 
-def _split(
+def split(
     pictures: list[Picture], classes: tuple[str, ...], shares: dict[str, float], seed: int
 ) -> dict[str, tuple[tuple[str, int], ...]]:
     """Splits each class of the train folder; copies of one picture stay together."""

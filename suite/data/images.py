@@ -3,14 +3,19 @@
 TensorFlow is imported where it is used, so that scanning a folder or predicting with LiteRT starts at once.
 """
 
+import contextlib
 import math
 import os
+import shutil
+import tempfile
 import warnings
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from suite.data.row_file import RowFile
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -30,22 +35,22 @@ class UndecodableImage(ValueError):
         reason: A few words, such as "truncated".
     """
 
-    def __init__(self, path: str | os.PathLike, reason: str):
+    def __init__(self, file: str | os.PathLike | BinaryIO, reason: str):
         super().__init__(
-            f"expected a JPEG, PNG, WebP, BMP, GIF or TIFF picture, received {os.fspath(path)!r}: {reason}; "
+            f"expected a JPEG, PNG, WebP, BMP, GIF or TIFF picture, received {_name(file)!r}: {reason}; "
             "save it again or leave it out"
         )
         self.reason = reason
 
 
-def decode(path: str | os.PathLike, size: tuple[int, int] | None = None) -> np.ndarray:
+def decode(file: str | os.PathLike | BinaryIO, size: tuple[int, int] | None = None) -> np.ndarray:
     """Decodes a picture to upright 8-bit RGB.
 
     The EXIF orientation is applied, transparency is laid on white, 16-bit grey is scaled to 8 bits, and of an
     animation the first frame is taken. What counts is the content of the file, not its extension.
 
     Args:
-        path: A JPEG, PNG, WebP, BMP, GIF or TIFF file.
+        file: A JPEG, PNG, WebP, BMP, GIF or TIFF file, by its path or open.
         size: The `(height, width)` in pixels that the picture will be shrunk to, if it will be. A large JPEG
             is then decoded at 1/2, 1/4 or 1/8 of its size, at least twice as large as `size`: much faster.
 
@@ -55,17 +60,17 @@ def decode(path: str | os.PathLike, size: tuple[int, int] | None = None) -> np.n
     Raises:
         UndecodableImage: A ValueError with the `reason`.
     """
-    return np.array(_open_rgb(path, size))
+    return np.array(_open_rgb(file, size))
 
 
-def load_image(path: str | os.PathLike, size: tuple[int, int]) -> np.ndarray:
+def load_image(file: str | os.PathLike | BinaryIO, size: tuple[int, int]) -> np.ndarray:
     """Decodes a picture and stretches the whole of it to one size, whatever its aspect ratio.
 
     MediaPipe Tasks and most application code do the same on a phone (nothing is cropped, nothing is padded),
     so accuracy measured on these pictures is the accuracy there. Bilinear, antialiased.
 
     Args:
-        path: As for `decode`.
+        file: As for `decode`.
         size: `(height, width)` in pixels.
 
     Returns:
@@ -75,13 +80,13 @@ def load_image(path: str | os.PathLike, size: tuple[int, int]) -> np.ndarray:
         UndecodableImage: A ValueError with the `reason`.
     """
     height, width = size
-    return np.array(_open_rgb(path, size).resize((width, height), Image.Resampling.BILINEAR))
+    return np.array(_open_rgb(file, size).resize((width, height), Image.Resampling.BILINEAR))
 
 
-def _open_rgb(path: str | os.PathLike, size: tuple[int, int] | None) -> Image.Image:
+def _open_rgb(file: str | os.PathLike | BinaryIO, size: tuple[int, int] | None) -> Image.Image:
     """The picture as a Pillow image: upright RGB."""
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with Image.open(file, formats=_FORMATS) as image:
             if size is not None:
                 side = 2 * max(size)  # a square, because the EXIF orientation may swap height and width
                 image.draft(None, (side, side))
@@ -90,7 +95,7 @@ def _open_rgb(path: str | os.PathLike, size: tuple[int, int] | None) -> Image.Im
             image.load()
             return _to_rgb(_upright(image))
     except Exception as error:  # a broken file can raise anything from inside Pillow
-        raise UndecodableImage(path, _reason(path, error)) from error
+        raise UndecodableImage(file, _reason(file, error)) from error
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -118,15 +123,23 @@ def _from_16_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray((pixels // 257).astype(np.uint8))  # 65535 = 255 * 257; Pillow would clip at 255
 
 
-def _reason(path: str | os.PathLike, error: Exception) -> str:
+def _name(file: str | os.PathLike | BinaryIO) -> str:
+    return file.name if hasattr(file, "read") else os.fspath(file)
+
+
+def _is_empty(file: str | os.PathLike | BinaryIO) -> bool:
+    return not (file.seek(0, os.SEEK_END) if hasattr(file, "read") else os.path.getsize(file))
+
+
+def _reason(file: str | os.PathLike | BinaryIO, error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()  # "permission denied", "no such file or directory"
     if isinstance(error, Image.DecompressionBombError | MemoryError):
         return f"too large to decode (more than {_MAX_PIXELS / 1e6:.0f} million pixels)"
     if isinstance(error, UnidentifiedImageError):
-        if os.path.getsize(path) == 0:
+        if _is_empty(file):
             return "zero bytes"
-        return "corrupt" if os.fspath(path).lower().endswith(_SUFFIXES) else "not an image"
+        return "corrupt" if _name(file).lower().endswith(_SUFFIXES) else "not an image"
     text = " ".join(str(error).split())
     return (
         "truncated"
@@ -138,24 +151,30 @@ def _reason(path: str | os.PathLike, error: Exception) -> str:
 class ImageSource:
     """Labeled pictures that can be read again and again, each time in another order and augmentation.
 
-    A picture is decoded when it is first needed. As many as fit in `memory_limit` are then kept (as they are
-    before augmentation); the others are read from disk every time, so memory stays bounded.
+    A picture is decoded when it is first needed, and kept (as it is before augmentation) in a temporary file
+    as long as `disk_limit` allows; the others are decoded every time. Memory does not grow with the pictures.
     """
 
     def __init__(
         self,
-        files: Sequence[str | os.PathLike],
+        files: Sequence,
         labels: Sequence[int],
         size: tuple[int, int],
-        memory_limit: int = 2**30,
+        *,
+        load: Callable[[Any, tuple[int, int]], np.ndarray] = load_image,
+        folder: str | os.PathLike | None = None,
+        disk_limit: int = 2**32,
     ):
         """Prepares to read; nothing is read yet.
 
         Args:
-            files: n paths, as for `decode`.
+            files: n paths, or whatever `load` takes.
             labels: n class indices.
             size: `(height, width)` in pixels that every picture is stretched to.
-            memory_limit: Bytes that decoded pictures may take.
+            load: Gives a picture of `files` at that size, `(height, width, 3)` uint8.
+            folder: Where decoded pictures are kept; the system's folder for temporary files by default. The
+                file has no name and goes with the process.
+            disk_limit: Bytes that they may take; never more than half of what is free there.
 
         Raises:
             ValueError: Not as many labels as files.
@@ -167,8 +186,10 @@ class ImageSource:
         self.files = tuple(files)
         self.labels = np.asarray(labels, np.int32)
         self.shape = (*size, 3)
-        kept = min(len(self.files), memory_limit // math.prod(self.shape))
-        self._kept = np.empty((kept, *self.shape), np.uint8)  # the system provides the memory page by page
+        self._load = load
+        free = shutil.disk_usage(folder or tempfile.gettempdir()).free
+        kept = min(len(self.files), min(disk_limit, free // 2) // math.prod(self.shape))
+        self._kept = RowFile.temporary((kept, *self.shape), np.uint8, folder)
         self._is_kept = np.zeros(kept, bool)
 
     def __len__(self) -> int:
@@ -176,15 +197,22 @@ class ImageSource:
 
     def image(self, index: int) -> np.ndarray:
         """Picture number `index`: `(height, width, 3)` uint8, not augmented."""
-        if index >= len(self._kept):
-            return load_image(self.files[index], self.shape[:2])
-        if not self._is_kept[index]:
-            self._kept[index] = load_image(self.files[index], self.shape[:2])
-            self._is_kept[index] = True
-        return self._kept[index]
+        if index < len(self._is_kept) and self._is_kept[index]:
+            return self._kept[index]
+        image = self._load(self.files[index], self.shape[:2])
+        if index < len(self._is_kept):
+            with contextlib.suppress(OSError):  # the disk is full: it will be decoded again
+                self._kept.write(index, image[None])
+                self._is_kept[index] = True
+        return image
 
     def batches(
-        self, batch_size: int, *, order_seed: int | None = None, augment_seed: int | None = None
+        self,
+        batch_size: int,
+        *,
+        order_seed: int | None = None,
+        augment_seed: int | None = None,
+        start: int = 0,
     ) -> "tf.data.Dataset":
         """One pass over all pictures, a pure function of the seeds: a resumed run repeats it exactly.
 
@@ -193,6 +221,7 @@ class ImageSource:
             order_seed: Seed of the order, another one each epoch. None: the order of `files`.
             augment_seed: Passes each picture through `augment`, seeded by this and its index. None: as they
                 are.
+            start: Pictures of the order that are left out: where an interrupted pass goes on.
 
         Returns:
             `(images, labels)`: `(batch, height, width, 3)` uint8 and `(batch,)` int32.
@@ -203,7 +232,7 @@ class ImageSource:
         if order_seed is not None:
             order = np.random.default_rng(order_seed).permutation(order)
         return (
-            tf.data.Dataset.from_tensor_slices(order)
+            tf.data.Dataset.from_tensor_slices(order[start:])
             .map(lambda index: self._example(index, augment_seed), num_parallel_calls=tf.data.AUTOTUNE)
             .batch(batch_size)
             .prefetch(2)

@@ -149,7 +149,7 @@ def list_entries(directory: Path, root: Path) -> tuple[list[Path], list[Path], l
     """Sub-folders and files in natural order, without hidden ones, and entries for what is neither."""
     folders, files, aside = [], [], []
     try:
-        names = sorted(os.listdir(directory), key=_natural)
+        names = sorted(os.listdir(directory), key=natural)
     except OSError as error:
         return [], [], [entry(directory, root, error.strerror.lower())]
     real_directory = Path(os.path.realpath(directory))
@@ -168,7 +168,7 @@ def list_entries(directory: Path, root: Path) -> tuple[list[Path], list[Path], l
     return folders, files, aside
 
 
-def _natural(name: str) -> tuple[list[str | int], str]:
+def natural(name: str) -> tuple[list[str | int], str]:
     """Sort key by which "room 2" comes before "room 10"."""
     pieces = re.split(r"(\d+)", name)
     return [int(piece) if i % 2 else piece.casefold() for i, piece in enumerate(pieces)], name

@@ -12,6 +12,8 @@ import numpy as np
 
 from suite import console
 
+_AT_A_TIME = 1024
+
 Given, Answer, Copy = TypeVar("Given"), TypeVar("Answer"), TypeVar("Copy")
 
 
@@ -27,8 +29,11 @@ def in_threads(function: Callable[[Given], Answer], items: Sequence[Given], labe
         The answers in the order of the items.
     """
     pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
+    # Some at a time: the pool makes a promise for each at once, which takes more memory than most answers.
+    starts = range(0, len(items), _AT_A_TIME)
+    answers = (pool.map(function, items[start : start + _AT_A_TIME]) for start in starts)
     try:
-        return list(console.track(pool.map(function, items), label, total=len(items)))
+        return list(console.track(chain.from_iterable(answers), label, total=len(items)))
     finally:
         pool.shutdown(cancel_futures=True)  # so that Ctrl-C does not wait for all the others
 

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from suite.data.row_file import RowFile
 from suite.export.rehearsal import rehearse
 from suite.export.runtime import CPU_COUNT, Artifact, format_of, load_artifact
 from suite.export.tflite import PERSONAL_FILE
@@ -64,7 +65,10 @@ def measure_artifacts(
     with tempfile.TemporaryDirectory(prefix="suite-measure-") as work:
         folder = Path(work)
         for name, array in inputs.items():
-            np.save(folder / f"{name}.npy", array)
+            if isinstance(array, RowFile):
+                os.symlink(os.path.abspath(array.path), folder / f"{name}.npy")
+            else:
+                np.save(folder / f"{name}.npy", np.ascontiguousarray(array))
         needs_tensorflow = [format_of(path) in ("keras", "saved_model") for path in paths]
         crashes: dict[int, str] = {}
         for group in (True, False):
@@ -186,7 +190,7 @@ def _measure_one(folder: Path, index: str, path: str, inputs: dict, predict: boo
 def _answer(request_path: str) -> None:
     folder = Path(request_path).parent
     request = json.loads(Path(request_path).read_text())
-    inputs = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in request["inputs"]}
+    inputs = {name: RowFile.open(folder / f"{name}.npy") for name in request["inputs"]}
     for index, path in request["paths"].items():
         _measure_one(folder, index, path, inputs, request["predict"])
 

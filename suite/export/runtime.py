@@ -65,7 +65,7 @@ class Artifact:
         """Runs any number of examples, on all cores.
 
         Args:
-            inputs: As in `__call__`, any number of examples; arrays may be memory-mapped.
+            inputs: As in `__call__`, any number of examples; a `RowFile` is read bit by bit.
 
         Returns:
             Arrays by output name, one row an example.

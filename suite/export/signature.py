@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from suite.data.row_file import RowFile
+
 
 class Tensor(NamedTuple):
     """One input or output, without its batch dimension.
@@ -144,7 +146,7 @@ def named_inputs(signature: Signature, values) -> dict[str, np.ndarray]:
 
 
 def _checked(tensor: Tensor, value) -> np.ndarray:
-    array = np.asanyarray(value)  # keeps memory-mapped files mapped
+    array = value if isinstance(value, RowFile) else np.asanyarray(value)
     fits = array.ndim == len(tensor.shape) + 1 and all(
         wanted in (None, got) for wanted, got in zip(tensor.shape, array.shape[1:], strict=True)
     )

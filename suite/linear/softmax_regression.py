@@ -6,11 +6,14 @@ leave the objective and its minimum as they are: the features are centered and t
 (at most `min(n, d)` of them carry anything), and each coordinate is measured in units of its curvature,
 which is taken anew every few iterations. Float32 then converges in 15 to 60 iterations, to within 1e-7 of the
 minimum.
+
+Features in a `RowFile` may be larger than memory: sums over examples are then taken chunk by chunk, and the
+centered and turned rows are in a temporary file of the same size beside it.
 """
 
 import functools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -18,10 +21,12 @@ import tensorflow_probability as tfp
 from sklearn.model_selection import StratifiedKFold
 
 from suite import console
+from suite.data.row_file import RowFile
 
 _TOLERANCE = {"float32": 3e-5, "float64": 1e-7}  # largest gradient entry, in units of curvature
 _SEARCH_TOLERANCE = 1e-3  # enough to compare penalties
 _ROUNDS = [20, 20, 40, 80, 160, 320, 640]  # iterations at most, between fresh measures of the curvature
+_CHUNK_BYTES = 2**25  # of rows of a file that are in memory at a time
 _NEVER = -1e4  # bias of a class without examples: its probability is 0 in float32 and in float64
 
 
@@ -40,7 +45,8 @@ def fit_softmax_regression(
     features of different units first; the bias is not penalized. Logits are `features @ kernel + bias`.
 
     Args:
-        features: `(n, d)` finite; float64 is solved in float64, anything else in float32.
+        features: `(n, d)` finite, an array, or a `RowFile` of float32 or float64; float64 is solved in
+            float64, anything else in float32.
         labels: `(n,)` integers 0..num_classes - 1, each present.
         num_classes: K >= 2.
         l2: Strength of the penalty, > 0; the mean makes it independent of n.
@@ -89,8 +95,9 @@ def choose_l2(
     """Chooses the L2 strength of `fit_softmax_regression` by stratified k-fold cross-validation.
 
     Args:
-        features, labels, num_classes, sample_weight: As for `fit_softmax_regression`, but a class may be
-            absent. A held-out row whose class the other folds lack is not scored: no strength could help it.
+        features, labels, num_classes, sample_weight: As for `fit_softmax_regression`, but features in memory,
+            and a class may be absent. A held-out row whose class the other folds lack is not scored: no
+            strength could help it.
         candidates: Strengths to try, each > 0.
         folds: Number of folds, >= 2; lowered to the number of groups of the largest class.
         groups: `(n,)` what a row is a view of, such as the image behind augmented copies; the rows of a group
@@ -119,20 +126,21 @@ def choose_l2(
     for strength in console.track(strengths, "choosing the L2 strength by cross-validation"):
         # The strong penalty is the easy problem, and its solution starts the next.
         solutions = _solve(rotated, labels, training, strength, solutions, _SEARCH_TOLERANCE)
-        losses = _cross_entropy(rotated, labels, scored.astype(features.dtype), solutions)
+        losses, _ = _loss_and_gradient(rotated, labels, scored.astype(features.dtype), solutions)
         table[strength] = float(np.sum(losses) / scored.sum())
     return min(table, key=table.get), table
 
 
 def _checked(features, labels, num_classes, sample_weight) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    features = np.asarray(features)
-    features = features.astype(np.float64 if features.dtype == np.float64 else np.float32, copy=False)
+    if not isinstance(features, RowFile) or len(list(_chunks(features))) == 1:
+        features = np.asarray(features)
+        features = features.astype(np.float64 if features.dtype == np.float64 else np.float32, copy=False)
     labels = np.asarray(labels)
     if features.ndim != 2 or 0 in features.shape:
         raise ValueError(
             f"expected features as a non-empty matrix (rows, columns), received {features.shape}"
         )
-    if not np.isfinite(features).all():
+    if not all(np.isfinite(features[rows]).all() for rows in _chunks(features)):
         raise ValueError("expected finite features, received NaN or infinity; drop or impute those rows")
     if labels.shape != features.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(
@@ -199,22 +207,52 @@ def _deal_folds(labels, groups, folds, seed) -> np.ndarray:
     return fold_of_group[group_of_row]
 
 
-def _principal_axes(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, tf.Tensor]:
+def _chunks(features) -> Iterator[slice]:
+    """The rows of a file, as many at a time as may be in memory; those of an array all at once."""
+    rows = _chunk_rows(features) if isinstance(features, RowFile) else max(1, len(features))
+    return (slice(start, start + rows) for start in range(0, len(features), rows))
+
+
+def _chunk_rows(features: RowFile, width: int = 1) -> int:
+    return max(1, _CHUNK_BYTES // (features.dtype.itemsize * max(width, features.shape[1])))
+
+
+def _principal_axes(features) -> tuple[np.ndarray, np.ndarray, tf.Tensor | RowFile]:
     """Mean `(d,)`, orthonormal axes `(d, r)`, r = min(n, d), and the centered rows along them `(n, r)`."""
-    mean = features.mean(axis=0, dtype=np.float64).astype(features.dtype)
-    centered = features - mean
+    total = sum(features[rows].sum(axis=0, dtype=np.float64) for rows in _chunks(features))
+    mean = (total / len(features)).astype(features.dtype)
     if len(features) < features.shape[1]:
-        axes = np.linalg.svd(centered.astype(np.float64), full_matrices=False)[2].T
+        axes = np.linalg.svd((features[:] - mean).astype(np.float64), full_matrices=False)[2].T
     else:
-        axes = np.linalg.eigh((centered.T @ centered).astype(np.float64))[1]
-    return mean.astype(np.float64), axes, tf.constant(centered @ axes.astype(features.dtype))
+        products = 0
+        for rows in _chunks(features):
+            centered = features[rows] - mean
+            products = products + (centered.T @ centered).astype(np.float64)
+        axes = np.linalg.eigh(products)[1]
+    return mean.astype(np.float64), axes, _rotated(features, mean, axes.astype(features.dtype))
+
+
+def _rotated(features, mean: np.ndarray, axes: np.ndarray) -> tf.Tensor | RowFile:
+    if not isinstance(features, RowFile):
+        return tf.constant((features - mean) @ axes)
+    folder = features.path and features.path.parent
+    rotated = RowFile.temporary((len(features), axes.shape[1]), features.dtype, folder)
+    for rows in _chunks(features):
+        rotated.write(rows.start, (features[rows] - mean) @ axes)
+    return rotated
 
 
 def _solve(rotated, labels, weights, l2, start, tolerance) -> np.ndarray:
     """Solutions `(problems, r + 1, K)` of problems that differ in their weights `(problems, n)`; the last row
     is the bias. The rounds end when one, in its own units, has no more than an iteration left to do."""
-    dtype = rotated.dtype
-    run_round = _round_function(dtype.name)
+    dtype = tf.as_dtype(rotated.dtype)
+    if isinstance(rotated, RowFile):
+        in_chunks = functools.partial(
+            _over_file, rotated, _chunk_rows(rotated, start.shape[0] * start.shape[2])
+        )
+        run_round, rotated = _round_function(dtype.name, in_chunks), tf.zeros((0, rotated.shape[1]), dtype)
+    else:
+        run_round = _whole_round_function(dtype.name)
     labels = tf.constant(labels)
     weights = tf.constant(weights / weights.sum(axis=1, keepdims=True), dtype)
     l2, tolerance = tf.constant(l2, dtype), tf.constant(tolerance, dtype)
@@ -227,22 +265,40 @@ def _solve(rotated, labels, weights, l2, start, tolerance) -> np.ndarray:
 
 
 @functools.cache
-def _round_function(dtype: str):
-    """One trace per dtype serves every problem: data, weights and strength are its arguments."""
+def _whole_round_function(dtype: str):
+    """One trace per dtype serves every problem in memory: data, weights and strength are its arguments."""
+    return _round_function(dtype, lambda function, *data: function(*data))
+
+
+def _round_function(dtype: str, over_rows: Callable):
+    """Compiles a round of L-BFGS.
+
+    Args:
+        dtype: Of the examples.
+        over_rows: Takes a function of examples (their rows, labels and weights), and all of them; gives what
+            it adds up to.
+    """
     cube, matrix, scalar = (tf.TensorSpec(shape, dtype) for shape in ((None,) * 3, (None,) * 2, ()))
     integers, integer = tf.TensorSpec((None,), tf.int64), tf.TensorSpec((), tf.int32)
 
     @tf.function(input_signature=[matrix, integers, matrix, scalar, cube, scalar, integer])
     def run_round(rotated, labels, weights, l2, start, tolerance, limit):
-        unit = tf.math.rsqrt(_curvature(rotated, weights, l2, start))
+        data = rotated, labels, weights
+        is_penalized = tf.concat([tf.ones_like(start[:, :-1]), tf.zeros_like(start[:, -1:])], axis=1)
+        (variances,) = over_rows(lambda *some: [_curvature(*some, start)], *data)
+        # The bias is not penalized: kept from 0.
+        unit = tf.math.rsqrt(variances + tf.where(is_penalized > 0, l2, 1e-6))
 
-        def objective(positions):
+        @tf.function  # traced once, and not at each of the places where the line search calls it
+        def value_and_gradient(positions):
             solutions = tf.reshape(positions, tf.shape(start)) * unit
-            penalty = l2 / 2 * tf.reduce_sum(solutions[:, :-1] ** 2, axis=[1, 2])
-            return _cross_entropy(rotated, labels, weights, solutions) + penalty
+            losses, gradient = over_rows(lambda *some: _loss_and_gradient(*some, solutions), *data)
+            penalized = is_penalized * solutions
+            values = losses + l2 / 2 * tf.reduce_sum(penalized**2, axis=[1, 2])
+            return values, tf.reshape((gradient + l2 * penalized) * unit, tf.shape(positions))
 
         result = tfp.optimizer.lbfgs_minimize(
-            functools.partial(tfp.math.value_and_gradient, objective),
+            value_and_gradient,
             initial_position=tf.reshape(start / unit, [tf.shape(start)[0], -1]),
             tolerance=tolerance,
             max_iterations=limit,
@@ -250,6 +306,23 @@ def _round_function(dtype: str):
         return tf.reshape(result.position, tf.shape(start)) * unit, result.num_iterations
 
     return run_round
+
+
+def _over_file(file: RowFile, chunk: int, function: Callable, _, labels, weights) -> list[tf.Tensor]:
+    """Adds up what a function gives for the rows of a file, `chunk` of them at a time."""
+    total = tf.shape(labels)[0]
+
+    def part(start):
+        stop = tf.minimum(start + chunk, total)
+        rows = tf.numpy_function(lambda *ends: file[slice(*ends)], [start, stop], file.dtype, stateful=False)
+        rows = tf.ensure_shape(rows, (None, file.shape[1]))
+        return function(rows, labels[start:stop], weights[:, start:stop])
+
+    def add_part(start, sums):
+        return start + chunk, [total + more for total, more in zip(sums, part(start), strict=True)]
+
+    first = tf.constant(chunk), part(tf.constant(0))
+    return tf.while_loop(lambda start, _: start < total, add_part, first, parallel_iterations=1)[1]
 
 
 def _logits(rotated, solutions):
@@ -260,18 +333,21 @@ def _logits(rotated, solutions):
     return tf.reshape(logits, [-1, problems, num_classes])
 
 
-def _cross_entropy(rotated, labels, weights, solutions):
-    """Sum of weight * cross-entropy, `(problems,)`."""
+def _loss_and_gradient(rotated, labels, weights, solutions):
+    """Sum of weight * cross-entropy, `(problems,)`, and its gradient `(problems, r + 1, K)`."""
     logits = _logits(rotated, solutions)
-    labels = tf.broadcast_to(labels[:, None], tf.shape(logits)[:2])
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)  # (n, problems)
-    return tf.einsum("pn,np->p", weights, losses)
+    spread = tf.broadcast_to(labels[:, None], tf.shape(logits)[:2])
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(spread, logits)  # (n, problems)
+    truth = tf.one_hot(spread, tf.shape(logits)[2], dtype=logits.dtype)
+    errors = tf.transpose(weights)[:, :, None] * (tf.nn.softmax(logits) - truth)  # (n, problems, K)
+    kernel_rows = tf.einsum("nr,npk->prk", rotated, errors)
+    gradient = tf.concat([kernel_rows, tf.reduce_sum(errors, axis=0)[:, None]], axis=1)
+    return [tf.einsum("pn,np->p", weights, losses), gradient]
 
 
-def _curvature(rotated, weights, l2, solutions):
-    """Diagonal of the Hessian, `(problems, r + 1, K)`."""
+def _curvature(rotated, _, weights, solutions):
+    """Diagonal of the Hessian of the loss, `(problems, r + 1, K)`."""
     probabilities = tf.nn.softmax(_logits(rotated, solutions))
     variances = tf.transpose(weights)[:, :, None] * probabilities * (1 - probabilities)  # (n, problems, K)
-    kernel_rows = tf.einsum("nr,npk->prk", rotated**2, variances) + l2
-    bias_row = tf.reduce_sum(variances, axis=0)[:, None] + 1e-6  # not penalized: kept from 0
-    return tf.concat([kernel_rows, bias_row], axis=1)
+    kernel_rows = tf.einsum("nr,npk->prk", rotated**2, variances)
+    return tf.concat([kernel_rows, tf.reduce_sum(variances, axis=0)[:, None]], axis=1)

@@ -1,3 +1,5 @@
+import errno
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -231,7 +233,7 @@ def test_the_order_of_an_epoch_is_a_function_of_its_seed(source):
 
 
 def test_an_augmented_epoch_is_a_function_of_its_seed_alone(source):
-    fresh = ImageSource(source.files, source.labels, size=(16, 24), memory_limit=0)
+    fresh = ImageSource(source.files, source.labels, size=(16, 24), disk_limit=0)
     images, labels = epoch(source, order_seed=5, augment_seed=5)
     epoch(source, order_seed=6, augment_seed=6)
     again = epoch(source, order_seed=5, augment_seed=5)
@@ -252,20 +254,41 @@ def test_each_epoch_is_augmented_anew_and_the_kept_pictures_stay_as_they_are(sou
     np.testing.assert_array_equal(epoch(source)[0], plain)
 
 
-@pytest.mark.parametrize(("memory_limit", "decoded"), [(2**20, 7), (0, 14), (3 * 16 * 24 * 3, 11)])
-def test_what_fits_in_memory_is_decoded_once(source, monkeypatch, memory_limit, decoded):
+@pytest.mark.parametrize(("disk_limit", "decoded"), [(2**20, 7), (0, 14), (3 * 16 * 24 * 3, 11)])
+def test_what_fits_on_disk_is_decoded_once(source, tmp_path, disk_limit, decoded):
     calls = []
 
     def counted(path, size):
         calls.append(path)
         return load_image(path, size)
 
-    monkeypatch.setattr("suite.data.images.load_image", counted)
-    limited = ImageSource(source.files, source.labels, size=(16, 24), memory_limit=memory_limit)
+    before = sorted(tmp_path.iterdir())
+    limited = ImageSource(
+        source.files, source.labels, size=(16, 24), load=counted, folder=tmp_path, disk_limit=disk_limit
+    )
     assert not calls
-    for _ in range(2):
-        epoch(limited)
+    passes = [epoch(limited)[0] for _ in range(2)]
     assert len(calls) == decoded
+    np.testing.assert_array_equal(passes[1], passes[0])
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_full_disk_costs_only_time(source, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    expected = epoch(source)[0]
+    monkeypatch.setattr("os.pwrite", full)
+    fresh = ImageSource(source.files, source.labels, size=(16, 24))
+    for _ in range(2):
+        np.testing.assert_array_equal(epoch(fresh)[0], expected)
+
+
+def test_an_interrupted_pass_goes_on_where_it_stopped(source):
+    images, labels = epoch(source, order_seed=5, augment_seed=5)
+    rest, rest_labels = epoch(source, order_seed=5, augment_seed=5, start=3)
+    np.testing.assert_array_equal(rest, images[3:])
+    np.testing.assert_array_equal(rest_labels, labels[3:])
 
 
 def test_no_pictures_give_no_batches():

@@ -9,7 +9,8 @@ from suite.data.textures import write_textures
 from suite.export.personalize import base_of, save_personal
 from suite.export.rehearsal import LEARNING_RATE
 from suite.export.tflite import convert_tflite
-from suite.finetune import classifier, feature_extractor
+from suite.finetune import classifier
+from suite.finetune_head import feature_extractor
 from suite.linear.softmax_regression import fit_softmax_regression
 from suite.models.backbones import build_backbone
 

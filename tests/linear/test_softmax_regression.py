@@ -5,8 +5,11 @@ from sklearn.datasets import load_wine
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from suite.data.row_file import RowFile
 from suite.linear import softmax_regression
 from suite.linear.softmax_regression import choose_l2, fit_softmax_regression
+
+read = RowFile.__getitem__
 
 
 def network_features(rows, classes, columns=200, seed=0, dtype=np.float32):
@@ -118,11 +121,34 @@ def test_same_data_same_bits():
 def test_one_trace_serves_every_shape_and_fold():
     features, labels = network_features(100, 3)
     fit_softmax_regression(features, labels, 3, l2=0.1)
-    run_round = softmax_regression._round_function("float32")
+    run_round = softmax_regression._whole_round_function("float32")
     traces = run_round.experimental_get_tracing_count()
     fit_softmax_regression(features[:50, :30], labels[:50], 3, l2=0.01)
     choose_l2(features, labels, 3, candidates=[0.1, 0.01], folds=3)
     assert run_round.experimental_get_tracing_count() == traces == 1
+
+
+@pytest.mark.parametrize("rows, dtype", [(150, "float64"), (600, "float32")])  # fewer and more than columns
+def test_a_file_is_solved_in_chunks_with_the_same_answer(tmp_path, monkeypatch, rows, dtype):
+    features, labels = network_features(rows, 3, dtype=dtype)
+    weights = np.random.default_rng(0).uniform(0.5, 2, rows)
+    expected = fit_softmax_regression(features, labels, 3, l2=1e-2, sample_weight=weights)
+    file = RowFile.create(tmp_path / "features.npy", features.shape, dtype)
+    file.write(0, features)
+    asked = []
+    monkeypatch.setattr(softmax_regression, "_CHUNK_BYTES", 64 * features[0].nbytes)
+    monkeypatch.setattr(RowFile, "__getitem__", lambda *given: asked.append(given[1]) or read(*given))
+    received = fit_softmax_regression(file, labels, 3, l2=1e-2, sample_weight=weights)
+    scale = np.abs(expected[0]).max()
+    for ours, theirs in zip(received, expected, strict=True):
+        assert ours.dtype == dtype
+        tolerance = 2e-3 if dtype == "float32" else 1e-5
+        np.testing.assert_allclose(ours, theirs, atol=tolerance * scale)
+    whole = [rows for rows in asked if rows.start is None]
+    assert len(whole) == (1 if rows < features.shape[1] else 0)  # those few are decomposed at once
+    most = 64 * features.shape[1] // min(features.shape)  # the turned rows are no longer than n
+    assert max(part.stop - part.start for part in asked if part not in whole) == most
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_choose_l2_equals_refitting_every_fold():
