@@ -189,6 +189,8 @@ def inference(calls: int = 20) -> Iterator[Work]:
         context = Context(0, "embedded", work)
         head = finetune.train_head(backbone, sources["train"], 3, finetune.Config(views=0), context)
         model = finetune.classifier(backbone, *head)
+        chosen = range(0, len(sources["test"]), len(sources["test"]) // calls)
+        photos = [sources["test"].image(index)[None] for index in chosen][:calls]
         save_saved_model(model, work / "saved_model", batch_size=1)
         calibration = {"image": np.stack([sources["train"].image(i) for i in range(0, 180, 2)])}
         for variant in ("float32", "int8"):
@@ -200,7 +202,6 @@ def inference(calls: int = 20) -> Iterator[Work]:
             for name, file in (("onnx", "model.onnx"), ("float32", "model.tflite"), ("int8", FILES["int8"]))
         }
 
-    photos = [sources["test"].image(index)[None] for index in range(0, 120, 120 // calls)][:calls]
     graph = tf.function(model)
     ways = {
         "Keras predict": lambda photo: model.predict(photo, verbose=0),

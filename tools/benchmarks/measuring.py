@@ -91,6 +91,7 @@ def measure(row: Work | Limit | Growth, clock: Callable[[], float] = time.perf_c
     Returns:
         Its lines for the tables.
     """
+    console.say(f"{row.name} ...")
     if isinstance(row, Growth):
         lines = Lines([], [], [_growth(row, clock)])
     elif isinstance(row, Limit):
@@ -107,13 +108,17 @@ def alternate(runs: Sequence[Callable], rounds: int, clock=time.perf_counter) ->
 
     The runs of a round stand side by side: what disturbs the machine for longer than one disturbs all.
     """
-    for run in runs:
-        run()
-    times = np.empty((rounds, len(runs)))
-    for place in np.ndindex(times.shape):
-        start = clock()
-        runs[place[1]]()
-        times[place] = clock() - start
+    times, was_quiet = np.empty((rounds, len(runs))), console.is_quiet()
+    console.set_quiet(True)
+    try:
+        for run in runs:
+            run()
+        for place in np.ndindex(times.shape):
+            start = clock()
+            runs[place[1]]()
+            times[place] = clock() - start
+    finally:
+        console.set_quiet(was_quiet)
     return times
 
 
