@@ -68,11 +68,11 @@ def test_the_verdict_says_whether_the_spread_reaches_the_goal(goal, verdict):
     assert bool(lines.under) == (verdict == "**missed**")
 
 
-def test_several_peers_share_a_run():
+def test_each_peer_alternates_with_ours_alone():
     clock = Clock()
     peers = (Peer("one", clock.run("b", 2), 1), Peer("other", clock.run("c", 8), 10))
     lines = measure(Work("work", clock.run("a", 1), peers, 1, 3), clock)
-    assert "".join(clock.log) == "abc" * 4
+    assert "".join(clock.log) == "ab" * 4 + "ac" * 4
     assert [line[4:] for line in lines.speed] == [
         ("2.00x (2.00 to 2.00)", "1x", "kept"),
         ("8.00x (8.00 to 8.00)", "10x", "**missed**"),

@@ -36,7 +36,9 @@ def linear(rows: int = 100_000, columns: int = 100, l2: float = 1e-3, l1: float 
         def theirs(estimator=estimator):
             return estimator.fit(X, y).coef_
 
-        assert_close(ours(), theirs(), f"scikit-learn's {name}", 1e-4 if name == "lasso" else 1e-8)
+        assert_close(
+            ours(), theirs(), f"scikit-learn's {name}", 1e-3 if name == "lasso" else 1e-8
+        )  # Lasso stops early
         # Both begin with X'X, or what costs as much; a product of a matrix with itself is half of one.
         cost = Cost(flops=float(rows) * columns**2, bytes=8.0 * rows * columns, dtype="float64")
         work = f"{name} on {rows // 1000}k x {columns}, fits/s"

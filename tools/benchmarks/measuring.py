@@ -123,18 +123,19 @@ def alternate(runs: Sequence[Callable], rounds: int, clock=time.perf_counter) ->
 
 
 def _against_peers(work: Work, clock) -> Lines:
-    times = alternate([work.ours, *(peer.run for peer in work.peers)], work.rounds, clock)
-    speeds = work.amount / np.median(times, axis=0)
     lines = Lines([], [], [])
-    for index, peer in enumerate(work.peers, 1):
-        low, ratio, high = np.quantile(times[:, index] / times[:, 0], [0.25, 0.5, 0.75])
+    for peer in work.peers:
+        # One peer at a time: of three in turn, one would always come after the busy threads of another.
+        times = alternate([work.ours, peer.run], work.rounds, clock)
+        ours, theirs = work.amount / np.median(times, axis=0)
+        low, ratio, high = np.quantile(times[:, 1] / times[:, 0], [0.25, 0.5, 0.75])
         verdict = _verdict(ratio, high, peer.goal)
         spread = f"{ratio:.2f}x ({low:.2f} to {high:.2f})"
         goal = "" if peer.goal is None else f"{peer.goal:.3g}x"
-        measured = (f"{speeds[0]:,.4g}", f"{speeds[index]:,.4g}", spread, goal, verdict)
+        measured = (f"{ours:,.4g}", f"{theirs:,.4g}", spread, goal, verdict)
         lines.speed.append((work.name, peer.name, *measured))
         if verdict == MISSED:
-            reason = floor_text(work.cost, float(np.median(times[:, 0])))
+            reason = floor_text(work.cost, float(work.amount / ours))
             lines.under.append((work.name, peer.name, f"{ratio:.2f}x of {goal}", reason))
     return lines
 
