@@ -108,8 +108,10 @@ def discriminator_loss(game: Game, real: tf.Tensor, fake: tf.Tensor) -> tf.Tenso
     with tf.GradientTape() as tape:
         tape.watch(real)
         real_logits = game.discriminator(real, training=True)
-    slopes = tf.reshape(tape.gradient(real_logits, real), (tf.shape(real)[0], -1))
-    penalty = game.penalty / 2 * tf.reduce_mean(tf.reduce_sum(slopes**2, axis=1))
+    penalty = 0.0
+    if game.penalty:  # a pass backward, and one through it
+        slopes = tf.reshape(tape.gradient(real_logits, real), (tf.shape(real)[0], -1))
+        penalty = game.penalty / 2 * tf.reduce_mean(tf.reduce_sum(slopes**2, axis=1))
     fake_logits = game.discriminator(fake, training=True)
     real_nats, fake_nats = tf.nn.softplus(-real_logits), tf.nn.softplus(fake_logits)
     return tf.reduce_mean(real_nats) + tf.reduce_mean(fake_nats) + penalty
