@@ -239,8 +239,10 @@ class _Steps:
             self._check(epoch)
             progress.step, progress.total = progress.step + taken, tuple(map(float, self._sums.numpy()))
             advance(taken)
-            self._adapt(time.perf_counter() - started)
-            if stop():
+            # All machines have to call the same functions: the slowest one's time counts, and anyone's stop.
+            seconds, stops = replicas.gather([time.perf_counter() - started, stop()]).max(axis=0)
+            self._adapt(seconds)
+            if stops:
                 progress.write()
                 raise KeyboardInterrupt
             if progress.is_due:

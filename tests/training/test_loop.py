@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 
@@ -170,6 +171,24 @@ def test_being_asked_to_stop_leaves_a_checkpoint(tmp_path, number, monkeypatch):
     assert signal.getsignal(number) is before
     assert run(resumed, tmp_path / "stopped") == expected
     assert_same(resumed, whole)
+
+
+def test_machines_take_as_many_steps_and_stop_together(tmp_path, monkeypatch):
+    """Functions that communicate wait for each other forever where one machine calls them once more."""
+    taken = []
+
+    def with_a_slow_machine(row):
+        taken.append(row)
+        return np.array([row, [1.0, len(taken) == 6]])
+
+    monkeypatch.setattr(checkpoints, "SECONDS", 1000.0)
+    monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.4)
+    monkeypatch.setattr(loop.replicas, "gather", with_a_slow_machine)
+    with pytest.raises(KeyboardInterrupt):
+        run(setting(), tmp_path, epochs=2)
+    # Batches of 16 of 50 examples, and a call that finds the end: one step each, as the slow machine needs.
+    progress = json.loads((tmp_path / "training-1" / "progress.json").read_text())
+    assert (progress["epoch"], progress["step"]) == (1, 1)
 
 
 def test_short_trainings_leave_no_checkpoint(tmp_path, monkeypatch):
