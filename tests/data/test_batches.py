@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from suite.data.batches import shuffled
+from suite.training.reproducibility import set_seed
+
+X = np.arange(20, dtype=np.float32).reshape(10, 2)
+Y = np.arange(10)
+
+
+def passes(count=2, seed=0, batch_size=4):
+    set_seed(0)
+    batches = shuffled((X, {"row": Y}), batch_size, seed)
+    return [list(batches.as_numpy_iterator()) for _ in range(count)]
+
+
+def orders(*settings):
+    return [[row for _, targets in each for row in targets["row"]] for each in passes(*settings)]
+
+
+def test_each_pass_has_every_row_once_and_rows_stay_together():
+    for batches in passes():
+        assert [len(inputs) for inputs, _ in batches] == [4, 4, 2]
+        inputs = np.concatenate([inputs for inputs, _ in batches])
+        rows = np.concatenate([targets["row"] for _, targets in batches])
+        assert sorted(rows) == list(range(10))
+        np.testing.assert_array_equal(inputs, X[rows])
+
+
+def test_orders_differ_by_pass_and_by_seed_alone():
+    first, second = orders()
+    assert first != second and first != list(range(10))
+    assert orders() == [first, second]
+    assert orders(2, 1)[0] != first
+
+
+def test_says_how_many_batches_a_pass_has():
+    batches = shuffled(X, 4, 0)
+    assert int(batches.cardinality()) == 3
+    assert batches.element_spec == tf.TensorSpec((None, 2), tf.float32)
+
+
+def test_rows_of_unequal_number_are_an_error():
+    with pytest.raises(ValueError, match="expected as many rows in each array, received 9, 10"):
+        shuffled((X, Y[:9]), 4, 0)
