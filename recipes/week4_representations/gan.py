@@ -38,7 +38,8 @@ from suite.models.gan import (
 )
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
-from suite.training.loop import Progress
+from suite.training import replicas, session
+from suite.training.checkpoints import Progress
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,41 +125,48 @@ def generator_loss(game: Game, fake: tf.Tensor) -> tf.Tensor:
 
 def compile_steps(game: Game, batch_size: int, seed: int):
     """Gives a function that takes steps `first` up to `last` and returns both mean losses, `(2,)`."""
-    models = (game.generator, game.discriminator)
-    noise_dim = game.generator.input_shape[1]
+    models, noise_dim = (game.generator, game.discriminator), game.generator.input_shape[1]
+
+    def generate(seed):
+        noise = tf.random.stateless_normal((batch_size, noise_dim), seed)
+        return game.generator(replicas.share(noise), training=True)
+
+    def of_generator(seed):
+        return generator_loss(game, generate(seed)), 1  # all shares count alike
+
+    def of_discriminator(seeds):
+        return discriminator_loss(game, replicas.share(game.draw(seeds[1])), generate(seeds[0])), 1
+
+    losses = (of_generator, of_discriminator)
+    variables = [model.trainable_variables for model in models]
+    players = [replicas.replicated(*each) for each in zip(losses, (models, models), variables, strict=True)]
 
     @tf.function
     def train(first, last):
         total = tf.zeros((2,))
         for step in tf.range(first, last):
-            seeds = tf.unstack(tf.random.split(tf.stack([seed, step]), 3))
-            noises = [tf.random.stateless_normal((batch_size, noise_dim), each) for each in seeds[:2]]
-            fake, real = game.generator(noises[0], training=True), game.draw(seeds[2])
-            with tf.GradientTape() as tape:
-                discriminator_value = discriminator_loss(game, real, fake)
-            update(1, tape, discriminator_value)
-            with tf.GradientTape() as tape:
-                generator_value = generator_loss(game, game.generator(noises[1], training=True))
-            update(0, tape, generator_value)
+            seeds = tf.random.split(tf.stack([seed, step]), 3)
+            discriminator_value = update(1, tf.gather(seeds, [0, 2]))
+            generator_value = update(0, seeds[1])
             total += tf.stack([generator_value, discriminator_value])
         return total / tf.cast(last - first, tf.float32)
 
-    def update(player, tape, value):
-        variables = models[player].trainable_variables
-        game.optimizers[player].apply(tape.gradient(value, variables), variables)
+    def update(player, seeds):
+        value, _, gradients = players[player](seeds)
+        game.optimizers[player].apply(gradients, variables[player])
+        return value
 
     return train
 
 
-def play(game: Game, steps: int, batch_size: int, seed: int, folder) -> tuple[dict, list[np.ndarray]]:
-    """Trains both in turns; an interrupted run goes on after the last round in `folder`.
+def play(game: Game, steps: int, batch_size: int, seed: int) -> tuple[dict, list[np.ndarray]]:
+    """Trains both in turns; an interrupted run goes on after its last round.
 
     Returns:
         Both losses by round, and samples from the same 10 noises after each round of this process.
     """
-    folder.mkdir(exist_ok=True)
-    players = {"discriminator": game.discriminator, "optimizers": list(game.optimizers)}
-    progress = Progress(folder, game.generator, **players)
+    folder, others = session.current().next_training().folder, [game.discriminator, *game.optimizers]
+    progress = Progress(folder, game.generator, seconds=0.0, others=others)  # a checkpoint a round
     progress.restore()
     train, samples = compile_steps(game, batch_size, seed), []
     shown = tf.random.stateless_normal((10, game.generator.input_shape[1]), (seed, -1))
@@ -179,7 +187,7 @@ def ring_points(seed: tf.Tensor) -> tf.Tensor:
 def play_on_the_ring(config: Config, context: Context, penalty: float) -> tuple[np.ndarray, keras.Model]:
     models = build_point_generator(RING_NOISE), build_point_discriminator()
     game = make_game(models, config.ring_learning_rate, config.ring_steps, ring_points, penalty)
-    play(game, config.ring_steps, RING_BATCH, context.seed, context.folder / f"ring-{penalty}")
+    play(game, config.ring_steps, RING_BATCH, context.seed)
     noise = tf.random.stateless_normal((2500, RING_NOISE), (context.seed, -2))
     return game.generator(noise).numpy(), game.generator
 
@@ -217,7 +225,7 @@ def run(config: Config, context: Context) -> Result:
         build_discriminator(shape, config.filters),
     )
     game = make_game(models, config.learning_rate, config.steps, draw, config.penalty)
-    losses, samples = play(game, config.steps, config.batch_size, context.seed, context.folder / "images")
+    losses, samples = play(game, config.steps, config.batch_size, context.seed)
 
     features, classifier_accuracy = train_features(data, config)
     rng, test = np.random.default_rng(context.seed), np.float32(data.images["test"]) / 255

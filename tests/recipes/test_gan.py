@@ -1,4 +1,7 @@
-"""The GAN's own loop: its losses, and that an interrupted run ends where an uninterrupted one does."""
+"""The GAN's own loop: its losses, resuming, and that two devices play the game of one."""
+
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -6,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from recipes.week4_representations import gan
+from suite.training import session
 
 
 def game(penalty=0.5) -> gan.Game:
@@ -39,9 +43,14 @@ def test_both_players_move_and_each_only_by_its_own_loss():
         assert min(changes) > 0 and max(changes) == pytest.approx(1e-3, rel=0.01)  # Adam's first step
 
 
+def play(played: gan.Game, folder) -> tuple[dict, list[np.ndarray]]:
+    with session.running(session.Options(), folder):
+        return gan.play(played, 40, 16, 0)
+
+
 def test_an_interrupted_run_ends_as_another_one(tmp_path, monkeypatch):
     whole = game()
-    losses, samples = gan.play(whole, 40, 16, 0, tmp_path / "whole")
+    losses, samples = play(whole, tmp_path / "whole")
     assert len(losses["generator"]) == len(samples) == gan.ROUNDS
 
     record = gan.Progress.record
@@ -53,11 +62,42 @@ def test_an_interrupted_run_ends_as_another_one(tmp_path, monkeypatch):
 
     monkeypatch.setattr(gan.Progress, "record", killed)
     with pytest.raises(KeyboardInterrupt):
-        gan.play(game(), 40, 16, 0, tmp_path / "cut")
+        play(game(), tmp_path / "cut")
     monkeypatch.setattr(gan.Progress, "record", record)
     resumed = game()
-    again, later = gan.play(resumed, 40, 16, 0, tmp_path / "cut")
+    again, later = play(resumed, tmp_path / "cut")
     assert again == losses and len(later) == gan.ROUNDS - 4
     for model, other in ((whole.generator, resumed.generator), (whole.discriminator, resumed.discriminator)):
         for expected, received in zip(model.get_weights(), other.get_weights(), strict=True):
             np.testing.assert_array_equal(received, expected)
+
+
+CODE = """
+import tensorflow as tf
+devices = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(devices[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+import keras
+import numpy as np
+from recipes.week4_representations import gan
+from suite.training import session
+
+def losses():
+    keras.utils.set_random_seed(0)
+    models = gan.build_generator((8, 8, 1), 4, 2), gan.build_discriminator((8, 8, 1), 2)
+    draw = lambda seed: tf.random.stateless_uniform((8, 8, 8, 1), seed)
+    train = gan.compile_steps(gan.make_game(models, 1e-2, 100, draw, 1.0), 8, seed=0)
+    return [train(tf.constant(step), tf.constant(step + 10)) for step in range(0, 50, 10)]
+
+alone = losses()
+with session.running(session.Options()) as now:
+    now.strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    together = losses()
+np.testing.assert_allclose(together, alone, rtol=1e-5)  # 1.2e-7; 0.014 where each normalizes alone
+"""
+
+
+@pytest.mark.slow  # a process of its own; the steps on one device are tested above
+def test_two_devices_play_the_game_of_one():
+    """Their shares of the noises and images, the means of batch normalization, the sums of gradients."""
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
