@@ -41,8 +41,7 @@ from suite.layers import Dropout, Recurrent, SimpleRNNCell
 from suite.models.step_model import build_step_model
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Result
-from suite.training.compiled import CompiledModel
-from suite.training.stateful import ResetStates, SayLosses
+from suite.training.loop import fit, lower
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,37 +81,37 @@ SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)  # of the training text
 DISCOUNTS = (0.5, 0.6, 0.7, 0.8, 0.9)  # of the n-grams; chosen on validation
 
 
-def build_model(vocabulary: int, config: Config, batch_size: int) -> CompiledModel:
+def build_model(vocabulary: int, config: Config, batch_size: int) -> keras.Model:
     """From words to the probabilities of the next ones; the state is kept from batch to batch."""
     words = keras.Input(batch_shape=(batch_size, None), dtype="int32", name="words")
     x = Dropout(config.dropout)(layers.Embedding(vocabulary, config.size)(words))  # (B, T, size)
     x = Recurrent(SimpleRNNCell(config.units), return_sequences=True, stateful=True)(x)
     x = Dropout(config.dropout)(x)
-    return CompiledModel(words, layers.Dense(vocabulary, "softmax", name="probabilities")(x))
+    return keras.Model(words, layers.Dense(vocabulary, "softmax", name="probabilities")(x))
 
 
-def train(ids: dict[str, np.ndarray], vocabulary: int, config: Config) -> tuple[CompiledModel, dict]:
+def train(ids: dict[str, np.ndarray], vocabulary: int, config: Config) -> tuple[keras.Model, dict]:
     """Truncated backpropagation: the state comes from the whole text so far, the gradient from one piece."""
     batch_size = max(1, min(config.batch_size, (len(ids["validation"]) - 1) // config.length))
-    inputs, targets = parallel_streams(ids["train"], batch_size, config.length)
+    pieces = {
+        part: tf.data.Dataset.from_tensor_slices(parallel_streams(ids[part], batch_size, config.length))
+        for part in ("train", "validation")
+    }
+    batches = {part: each.batch(batch_size) for part, each in pieces.items()}
     schedule = keras.optimizers.schedules.CosineDecay(
-        config.learning_rate, config.epochs * len(inputs) // batch_size
+        config.learning_rate, config.epochs * len(batches["train"])
     )
     model = build_model(vocabulary, config, batch_size)
     model.compile(Adam(schedule, clipnorm=config.clipnorm), "sparse_categorical_crossentropy")
-    best = keras.callbacks.EarlyStopping(patience=config.epochs, restore_best_weights=True)
-    history = model.fit(
-        inputs,
-        targets,
-        batch_size,
-        config.epochs,
-        shuffle=False,
-        validation_data=parallel_streams(ids["validation"], batch_size, config.length),
-        validation_batch_size=batch_size,
-        callbacks=[ResetStates(), SayLosses(), best],
-        verbose=0,
+    curves = fit(
+        model,
+        batches["train"],
+        epochs=config.epochs,
+        validation=batches["validation"],
+        better=lower("validation_loss"),
+        jit_compile=True,
     )
-    return model, history.history
+    return model, curves
 
 
 def kept_bytes(model: keras.Model, batch_size: int, length: int) -> int:
@@ -155,7 +154,7 @@ def run(config: Config, context: Context) -> Result:
     }
     vocabulary = Vocabulary.fit([tokens["train"]], config.words)
     ids = {part: vocabulary.ids(each) for part, each in tokens.items()}
-    model, history = train(ids, len(vocabulary), config)
+    model, curves = train(ids, len(vocabulary), config)
 
     reader = build_model(len(vocabulary), config, batch_size=1)
     reader.set_weights(model.get_weights())
@@ -190,7 +189,7 @@ def run(config: Config, context: Context) -> Result:
     return Result(
         metrics=metrics,
         figures={
-            "perplexity": draw_perplexity(history, ngrams),
+            "perplexity": draw_perplexity(curves, ngrams),
             "memory": draw_memory(kept, line),
             "storage": draw_storage(read, entries, weights),
         },
@@ -212,10 +211,13 @@ def write(step: StepModel, vocabulary: Vocabulary, seed: int, length: int = 60) 
     return Table("New text by temperature", ("temperature", "text"), rows, "Written by model.tflite.")
 
 
-def draw_perplexity(history: dict, ngrams: dict[int, float]):
-    curves = {"training, with dropout": history["loss"], "validation": history["val_loss"]}
+def draw_perplexity(curves: dict, ngrams: dict[int, float]):
+    curves = {"training, with dropout": curves["train_loss"], "validation": curves["validation_loss"]}
     figure = plots.learning_curves(
-        {name: np.exp(values) for name, values in curves.items()}, ylabel="perplexity", title="Perplexity"
+        {name: np.exp(values) for name, values in curves.items()},
+        ylabel="perplexity",
+        title="Perplexity",
+        first_epoch=0,
     )
     (axes,) = figure.axes
     for n, color in zip((1, 2, max(ngrams)), plots.COLORS[2:5], strict=True):
