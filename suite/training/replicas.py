@@ -38,8 +38,10 @@ def distribute(batches: tf.data.Dataset):
     """Divides each batch among the replicas, in its order: machine by machine, then device by device."""
     now = session.current()
     if now.input_service:
+        # Each training reads all of it from the workers: with several of them, in no fixed order.
         service = tf.data.experimental.service
-        batches = batches.apply(service.distribute(service.ShardingPolicy.OFF, f"grpc://{now.input_service}"))
+        read = service.distribute(service.ShardingPolicy.OFF, f"grpc://{now.input_service}")
+        batches = batches.apply(read)
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return now.strategy.experimental_distribute_dataset(batches.with_options(options))
