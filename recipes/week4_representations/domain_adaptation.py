@@ -137,7 +137,7 @@ def train(domains: dict, data: image_sets.ImageSet, strength: float, config: Con
         both,
         training_batches(domains["train"], data.labels["train"], config, seed),
         epochs=ROUNDS,
-        steps_per_epoch=config.steps // ROUNDS,
+        steps_per_epoch=max(1, config.steps // ROUNDS),
         measure=look,
         before_epoch=lambda epoch: reversal.strength.assign(strength * growing(epoch)),
     )
