@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from suite.training.stateful import reset_states
+from suite.training.loop import reset_states
 
 
 def text_surprisals(model: keras.Model, ids: np.ndarray, span: int = 500) -> np.ndarray:
