@@ -106,15 +106,12 @@ def replicated(
         before = [
             _part(kinds.get(id(each)), value, context) for each, value in zip(states, before, strict=True)
         ]
-        if "rows" in kinds.values():
-            batch = tf.nest.map_structure(
-                _of_any_size, batch
-            )  # layers ask for as many rows as their states have
+        if "rows" in kinds.values():  # layers ask for as many rows as their states have in all
+            batch = tf.nest.map_structure(_of_any_size, batch)
         value, weight, gradients, after = compute(batch, scale, values, before)
         whole = context.all_reduce(SUM, weight)
-        sums = [
-            tf.math.multiply_no_nan(each, weight / whole) for each in (value, *gradients)
-        ]  # of no rows: NaN
+        # The mean over no rows is NaN.
+        sums = [tf.math.multiply_no_nan(each, weight / whole) for each in (value, *gradients)]
         value, *gradients = context.all_reduce(SUM, sums)
         after = [
             _whole(kinds.get(id(states[index])), new, context)

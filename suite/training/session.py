@@ -25,7 +25,9 @@ class Options:
         "default: one device; mirrored: all GPUs of this machine; multi_worker: the machines of TF_CONFIG.",
     ] = "default"
     input_service: Annotated[str, "Address of a tf.data service that prepares batches, HOST:PORT."] = ""
-    deterministic: Annotated[bool, "Same seed, same weights; a little slower on GPUs."] = True
+    deterministic: Annotated[
+        bool, "Same seed, same weights; slower on GPUs, where XLA then compiles nothing by itself."
+    ] = True
     tensorboard: Annotated[bool, "Log losses, rates and figures beside the bundle, in tensorboard/NAME."] = (
         False
     )
@@ -114,6 +116,7 @@ class Session:
         logs: Where TensorBoard's logs go; None for none.
         profile: Whether some steps of the first training are traced.
         input_service: Address of a tf.data service, or "".
+        deterministic: Whether the same seed has to give the same weights.
         trainings: How many trainings have begun.
     """
 
@@ -122,6 +125,7 @@ class Session:
     logs: Path | None = None
     profile: bool = False
     input_service: str = ""
+    deterministic: bool = True
     trainings: int = 0
 
     def next_training(self) -> Training:
