@@ -235,6 +235,7 @@ def run(config: Config, context: Context) -> Result:
     seen = {name: features.predict(images, batch_size=500, verbose=0) for name, images in sets.items()}
     seen_test = features.predict(test, batch_size=500, verbose=0)
     frechet = {name: frechet_distance(values, seen_test) for name, values in seen.items()}
+    ring_noise = noise[:, :RING_NOISE]
     flat = [images.reshape(len(images), -1) for images in (sets["generated"], real.numpy(), test)]
     metrics = {
         "modes": modes,
@@ -247,12 +248,11 @@ def run(config: Config, context: Context) -> Result:
     }
     metrics |= {f"test_frechet_{name}": value for name, value in frechet.items()}
     rounds = {f"round {ROUNDS - len(samples) + index + 1}": images for index, images in enumerate(samples)}
+    rounds["real"] = test[:10]
     return Result(
         metrics=metrics,
         figures={
-            "samples": plots.image_rows(
-                {**rounds, "real": test[:10]}, title="The same noises, round by round"
-            ),
+            "samples": plots.image_rows(rounds, title="The same noises, round by round"),
             "losses": plots.learning_curves(
                 losses, ylabel="loss, nats", title=f"Both players, {config.steps // ROUNDS} steps an epoch"
             ),
@@ -260,9 +260,7 @@ def run(config: Config, context: Context) -> Result:
         },
         exports=[
             Export(generator, noise[:500], noise[500:800], name="generator"),
-            Export(
-                ring_generator, noise[:500, :RING_NOISE], noise[500:800, :RING_NOISE], name="ring_generator"
-            ),
+            Export(ring_generator, ring_noise[:500], ring_noise[500:800], name="ring_generator"),
         ],
         data=data.describe(),
     )
