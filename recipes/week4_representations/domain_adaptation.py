@@ -140,7 +140,6 @@ def train(domains: dict, data: image_sets.ImageSet, strength: float, config: Con
         steps_per_epoch=max(1, config.steps // ROUNDS),
         measure=look,
         before_epoch=lambda epoch: reversal.strength.assign(strength * growing(epoch)),
-        jit_compile=False,  # XLA has no deterministic gradient of max pooling
     )
     return both, classifier, curves["validation_accuracy"]
 

@@ -177,15 +177,14 @@ def running(options: Options, folder: Path | None = None, logs: Path | None = No
     for gpu in tf.config.list_physical_devices("GPU"):
         with contextlib.suppress(RuntimeError):  # an earlier run in this process uses it already
             tf.config.experimental.set_memory_growth(gpu, True)
-    before, _current = (
-        _current,
-        Session(
-            strategies[options.strategy](),
-            folder,
-            logs if options.tensorboard or options.profile else None,
-            options.profile,
-            options.input_service,
-        ),
+    before = _current
+    _current = Session(
+        strategies[options.strategy](),
+        folder,
+        logs if options.tensorboard or options.profile else None,
+        options.profile,
+        options.input_service,
+        options.deterministic,
     )
     try:
         yield _current
