@@ -169,6 +169,39 @@ def benchmark(bundle):
     say_next(f"suite predict {bundle}/model.tflite PHOTO.jpg")
 
 
+@cli.group("data-service", context_settings=SETTINGS)
+def data_service():
+    """Prepare batches for trainings with --input-service.
+
+    A dispatcher, and as many workers on as many machines as it takes to keep the training busy.
+    """
+
+
+@data_service.command(cls=Command)
+@click.option("--port", type=int, default=5050, show_default=True, help="To listen at.")
+@click.option("--work", default=None, help="Folder for a journal, to go on after a restart.")
+def dispatcher(port, work):
+    """Serve trainings: the address for --input-service."""
+    from suite.training.data_service import serve, start_dispatcher
+
+    server = start_dispatcher(port, work)
+    say_next(f"suite data-service worker {server.target.partition('://')[2]}")
+    serve(server)
+
+
+@data_service.command(cls=Command)
+@click.argument("dispatcher")
+@click.option("--host", default="localhost", show_default=True, help="Under which trainings reach it.")
+@click.option("--port", type=int, default=5051, show_default=True, help="To listen at.")
+def worker(dispatcher, host, port):
+    """Prepare batches for the DISPATCHER, HOST:PORT."""
+    from suite.training.data_service import serve, start_worker
+
+    server = start_worker(dispatcher, host, port)
+    say_next(f"suite run cnn_classification --input_service {dispatcher}")
+    serve(server)
+
+
 @cli.command()
 @click.argument("bundle")
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 to reach it from a phone.")

@@ -102,6 +102,11 @@ def finetune(
         GateError: An export failed its gates.
     """
     options, settings = split_options(settings)
+    if options.input_service:
+        raise ValueError(
+            "expected no input_service, pictures of a folder are decoded by the process that trains; "
+            "spread them over machines with strategy multi_worker"
+        )
     config = Config(**settings)
     source = "embedded" if directory is None else os.path.realpath(directory)
     name = "textures" if directory is None else re.sub(r"[^\w.-]+", "_", Path(source).name) or "model"

@@ -21,8 +21,11 @@ from pathlib import Path
 
 import click
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from suite import catalogue, console
 from suite.cli import silence_libraries
+from tools import markdown_tables
 
 if __name__ == "__main__":
     silence_libraries()  # before TensorFlow is imported
@@ -111,24 +114,10 @@ ARTIFACTS_HEAD = [
 ]
 
 
-def rows_on_file(heading: str) -> dict[str, list[str]]:
-    """The rows that RESULTS.md has under a heading, by recipe."""
-    text = TABLE.read_text(encoding="utf-8") if TABLE.exists() else ""
-    found, name = {}, ""
-    for line in text.partition(f"## {heading}\n")[2].partition("\n## ")[0].splitlines():
-        first = re.match(r"\| `(\w+)` \|", line)
-        name = first.group(1) if first else name
-        if name and line.startswith("|"):
-            found.setdefault(name, []).append(line)
-    return found
-
-
 def section(heading: str, head: list[str], rows: dict[str, list[str]]) -> list[str]:
     """A table of new rows by recipe, and of those on file for the recipes that were not run here."""
-    rows = rows_on_file(heading) | rows
     names = [entry.split("/")[1] for entry in catalogue.catalogue()]
-    body = [row for name in names for row in rows.get(name, ())]
-    return [f"## {heading}", "", *head, *body, ""] if body else []
+    return markdown_tables.table(heading, head, markdown_tables.rows_by_name(TABLE, heading) | rows, names)
 
 
 def data_kinds() -> list[str]:

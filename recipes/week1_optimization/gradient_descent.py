@@ -30,6 +30,7 @@ from suite.evaluation.scaling import crossover, log_log_slope, time_and_memory
 from suite.linear import least_squares
 from suite.optimizers import GradientDescent
 from suite.recipe import Claim, Context, Export, Result
+from suite.training import loop
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,10 +158,10 @@ def run(config: Config, context: Context) -> Result:
     costs, gaps = costs_by_columns(columns, rng)
 
     model = build_model(data.feature_names, means, deviations)
-    model.compile(GradientDescent(best), "mse", steps_per_execution=config.steps)
+    model.compile(GradientDescent(best), "mse")
     inputs = {part: list(raw[rows].T[..., None].astype(np.float32)) for part, rows in splits.items()}
     batches = tf.data.Dataset.from_tensors((tuple(inputs["train"]), y[train, None])).repeat()
-    model.fit(batches, steps_per_epoch=config.steps, shuffle=False, verbose=0)
+    loop.fit(model, batches, steps_per_epoch=config.steps)
     kernel, bias = model.get_layer("progression").get_weights()
     gap = np.abs(np.append(bias, kernel) - fit.coefficients).max() / np.abs(fit.coefficients[1:]).max()
 

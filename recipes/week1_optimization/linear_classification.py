@@ -33,6 +33,7 @@ from suite.linear.margin_losses import MARGIN_LOSSES, logistic, one_branch_squar
 from suite.linear.softmax_regression import fit_softmax_regression
 from suite.optimizers import GradientDescent
 from suite.recipe import Claim, Context, Export, Result
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,8 +121,8 @@ def descend_softmax(X: np.ndarray, labels: np.ndarray, l2: float, steps: int) ->
     scores = keras.layers.Dense(targets.shape[1], kernel_initializer="zeros", kernel_regularizer=penalty)
     model = keras.Sequential([keras.Input(X.shape[1:]), scores])
     curvature = np.linalg.eigvalsh(X.T @ X / len(X))[-1] / 2 + l2  # at most: p (1 - p) summed over classes
-    model.compile(GradientDescent(1 / curvature), score_loss, steps_per_execution=steps)
-    model.fit(tf.data.Dataset.from_tensors((X, targets)).repeat(), steps_per_epoch=steps, verbose=0)
+    model.compile(GradientDescent(1 / curvature), score_loss)
+    fit(model, tf.data.Dataset.from_tensors((X, targets)).repeat(), steps_per_epoch=steps)
     return model.get_weights()
 
 

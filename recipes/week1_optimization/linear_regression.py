@@ -26,6 +26,7 @@ from suite.evaluation.metrics import Metric, r2
 from suite.linear import least_squares
 from suite.optimizers import GradientDescent
 from suite.recipe import Claim, Context, Export, Result, Table
+from suite.training import loop
 
 MEASUREMENTS = ("age", "sex", "bmi", "bp", "s3", "s5")
 
@@ -125,9 +126,9 @@ def build_model(means: np.ndarray, deviations: np.ndarray) -> keras.Model:
 def descend(model: keras.Model, inputs: list, y: np.ndarray, correlations: np.ndarray, steps: int) -> None:
     """Gradient descent on all rows at the fastest constant rate: the Hessian is twice the correlations."""
     curvatures = 2 * np.linalg.eigvalsh(correlations)
-    model.compile(GradientDescent(2 / (curvatures[0] + curvatures[-1])), "mse", steps_per_execution=steps)
+    model.compile(GradientDescent(2 / (curvatures[0] + curvatures[-1])), "mse")
     batches = tf.data.Dataset.from_tensors((tuple(inputs), y[:, None])).repeat()
-    model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
+    loop.fit(model, batches, steps_per_epoch=steps)
 
 
 def run(config: Config, context: Context) -> Result:

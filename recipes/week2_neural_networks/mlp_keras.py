@@ -28,6 +28,7 @@ from suite.evaluation.classification import classification_tables, confusion
 from suite.evaluation.metrics import Metric, accuracy
 from suite.optimizers import Adam, Momentum
 from suite.recipe import Claim, Context, Export, Result
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,15 +121,15 @@ def run(config: Config, context: Context) -> Result:
 
     model = build_model(shape, config.hidden, num_classes, config.dropout)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.steps)
-    model.compile(Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    history = model.fit(
+    model.compile(Adam(schedule), "sparse_categorical_crossentropy")
+    held_out = tf.data.Dataset.from_tensor_slices((images["validation"], labels["validation"]))
+    curves = fit(
+        model,
         training_batches(images["train"], labels["train"], config, context.seed),
-        steps_per_epoch=config.steps // ROUNDS,
         epochs=ROUNDS,
-        validation_data=(images["validation"], labels["validation"]),
-        validation_batch_size=1000,
-        verbose=0,
-    ).history
+        steps_per_epoch=config.steps // ROUNDS,
+        validation=held_out.batch(1000),
+    )
     probabilities = {part: model.predict(images[part], verbose=0) for part in ("validation", "test")}
 
     metric = Metric("test_accuracy", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
@@ -141,9 +142,9 @@ def run(config: Config, context: Context) -> Result:
         },
         figures={
             "trajectory": draw_gaps(gaps),
-            "accuracy": plots.learning_curves(
-                {"with augmentation, train": history["accuracy"], "validation": history["val_accuracy"]},
-                ylabel="accuracy",
+            "loss": plots.learning_curves(
+                {"with augmentation, train": curves["train_loss"], "validation": curves["validation_loss"]},
+                ylabel="loss (nats)",
                 title=f"Tuned, {config.steps // ROUNDS} steps an epoch",
             ),
             "confusion": plots.confusion_matrix(

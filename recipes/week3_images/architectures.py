@@ -40,6 +40,7 @@ from suite.models import alexnet, inception, resnet, vgg
 from suite.models.blocks import dense_classifier, pooled_classifier
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result, Table
+from suite.training.loop import fit
 
 
 class Reference(NamedTuple):
@@ -200,9 +201,8 @@ def train(
     rows = np.random.default_rng(seed).integers(len(data.labels["train"]), size=(steps, config.batch_size))
     batches = tf.data.Dataset.from_tensor_slices((data.images["train"][rows], data.labels["train"][rows]))
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
-    model.compile(Adam(schedule), "sparse_categorical_crossentropy", steps_per_execution=LOOK)
-    epochs = {"epochs": steps // LOOK, "steps_per_epoch": LOOK, "shuffle": False}
-    return model.fit(batches.repeat(), **epochs, verbose=0).history["loss"]
+    model.compile(Adam(schedule), "sparse_categorical_crossentropy")
+    return fit(model, batches.repeat(), epochs=steps // LOOK, steps_per_epoch=LOOK)["train_loss"]
 
 
 def part_accuracy(model: keras.Model, data: image_sets.ImageSet, part: str) -> float:

@@ -20,18 +20,20 @@ if __name__ == "__main__":  # before the imports below, so that TensorFlow start
     run_script(__file__)
 
 import dataclasses
+from collections.abc import Callable
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from suite.backprop.losses import softmax_cross_entropy, softmax_cross_entropy_derivative
 from suite.data import image_sets, tabular
+from suite.data.batches import shuffled
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, accuracy
 from suite.layers import BatchNormalization
 from suite.optimizers import GradientDescent
 from suite.recipe import Claim, Context, Export, Result
+from suite.training.loop import TrainingDiverged, fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +52,7 @@ DATA = ("embedded", "tfds")
 
 FACTORS = (0.1, 0.3, 1, 3, 10, 30)  # on the learning rate
 LOOK = 20  # steps from one look at the units to the next
+SHOWN = 2  # units in the figure
 WINE_LOSS = 0.1  # nats to reach
 
 CLAIMS = (
@@ -132,44 +135,45 @@ def input_statistics(model: keras.Model, images: np.ndarray) -> np.ndarray:
     return np.stack([values.mean(axis=1), values.std(axis=1)])
 
 
-def drift(statistics: np.ndarray) -> np.ndarray:
+def drift(start: np.ndarray, now: np.ndarray) -> float:
     """Distance of each unit's inputs from those at the start, in standard deviations there, root mean square.
 
     Between normal distributions it is the Wasserstein distance: (m - m0)^2 + (s - s0)^2, and the root of it.
     """
-    squares = np.sum((statistics - statistics[0]) ** 2, axis=1) / statistics[0, 1] ** 2
-    return np.sqrt(squares.mean(axis=(1, 2)))
+    return np.sqrt(np.mean(np.sum((now - start) ** 2, axis=0) / start[1] ** 2))
 
 
 class Trainer:
     """One network, trained from the same start at one learning rate after the other."""
 
     def __init__(self, model: keras.Model, data: image_sets.ImageSet, config: Config, seed: int):
-        self.model, self.data, self.steps, self.start = model, data, config.steps, model.get_weights()
-        examples = tf.data.Dataset.from_tensor_slices((data.images["train"], data.labels["train"]))
-        shuffled = examples.shuffle(len(data.labels["train"]), seed=seed).repeat()
-        self.batches = shuffled.batch(config.batch_size, drop_remainder=True).prefetch(2)
-        model.compile(GradientDescent(1.0), "sparse_categorical_crossentropy", steps_per_execution=LOOK)
+        self.model, self.data, self.config, self.seed = model, data, config, seed
+        self.start, self.statistics = model.get_weights(), self.look_at_inputs()
+        model.compile(GradientDescent(1.0), "sparse_categorical_crossentropy")
 
     def restart(self) -> None:
         self.model.set_weights(self.start)
 
-    def train(self, learning_rate: float, looks: list | None = None) -> None:
-        """Takes the steps of the Config, from where the network is; `looks` gets statistics on the way."""
-
-        def look(*_) -> None:
-            if looks is not None:
-                looks.append(input_statistics(self.model, self.data.images["train"][:500]))
-
+    def train(self, learning_rate: float, measure: Callable | None = None) -> dict[str, list[float]]:
+        """Takes the steps of the Config, from where the network is; gives what is measured on the way."""
+        examples = self.data.images["train"], self.data.labels["train"]
+        batches = shuffled(examples, self.config.batch_size, self.seed).repeat()
         self.model.optimizer.learning_rate = learning_rate
-        self.model.fit(
-            self.batches,
-            steps_per_epoch=LOOK,
-            epochs=self.steps // LOOK,
-            callbacks=[keras.callbacks.LambdaCallback(on_epoch_begin=look)],
-            shuffle=False,
-            verbose=0,
-        )
+        epochs = self.config.steps // LOOK
+        try:
+            return fit(self.model, batches, epochs=epochs, steps_per_epoch=LOOK, measure=measure)
+        except TrainingDiverged:  # at too high a rate; its accuracy will be that of chance
+            return {}
+
+    def look_at_inputs(self) -> np.ndarray:
+        return input_statistics(self.model, self.data.images["train"][:500])
+
+    def look(self) -> dict[str, float]:
+        """The drift of all units, mean and deviation of some of the last hidden layer."""
+        now = self.look_at_inputs()
+        shown = zip(("mean", "deviation"), now[:, -1, :SHOWN], strict=True)
+        units = {f"{name}_{unit}": value for name, row in shown for unit, value in enumerate(row)}
+        return {"drift": drift(self.statistics, now), **units}
 
     def accuracy(self, part: str) -> float:
         probabilities = self.model.predict(self.data.images[part], batch_size=1000, verbose=0)
@@ -192,21 +196,22 @@ def run(config: Config, context: Context) -> Result:
     metrics["raw_steps_over_z_scored"] = steps[0] / steps[1]  # a lower bound where the raw ones never arrive
     metrics["raw_condition_over_z_scored"] = wines["raw"][1] / wines["z-scores"][1]
 
-    accuracies, statistics = {}, {}
+    accuracies, looks = {}, {}
     for normalization in (None, BatchNormalization):
         shape = images["train"].shape[1:]
         model = build_model(shape, num_classes, config.depth, config.units, normalization)
         name, trainer = model.name, Trainer(model, data, config, context.seed)
-        accuracies[name], looks = {}, []
+        accuracies[name] = {}
         for factor in FACTORS:
             trainer.restart()
-            trainer.train(factor * config.learning_rate, looks if factor == 1 else None)
+            curves = trainer.train(factor * config.learning_rate, trainer.look if factor == 1 else None)
             accuracies[name][factor] = trainer.accuracy("validation")
+            if factor == 1:
+                looks[name] = curves
         metrics[f"{name}_slow_accuracy"] = accuracies[name][1]
         metrics[f"{name}_fast_accuracy"] = accuracies[name][10]
-        statistics[name] = np.stack(looks)
-    drifts = {name: drift(seen) for name, seen in statistics.items()}
-    metrics["normalized_drift_over_plain"] = drifts["normalized"].mean() / drifts["plain"].mean()
+    drifts = {name: np.mean(curves["drift"]) for name, curves in looks.items()}
+    metrics["normalized_drift_over_plain"] = drifts["normalized"] / drifts["plain"]
 
     trainer.restart()
     for factor in (10, 1):  # as usual, more slowly towards the end
@@ -223,7 +228,7 @@ def run(config: Config, context: Context) -> Result:
         metrics=metrics,
         figures={
             "speed": draw_speed(wines, accuracies, config.learning_rate),
-            "covariate_shift": draw_shift(statistics, drifts),
+            "covariate_shift": draw_shift(looks),
         },
         exports=[Export(model, images["test"], images["train"][:300], labels["test"], metric, data.classes)],
         data=data.describe(),
@@ -246,18 +251,18 @@ def draw_speed(wines: dict, accuracies: dict, learning_rate: float):
     return figure
 
 
-def draw_shift(statistics: dict, drifts: dict):
+def draw_shift(looks: dict):
     figure, panels = plots.new_figure(width=14, columns=3)
-    for axes, (name, seen) in zip(panels, statistics.items(), strict=False):
-        steps = LOOK * np.arange(len(seen))
-        for unit in range(4):
-            mean, deviation = seen[:, :, -1, unit].T
+    steps = LOOK * np.arange(1, 1 + len(looks["plain"]["drift"]))
+    for axes, (name, curves) in zip(panels, looks.items(), strict=False):
+        for unit in range(SHOWN):
+            mean, deviation = (np.array(curves[f"{kind}_{unit}"]) for kind in ("mean", "deviation"))
             (line,) = axes.plot(steps, mean)
             axes.fill_between(steps, mean - deviation, mean + deviation, color=line.get_color(), alpha=0.15)
-        axes.set(title=f"{name}: 4 units of the last hidden layer", xlabel="step")
+        axes.set(title=f"{name}: {SHOWN} units of the last hidden layer", xlabel="step")
     panels[1].sharey(panels[0])
     panels[0].set_ylabel("input of the activation, mean and deviation")
-    lines = {name: (steps, values) for name, values in drifts.items()}
+    lines = {name: (steps, curves["drift"]) for name, curves in looks.items()}
     plots.curves(panels[2], lines, title="All units: distance from the start", xlabel="step", ylim=(0, None))
     panels[2].set_ylabel("standard deviations at the start")
     return figure

@@ -29,6 +29,7 @@ from suite.evaluation.metrics import Metric, accuracy
 from suite.models.blocks import convolution
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,18 +111,16 @@ def training_batches(data: image_sets.ImageSet, config: Config, seed: int) -> tf
 
 def train(model: keras.Model, data: image_sets.ImageSet, learning_rate: float, config: Config, seed: int):
     """Trains a model; gives its validation accuracy round by round."""
+
+    def measure() -> dict[str, float]:
+        probabilities = model.predict(data.images["validation"], batch_size=500, verbose=0)
+        return {"validation_accuracy": accuracy(probabilities, data.labels["validation"])}
+
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, config.steps)
-    model.compile(Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    history = model.fit(
-        training_batches(data, config, seed),
-        steps_per_epoch=config.steps // ROUNDS,
-        epochs=ROUNDS,
-        validation_data=(data.images["validation"], data.labels["validation"]),
-        validation_batch_size=500,
-        shuffle=False,
-        verbose=0,
-    )
-    return history.history["val_accuracy"]
+    model.compile(Adam(schedule), "sparse_categorical_crossentropy")
+    batches, steps = training_batches(data, config, seed), config.steps // ROUNDS
+    curves = fit(model, batches, epochs=ROUNDS, steps_per_epoch=steps, measure=measure)
+    return curves["validation_accuracy"]
 
 
 def run(config: Config, context: Context) -> Result:

@@ -22,7 +22,6 @@ import collections
 import dataclasses
 import functools
 import itertools
-import math
 
 import keras
 import numpy as np
@@ -33,6 +32,7 @@ from scipy.sparse import csr_array
 
 from suite.backprop.convolution import convolution, output_size
 from suite.data import image_sets
+from suite.data.batches import shuffled
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, accuracy
 from suite.models.layer_summary import (
@@ -43,6 +43,7 @@ from suite.models.layer_summary import (
 )
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,11 +213,12 @@ def run(config: Config, context: Context) -> Result:
     ]
     dense = build_model("dense", shape, dense_layers, num_classes)
     cnn = build_model("cnn", shape, cnn_layers, num_classes)
-    by_shift, steps = {}, config.epochs * math.ceil(len(labels["train"]) / config.batch_size)
+    by_shift = {}
     for model in (dense, cnn):
-        schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
+        batches = shuffled((images["train"], labels["train"]), config.batch_size, context.seed)
+        schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * len(batches))
         model.compile(Adam(schedule), "sparse_categorical_crossentropy")
-        model.fit(images["train"], labels["train"], config.batch_size, config.epochs, verbose=0)
+        fit(model, batches, epochs=config.epochs)
         answers = answers_by_shift(model, data.images["test"])
         accuracies = by_shift[model.name] = [accuracy(answer, labels["test"]) for answer in answers]
         metrics[f"{model.name}_accuracy_lost_to_shift"] = accuracies[0] - accuracies[-1]

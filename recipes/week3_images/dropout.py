@@ -26,12 +26,14 @@ import numpy as np
 import tensorflow as tf
 
 from suite.data import image_sets
+from suite.data.batches import shuffled
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, accuracy
 from suite.layers import Dropout
 from suite.models.side_by_side import fit_side_by_side
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,10 +162,9 @@ def run(config: Config, context: Context) -> Result:
     }
 
     model = build_model(images["train"].shape[1:], config.hidden_units, len(digits.classes), config.rate)
-    model.compile(Adam(1e-3), "sparse_categorical_crossentropy", steps_per_execution=10)
-    examples = tf.data.Dataset.from_tensor_slices((images["train"], labels["train"]))
-    batches = examples.shuffle(len(labels["train"]), seed=context.seed).repeat().batch(64).prefetch(2)
-    model.fit(batches, steps_per_epoch=config.exported_steps, shuffle=False, verbose=0)
+    model.compile(Adam(1e-3), "sparse_categorical_crossentropy")
+    batches = shuffled((images["train"], labels["train"]), 64, context.seed).repeat()
+    fit(model, batches, steps_per_epoch=config.exported_steps)
     once, again = (model(images["validation"]).numpy() for _ in range(2))
     metrics |= {
         "inference_gap": np.abs(once - again).max(),

@@ -30,7 +30,8 @@ from suite.evaluation.report import Table
 from suite.models.detector import STRIDE, build_detector, encode
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
-from suite.training.box_losses import center_focal_loss, generalized_iou
+from suite.training.box_losses import center_focal_loss, generalized_iou, per_thing
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,18 +70,19 @@ def training_batches(data: DetectionSet, config: Config, seed: int) -> tf.data.D
 
 
 def box_loss(cells: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
-    """1 - generalized IoU, the mean over the cells near the middle of a thing, weighted by its heat."""
+    """1 - generalized IoU `(batch,)`: over the cells near the middle of a thing, weighted by its heat."""
     target, weight = cells[..., :4], cells[..., 4]
-    wrong = weight * (1 - generalized_iou(target, boxes))
-    return tf.reduce_sum(wrong) / tf.maximum(tf.reduce_sum(weight), 1e-6)
+    wrong = tf.reduce_sum(weight * (1 - generalized_iou(target, boxes)), axis=(1, 2))
+    return per_thing(wrong, tf.reduce_sum(weight), least=1e-6)
 
 
-def train(maps: keras.Model, data: DetectionSet, config: Config, seed: int) -> dict:
+def train(maps: keras.Model, data: DetectionSet, config: Config, seed: int) -> list[float]:
+    """Trains on the sum of both losses, which it gives by epoch."""
     batches = training_batches(data, config, seed)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * len(batches))
     losses = {"heatmap": center_focal_loss, "boxes": box_loss}
     maps.compile(Adam(schedule), losses, loss_weights={"heatmap": 1.0, "boxes": config.box_weight})
-    return maps.fit(batches, epochs=config.epochs, shuffle=False, verbose=0).history
+    return fit(maps, batches, epochs=config.epochs)["train_loss"]
 
 
 def every_cell(maps: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -118,7 +120,7 @@ def run(config: Config, context: Context) -> Result:
     num_classes, images = len(data.classes), data.images["test"]
     truths = Truths(data.boxes["test"], data.labels["test"], data.is_crowd["test"])
     maps, detector = build_detector((config.side, config.side, 3), num_classes)
-    history = train(maps, data, config, context.seed)
+    losses = train(maps, data, config, context.seed)
 
     found = detector.predict(images, verbose=0)
     boxes, scores = every_cell(maps, images)
@@ -145,11 +147,7 @@ def run(config: Config, context: Context) -> Result:
         figures={
             "boxes": draw_boxes(images, found, data.classes),
             "precision": draw_precisions(precisions, data.classes),
-            "loss": plots.learning_curves(
-                {"centers": history["heatmap_loss"], "boxes": history["boxes_loss"]},
-                ylabel="loss",
-                title="Training",
-            ),
+            "loss": plots.learning_curves({"train": losses}, ylabel="sum of the losses", title="Training"),
         },
         exports=[Export(detector, images, data.images["train"][:300], truths, metric, data.classes)],
         data=data.describe(),

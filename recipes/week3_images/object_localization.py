@@ -32,6 +32,7 @@ from suite.models.detector import feature_map
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
 from suite.training.box_losses import generalized_iou
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +82,7 @@ def build_linear(side: int, num_classes: int) -> keras.Model:
 
 
 def box_loss(boxes: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
-    return 2 * tf.reduce_mean(1 - generalized_iou(boxes, predicted))
+    return 2 * (1 - generalized_iou(boxes, predicted))  # (B,)
 
 
 def single_boxes(data: DetectionSet, part: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -108,12 +109,15 @@ def training_batches(images, boxes, labels, config: Config, seed: int) -> tf.dat
     return mirrored.batch(config.batch_size).prefetch(2)
 
 
-def train(model: keras.Model, batches: tf.data.Dataset, learning_rate: float, epochs: int) -> list[float]:
+def train(
+    model: keras.Model, examples: tuple, learning_rate: float, config: Config, seed: int
+) -> list[float]:
     """Trains both outputs on the sum of their losses, which it gives by epoch."""
-    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(batches))
+    batches = training_batches(*examples, config, seed)
+    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, config.epochs * len(batches))
     losses = {"probabilities": keras.losses.sparse_categorical_crossentropy, "box": box_loss}
     model.compile(Adam(schedule), losses)
-    return model.fit(batches, epochs=epochs, shuffle=False, verbose=0).history["loss"]
+    return fit(model, batches, epochs=config.epochs)["train_loss"]
 
 
 def ious(outputs: dict, boxes: np.ndarray) -> np.ndarray:
@@ -128,13 +132,13 @@ def run(config: Config, context: Context) -> Result:
         data = scenes.detection_set(context.seed, size, things=(1, 1))
     else:
         data = detection_sets.load(context.source, context.seed, size)
-    batches = training_batches(*single_boxes(data, "train"), config, context.seed)
+    examples = single_boxes(data, "train")
     images, boxes, labels = single_boxes(data, "test")
 
     num_classes = len(data.classes)
     model, linear = build_model(config.side, num_classes), build_linear(config.side, num_classes)
-    losses = train(model, batches, config.learning_rate, config.epochs)
-    train(linear, batches, config.linear_learning_rate, config.epochs)
+    losses = train(model, examples, config.learning_rate, config, context.seed)
+    train(linear, examples, config.linear_learning_rate, config, context.seed)
 
     outputs, linear_outputs = (network.predict(images, verbose=0) for network in (model, linear))
     overlaps = ious(outputs, boxes)
@@ -155,7 +159,7 @@ def run(config: Config, context: Context) -> Result:
             "iou": draw_ious({"CNN": overlaps, "linear": ious(linear_outputs, boxes)}),
             "loss": plots.learning_curves({"CNN": losses}, ylabel="sum of the losses", title="Training"),
         },
-        exports=[Export(model, images, single_boxes(data, "train")[0][:300], boxes, metric, data.classes)],
+        exports=[Export(model, images, examples[0][:300], boxes, metric, data.classes)],
         data=data.describe(),
         tables=classification_tables(outputs["probabilities"], labels, data.classes),
     )

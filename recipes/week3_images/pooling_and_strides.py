@@ -21,7 +21,6 @@ if __name__ == "__main__":  # before the imports below, so that TensorFlow start
 
 import dataclasses
 import itertools
-import math
 
 import keras
 import numpy as np
@@ -30,11 +29,13 @@ from keras import layers
 
 from suite.backprop.pooling import average_pooling, max_pooling
 from suite.data import image_sets
+from suite.data.batches import shuffled
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, accuracy
 from suite.models.layer_summary import describe_layers, measure_receptive_field
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,11 +123,11 @@ def build_classifier(reduction: str, filters: tuple[int, int], num_classes: int)
     return keras.Model(image, probabilities, name=reduction.replace(" ", "_"))
 
 
-def fit(model: keras.Model, images: np.ndarray, labels: np.ndarray, epochs: int, config: Config) -> None:
-    steps = epochs * math.ceil(len(labels) / config.batch_size)
-    schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
+def train(model: keras.Model, examples: tuple, epochs: int, config: Config, seed: int) -> None:
+    batches = shuffled(examples, config.batch_size, seed)
+    schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, epochs * len(batches))
     model.compile(Adam(schedule), "sparse_categorical_crossentropy")
-    model.fit(images, labels, config.batch_size, epochs, verbose=0)
+    fit(model, batches, epochs=epochs)
 
 
 def by_shift(model: keras.Model, digits: np.ndarray, labels: np.ndarray) -> tuple[list, list]:
@@ -171,16 +172,16 @@ def build_relation_model(strides: tuple[int, ...], last: layers.Layer, name: str
     return keras.Model(image, layers.Dense(2, "softmax")(last(features)), name=name)
 
 
-def learn_relation(config: Config, rng) -> tuple[dict[str, float], np.ndarray]:
+def learn_relation(config: Config, seed: int, rng) -> tuple[dict[str, float], np.ndarray]:
     """Trains three networks to tell which figure is at the left; gives the metrics and an example pair."""
     pairs = relation_pairs(rng)
-    train, test = (part.reshape(-1, SIDE, SIDE, 1) for part in np.split(pairs, [config.pairs]))
-    labels, test_labels = (np.arange(len(images)) % 2 for images in (train, test))
+    images, test = (part.reshape(-1, SIDE, SIDE, 1) for part in np.split(pairs, [config.pairs]))
+    labels, test_labels = (np.arange(len(each)) % 2 for each in (images, test))
     metrics = {}
     strides = (1, 1, 1), (2, 2, 1), (1, 1, 1)
     last = layers.GlobalMaxPooling2D(), layers.GlobalMaxPooling2D(), layers.Flatten()
     for model in map(build_relation_model, strides, last, RELATION_MODELS):
-        fit(model, train, labels, config.relation_epochs, config)
+        train(model, (images, labels), config.relation_epochs, config, seed)
         probabilities = model.predict(test, 1000, verbose=0)
         metrics[f"{model.name}_relation_accuracy"] = accuracy(probabilities, test_labels)
         change = np.abs(probabilities[::2] - probabilities[1::2]).max()
@@ -208,7 +209,7 @@ def receptive_fields(depth: int, seed: int) -> tuple[dict[str, list[int]], int]:
 def run(config: Config, context: Context) -> Result:
     rng = np.random.default_rng(context.seed)
     fields, mismatches = receptive_fields(config.depth, context.seed)
-    relation, example = learn_relation(config, rng)
+    relation, example = learn_relation(config, context.seed, rng)
     metrics = {**equalities(rng), **relation, "receptive_field_mismatches": mismatches}
 
     data = image_sets.load_digits(context.seed)
@@ -217,7 +218,7 @@ def run(config: Config, context: Context) -> Result:
     models, accuracies, moves, validation = {}, {}, {}, {}
     for reduction in REDUCTIONS:
         model = build_classifier(reduction, config.filters, len(data.classes))
-        fit(model, centered["train"], labels["train"], config.epochs, config)
+        train(model, (centered["train"], labels["train"]), config.epochs, config, context.seed)
         models[reduction] = model
         validation[reduction] = by_shift(model, images["validation"], labels["validation"])[0]
         accuracies[reduction], moves[reduction] = by_shift(model, images["test"], labels["test"])

@@ -32,6 +32,7 @@ from suite.evaluation.segmentation import boundary_iou, class_iou, mean_iou
 from suite.models.segmenter import UNPOOLINGS, build_segmenter, single
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,9 +66,10 @@ def build_linear(input_shape: tuple[int, int, int], num_classes: int) -> keras.M
 
 
 def loss(masks: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy in nats a pixel, plus 1 minus the mean over the classes of a soft IoU in the batch.
+    """Cross-entropy `(batch,)` in nats a pixel, plus 1 minus the mean over the classes of a soft IoU.
 
-    The second part counts a class of few pixels as much as the background (Rahman, Wang, 2016).
+    The second part counts a class of few pixels as much as the background (Rahman, Wang, 2016). It is that of
+    the batch, the same for each image: most images lack some of the classes.
     """
     masks = tf.squeeze(tf.cast(masks, tf.int32), -1)
     known = tf.cast(masks != IGNORED, tf.float32)
@@ -75,7 +77,8 @@ def loss(masks: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
     p = tf.clip_by_value(probabilities, 1e-7, 1) * known[..., None]
     shared = tf.reduce_sum(truth * p, axis=(0, 1, 2))
     united = tf.reduce_sum(truth + p, axis=(0, 1, 2)) - shared
-    cross_entropy = -tf.reduce_sum(truth * tf.math.log(p + 1e-7)) / tf.reduce_sum(known)
+    pixels = tf.maximum(tf.reduce_sum(known, axis=(1, 2)), 1)
+    cross_entropy = -tf.reduce_sum(truth * tf.math.log(p + 1e-7), axis=(1, 2, 3)) / pixels
     return cross_entropy + 1 - tf.reduce_mean(shared / (united + 1e-7))
 
 
@@ -105,14 +108,13 @@ def train(model: keras.Model, data: SegmentationSet, config: Config, seed: int) 
     held_out = tf.data.Dataset.from_tensor_slices(
         (data.images["validation"], data.masks["validation"][..., None])
     )
-    history = model.fit(
+    curves = fit(
+        model,
         batches.map(for_each_output),
         epochs=config.epochs,
-        validation_data=held_out.batch(50).map(for_each_output),
-        shuffle=False,
-        verbose=0,
+        validation=held_out.batch(50).map(for_each_output),
     )
-    return history.history["val_loss"]
+    return curves["validation_loss"]
 
 
 def run(config: Config, context: Context) -> Result:

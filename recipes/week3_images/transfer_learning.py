@@ -17,6 +17,7 @@ if __name__ == "__main__":  # before the imports below, so that TensorFlow start
 import dataclasses
 
 import keras
+import tensorflow as tf
 from keras import layers
 
 from suite import finetune
@@ -27,6 +28,7 @@ from suite.evaluation.metrics import accuracy
 from suite.finetune_head import train_head
 from suite.models.efficientnet_lite import EfficientNetLite0
 from suite.recipe import Claim, Context, Result
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,12 +84,14 @@ def train_from_scratch(
 ) -> list[float]:
     """Trains every weight with the same augmentation; gives the validation accuracy after each epoch."""
     model.compile(keras.optimizers.Adam(config.scratch_learning_rate), "sparse_categorical_crossentropy")
-    accuracies = []
-    for epoch in range(config.scratch_epochs):
-        batches = train.batches(config.batch_size, order_seed=seed + epoch, augment_seed=seed + epoch)
-        model.fit(batches, verbose=0)
-        accuracies.append(accuracy(finetune.predict(model, validation), validation.labels))
-    return accuracies
+
+    def batches(epoch: int) -> tf.data.Dataset:
+        return train.batches(config.batch_size, order_seed=seed + epoch, augment_seed=seed + epoch)
+
+    def measure() -> dict[str, float]:
+        return {"validation_accuracy": accuracy(finetune.predict(model, validation), validation.labels)}
+
+    return fit(model, batches, epochs=config.scratch_epochs, measure=measure)["validation_accuracy"]
 
 
 def run(config: Config, context: Context) -> Result:

@@ -18,14 +18,15 @@ import dataclasses
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from suite.data import image_sets
+from suite.data.batches import shuffled
 from suite.evaluation import plots
 from suite.export.autoencoder import decoder_export, encoder_export
 from suite.models.autoencoders import build_convolutional, build_dense
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Result
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,13 +52,12 @@ CLAIMS = (
 )
 
 
-def train(model: keras.Model, images: np.ndarray, config: Config) -> None:
+def train(model: keras.Model, images: np.ndarray, config: Config, seed: int) -> None:
     """Minimizes the mean squared error between each image and what comes out for it."""
-    examples = tf.data.Dataset.from_tensor_slices((images, np.float32(images) / 255))
-    batches = examples.shuffle(len(images)).repeat().batch(config.batch_size).prefetch(2)
+    batches = shuffled((images, np.float32(images) / 255), config.batch_size, seed)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.steps)
     model.compile(Adam(schedule), "mse")
-    model.fit(batches, steps_per_epoch=config.steps, shuffle=False, verbose=0)
+    fit(model, batches.repeat(), steps_per_epoch=config.steps)
 
 
 def run(config: Config, context: Context) -> Result:
@@ -70,7 +70,7 @@ def run(config: Config, context: Context) -> Result:
         models["convolutional"] = build_convolutional(images.shape[1:], code_size, config.filters)
         models["dense"] = build_dense(images.shape[1:], code_size, config.units)
         for kind, autoencoder in models.items():
-            train(autoencoder.model, images, config)
+            train(autoencoder.model, images, config, context.seed)
             answers = autoencoder.model.predict(test, batch_size=500, verbose=0)
             errors[kind][index] = np.mean((answers - targets) ** 2)
             pictures[f"{kind}, {code_size}"] = answers[:10]

@@ -22,12 +22,14 @@ import tensorflow as tf
 from keras import layers
 
 from suite.data import image_sets
+from suite.data.batches import shuffled
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, accuracy
 from suite.evaluation.report import Table
 from suite.layers import GradientReversal
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,20 +73,13 @@ def build_models(shape: tuple[int, int, int], num_classes: int, features: int):
     return both, keras.Model(image, probabilities, name="classifier")
 
 
-class Growing(keras.callbacks.Callback):
-    """Lets the strength grow from 0: at first the judge knows nothing, and its gradient is noise.
+def growing(epoch: int) -> float:
+    """Share of the strength in a round: at first the judge knows nothing, and its gradient is noise.
 
     Reference:
         Ganin, Lempitsky (2015), Unsupervised domain adaptation by backpropagation, section 4.
     """
-
-    def __init__(self, strength: float):
-        super().__init__()
-        self.strength = strength
-
-    def on_epoch_begin(self, epoch, logs=None):
-        share = 2 / (1 + np.exp(-10 * epoch / ROUNDS)) - 1
-        self.model.get_layer("reversal").strength.assign(self.strength * share)
+    return 2 / (1 + np.exp(-10 * (epoch - 1) / ROUNDS)) - 1
 
 
 def make_domains(data: image_sets.ImageSet, config: Config, seed: int) -> dict[str, dict[str, np.ndarray]]:
@@ -119,8 +114,8 @@ def training_batches(domains: dict, labels: np.ndarray, config: Config, seed: in
         moved = image_sets.random_affine(tf.cast(images, tf.float32))
         return tf.cast(tf.round(moved), tf.uint8), answers, weights
 
-    examples = tf.data.Dataset.from_tensor_slices((np.concatenate([source, target]), answers, weights))
-    batches = examples.shuffle(len(known), seed=seed).repeat().batch(config.batch_size, drop_remainder=True)
+    examples = (np.concatenate([source, target]), answers, weights)
+    batches = shuffled(examples, config.batch_size, seed).repeat()
     return batches.map(distort, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
 
 
@@ -132,16 +127,21 @@ def train(domains: dict, data: image_sets.ImageSet, strength: float, config: Con
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.steps)
     losses = {"probabilities": "sparse_categorical_crossentropy", "domain": "binary_crossentropy"}
     both.compile(Adam(schedule, beta_1=0.5), losses)
-    curve, images = [], domains["validation"]["target"]
+    reversal, images = both.get_layer("reversal"), domains["validation"]["target"]
 
-    def look(epoch, logs):
-        curve.append(accuracy(_answers(classifier, images), data.labels["validation"]))
+    def look():
+        answers = _answers(classifier, images)
+        return {"validation_accuracy": accuracy(answers, data.labels["validation"])}
 
-    batches = training_batches(domains["train"], data.labels["train"], config, seed)
-    watch = keras.callbacks.LambdaCallback(on_epoch_end=look)
-    rounds = {"steps_per_epoch": config.steps // ROUNDS, "epochs": ROUNDS}
-    both.fit(batches, **rounds, shuffle=False, verbose=0, callbacks=[Growing(strength), watch])
-    return both, classifier, curve
+    curves = fit(
+        both,
+        training_batches(domains["train"], data.labels["train"], config, seed),
+        epochs=ROUNDS,
+        steps_per_epoch=max(1, config.steps // ROUNDS),
+        measure=look,
+        before_epoch=lambda epoch: reversal.strength.assign(strength * growing(epoch)),
+    )
+    return both, classifier, curves["validation_accuracy"]
 
 
 def _answers(model: keras.Model, images: np.ndarray):

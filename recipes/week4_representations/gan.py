@@ -26,6 +26,7 @@ from keras import layers
 
 from suite import console
 from suite.data import image_sets
+from suite.data.batches import shuffled
 from suite.evaluation import plots
 from suite.evaluation.generation import frechet_distance, mode_coverage, share_of_copies
 from suite.evaluation.metrics import accuracy
@@ -40,6 +41,7 @@ from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
 from suite.training import replicas, session
 from suite.training.checkpoints import Progress
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,8 +111,10 @@ def discriminator_loss(game: Game, real: tf.Tensor, fake: tf.Tensor) -> tf.Tenso
     with tf.GradientTape() as tape:
         tape.watch(real)
         real_logits = game.discriminator(real, training=True)
-    slopes = tf.reshape(tape.gradient(real_logits, real), (tf.shape(real)[0], -1))
-    penalty = game.penalty / 2 * tf.reduce_mean(tf.reduce_sum(slopes**2, axis=1))
+    penalty = 0.0
+    if game.penalty:  # a pass backward, and one through it
+        slopes = tf.reshape(tape.gradient(real_logits, real), (tf.shape(real)[0], -1))
+        penalty = game.penalty / 2 * tf.reduce_mean(tf.reduce_sum(slopes**2, axis=1))
     fake_logits = game.discriminator(fake, training=True)
     real_nats, fake_nats = tf.nn.softplus(-real_logits), tf.nn.softplus(fake_logits)
     return tf.reduce_mean(real_nats) + tf.reduce_mean(fake_nats) + penalty
@@ -129,30 +133,28 @@ def compile_steps(game: Game, batch_size: int, seed: int):
         noise = tf.random.stateless_normal((batch_size, noise_dim), seed)
         return game.generator(replicas.share(noise), training=True)
 
-    def of_generator(seed):
-        return generator_loss(game, generate(seed)), 1  # all shares count alike
+    def of_generator(seeds):
+        return generator_loss(game, generate(seeds[1])), 1  # all shares count alike
 
     def of_discriminator(seeds):
-        return discriminator_loss(game, replicas.share(game.draw(seeds[1])), generate(seeds[0])), 1
+        return discriminator_loss(game, replicas.share(game.draw(seeds[2])), generate(seeds[0])), 1
 
-    losses = (of_generator, of_discriminator)
-    variables = [model.trainable_variables for model in models]
-    players = [replicas.replicated(*each) for each in zip(losses, (models, models), variables, strict=True)]
+    losses, variables = (of_generator, of_discriminator), [model.trainable_variables for model in models]
+    players = [replicas.replicated(loss, models, own) for loss, own in zip(losses, variables, strict=True)]
+
+    def update(player, seeds):
+        value, _, gradients = players[player](seeds)
+        game.optimizers[player].apply(gradients, variables[player])
+        return value
 
     @tf.function
     def train(first, last):
         total = tf.zeros((2,))
         for step in tf.range(first, last):
             seeds = tf.random.split(tf.stack([seed, step]), 3)
-            discriminator_value = update(1, tf.gather(seeds, [0, 2]))
-            generator_value = update(0, seeds[1])
-            total += tf.stack([generator_value, discriminator_value])
+            discriminator_value = update(1, seeds)
+            total += tf.stack([update(0, seeds), discriminator_value])
         return total / tf.cast(last - first, tf.float32)
-
-    def update(player, seeds):
-        value, _, gradients = players[player](seeds)
-        game.optimizers[player].apply(gradients, variables[player])
-        return value
 
     return train
 
@@ -190,7 +192,7 @@ def play_on_the_ring(config: Config, context: Context, penalty: float) -> tuple[
     return game.generator(noise).numpy(), game.generator
 
 
-def train_features(data: image_sets.ImageSet, config: Config) -> tuple[keras.Model, float]:
+def train_features(data: image_sets.ImageSet, config: Config, seed: int) -> tuple[keras.Model, float]:
     """Our own classifier, from images in [0, 1] to its last 64 features; and its test accuracy."""
     image = keras.Input(data.images["train"].shape[1:], name="image")
     x = convolution(convolution(image, 32), 64, strides=2)
@@ -198,8 +200,7 @@ def train_features(data: image_sets.ImageSet, config: Config) -> tuple[keras.Mod
     classifier = keras.Model(image, layers.Dense(len(data.classes), "softmax")(features))
     classifier.compile(Adam(2e-3), "sparse_categorical_crossentropy")
     pairs = np.float32(data.images["train"]) / 255, data.labels["train"]
-    batches = tf.data.Dataset.from_tensor_slices(pairs).shuffle(len(pairs[1])).repeat().batch(64)
-    classifier.fit(batches, steps_per_epoch=config.classifier_steps, shuffle=False, verbose=0)
+    fit(classifier, shuffled(pairs, 64, seed).repeat(), steps_per_epoch=config.classifier_steps)
     probabilities = classifier.predict(np.float32(data.images["test"]) / 255, batch_size=500, verbose=0)
     return keras.Model(image, features), accuracy(probabilities, data.labels["test"])
 
@@ -218,24 +219,23 @@ def run(config: Config, context: Context) -> Result:
         return tf.gather(real, rows)
 
     shape = data.images["train"].shape[1:]
-    models = (
-        build_generator(shape, config.noise_dim, config.filters),
-        build_discriminator(shape, config.filters),
-    )
+    generator = build_generator(shape, config.noise_dim, config.filters)
+    models = generator, build_discriminator(shape, config.filters)
     game = make_game(models, config.learning_rate, config.steps, draw, config.penalty)
     losses, samples = play(game, config.steps, config.batch_size, context.seed)
 
-    features, classifier_accuracy = train_features(data, config)
+    features, classifier_accuracy = train_features(data, config, context.seed)
     rng, test = np.random.default_rng(context.seed), np.float32(data.images["test"]) / 255
     noise = rng.normal(size=(max(1000, len(test)), config.noise_dim)).astype(np.float32)
     sets = {
-        "generated": game.generator.predict(noise, batch_size=500, verbose=0),
+        "generated": generator.predict(noise, batch_size=500, verbose=0),
         "real": real.numpy()[: len(noise)],
         "noise": rng.random((len(noise), *shape), np.float32),
     }
     seen = {name: features.predict(images, batch_size=500, verbose=0) for name, images in sets.items()}
     seen_test = features.predict(test, batch_size=500, verbose=0)
     frechet = {name: frechet_distance(values, seen_test) for name, values in seen.items()}
+    ring_noise = noise[:, :RING_NOISE]
     flat = [images.reshape(len(images), -1) for images in (sets["generated"], real.numpy(), test)]
     metrics = {
         "modes": modes,
@@ -248,22 +248,19 @@ def run(config: Config, context: Context) -> Result:
     }
     metrics |= {f"test_frechet_{name}": value for name, value in frechet.items()}
     rounds = {f"round {ROUNDS - len(samples) + index + 1}": images for index, images in enumerate(samples)}
+    rounds["real"] = test[:10]
     return Result(
         metrics=metrics,
         figures={
-            "samples": plots.image_rows(
-                {**rounds, "real": test[:10]}, title="The same noises, round by round"
-            ),
+            "samples": plots.image_rows(rounds, title="The same noises, round by round"),
             "losses": plots.learning_curves(
                 losses, ylabel="loss, nats", title=f"Both players, {config.steps // ROUNDS} steps an epoch"
             ),
             "ring": draw_ring({"with penalty": points, "without": free_points}),
         },
         exports=[
-            Export(game.generator, noise[:500], noise[500:800], name="generator"),
-            Export(
-                ring_generator, noise[:500, :RING_NOISE], noise[500:800, :RING_NOISE], name="ring_generator"
-            ),
+            Export(generator, noise[:500], noise[500:800], name="generator"),
+            Export(ring_generator, ring_noise[:500], ring_noise[500:800], name="ring_generator"),
         ],
         data=data.describe(),
     )

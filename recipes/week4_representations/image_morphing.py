@@ -23,6 +23,7 @@ import tensorflow as tf
 from keras import layers
 
 from suite.data import image_sets
+from suite.data.batches import shuffled
 from suite.evaluation import plots
 from suite.evaluation.metrics import accuracy
 from suite.evaluation.retrieval import Index
@@ -32,6 +33,7 @@ from suite.models.blocks import convolution
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Result
 from suite.training.likelihoods import VariationalAutoencoder
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,11 +70,9 @@ def build_classifier(shape: tuple[int, int, int], num_classes: int) -> keras.Mod
     return keras.Model(image, layers.Dense(num_classes, "softmax", name="probabilities")(x))
 
 
-def train(model: keras.Model, inputs, targets, steps: int, config: Config, loss=None) -> None:
-    examples = tf.data.Dataset.from_tensor_slices((inputs, targets)).shuffle(len(inputs)).repeat()
-    model.compile(Adam(keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)), loss)
-    batches = examples.batch(config.batch_size).prefetch(2)
-    model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
+def train(model: keras.Model, batches: tf.data.Dataset, steps: int, learning_rate: float, loss=None) -> None:
+    model.compile(Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps)), loss)
+    fit(model, batches.repeat(), steps_per_epoch=steps)
 
 
 def draw_pairs(labels: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -104,10 +104,12 @@ def run(config: Config, context: Context) -> Result:
     targets, shape = np.float32(images) / 255, images.shape[1:]
     autoencoder = build_variational(shape, config.code_size, config.units)
     model = VariationalAutoencoder(autoencoder.model.input, autoencoder.model.output)
-    train(model, images, targets, config.steps, config)
+    batches = shuffled((images, targets), config.batch_size, context.seed)
+    train(model, batches, config.steps, config.learning_rate)
     classifier = build_classifier(shape, len(data.classes))
+    batches = shuffled((targets, data.labels["train"]), config.batch_size, context.seed)
     loss = "sparse_categorical_crossentropy"
-    train(classifier, targets, data.labels["train"], config.classifier_steps, config, loss)
+    train(classifier, batches, config.classifier_steps, config.learning_rate, loss)
 
     first, second = draw_pairs(data.labels["test"], config.pairs, context.seed)
     ways = {

@@ -24,6 +24,7 @@ from sklearn.decomposition import PCA
 
 from suite import finetune
 from suite.data import image_sets
+from suite.data.batches import shuffled
 from suite.data.images import ImageSource
 from suite.data.picture_folder import read_picture_folder
 from suite.evaluation import plots
@@ -35,6 +36,7 @@ from suite.models.autoencoders import Autoencoder, build_convolutional
 from suite.models.backbones import build_backbone
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,14 +116,13 @@ def distort(images: tf.Tensor, config: Config) -> tf.Tensor:
     return tf.cast(tf.round(tf.clip_by_value(moved, 0, 255)), tf.uint8)
 
 
-def train(autoencoder: Autoencoder, images: np.ndarray, config: Config) -> None:
+def train(autoencoder: Autoencoder, images: np.ndarray, config: Config, seed: int) -> None:
     """Minimizes the squared error between each image and what comes out for a distorted copy of it."""
-    examples = tf.data.Dataset.from_tensor_slices((images, np.float32(images) / 255)).shuffle(len(images))
-    batches = examples.repeat().batch(config.batch_size, drop_remainder=True)
+    batches = shuffled((images, np.float32(images) / 255), config.batch_size, seed).repeat()
     distorted = batches.map(lambda pixels, targets: (distort(pixels, config), targets), tf.data.AUTOTUNE)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.steps)
     autoencoder.model.compile(Adam(schedule), "mse")
-    autoencoder.model.fit(distorted.prefetch(2), steps_per_epoch=config.steps, shuffle=False, verbose=0)
+    fit(autoencoder.model, distorted.prefetch(2), steps_per_epoch=config.steps)
 
 
 def pretrained_features(config: Config) -> keras.Model:
@@ -138,7 +139,7 @@ def run(config: Config, context: Context) -> Result:
     if not config.steps:
         config = dataclasses.replace(config, steps=1000 if pictures.sources else 3000)
     autoencoder = build_convolutional(images.shape[1:], config.code_size, config.filters)
-    train(autoencoder, images, config)
+    train(autoencoder, images, config, context.seed)
 
     flat = images.reshape(len(images), -1) / np.float32(255)
     pca = PCA(min(config.code_size, *flat.shape), svd_solver="covariance_eigh").fit(flat)

@@ -22,11 +22,13 @@ from scipy.linalg import subspace_angles
 from sklearn.decomposition import PCA
 
 from suite.data import image_sets
+from suite.data.batches import shuffled
 from suite.evaluation import plots
 from suite.export.autoencoder import decoder_export, encoder_export
 from suite.models.autoencoders import Autoencoder, build_dense, build_linear
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Result
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,13 +52,10 @@ CLAIMS = (
 )
 
 
-def train(model: keras.Model, images: np.ndarray, steps: int, batch_size: int, learning_rate: float) -> None:
+def train(model: keras.Model, batches: tf.data.Dataset, steps: int, learning_rate: float) -> None:
     """Minimizes the mean squared error between each image and what comes out for it."""
-    examples = tf.data.Dataset.from_tensor_slices((images, np.float32(images) / 255))
-    batches = examples.shuffle(len(images)).repeat().batch(min(batch_size, len(images))).prefetch(2)
-    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
-    model.compile(Adam(schedule), "mse")
-    model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
+    model.compile(Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps)), "mse")
+    fit(model, batches.repeat(), steps_per_epoch=steps)
 
 
 def decoder_subspace(autoencoder: Autoencoder) -> np.ndarray:
@@ -72,10 +71,13 @@ def run(config: Config, context: Context) -> Result:
     flat = {part: np.float32(pixels).reshape(len(pixels), -1) / 255 for part, pixels in data.images.items()}
     pca = PCA(config.code_size).fit(flat["train"])
 
+    pairs = images, np.float32(images) / 255
     linear = build_linear(shape, config.code_size)
-    train(linear.model, images, config.steps, config.linear_batch_size, config.linear_learning_rate)
+    batches = shuffled(pairs, config.linear_batch_size, context.seed)
+    train(linear.model, batches, config.steps, config.linear_learning_rate)
     nonlinear = build_dense(shape, config.code_size, config.units)
-    train(nonlinear.model, images, config.steps, config.batch_size, config.learning_rate)
+    batches = shuffled(pairs, config.batch_size, context.seed)
+    train(nonlinear.model, batches, config.steps, config.learning_rate)
 
     test = data.images["test"]
     answers = {"PCA": pca.inverse_transform(pca.transform(flat["test"]))}

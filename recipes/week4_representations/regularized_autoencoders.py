@@ -25,6 +25,7 @@ import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
 from suite.data import image_sets
+from suite.data.batches import shuffled
 from suite.evaluation import plots
 from suite.evaluation.metrics import r2
 from suite.evaluation.report import Table
@@ -33,6 +34,7 @@ from suite.layers.penalized_dense import jacobian_penalty
 from suite.models.autoencoders import Autoencoder, build_overcomplete
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Result
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,15 +83,14 @@ def shuffle_pixels(images: np.ndarray, seed: int) -> np.ndarray:
     return rng.permuted(images.reshape(len(images), -1), axis=0).reshape(images.shape)
 
 
-def train(model: keras.Model, images: np.ndarray, corrupt, config: Config) -> None:
+def train(model: keras.Model, images: np.ndarray, corrupt, config: Config, seed: int) -> None:
     """Minimizes the squared error between each image and what comes out for it, or for a corrupted copy."""
-    examples = tf.data.Dataset.from_tensor_slices((images, np.float32(images) / 255))
-    batches = examples.shuffle(len(images)).repeat().batch(config.batch_size)
+    batches = shuffled((images, np.float32(images) / 255), config.batch_size, seed).repeat()
     if corrupt is not None:
         batches = batches.map(lambda pixels, targets: (corrupt(pixels), targets))
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.steps)
     model.compile(Adam(schedule), "mse")
-    model.fit(batches.prefetch(2), steps_per_epoch=config.steps, shuffle=False, verbose=0)
+    fit(model, batches.prefetch(2), steps_per_epoch=config.steps)
 
 
 def run(config: Config, context: Context) -> Result:
@@ -113,7 +114,7 @@ def run(config: Config, context: Context) -> Result:
     models, measured, pictures = {}, {}, {"image": test[:10], "noisy": inputs["noisy"][:10]}
     for kind, (penalty, corrupt) in kinds.items():
         models[kind] = build_overcomplete(shape, code_size, **penalty)
-        train(models[kind].model, images, corrupt, config)
+        train(models[kind].model, images, corrupt, config, context.seed)
         measured[kind] = measure(models[kind], inputs, data)
         pictures[kind] = models[kind].model.predict(inputs["noisy"][:10], verbose=0)
 

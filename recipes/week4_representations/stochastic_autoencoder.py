@@ -26,6 +26,7 @@ from keras import layers
 from scipy.stats import norm
 
 from suite.data import image_sets
+from suite.data.batches import shuffled
 from suite.evaluation import plots
 from suite.export.autoencoder import decoder_export, encoder_export
 from suite.layers import Sampling
@@ -34,6 +35,7 @@ from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Result
 from suite.training import likelihoods
 from suite.training.likelihoods import Likelihood, VariationalAutoencoder, negative_elbo
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,12 +70,12 @@ CLAIMS = (
 )
 
 
-def fit(model: keras.Model, batches: tf.data.Dataset, steps: int, learning_rate: float, loss=None) -> None:
+def train(model: keras.Model, batches: tf.data.Dataset, steps: int, learning_rate: float, loss=None) -> None:
     model.compile(Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps)), loss)
-    model.fit(batches.repeat().prefetch(2), steps_per_epoch=steps, shuffle=False, verbose=0)
+    fit(model, batches.repeat().prefetch(2), steps_per_epoch=steps)
 
 
-def train_decoders(data: image_sets.ImageSet, config: Config) -> dict[str, float]:
+def train_decoders(data: image_sets.ImageSet, config: Config, seed: int) -> dict[str, float]:
     """Trains an autoencoder for each output distribution; gives nats an image on test.
 
     A density is not a probability. So the levels are spread evenly over [0, 1], each by uniform noise over
@@ -99,9 +101,9 @@ def train_decoders(data: image_sets.ImageSet, config: Config) -> dict[str, float
         model = build_stochastic(
             images.shape[1:], config.decoder_code_size, likelihood.size, config.decoder_units
         ).model
-        batches = tf.data.Dataset.from_tensor_slices(images).shuffle(len(images)).batch(config.batch_size)
+        batches = shuffled(images, config.batch_size, seed)
         pairs = batches.map(lambda x, values=values: (x, values(x)[..., None]))
-        fit(model, pairs, config.decoder_steps, config.learning_rate, likelihood.loss)
+        train(model, pairs, config.decoder_steps, config.learning_rate, likelihood.loss)
         outputs = model.predict(test, batch_size=500, verbose=0)
         width = 0 if kind in ("categorical", "bernoulli") else np.prod(test.shape[1:]) * np.log(LEVELS)
         nats[kind] = float(tf.reduce_mean(likelihood.loss(values(test)[..., None], outputs))) + width
@@ -131,8 +133,8 @@ def train_inverse(config: Config, seed: int) -> tuple[dict[str, float], dict, np
         likelihood = Likelihood(size, getattr(likelihoods, kind))
         hidden = [layers.Dense(32, "tanh") for _ in range(2)]
         model = keras.Sequential([keras.Input((1,)), *hidden, layers.Dense(size), layers.Reshape((1, size))])
-        batches = tf.data.Dataset.from_tensor_slices((x[:2000], t[:2000, :, None])).shuffle(2000).batch(200)
-        fit(model, batches, config.inverse_steps, 1e-2, likelihood.loss)
+        batches = shuffled((x[:2000], t[:2000, :, None]), 200, seed)
+        train(model, batches, config.inverse_steps, 1e-2, likelihood.loss)
         outputs = model(x[2000:])
         nats[kind] = float(tf.reduce_mean(likelihood.loss(t[2000:, :, None], outputs)))
         draws[kind] = np.hstack([x[2000:], likelihood.distribution(outputs).sample(seed=seed)])
@@ -154,24 +156,24 @@ def gradient_variances(seed: int, draws: int = 10000) -> tuple[float, float]:
     return float(np.var(tape.gradient(cost, mean))), float(np.var(score))
 
 
-def train_variational(data: image_sets.ImageSet, config: Config, steps: int) -> Autoencoder:
+def train_variational(data: image_sets.ImageSet, config: Config, steps: int, seed: int) -> Autoencoder:
     images = data.images["train"]
     built = build_variational(images.shape[1:], config.code_size, config.units)
     model = VariationalAutoencoder(built.model.input, built.model.output)
-    examples = tf.data.Dataset.from_tensor_slices((images, np.float32(images) / 255))
-    fit(model, examples.shuffle(len(images)).batch(config.batch_size), steps, config.learning_rate)
+    batches = shuffled((images, np.float32(images) / 255), config.batch_size, seed)
+    train(model, batches, steps, config.learning_rate)
     return built._replace(model=model)
 
 
 def run(config: Config, context: Context) -> Result:
     data = image_sets.load(context.source, context.seed)
     images, test = data.images["train"], data.images["test"]
-    nats = train_decoders(data, config)
+    nats = train_decoders(data, config, context.seed)
     inverse_nats, draws, points = train_inverse(config, context.seed)
     by_draw, by_score = gradient_variances(context.seed)
 
     steps = config.steps or (4000 if context.source == "embedded" else 12_000)
-    vae = train_variational(data, config, steps)
+    vae = train_variational(data, config, steps, context.seed)
     # With draws, as in training: in inference the code is the mean, and the bound would not be one.
     batches = [test[start : start + 500] for start in range(0, len(test), 500)]
     parts = [negative_elbo(np.float32(batch) / 255, vae.model(batch, training=True)) for batch in batches]

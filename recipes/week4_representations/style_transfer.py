@@ -32,6 +32,7 @@ from suite.evaluation import plots
 from suite.models.style_transformer import build_loss_network, build_style_transformer
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
+from suite.training.loop import fit
 from suite.training.style_losses import content_loss, gram_matrix, style_loss, tiles, total_variation
 
 
@@ -62,12 +63,13 @@ SMOKE = Config(
     tile=16,
     filters=(2, 3, 4),
     blocks=1,
-    steps=2,
+    steps=10,
     batch_size=2,
 )
 DATA = ("embedded", "path")
 
 MOST_PHOTOS = 500  # of a folder, kept in memory
+ROUNDS = 10  # of the network's training, each with a look at its losses
 LARGEST = 1024  # pixels, longer side of the picture that the network stylizes for you
 
 CLAIMS = (
@@ -130,17 +132,18 @@ class Judge:
 
 
 def objective(judge: Judge, images: tf.Tensor, content: tf.Tensor, config: Config) -> tuple:
-    """What both ways minimize, and the style and the content loss in it."""
-    style, kept = map(tf.reduce_mean, judge.losses(images, content))
-    rough = tf.reduce_mean(total_variation(images)) / 255
+    """What both ways minimize, of each image, and the style and the content loss in it; `(batch,)` each."""
+    style, kept = judge.losses(images, content)
+    rough = total_variation(images) / 255
     return style + config.content_weight * kept + config.smoothness * rough, style, kept
 
 
-def optimize_pixels(judge: Judge, photo: np.ndarray, config: Config) -> tuple[np.ndarray, np.ndarray]:
+def optimize_pixels(judge: Judge, photo: np.ndarray, config: Config) -> tuple[np.ndarray, dict]:
     """Gatys' way: gradient descent on the image itself. Gives it, uint8, and its losses by step."""
     image = tf.Variable(np.float32(photo)[None])
     content = judge.content(image)
-    optimizer = falling_adam(config.pixel_rate, config.optimizing_steps, [image])
+    optimizer = falling_adam(config.pixel_rate, config.optimizing_steps)
+    optimizer.build([image])
 
     @tf.function
     def step():
@@ -148,41 +151,41 @@ def optimize_pixels(judge: Judge, photo: np.ndarray, config: Config) -> tuple[np
             loss, style, kept = objective(judge, image, content, config)
         optimizer.apply([tape.gradient(loss, image)], [image])
         image.assign(tf.clip_by_value(image, 0, 255))
-        return style, kept
+        return style[0], kept[0]
 
     steps = console.track(range(config.optimizing_steps), "optimizing the pixels")
     history = np.array([[value.numpy() for value in step()] for _ in steps])
-    return np.uint8(np.rint(image[0])), history
+    return np.uint8(np.rint(image[0])), dict(zip(("style", "content"), history.T, strict=True))
 
 
-def train_transformer(judge: Judge, photos: list, config: Config, seed: int):
-    """Johnson's way: the same losses train a network, once and for all photos. Gives it, and its losses."""
+def train_transformer(judge: Judge, photos: list, shown: np.ndarray, config: Config, seed: int):
+    """Johnson's way: the same losses train a network, once and for all photos.
+
+    Gives it, and its losses on photos that are shown, by round.
+    """
     model = build_style_transformer(None, config.filters, config.blocks)
-    optimizer = falling_adam(config.learning_rate, config.steps, model.trainable_variables)
 
-    @tf.function
-    def step(images):
-        content = judge.content(tiles(tf.cast(images, tf.float32), config.tile))
-        with tf.GradientTape() as tape:
-            stylized = tiles(model(images, training=True)["stylized"], config.tile)
-            loss, style, kept = objective(judge, stylized, content, config)
-        gradients = tape.gradient(loss, model.trainable_variables)
-        optimizer.apply(gradients, model.trainable_variables)
-        return style, kept
+    def loss(images, stylized):
+        content = judge.content(tiles(images, config.tile))
+        values, _, _ = objective(judge, tiles(stylized, config.tile), content, config)
+        return tf.reduce_mean(tf.reshape(values, (tf.shape(images)[0], -1)), axis=1)
+
+    def look():
+        style, kept = judge.losses(np.float32(stylize(model, shown)), judge.content(np.float32(shown)))
+        return {"style": tf.reduce_mean(style), "content": tf.reduce_mean(kept)}
 
     crops = tf.data.Dataset.from_generator(
         lambda: style_images.random_crops(photos, config.crop, 2 * config.crop, seed),
         output_signature=tf.TensorSpec((config.crop, config.crop, 3), tf.uint8),
     )
-    batches = crops.batch(config.batch_size).prefetch(4).take(config.steps)
-    tracked = console.track(batches, "training the network", config.steps)
-    return model, np.array([[value.numpy() for value in step(images)] for images in tracked])
+    pairs = crops.batch(config.batch_size).map(lambda images: (images, {"stylized": images})).prefetch(4)
+    model.compile(falling_adam(config.learning_rate, config.steps), loss)
+    steps = max(1, config.steps // ROUNDS)
+    return model, fit(model, pairs, epochs=ROUNDS, steps_per_epoch=steps, measure=look)
 
 
-def falling_adam(rate: float, steps: int, variables: list) -> Adam:
-    optimizer = Adam(keras.optimizers.schedules.CosineDecay(rate, steps))
-    optimizer.build(variables)
-    return optimizer
+def falling_adam(rate: float, steps: int) -> Adam:
+    return Adam(keras.optimizers.schedules.CosineDecay(rate, steps))
 
 
 def stylize(model: keras.Model, images: np.ndarray) -> np.ndarray:
@@ -206,10 +209,11 @@ def run(config: Config, context: Context) -> Result:
     content = photos.test[0] if content is None else content
 
     test = np.stack([style_images.square(photo, config.side) for photo in photos.test[:8]])
-    judge = Judge(style, np.stack([style_images.square(photo, config.side) for photo in photos.train[:8]]))
+    known = np.stack([style_images.square(photo, config.side) for photo in photos.train[:8]])
+    judge = Judge(style, known)
     photo = style_images.fit(content, config.longest, 4)
     optimized, pixel_history = optimize_pixels(judge, photo, config)
-    model, history = train_transformer(judge, photos.train, config, context.seed)
+    model, history = train_transformer(judge, photos.train, known, config, context.seed)
     phone.set_weights(model.get_weights())
 
     stylized, large = stylize(phone, test), style_images.fit(content, LARGEST, 4)
@@ -230,7 +234,7 @@ def run(config: Config, context: Context) -> Result:
                 title="Photos that the network has not seen",
                 side=2.2,
             ),
-            "losses": draw_losses({"pixels": pixel_history, "network": history}),
+            "losses": draw_losses(pixel_history, history),
         },
         exports=[Export(phone, test, np.stack(list(islice(calibration, 100))))],
         data=photos.described,
@@ -260,12 +264,11 @@ def draw_ways(photo: np.ndarray, style: np.ndarray, optimized: np.ndarray, styli
     return figure
 
 
-def draw_losses(histories: dict[str, np.ndarray]):
-    figure, panels = plots.new_figure("Losses while it is optimized", 9, 3.6, 1, len(histories))
-    for axes, (name, history) in zip(panels, histories.items(), strict=True):
-        window = max(1, len(history) // 50)  # the losses of single batches are noisy
-        means = history[: len(history) // window * window].reshape(-1, window, 2).mean(axis=1)
-        steps = window * (0.5 + np.arange(len(means)))
-        lines = {"style": (steps, means[:, 0]), "content": (steps, means[:, 1])}
-        plots.curves(axes, lines, title=name, xlabel="step", yscale="log")
+def draw_losses(pixels: dict, network: dict):
+    figure, panels = plots.new_figure("Losses while it is optimized", 9, 3.6, 1, 2)
+    for axes, title, unit, curves in zip(
+        panels, ("pixels", "network"), ("step", "round"), (pixels, network), strict=True
+    ):
+        lines = {name: (1 + np.arange(len(curves[name])), curves[name]) for name in ("style", "content")}
+        plots.curves(axes, lines, title=title, xlabel=unit, yscale="log")
     return figure

@@ -16,12 +16,13 @@ if __name__ == "__main__":  # before the imports below, so that TensorFlow start
     run_script(__file__)
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import scipy.sparse
+import tensorflow as tf
 from keras import layers
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
@@ -36,6 +37,7 @@ from suite.language.vocabulary import SPECIAL, Vocabulary, tokenize
 from suite.layers import TfIdf
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,12 +107,13 @@ def gaps(texts: Sequence[list[str]], features: Features) -> tuple[float, float]:
     return abs(ours - counts).max(), abs(tf_idf(ours, features.idf) - weighted).max()
 
 
-def batches(matrix: scipy.sparse.csr_array, labels: np.ndarray, size: int, seed: int) -> Iterator[tuple]:
+def batches(matrix: scipy.sparse.csr_array, labels: np.ndarray, size: int, seed: int) -> tf.data.Dataset:
     """Random batches without end; dense, one at a time."""
-    rng = np.random.default_rng(seed)
-    while True:
-        rows = rng.integers(len(labels), size=size)
-        yield matrix[rows].toarray().astype(np.float32), labels[rows]
+    cells = matrix.tocoo()
+    rows = tf.SparseTensor(np.stack(cells.coords, axis=1), np.float32(cells.data), cells.shape)
+    examples = tf.data.Dataset.from_tensor_slices((tf.sparse.reorder(rows), labels))
+    drawn = examples.shuffle(len(labels), seed=seed).repeat().batch(size)
+    return drawn.map(lambda rows, labels: (tf.sparse.to_dense(rows), labels)).prefetch(2)
 
 
 def train(
@@ -123,8 +126,7 @@ def train(
     model = keras.Sequential([keras.Input((matrix.shape[1],)), dense])
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.steps)
     model.compile(Adam(schedule), "sparse_categorical_crossentropy")
-    examples = batches(matrix, labels, config.batch_size, seed)
-    model.fit(examples, steps_per_epoch=config.steps, shuffle=False, verbose=0)
+    fit(model, batches(matrix, labels, config.batch_size, seed), steps_per_epoch=config.steps)
     return dense
 
 

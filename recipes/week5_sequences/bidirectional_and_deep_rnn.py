@@ -18,11 +18,10 @@ import dataclasses
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import layers
 
-from suite import console
 from suite.data.ambiguous_words import CLASSES, WORDS, Sentences, generate_sentences
+from suite.data.batches import shuffled
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric
 from suite.evaluation.report import Table
@@ -30,6 +29,7 @@ from suite.layers import LSTMCell, Recurrent
 from suite.models.recurrent_stacks import CONNECTIONS, recurrent_stack
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +44,6 @@ class Config:
 
 
 SMOKE = Config(sentences=100, length=6, units=4, depths=(1, 2), steps=4, batch_size=16)
-
-ROUNDS = 4  # of a training
 
 CLAIMS = (
     Claim("test_accuracy_forward", at_most=0.65),
@@ -89,9 +87,8 @@ def train(read, sentences: Sentences, config: Config, seed: int) -> keras.Model:
     keras.utils.set_random_seed(seed)
     model = build_model(config, read)
     model.compile(Adam(config.learning_rate), "sparse_categorical_crossentropy")
-    examples = tf.data.Dataset.from_tensor_slices(tuple(sentences)).shuffle(config.sentences, seed=seed)
-    batches = examples.repeat().batch(config.batch_size, drop_remainder=True)
-    model.fit(batches, steps_per_epoch=config.steps // ROUNDS, epochs=ROUNDS, shuffle=False, verbose=0)
+    batches = shuffled(tuple(sentences), config.batch_size, seed).repeat()
+    fit(model, batches, steps_per_epoch=config.steps)
     return model
 
 
@@ -108,7 +105,7 @@ def run(config: Config, context: Context) -> Result:
             generate_sentences(n, 2 * context.seed + part, length=config.length, ahead=ahead)
             for part, n in enumerate((config.sentences, 1000))
         )
-        for name, read in console.track(ways.items(), "training"):
+        for name, read in ways.items():
             models[name], tests[name] = train(read, sentences, config, context.seed), test
             answers = models[name].predict(test.words, batch_size=500, verbose=0)
             accuracies[name] = sense_accuracy(answers, test)

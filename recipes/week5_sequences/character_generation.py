@@ -19,6 +19,7 @@ import dataclasses
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers
 
 from suite import console
@@ -34,8 +35,7 @@ from suite.layers import Dropout, LSTMCell, Recurrent
 from suite.models.step_model import build_step_model
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Result
-from suite.training.compiled import CompiledModel
-from suite.training.stateful import ResetStates, SayLosses
+from suite.training.loop import fit, lower
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,32 +79,30 @@ def build_model(vocabulary: int, config: Config, batch_size: int) -> keras.Model
     for _ in range(config.layers):
         x = Recurrent(LSTMCell(config.units), return_sequences=True, stateful=True)(x)
         x = Dropout(config.dropout if config.layers > 1 else 0)(x)
-    return CompiledModel(characters, layers.Dense(vocabulary, "softmax", name="probabilities")(x))
+    return keras.Model(characters, layers.Dense(vocabulary, "softmax", name="probabilities")(x))
 
 
 def train(ids: dict[str, np.ndarray], vocabulary: int, config: Config) -> tuple[keras.Model, dict]:
     """Truncated backpropagation: the state comes from the whole text so far, the gradient from one piece."""
     batch_size = max(1, min(config.batch_size, (len(ids["validation"]) - 1) // config.length))
-    inputs, targets = parallel_streams(ids["train"], batch_size, config.length)
-    epochs = max(1, round(config.steps * batch_size / len(inputs)))
-    schedule = keras.optimizers.schedules.CosineDecay(
-        config.learning_rate, epochs * len(inputs) // batch_size
-    )
+    pieces = {
+        part: tf.data.Dataset.from_tensor_slices(parallel_streams(ids[part], batch_size, config.length))
+        for part in ("train", "validation")
+    }
+    batches = {part: each.batch(batch_size) for part, each in pieces.items()}
+    epochs = max(1, round(config.steps / len(batches["train"])))
+    schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, epochs * len(batches["train"]))
     model = build_model(vocabulary, config, batch_size)
     model.compile(Adam(schedule, clipnorm=config.clipnorm), "sparse_categorical_crossentropy")
-    best = keras.callbacks.EarlyStopping(patience=epochs, restore_best_weights=True)
-    history = model.fit(
-        inputs,
-        targets,
-        batch_size,
-        epochs,
-        shuffle=False,
-        validation_data=parallel_streams(ids["validation"], batch_size, config.length),
-        validation_batch_size=batch_size,
-        callbacks=[ResetStates(), SayLosses(), best],
-        verbose=0,
+    curves = fit(
+        model,
+        batches["train"],
+        epochs=epochs,
+        validation=batches["validation"],
+        better=lower("validation_loss"),
+        jit_compile=True,
     )
-    return model, history.history
+    return model, curves
 
 
 def write(step: StepModel, vocabulary: Vocabulary, start: str, config: Config, seed: int) -> dict[float, str]:
@@ -138,7 +136,7 @@ def run(config: Config, context: Context) -> Result:
     texts = {part: gap + gap.join(each) for part, each in corpus.texts.items()}
     vocabulary = Vocabulary.fit([texts["train"]])
     ids = {part: vocabulary.ids(text) for part, text in texts.items()}
-    model, history = train(ids, len(vocabulary), config)
+    model, curves = train(ids, len(vocabulary), config)
 
     reader = build_model(len(vocabulary), config, batch_size=1)
     reader.set_weights(model.get_weights())
@@ -171,9 +169,10 @@ def run(config: Config, context: Context) -> Result:
             "temperature": draw_temperature(distinct, known),
             "surprise": draw_surprise(texts["test"], nats),
             "loss": plots.learning_curves(
-                {"training, with dropout": history["loss"], "validation": history["val_loss"]},
+                {"training, with dropout": curves["train_loss"], "validation": curves["validation_loss"]},
                 ylabel="nats per character",
                 title="Loss",
+                first_epoch=0,
             ),
         },
         exports=[step_export(step_model, steps["tflite"], ids["train"], ids["test"], vocabulary)],

@@ -23,7 +23,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from suite import console
 from suite.backprop.gradient_check import relative_error
 from suite.data.sequences import ADDING_BASELINE, Sequences, adding_problem
 from suite.evaluation import plots
@@ -32,6 +31,7 @@ from suite.evaluation.report import Table
 from suite.layers import GRUCell, LSTMCell, Recurrent, SimpleRNNCell
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,27 +128,36 @@ class Training(NamedTuple):
     model: keras.Model
     infer: Callable  # the model as a graph
     curve: list[float]  # mean squared error on validation, at full length, after each round
-    seconds: float  # of the fastest round at full length; the first compiles
+    seconds: float  # of a round at full length, the median; the first one compiles
 
 
 def train(name: str, validation: Sequences, config: Config, seed: int) -> Training:
     """A curriculum: what is learned on short sequences, where every model learns, goes on on longer ones."""
     keras.utils.set_random_seed(seed)
-    rng, model = np.random.default_rng(seed), build_model(name, config)
+    model = build_model(name, config)
     is_gated = name in ("lstm", "gru")
     rate = config.gated_learning_rate if is_gated else config.simple_learning_rate
     schedule = keras.optimizers.schedules.CosineDecay(rate, sum(config.rounds) * config.steps)
     model.compile(Adam(schedule, clipnorm=config.clip_norm), "mean_squared_error")
     lengths = np.repeat(config.length // np.array(SHARES), config.rounds)
-    infer, curve = tf.function(lambda x: model(x, training=False), reduce_retracing=True), []
-    seconds = []
-    for length in console.track(lengths, name):
-        data = adding_problem(config.steps * config.batch_size, length, rng)  # new ones every time
-        start = time.perf_counter()
-        model.fit(*data, batch_size=config.batch_size, shuffle=False, verbose=0)
-        seconds.append(time.perf_counter() - start)
-        curve.append(mean_squared_error(infer(validation.inputs), validation.targets))
-    return Training(model, infer, curve, min(seconds[-config.rounds[-1] :]))
+    infer = tf.function(lambda x: model(x, training=False), reduce_retracing=True)
+    started = 0.0
+
+    def of_round(number: int) -> tf.data.Dataset:
+        nonlocal started
+        count, rng = config.steps * config.batch_size, np.random.default_rng([seed, 0, number])
+        data = adding_problem(count, lengths[number - 1], rng)  # new ones every time
+        started = time.perf_counter()
+        return tf.data.Dataset.from_tensor_slices(tuple(data)).batch(config.batch_size)
+
+    def measure() -> dict[str, float]:
+        seconds = time.perf_counter() - started
+        error = mean_squared_error(infer(validation.inputs), validation.targets)
+        return {"validation_mean_squared_error": error, "seconds": seconds}
+
+    curves = fit(model, of_round, epochs=len(lengths), measure=measure)
+    seconds = float(np.median(curves["seconds"][-config.rounds[-1] :]))
+    return Training(model, infer, curves["validation_mean_squared_error"], seconds)
 
 
 def microseconds(infer: Callable, inputs: np.ndarray, rounds: int = 5) -> float:

@@ -25,7 +25,6 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from suite import console
 from suite.data.tagged_sets import TaggedSet, load_tagged
 from suite.data.text_sets import PARTS
 from suite.evaluation import plots
@@ -37,6 +36,7 @@ from suite.language.vocabulary import PADDING, UNKNOWN, Vocabulary
 from suite.layers import Dropout, LSTMCell, Recurrent, SimpleRNNCell
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +125,7 @@ def batches(inputs: dict, train: Sequences, rates: np.ndarray, size: int, seed: 
         inputs = {name: ids[:length] for name, ids in inputs.items()}
         unknown = tf.random.uniform((length,)) < tf.gather(rates, inputs["words"])
         inputs["words"] = tf.where(unknown, UNKNOWN, inputs["words"])
-        return inputs, labels[:length], mask[:length]
+        return inputs, labels[:length], tf.cast(mask[:length], tf.float32)
 
     examples = tf.data.Dataset.from_tensor_slices((inputs, train.labels, train.mask))
     prepared = examples.shuffle(len(train.labels), seed=seed).repeat().map(prepare, tf.data.AUTOTUNE)
@@ -153,15 +153,15 @@ def train(model, parts: dict[str, Sequences], vocabulary: Vocabulary, config: Co
     # The sum over the words of a batch, divided once by their number: padding weighs nothing.
     loss = keras.losses.SparseCategoricalCrossentropy(reduction="mean_with_sample_weight")
     model.compile(Adam(schedule), loss)
-    curve, held_out = [], parts["validation"]
+    held_out = parts["validation"]
 
-    def look(epoch, logs):
-        curve.append(masked_accuracy(answers(model, held_out), held_out.labels, held_out.mask))
+    def measure() -> dict[str, float]:
+        accuracy = masked_accuracy(answers(model, held_out), held_out.labels, held_out.mask)
+        return {"validation_accuracy": accuracy}
 
-    watch = keras.callbacks.LambdaCallback(on_epoch_end=look)
-    rounds = {"steps_per_epoch": steps, "epochs": config.epochs, "shuffle": False}
-    model.fit(examples, **rounds, callbacks=[watch], verbose=0)
-    return curve
+    rounds = {"epochs": config.epochs, "steps_per_epoch": steps}
+    # No XLA: sentences differ in length.
+    return fit(model, examples, **rounds, measure=measure, jit_compile=False)["validation_accuracy"]
 
 
 TAGGERS = {"simple_rnn": (simple_rnn, False), "bilstm": (bilstm, False), "characters": (bilstm, True)}
@@ -175,7 +175,7 @@ def run(config: Config, context: Context) -> Result:
     sizes = config.length, config.letters
     parts = {part: Sequences.of(data.words[part], data.labels[part], vocabulary, *sizes) for part in PARTS}
     test, found, curves = parts["test"], {"baseline": baseline(data, parts["test"])}, {}
-    for name, (reader, spells) in console.track(TAGGERS.items(), "taggers"):
+    for name, (reader, spells) in TAGGERS.items():
         keras.utils.set_random_seed(context.seed)
         tagger = build_tagger(reader, spells, vocabulary, len(data.tags), config)
         curves[name] = train(tagger, parts, vocabulary.words, config, context.seed)

@@ -21,11 +21,12 @@ from collections.abc import Sequence
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers, ops
 from sklearn.metrics import balanced_accuracy_score
 
-from suite import console
 from suite.data import text_sets
+from suite.data.batches import shuffled
 from suite.data.text_sets import TextSet
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, most_wrong
@@ -35,6 +36,7 @@ from suite.language.vocabulary import PADDING, SPECIAL, Vocabulary, tokenize
 from suite.layers import Dropout, LSTMCell, Recurrent
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
+from suite.training.loop import fit, lower
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,28 +110,26 @@ def build_model(reader, words: int, num_classes: int, config: Config) -> keras.M
     return keras.Model(tokens, layers.Dense(num_classes, "softmax", name="probabilities")(x))
 
 
-def train(model: keras.Model, ids: dict, data: TextSet, config: Config) -> list[float]:
+def train(model: keras.Model, ids: dict, data: TextSet, config: Config, seed: int) -> list[float]:
     """Trains until validation gains no more, and goes back to the best epoch; gives its losses in nats.
 
     Every label weighs the same in total, however many texts it has.
     """
     weights = 1 / (len(data.classes) * np.bincount(data.labels["train"]) / len(data.labels["train"]))
-    x, y, validation = ids["train"], data.labels["train"], data.labels["validation"]
+    examples = {
+        part: (ids[part], data.labels[part], np.float32(weights[data.labels[part]]))
+        for part in ("train", "validation")
+    }
     model.compile(Adam(config.learning_rate), "sparse_categorical_crossentropy")
-    stop = keras.callbacks.EarlyStopping(
-        "val_loss", min_delta=1e-3, patience=config.patience, restore_best_weights=True
-    )
-    history = model.fit(
-        x,
-        y,
-        sample_weight=weights[y],
-        validation_data=(ids["validation"], validation, weights[validation]),
+    curves = fit(
+        model,
+        shuffled(examples["train"], config.batch_size, seed),
         epochs=config.epochs,
-        batch_size=config.batch_size,
-        callbacks=[stop],
-        verbose=0,
+        validation=tf.data.Dataset.from_tensor_slices(examples["validation"]).batch(256),
+        better=lower("validation_loss", by=1e-3),
+        patience=config.patience,
     )
-    return history.history["val_loss"]
+    return curves["validation_loss"]
 
 
 def average(models: Sequence[keras.Model]) -> keras.Model:
@@ -151,11 +151,11 @@ def run(config: Config, context: Context) -> Result:
     words = Vocabulary.fit(tokens["train"], config.words + len(SPECIAL), config.min_count)
     ids = {part: np.stack([words.ids(text, length) for text in texts]) for part, texts in tokens.items()}
     models, losses = {}, {}
-    for reader in console.track(READERS, "classifiers"):
+    for reader in READERS:
         keras.utils.set_random_seed(context.seed)
         name = reader.__name__
         models[name] = build_model(reader, len(words), len(data.classes), config)
-        losses[name] = train(models[name], ids, data, config)
+        losses[name] = train(models[name], ids, data, config, context.seed)
     models["average"] = average(list(models.values()))
 
     labels = data.labels["test"]
@@ -172,7 +172,9 @@ def run(config: Config, context: Context) -> Result:
         files=words.to_files(),
     )  # fmt: skip
     figures = {
-        "loss": plots.learning_curves(losses, ylabel="nats a text", title="Loss on validation"),
+        "loss": plots.learning_curves(
+            losses, ylabel="nats a text", title="Loss on validation", first_epoch=0
+        ),
         "reading": draw_reading(models["lstm"], words, data, length),
     }
     if data.kinds:

@@ -20,9 +20,11 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers
 
 from suite import console
+from suite.data.batches import shuffled
 from suite.data.dates import LONGEST, DatePairs, generate_dates
 from suite.evaluation import plots
 from suite.evaluation.captions import exact_match
@@ -33,7 +35,7 @@ from suite.language.vocabulary import END, START, Vocabulary
 from suite.layers import Attention, LSTMCell, Recurrent
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
-from suite.training.compiled import CompiledModel
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +115,7 @@ def build_translator(vocabularies: tuple[int, int], config: Config, attends: boo
     states = [encoded["hidden_state"], encoded["cell_state"]]
     hidden = Recurrent(cell, return_sequences=True)(embed(previous), initial_state=states)
     probabilities, weights = answer(hidden, encoded["memory"], source)
-    training = CompiledModel([source, previous], probabilities)
+    training = keras.Model([source, previous], probabilities)
     looking = None if weights is None else keras.Model([source, previous], weights)
 
     token = keras.Input((), dtype="int32", name="token")
@@ -134,19 +136,17 @@ def encode(pairs: DatePairs, letters: tuple[Vocabulary, Vocabulary]) -> Pairs:
     return Pairs(source, *teacher_forcing(pairs.iso, iso, STEPS))
 
 
-def train(translator: Translator, pairs: dict[str, Pairs], config: Config) -> list[float]:
+def train(translator: Translator, pairs: dict[str, Pairs], config: Config, seed: int) -> list[float]:
     """Teacher forcing: each letter is predicted after the true ones before it. Gives the validation loss."""
-    model, batch = translator.training, config.batch_size
-    used = len(pairs["train"].target) // batch * batch  # whole batches: a step is compiled once
-    schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * used // batch)
+    model, size = translator.training, config.batch_size
+    examples = {part: ((each.source, each.previous), each.target) for part, each in pairs.items()}
+    used = len(pairs["train"].target) // size * size  # whole batches: a step is compiled once
+    batches = shuffled(tf.nest.map_structure(lambda ids: ids[:used], examples["train"]), size, seed)
+    schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * len(batches))
     model.compile(Adam(schedule, clipnorm=1.0), "sparse_categorical_crossentropy")
-    history = []
-    for _ in console.track(range(config.epochs), "training"):
-        source, previous, target = (values[:used] for values in pairs["train"])
-        model.fit([source, previous], target, batch, verbose=0)
-        source, previous, target = pairs["validation"]
-        history.append(model.evaluate([source, previous], target, batch_size=400, verbose=0))
-    return history
+    held_out = tf.data.Dataset.from_tensor_slices(examples["validation"]).batch(400)
+    curves = fit(model, batches, epochs=config.epochs, validation=held_out, jit_compile=True)
+    return curves["validation_loss"]
 
 
 def run(config: Config, context: Context) -> Result:
@@ -161,7 +161,7 @@ def run(config: Config, context: Context) -> Result:
     for name in ("last state", "attention"):
         keras.utils.set_random_seed(context.seed)
         translator = build_translator((len(letters[0]), len(iso)), config, name == "attention")
-        curves[name] = train(translator, pairs, config)
+        curves[name] = train(translator, pairs, config, context.seed)
         exported = exported_pairs(translator.encoder, translator.step, iso, context.folder)
         states = exported["onnx"].encode({"source": source})
         found[name] = exported["onnx"].write(states, STEPS)

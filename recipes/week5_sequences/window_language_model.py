@@ -22,10 +22,12 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers
 from sklearn.decomposition import PCA
 
 from suite.data import text_sets, word_kinds
+from suite.data.batches import shuffled
 from suite.evaluation import plots
 from suite.evaluation.embeddings import WordVectors
 from suite.evaluation.metrics import Metric, cross_entropy
@@ -36,6 +38,7 @@ from suite.language.streams import windows
 from suite.language.vocabulary import SPECIAL, Vocabulary, tokenize
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
+from suite.training.loop import fit, lower
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,17 +109,15 @@ def build_model(size: int, config: Config) -> keras.Model:
     return keras.Model(context, layers.Dense(size, "softmax", name="probabilities")(hidden))
 
 
-def train(text: Text, config: Config) -> tuple[keras.Model, list[float]]:
+def train(text: Text, config: Config, seed: int) -> tuple[keras.Model, list[float]]:
     """Keeps the epoch that is best on the validation text; gives the perplexities of all there."""
-    contexts, words = windows(text.texts["train"], config.order)
+    batches = shuffled(windows(text.texts["train"], config.order), config.batch_size, seed)
+    held_out = tf.data.Dataset.from_tensor_slices(windows(text.texts["validation"], config.order)).batch(1000)
     model = build_model(len(text.vocabulary), config)
-    steps = config.epochs * -(-len(words) // config.batch_size)
-    schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
+    schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * len(batches))
     model.compile(Adam(schedule), "sparse_categorical_crossentropy")
-    best = keras.callbacks.EarlyStopping("val_loss", patience=config.epochs, restore_best_weights=True)
-    settings = {"validation_data": windows(text.texts["validation"], config.order), "callbacks": [best]}
-    fitted = model.fit(contexts, words, config.batch_size, config.epochs, verbose=0, **settings)
-    return model, np.exp(fitted.history["val_loss"]).tolist()
+    curves = fit(model, batches, epochs=config.epochs, validation=held_out, better=lower("validation_loss"))
+    return model, np.exp(curves["validation_loss"][1:]).tolist()
 
 
 class Comparison(NamedTuple):
@@ -174,13 +175,13 @@ def run(config: Config, context: Context) -> Result:
     small = dataclasses.replace(
         config, size=min(config.size, 32), units=64, batch_size=64, epochs=config.drawn_epochs
     )
-    drawn_model, _ = train(drawn, small)
+    drawn_model, _ = train(drawn, small, context.seed)
     on_drawn = compare(drawn_model, drawn, config.order)
 
     corpus = text_sets.load_corpus(context.source, context.seed)
     tokens = {part: [tokenize(text) for text in texts] for part, texts in corpus.texts.items()}
     text = Text.encode(tokens, config.words)
-    model, curve = train(text, config)
+    model, curve = train(text, config, context.seed)
     on_real = compare(model, text, config.order)
 
     metrics = {

@@ -1,7 +1,7 @@
 """Describe pictures in words: a pretrained CNN reads, an LSTM writes.
 
 Week 6, "Final Project"; week 5, "Encoder Module", "Generate Text".
-Claim: of scenes with kinds of things that training never showed, at least 0.85 of the captions are right word
+Claim: of scenes with kinds of things that training never showed, at least 0.9 of the captions are right word
        for word, and BLEU-4 is at least 0.9. LiteRT and ONNX Runtime write the same as Keras for at least 0.99
        of 200 pictures.
 Cost:  9 min on 2 CPU cores.
@@ -22,8 +22,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from suite import console
 from suite.data import caption_sets
+from suite.data.batches import shuffled
 from suite.data.layout import PARTS
 from suite.evaluation import plots
 from suite.evaluation.captions import caption_scores, draw_captions, exact_match
@@ -38,6 +38,7 @@ from suite.layers import Attention, Dropout, LSTMCell, Recurrent
 from suite.models.hypercolumns import CELL, build_hypercolumns
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +70,7 @@ DATA = ("embedded", "tfds", "path")
 STATES = ("hidden_state", "cell_state")
 
 CLAIMS = (
-    Claim("test_exact_match", at_least=0.85, data="embedded"),
+    Claim("test_exact_match", at_least=0.9, data="embedded"),
     Claim("test_bleu_4", at_least=0.9, data="embedded"),
     Claim("test_runtime_agreement", at_least=0.99),
 )
@@ -101,7 +102,10 @@ def build_reader(shape: tuple[int, ...], config: Config) -> keras.Model:
     cells = layers.Reshape((-1, config.filters))(around)  # (B, cells, filters)
     # A bias for each cell, so that its place can be told from its vector.
     keys = layers.EinsumDense("bcf,fg->bcg", cells.shape[1:], bias_axes="cg", activation="relu")(cells)
-    values = layers.Dense(config.filters)(layers.Reshape((-1, shape[-1]))(x))
+    # Linear in the features of a cell and its neighbors, for the reason that stands where they are used.
+    values = layers.Conv2D(config.filters, 1)(x)
+    values = layers.Conv2D(config.filters, 3, padding="same")(values)
+    values = layers.Reshape((-1, config.filters))(values)
     memory = layers.Concatenate()([keys, values])
     code = layers.Dense(config.code, activation="relu")(layers.GlobalAveragePooling1D()(memory))
     states = {name: layers.Dense(config.units, activation="tanh", name=name)(code) for name in STATES}
@@ -157,16 +161,16 @@ def encode(tokens: list, words: Vocabulary, steps: int) -> Pairs:
 
 def batches(features: np.ndarray, pairs: Pairs, size: int, seed: int | None = None) -> tf.data.Dataset:
     """`((features, previous), target, weight)`, shuffled where there is a seed; padding has no weight."""
-    dataset = tf.data.Dataset.from_tensor_slices(tuple(pairs))
-    if seed is not None:
-        dataset = dataset.shuffle(len(pairs.row), seed=seed)
+    if seed is None:
+        dataset = tf.data.Dataset.from_tensor_slices(tuple(pairs)).batch(size)
+    else:
+        dataset = shuffled(tuple(pairs), size, seed)
     features = tf.constant(features)
 
     def prepare(row, previous, target):
         weight = tf.cast(target != PADDING, tf.float32)
         return (tf.gather(features, row), previous), target, weight
 
-    dataset = dataset.batch(min(size, len(pairs.row)), drop_remainder=seed is not None)
     return dataset.map(prepare, tf.data.AUTOTUNE).prefetch(2)
 
 
@@ -177,12 +181,9 @@ def train(captioner: Captioner, features: dict, pairs: dict[str, Pairs], config:
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * len(examples))
     # The sum over the words of a batch, divided once by their number: padding weighs nothing.
     loss = keras.losses.SparseCategoricalCrossentropy(reduction="mean_with_sample_weight")
-    model, history = captioner.training, []
-    model.compile(Adam(schedule, clipnorm=1.0), loss)
-    for _ in console.track(range(config.epochs), "training"):
-        model.fit(examples, verbose=0)
-        history.append(model.evaluate(held_out, verbose=0))
-    return history
+    captioner.training.compile(Adam(schedule, clipnorm=1.0), loss)
+    curves = fit(captioner.training, examples, epochs=config.epochs, validation=held_out)
+    return curves["validation_loss"]
 
 
 def run(config: Config, context: Context) -> Result:

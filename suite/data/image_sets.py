@@ -169,7 +169,7 @@ def random_affine(
     """Turns, zooms and shifts each image at random, around its center; what comes in from outside is 0.
 
     Args:
-        images: `(n, height, width, channels)` float32, n fixed.
+        images: `(n, height, width, channels)` float32.
         turn: Largest angle either way, in radians.
         zoom: Largest change of size, as a share of it.
         shift: Largest shift along each axis either way, as a share of the image's side.
@@ -177,7 +177,7 @@ def random_affine(
     Returns:
         Images of the same shape, interpolated bilinearly.
     """
-    n, height, width, _ = images.shape
+    n, (height, width) = tf.shape(images)[0], images.shape[1:3]
     angle, scale = tf.random.uniform([n], -turn, turn), tf.random.uniform([n], 1 - zoom, 1 + zoom)
     dx, dy = tf.unstack(tf.random.uniform([2, n], -shift, shift))
     zeros = tf.zeros([n])

@@ -2,8 +2,9 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from suite.training.stateful import reset_states
+from suite.training.loop import reset_states
 
 
 def text_surprisals(model: keras.Model, ids: np.ndarray, span: int = 500) -> np.ndarray:
@@ -19,6 +20,7 @@ def text_surprisals(model: keras.Model, ids: np.ndarray, span: int = 500) -> np.
         `(n - 1,)` float64; their mean is the cross-entropy in nats per token, its exponential the perplexity.
     """
     reset_states(model)
+    read = tf.function(lambda tokens: model(tokens, training=False), jit_compile=True)
     found = []
     for start in range(0, len(ids) - 1, span):
         following = ids[start + 1 : start + 1 + span]
@@ -26,7 +28,7 @@ def text_surprisals(model: keras.Model, ids: np.ndarray, span: int = 500) -> np.
         # Every span has one length, so that one compiled graph reads all; what fills the last one up changes
         # nothing before it.
         inputs = np.pad(given, (0, span - len(given)))[None]
-        probabilities = np.asarray(model.predict_on_batch(inputs)[0], np.float64)
+        probabilities = np.asarray(read(tf.constant(inputs))[0], np.float64)
         right = probabilities[np.arange(len(given)), following]
         found.append(-np.log(np.maximum(right, np.finfo(np.float32).tiny)))
     return np.concatenate(found)

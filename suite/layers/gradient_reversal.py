@@ -9,8 +9,8 @@ class GradientReversal(keras.layers.Layer):
     """Gives its input unchanged, and its gradient back times `-strength`.
 
     What follows the layer learns to tell domains apart; what comes before it learns, by the same descent
-    step, features that do not tell. `strength` is a weight that is not trained, so that a callback can let
-    it grow while `fit` runs.
+    step, features that do not tell. `strength` is a weight that is not trained, so that it can grow
+    between epochs.
 
     Called on a tensor of any shape and float dtype; gives the same.
 

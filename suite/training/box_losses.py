@@ -37,8 +37,9 @@ def center_focal_loss(heatmaps: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         logits: The same shape.
 
     Returns:
-        Scalar: -(1 - p)^2 log p over the centers and -(1 - heat)^4 p^2 log(1 - p) over all others, in nats,
-        summed, then divided by the number of centers (at least 1).
+        `(batch,)`: -(1 - p)^2 log p over the centers and -(1 - heat)^4 p^2 log(1 - p) over all others, in
+        nats, summed over an image. Divided by the mean number of centers in an image, so that their mean is
+        the loss a center of the batch; where there is none, by 1 / batch.
 
     Reference:
         Zhou, Wang, Krähenbühl (2019), Objects as points, equation 1, alpha = 2 and beta = 4.
@@ -47,4 +48,19 @@ def center_focal_loss(heatmaps: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     is_center = tf.cast(heatmaps == 1, logits.dtype)
     right = is_center * (1 - p) ** 2 * tf.math.log_sigmoid(logits)
     wrong = (1 - heatmaps) ** 4 * p**2 * tf.math.log_sigmoid(-logits)
-    return -tf.reduce_sum(right + wrong) / tf.maximum(tf.reduce_sum(is_center), 1)
+    sums = -tf.reduce_sum(right + wrong, axis=(1, 2, 3))
+    return per_thing(sums, tf.reduce_sum(is_center), least=1)
+
+
+def per_thing(sums: tf.Tensor, count: tf.Tensor, least: float) -> tf.Tensor:
+    """Divides sums over images by how much a batch holds, so that their mean is that of all it holds.
+
+    Args:
+        sums: `(batch,)`.
+        count: Scalar: of the whole batch.
+        least: The least to divide by.
+
+    Returns:
+        `(batch,)`, whose mean is sum(sums) / count: each image counts by what it holds.
+    """
+    return sums * tf.cast(tf.shape(sums)[0], sums.dtype) / tf.maximum(count, least)

@@ -38,6 +38,7 @@ class Progress:
         self.epoch, self.step, self.total = -1, 0, (0.0, 0.0)
         self.best_epoch, self.curves = 0, {}
         self._model, self._best = model, None
+        self._position = None  # of the last checkpoint
         parts = [model, *tf.nest.flatten(others)]
         self._variables = [
             each.value
@@ -78,8 +79,10 @@ class Progress:
 
     def write(self) -> None:
         """Writes a checkpoint, which counts once progress.json names it."""
-        self._written = time.monotonic()
-        if self.folder is None:
+        self._written, position = time.monotonic(), (self.epoch, self.step)
+        if (
+            self.folder is None or position == self._position
+        ):  # the checkpoint that counts is not written over
             return
         best = self.folder / f"best-{self.best_epoch}.npz"
         if self._best is not None and not best.exists():
@@ -92,6 +95,7 @@ class Progress:
         partial = self.folder / "progress.partial"
         partial.write_text(json.dumps(content))
         partial.replace(self.folder / "progress.json")
+        self._position = position
         kept = (f"{prefix.name}.", best.name, "progress.json")
         for path in self.folder.iterdir():
             if path.is_file() and not path.name.startswith(kept):
@@ -110,6 +114,7 @@ class Progress:
             content = json.loads(text)
             for name in _FIELDS:
                 setattr(self, name, content[name])
+            self._position = (self.epoch, self.step)
             if self.folder:
                 prefix = self.folder / f"epoch-{self.epoch}-step-{self.step}"
                 self._state.read(str(prefix)).assert_existing_objects_matched()

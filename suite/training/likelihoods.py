@@ -107,4 +107,5 @@ class VariationalAutoencoder(keras.Model):
     """
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        return tf.reduce_mean(sum(negative_elbo(y, y_pred)))
+        mean = tf.reduce_mean(sum(negative_elbo(y, y_pred)))
+        return mean / tf.distribute.get_strategy().num_replicas_in_sync  # as Keras does with its own losses

@@ -57,7 +57,8 @@ def fit(
             `compile` are left out: `measure` sees the trained model between epochs.
         batches: `(inputs, targets)` or `(inputs, targets, sample_weight)`, of all devices together; or a
             function that gives those of an epoch, counted from 1: then a resumed run does not have to draw
-            those of earlier epochs.
+            those of earlier epochs. A dataset that shuffles should serve one training only: where one of
+            two is not done again, the other one would not see the same order.
         epochs: Largest number of epochs.
         steps_per_epoch: Steps an epoch of batches without end; None: an epoch is one pass.
         validation: Batches whose mean loss is recorded as "validation_loss".
@@ -66,18 +67,22 @@ def fit(
             weights of its best epoch, which may be 0, those it came with.
         patience: Epochs without a better measurement before training stops; None: all epochs are trained.
         before_epoch: Called with the number of each epoch before it begins.
-        jit_compile: Whether XLA compiles the step; by default on a GPU. Operations without an XLA kernel are
-            then an error, and batches should be of one shape.
+        jit_compile: Whether XLA compiles the step; by default on a GPU where a run does not have to be
+            deterministic. Operations without an XLA kernel are then an error, and batches should be of one
+            shape.
 
     Returns:
-        Curves: "loss", the mean over the examples of an epoch while it trains, and what is measured, one
-        value an epoch. With `better`, the first value of each is that before training ("loss" has NaN), and
-        "best_epoch" has one value.
+        Curves: "train_loss", the mean over the examples of an epoch while it trains, and what is measured,
+        one value an epoch. With `better`, the first value of each is that before training ("train_loss" has
+        NaN), and "best_epoch" has one value.
 
     Raises:
+        ValueError: No steps in an epoch.
         TrainingDiverged: The loss is not finite. The checkpoint before it is kept.
         KeyboardInterrupt: After a checkpoint, where the process is asked to stop (SIGINT, SIGTERM).
     """
+    if steps_per_epoch is not None and steps_per_epoch < 1:
+        raise ValueError(f"expected steps_per_epoch of at least 1, received {steps_per_epoch}")
     optimizer, compiled = _scaled(model), _uses_xla(jit_compile)
     optimizer.build(model.trainable_variables)
     training = session.current().next_training()
@@ -104,6 +109,8 @@ def fit(
                 progress.record(measured, is_best=bool(better and better(measured, progress.best())))
                 log(epoch, measured)
                 _say(epoch, epochs, measured)
+        if stop():
+            progress.write()
         progress.close()
     optimizer.finalize_variable_values(model.trainable_variables)
     if not better:
@@ -113,7 +120,9 @@ def fit(
 
 
 def _uses_xla(jit_compile: bool | None) -> bool:
-    return bool(tf.config.list_physical_devices("GPU")) if jit_compile is None else jit_compile
+    if jit_compile is None:  # XLA refuses operations on a GPU that it cannot make deterministic: max pooling
+        return bool(tf.config.list_physical_devices("GPU")) and not session.current().deterministic
+    return jit_compile
 
 
 def _scaled(model: keras.Model) -> keras.optimizers.Optimizer:
@@ -318,3 +327,5 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if asked:  # after the last step
+        raise KeyboardInterrupt

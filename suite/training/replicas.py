@@ -37,8 +37,10 @@ def distribute(batches: tf.data.Dataset):
     """Divides each batch among the replicas, in its order: machine by machine, then device by device."""
     now = session.current()
     if now.input_service:
+        # Each training reads all of it from the workers: with several of them, in no fixed order.
         service = tf.data.experimental.service
-        batches = batches.apply(service.distribute(service.ShardingPolicy.OFF, f"grpc://{now.input_service}"))
+        read = service.distribute(service.ShardingPolicy.OFF, f"grpc://{now.input_service}")
+        batches = batches.apply(read)
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return now.strategy.experimental_distribute_dataset(batches.with_options(options))
@@ -104,10 +106,8 @@ def replicated(
         before = [
             _part(kinds.get(id(each)), value, context) for each, value in zip(states, before, strict=True)
         ]
-        if "rows" in kinds.values():
-            batch = tf.nest.map_structure(
-                _of_any_size, batch
-            )  # layers ask for as many rows as their states have
+        if "rows" in kinds.values():  # layers ask for as many rows as their states have in all
+            batch = tf.nest.map_structure(_of_any_size, batch)
         batch, counts = _with_a_row(batch)
         value, weight, gradients, after = compute(batch, scale, values, before)
         weight *= tf.cast(counts, weight.dtype)

@@ -25,7 +25,9 @@ class Options:
         "default: one device; mirrored: all GPUs of this machine; multi_worker: the machines of TF_CONFIG.",
     ] = "default"
     input_service: Annotated[str, "Address of a tf.data service that prepares batches, HOST:PORT."] = ""
-    deterministic: Annotated[bool, "Same seed, same weights; a little slower on GPUs."] = True
+    deterministic: Annotated[
+        bool, "Same seed, same weights; slower on GPUs, where XLA then compiles nothing by itself."
+    ] = True
     tensorboard: Annotated[bool, "Log losses, rates and figures beside the bundle, in tensorboard/NAME."] = (
         False
     )
@@ -127,6 +129,7 @@ class Session:
         logs: Where TensorBoard's logs go; None for none.
         profile: Whether some steps of the first training are traced.
         input_service: Address of a tf.data service, or "".
+        deterministic: Whether the same seed has to give the same weights.
         trainings: How many trainings have begun.
     """
 
@@ -135,6 +138,7 @@ class Session:
     logs: Path | None = None
     profile: bool = False
     input_service: str = ""
+    deterministic: bool = True
     trainings: int = 0
 
     def next_training(self) -> Training:
@@ -190,15 +194,14 @@ def running(options: Options, folder: Path | None = None, logs: Path | None = No
     for gpu in tf.config.list_physical_devices("GPU"):
         with contextlib.suppress(RuntimeError):  # an earlier run in this process uses it already
             tf.config.experimental.set_memory_growth(gpu, True)
-    before, _current = (
-        _current,
-        Session(
-            strategies[options.strategy](),
-            folder,
-            logs if options.tensorboard or options.profile else None,
-            options.profile,
-            options.input_service,
-        ),
+    before = _current
+    _current = Session(
+        strategies[options.strategy](),
+        folder,
+        logs if options.tensorboard or options.profile else None,
+        options.profile,
+        options.input_service,
+        options.deterministic,
     )
     try:
         with _one_line_if_a_worker_is_lost(options):

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 from sklearn import datasets
@@ -131,6 +132,13 @@ def test_random_affine_shifts_by_a_share_of_each_side():
     row, column = centers(image_sets.random_affine(dot(4, 6), turn=0.0, zoom=0.0, shift=0.25))
     assert 2 < np.abs(row - 4).max() <= 2.25 and 2.9 < np.abs(column - 6).max() <= 3.25
     assert np.unique(np.round(row, 4)).size > 100
+
+
+def test_random_affine_takes_the_smaller_last_batch_of_a_pass():
+    images = np.tile(dot(4, 6)[:1], (5, 1, 1, 1))
+    moved = list(tf.data.Dataset.from_tensor_slices(images).batch(2).map(image_sets.random_affine))
+    assert [len(batch) for batch in moved] == [2, 2, 1]
+    assert len(np.unique(np.concatenate(moved), axis=0)) == 5
 
 
 def test_samples_are_disjoint_within_a_draw_and_differ_between_draws():

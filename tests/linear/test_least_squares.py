@@ -147,3 +147,25 @@ X, Y = np.eye(3), np.ones(3)
 def test_bad_input(arguments, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
         least_squares.fit(**arguments)
+
+
+@pytest.mark.parametrize("condition", [1e1, 1e5, 9e5, 1.1e6, 1e10])
+@pytest.mark.parametrize("rows", [59, 60, 1000])  # 4 rows a column and more take products of matrices
+def test_the_svd_is_as_accurate_whatever_the_condition_and_shape(condition, rows):
+    rng = np.random.default_rng(0)
+    U, V = (np.linalg.qr(rng.normal(size=(side, 15)))[0] for side in (rows, 15))
+    X = U * np.geomspace(1, 1 / condition, 15) @ V.T
+    left, singular_values, right = least_squares.thin_svd(X)
+    np.testing.assert_allclose(left.T @ left, np.eye(15), atol=2e-14)  # 4e-15 seen
+    np.testing.assert_allclose(right @ right.T, np.eye(15), atol=2e-14)
+    np.testing.assert_allclose(left * singular_values @ right, X, atol=5e-15)  # 6e-16 seen
+    assert np.all(np.diff(singular_values) < 0)
+
+
+def test_the_svd_of_a_tall_matrix_drops_dependent_columns_and_bears_huge_values():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 5))
+    left, singular_values, right = least_squares.thin_svd(np.column_stack([X, X @ np.ones(5)]))
+    assert len(singular_values) == 5 and left.shape == (200, 5) and right.shape == (5, 6)
+    huge = least_squares.thin_svd(1e200 * X)  # its X'X is infinite
+    np.testing.assert_allclose(huge[1], 1e200 * least_squares.thin_svd(X)[1], rtol=1e-12)

@@ -110,3 +110,16 @@ def test_bad_data():
     X[3, 1] = np.nan
     with pytest.raises(ValueError, match=r"received NaN or infinity in columns \[1\]"):
         ridge(X, y, 1.0)
+
+
+@pytest.mark.parametrize("condition", [1e2, 9e5, 1e9])
+@pytest.mark.parametrize("l2", [0.0, 1e-10, 1e-3])
+def test_ridge_is_as_accurate_as_singular_values_whatever_the_condition(condition, l2):
+    rng = np.random.default_rng(0)
+    U, V = (np.linalg.qr(rng.normal(size=(side, 15)))[0] for side in (500, 15))
+    S, y = np.geomspace(1, 1 / condition, 15), rng.normal(size=500)
+    exact = V @ (S / (S**2 + 500 * l2) * (U.T @ y))
+    found = ridge(U * S @ V.T, y, l2)
+    # 1e-16 times the condition number of what is solved: what LAPACK's SVD leaves, too.
+    bound = 1e-14 * S[0] / np.sqrt(S[-1] ** 2 + 500 * l2)
+    assert np.linalg.norm(found - exact) <= max(bound, 1e-12) * np.linalg.norm(exact)

@@ -1,5 +1,7 @@
 """The losses against scipy's distributions, which share nothing with TensorFlow Probability."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,7 +9,13 @@ from scipy import stats
 from scipy.special import expit, log_softmax, logsumexp
 
 from suite.training import likelihoods
-from suite.training.likelihoods import SMALLEST_SCALE, Likelihood, kl_to_standard_normal, negative_elbo
+from suite.training.likelihoods import (
+    SMALLEST_SCALE,
+    Likelihood,
+    VariationalAutoencoder,
+    kl_to_standard_normal,
+    negative_elbo,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -84,3 +92,14 @@ def test_the_bound_is_below_the_likelihood_and_reaches_it():
         bounds.append(float(tf.reduce_mean(pixels + code)))
     assert bounds[0] == pytest.approx(exact, abs=0.01)  # the posterior is nearly normal
     assert bounds[1] > exact + 0.05  # the prior is not the posterior
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_the_replicas_losses_add_up_to_the_mean(replicas, monkeypatch):
+    monkeypatch.setattr(tf.distribute, "get_strategy", lambda: SimpleNamespace(num_replicas_in_sync=replicas))
+    images = tf.constant(RNG.random((6, 2, 2, 1)), tf.float32)
+    given = {"logits": 3 * images, "mean": images[:, 0, :, 0], "log_variance": -images[:, 1, :, 0]}
+    expected = np.mean(sum(negative_elbo(images, given)))
+    # The method needs nothing of the model.
+    loss = VariationalAutoencoder.compute_loss(None, images, images, given)
+    np.testing.assert_allclose(replicas * loss, expected, rtol=1e-6)

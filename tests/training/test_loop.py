@@ -191,6 +191,31 @@ def test_machines_take_as_many_steps_and_stop_together(tmp_path, monkeypatch):
     assert (progress["epoch"], progress["step"]) == (1, 1)
 
 
+def test_being_asked_to_stop_after_the_last_step_is_not_forgotten(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "SECONDS", 1000.0)
+    whole, stopped, resumed = setting(), setting(), setting(seed=99)
+    expected = run(whole, tmp_path / "whole", measure=dict)
+
+    def stop():
+        if int(stopped.optimizer.iterations) == 4 * EPOCHS:
+            os.kill(os.getpid(), signal.SIGINT)
+        return {}
+
+    with pytest.raises(KeyboardInterrupt):
+        run(stopped, tmp_path / "stopped", measure=stop)
+    assert run(resumed, tmp_path / "stopped", measure=dict) == expected
+    assert_same(resumed, whole)
+
+
+def test_a_checkpoint_that_counts_is_not_written_over(tmp_path):
+    with session.running(session.Options(), tmp_path):
+        progress = checkpoints.Progress(tmp_path, setting())
+        progress.record({"loss": 1.0})
+        before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+        progress.close()
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
+
+
 def test_short_trainings_leave_no_checkpoint(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, "SECONDS", 1000.0)
     run(setting(), tmp_path)

@@ -1,0 +1,22 @@
+"""The rows of the benchmark by name, one function each: it prepares the work, checks that ours and the peers
+come to the same result, and yields what is to be measured."""
+
+from tools.benchmarks import classifiers, commands, fitting, growth, networks, pictures, texts, updates
+
+ROWS = {
+    "finetune": classifiers.finetune,
+    "features": classifiers.features,
+    "fine_tuning_step": classifiers.fine_tuning_step,
+    "inference": classifiers.inference,
+    "optimizers": updates.optimizer_steps,
+    "layers": updates.layer_steps,
+    "lstm": networks.lstm,
+    "word_vectors": texts.word_vectors,
+    "ngrams": texts.ngrams,
+    "from_scratch": networks.from_scratch,
+    "gan": networks.gan,
+    "pictures": pictures.pictures,
+    "linear": fitting.linear,
+    "commands": commands.commands,
+    "growth": growth.growth,
+}
