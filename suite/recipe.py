@@ -183,7 +183,6 @@ def execute(
 
 @contextlib.contextmanager
 def _one_line_if_the_disk_is_full(out: Path) -> Iterator[None]:
-    """Whoever writes: Python, HDF5 and TensorFlow raise different errors with the same text."""
     try:
         yield
     except Exception as failure:
@@ -310,7 +309,7 @@ def run(
         **settings: Fields of the recipe's Config, and of `suite.training.session.Options`.
 
     Returns:
-        The bundle's folder.
+        The bundle's folder; None on a machine that only helps the first one of a cluster.
 
     Raises:
         ValueError: Bad input.

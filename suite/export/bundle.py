@@ -148,10 +148,10 @@ def _sync(folder: Path) -> None:
             os.close(descriptor)
 
 
-def disk_is_full(failure: BaseException) -> bool:
-    """Whether an error says that there is no room, whoever wrote: Python, HDF5 or TensorFlow."""
+def disk_is_full(reason: object) -> bool:
+    """Whether an error, or its text, says that there is no room, whoever wrote: Python, HDF5, TensorFlow."""
     texts = [os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)]
-    return any(text in str(failure) for text in texts)
+    return any(text in str(reason) for text in texts)
 
 
 def write_json(path: str | Path, content: Any) -> None:
