@@ -69,9 +69,10 @@ def _task() -> dict:
     try:
         config = json.loads(text)
         workers, task = config["cluster"]["worker"], config["task"]
-        if task["type"] == "worker" and 0 <= task["index"] < len(workers):
+        ports = [int(worker.rpartition(":")[2]) for worker in workers]
+        if task["type"] == "worker" and 0 <= task["index"] < len(ports):
             return task
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         pass  # said below
     raise ValueError(
         f"expected TF_CONFIG to hold the cluster and this worker's place in it, such as {example}, "
