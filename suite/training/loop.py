@@ -147,7 +147,7 @@ def _loss_of(model: keras.Model, training: bool) -> Callable:
         outputs = model(inputs, training=training)
         value = model.compute_loss(inputs, targets, outputs, weights, training=training)
         if by_weights and weights is not None:
-            count = tf.reduce_sum(weights)
+            count = tf.reduce_sum(tf.cast(weights, value.dtype))
         else:
             count = tf.shape(tf.nest.flatten(inputs)[0])[0]
         # Keras divides by the number of replicas, as if their shares were equal.
