@@ -107,7 +107,8 @@ def build_reader(shape: tuple[int, ...], config: Config) -> keras.Model:
     values = layers.Conv2D(config.filters, 3, padding="same")(values)
     values = layers.Reshape((-1, config.filters))(values)
     memory = layers.Concatenate()([keys, values])
-    code = layers.Dense(config.code, activation="relu")(layers.GlobalAveragePooling1D()(memory))
+    # Rectified, all of the code may die: the means of 49 cells are far from 0 at first.
+    code = layers.Dense(config.code, activation="tanh")(layers.GlobalAveragePooling1D()(memory))
     states = {name: layers.Dense(config.units, activation="tanh", name=name)(code) for name in STATES}
     return keras.Model(features, {"memory": memory, **states}, name="reader")
 
