@@ -79,8 +79,10 @@ def finetune(**arguments):
     """
     from suite.finetune import finetune as verb
 
-    folder = shown(verb(**given(arguments)))
-    say_next(f"suite predict {folder}/model.tflite PHOTO.jpg", f"suite benchmark {folder}")
+    folder = verb(**given(arguments))
+    if folder is not None:
+        folder = shown(folder)
+        say_next(f"suite predict {folder}/model.tflite PHOTO.jpg", f"suite benchmark {folder}")
 
 
 @cli.command()

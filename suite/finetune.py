@@ -82,7 +82,7 @@ def finetune(
     seed: int = 0,
     resume: bool = False,
     **settings,
-) -> Path:
+) -> Path | None:
     """Fine-tunes a pretrained CNN on a folder of images, exports it, and proves the exports.
 
     Args:
@@ -95,7 +95,7 @@ def finetune(
         **settings: Fields of `Config`, and of `suite.training.session.Options`.
 
     Returns:
-        The bundle's folder.
+        The bundle's folder; None on a machine that only helps the first one of a cluster.
 
     Raises:
         ValueError: Bad input, in one line.

@@ -4,11 +4,12 @@ A recipe gives `Config`, `SMOKE`, `CLAIMS` and `run(config, context) -> Result`,
 more than the embedded data; everything else happens here.
 """
 
+import contextlib
 import dataclasses
 import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from suite.catalogue import load_recipe
 from suite.evaluation.metrics import Metric
 from suite.evaluation.report import Table, write_report
 from suite.export.benchmark import COLUMNS, artifact_cells, print_artifacts
-from suite.export.bundle import RESULT_FILE, PartialBundle, write_json
+from suite.export.bundle import RESULT_FILE, PartialBundle, disk_is_full, write_json
 from suite.export.compatibility import phone_notes
 from suite.export.gates import GateError
 from suite.export.mobile import write_mobile
@@ -132,7 +133,7 @@ def execute(
     seed: int,
     resume: bool = False,
     options: Options = Options(),  # noqa: B008 (frozen)
-) -> Path:
+) -> Path | None:
     """Runs a job and leaves its bundle: artifacts proven, claims checked, report written.
 
     Args:
@@ -146,18 +147,19 @@ def execute(
             have trained, and leave nothing.
 
     Returns:
-        The finished folder.
+        The finished folder; None on a machine that only helps the first one.
 
     Raises:
         ValueError: Bad input, or `resume` with other settings than those of the interrupted run.
+        OSError: A file cannot be written, as where the disk is full. What was trained is kept for `resume`,
+            and an earlier bundle at `out` stays as it was.
         GateError: A claim or an export failed. The bundle is then under `out` + ".failed", and an earlier
             one at `out` stays as it was.
     """
     started = time.time()
     if not is_chief(options):
         return _help(job, config, source, Path(out), seed, options)
-    partial = PartialBundle(out, resume)
-    try:
+    with PartialBundle(out, resume) as partial, _one_line_if_the_disk_is_full(partial.out):
         settings = {"name": job.name, "seed": seed, "source": source, "config": dataclasses.asdict(config)}
         _check_settings(partial.work / "settings.json", settings)
         with running(options, partial.work, partial.out.parent / "tensorboard" / partial.out.name) as session:
@@ -169,9 +171,7 @@ def execute(
         record["wall_seconds"] = round(time.time() - started, 2)
         _write_files(partial.folder, record, result)
         faults = _faults(record)
-        final = partial.finish(f"{partial.out}.failed" if faults else None)
-    finally:
-        partial.release()
+        final = partial.finish(failed=bool(faults))
     _print_summary(final, record)
     update_gallery(final)
     if faults:
@@ -181,13 +181,24 @@ def execute(
     return final
 
 
-def _help(job: Job, config, source: str, out: Path, seed: int, options: Options) -> Path:
+@contextlib.contextmanager
+def _one_line_if_the_disk_is_full(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as failure:
+        if not disk_is_full(failure):
+            raise
+        raise OSError(
+            f"expected room for {out.name}, received a full disk; make some and start again with --resume"
+        ) from failure
+
+
+def _help(job: Job, config, source: str, out: Path, seed: int, options: Options) -> None:
     """Trains beside the first machine of a cluster."""
     with tempfile.TemporaryDirectory() as folder, running(options):
         set_seed(seed, options.deterministic)
         job.run(config, Context(seed, source, Path(folder)))
     console.say(f"trained; the first worker writes {out.name}")
-    return out
 
 
 def _check_settings(path: Path, settings: dict) -> None:
@@ -284,7 +295,7 @@ def run(
     resume: bool = False,
     smoke: bool = False,
     **settings,
-) -> Path:
+) -> Path | None:
     """Runs a recipe: train, measure, check its claims, export, verify.
 
     Args:
@@ -298,7 +309,7 @@ def run(
         **settings: Fields of the recipe's Config, and of `suite.training.session.Options`.
 
     Returns:
-        The bundle's folder.
+        The bundle's folder; None on a machine that only helps the first one of a cluster.
 
     Raises:
         ValueError: Bad input.

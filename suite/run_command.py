@@ -49,6 +49,8 @@ def _recipe_command(name: str) -> click.Command:
         from suite.export import bundle
 
         folder = frame.run(name, **given(arguments))
+        if folder is None:
+            return
         shipped = bundle.read_result(folder)["artifacts"]
         say_next(f"suite verify {shown(folder)}" if shipped else "suite list")
 

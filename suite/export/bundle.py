@@ -1,5 +1,6 @@
 """The folder that a run leaves: it appears whole or not at all."""
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -44,14 +45,14 @@ class PartialBundle:
         """
         self.out = Path(os.path.abspath(out))
         self.folder = partial_folder(self.out)
-        self._old = self.out.with_name(f".{self.out.name}.old")
         if self.out.exists() and not (self.out / RESULT_FILE).is_file() and _is_occupied(self.out):
             raise ValueError(
                 f"expected a new folder or an earlier bundle, {out} holds other files; choose another folder"
             )
         self.out.parent.mkdir(parents=True, exist_ok=True)
         self._lock = self._take_lock()
-        self._recover()
+        for final in (self.out, _failed(self.out)):
+            _recover(final)
         if self.folder.exists() and not resume:
             shutil.rmtree(self.folder)
         self.work.mkdir(parents=True, exist_ok=True)
@@ -64,25 +65,32 @@ class PartialBundle:
         """Where a run keeps what it needs to resume."""
         return self.folder / WORK_FOLDER
 
-    def finish(self, out: str | Path | None = None) -> Path:
+    def finish(self, failed: bool = False) -> Path:
         """Moves the bundle to its final name in place of an earlier one.
 
         Args:
-            out: Another final folder than the one given first.
+            failed: Whether that is `out` + ".failed".
 
         Returns:
             The final folder.
         """
-        final = Path(os.path.abspath(out)) if out else self.out
+        final = _failed(self.out) if failed else self.out
         shutil.rmtree(self.work, ignore_errors=True)
         _sync(self.folder)
-        if final.exists():
-            shutil.rmtree(self._old, ignore_errors=True)
-            final.rename(self._old)
-        self.folder.rename(final)
-        shutil.rmtree(self._old, ignore_errors=True)
+        try:
+            if final.exists():
+                final.rename(_old(final))
+            self.folder.rename(final)
+        finally:
+            _recover(final)
         self.release()
         return final
+
+    def __enter__(self) -> "PartialBundle":
+        return self
+
+    def __exit__(self, *failure) -> None:
+        self.release()
 
     def release(self) -> None:
         """Lets other runs write here again; the partial folder stays for `resume`."""
@@ -103,18 +111,28 @@ class PartialBundle:
             ) from None
         return lock
 
-    def _recover(self) -> None:
-        """Undoes a replacement that was interrupted between its two renames."""
-        if self._old.exists():
-            if self.out.exists():
-                shutil.rmtree(self._old)
-            else:
-                self._old.rename(self.out)
-
 
 def partial_folder(out: Path) -> Path:
     """Where the bundle `out` is while it is made, and stays if that is interrupted."""
     return out.with_name(f".{out.name}.partial")
+
+
+def _failed(out: Path) -> Path:
+    return out.with_name(f"{out.name}.failed")
+
+
+def _old(final: Path) -> Path:
+    """Where an earlier bundle is between the two renames that replace it."""
+    return final.with_name(f".{final.name}.old")
+
+
+def _recover(final: Path) -> None:
+    """Ends a replacement: the earlier bundle goes, or comes back where that was interrupted."""
+    if _old(final).exists():
+        if final.exists():
+            shutil.rmtree(_old(final))
+        else:
+            _old(final).rename(final)
 
 
 def _is_occupied(path: Path) -> bool:
@@ -130,6 +148,12 @@ def _sync(folder: Path) -> None:
             os.close(descriptor)
 
 
+def disk_is_full(reason: object) -> bool:
+    """Whether an error, or its text, says that there is no room, whoever wrote: Python, HDF5, TensorFlow."""
+    texts = [os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)]
+    return any(text in str(reason) for text in texts)
+
+
 def write_json(path: str | Path, content: Any) -> None:
     """Writes JSON at once or not at all, NaN and infinity as null."""
     write_text(path, json.dumps(_finite(content), indent=2, ensure_ascii=False, default=str) + "\n")
@@ -139,8 +163,11 @@ def write_text(path: str | Path, text: str) -> None:
     """Writes a text at once or not at all, whatever other processes write there."""
     path = Path(path)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_text(text, encoding="utf-8", errors="backslashreplace")  # file names need not be UTF-8
-    partial.replace(path)
+    try:
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")  # file names need not be UTF-8
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _finite(content: Any) -> Any:

@@ -13,7 +13,7 @@ import tensorflow as tf
 from suite import console
 from suite.evaluation.metrics import Metric, agreement
 from suite.export import tflite
-from suite.export.bundle import LABELS_FILE, VERIFICATION_FILE, describe, save_verification
+from suite.export.bundle import LABELS_FILE, VERIFICATION_FILE, describe, disk_is_full, save_verification
 from suite.export.gates import DECIDING_PARITY_SHARE, judge, max_abs_difference
 from suite.export.measure import Measurement, measure_artifacts
 from suite.export.metadata import add_metadata, associated_files
@@ -73,6 +73,7 @@ def export_model(item: Export, folder: str | Path) -> list[dict]:
     Raises:
         ValueError: The model's signature, the given inputs or the number of labels do not fit, or
             `spare_classes` is below 0.
+        OSError: The disk is full.
     """
     if item.spare_classes < 0:
         raise ValueError(f"expected spare_classes of at least 0, received {item.spare_classes}")
@@ -197,6 +198,7 @@ class _Exporter:
     def _judged(
         self, name: str, variant: str, measured: Measurement, precision: str = "", added_parameters: int = 0
     ) -> dict:
+        _check_room(measured.error)
         path = self.folder / name
         format = format_of(path)
         value = float("nan") if measured.error else self.metric.function(measured.outputs, self.targets)
@@ -241,8 +243,15 @@ def _row(name: str, format: str, variant: str) -> dict:
 
 
 def _row_without_file(name: str, format: str, variant: str, status: str, reason) -> dict:
+    _check_room(reason)
     lines = str(reason).strip().splitlines() or [type(reason).__name__]
     return _row(name, format, variant) | {"status": status, "reason": lines[0][:300]}
+
+
+def _check_room(reason) -> None:
+    """Raises what a full disk has raised: that is nothing to skip an artifact for."""
+    if disk_is_full(reason):
+        raise OSError(str(reason))
 
 
 def _number(value: float) -> float | None:

@@ -26,10 +26,6 @@ class TrainingDiverged(ValueError):
     """The loss became NaN or infinite."""
 
 
-class WorkerLost(RuntimeError):
-    """Another machine of the cluster does not answer."""
-
-
 def lower(name: str, by: float = 0.0) -> Callable[[Measured, Measured], bool]:
     """Makes a `better` for `fit`: the measurement is lower than the best one by more than `by`."""
     return lambda new, best: new[name] < best[name] - by
@@ -83,7 +79,6 @@ def fit(
     Raises:
         ValueError: No steps in an epoch.
         TrainingDiverged: The loss is not finite. The checkpoint before it is kept.
-        WorkerLost: Another machine stopped.
         KeyboardInterrupt: After a checkpoint, where the process is asked to stop (SIGINT, SIGTERM).
     """
     if steps_per_epoch is not None and steps_per_epoch < 1:
@@ -98,7 +93,7 @@ def fit(
         measured = {} if validate is None else {"validation_loss": validate()}
         return measured | dict(measure() if measure else {})
 
-    with _one_line_if_a_worker_is_lost(), _interruptible() as stop:
+    with _interruptible() as stop:
         if progress.restore():
             console.say(f"resuming after epoch {progress.epoch}, step {progress.step}")
         else:
@@ -334,13 +329,3 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
     if asked:  # after the last step
         raise KeyboardInterrupt
-
-
-@contextlib.contextmanager
-def _one_line_if_a_worker_is_lost() -> Iterator[None]:
-    try:
-        yield
-    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as failure:
-        raise WorkerLost(
-            "expected an answer of all workers of TF_CONFIG, one stopped; start all again with --resume"
-        ) from failure

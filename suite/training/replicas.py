@@ -14,7 +14,6 @@ import tensorflow as tf
 from suite.training import session
 
 SUM = tf.distribute.ReduceOp.SUM
-MEAN = tf.distribute.ReduceOp.MEAN
 _SALT = 7919  # between the random seeds of neighboring replicas
 
 
@@ -57,8 +56,9 @@ def replicated(
 
     The result is that of one device on the whole batch, up to rounding, as long as examples do not see each
     other: batch normalization does (Keras' `BatchNormalization(synchronized=True)` agrees with the other
-    replicas), and random numbers differ by replica. Moving averages become the mean over the replicas;
-    states of recurrent layers that are kept from batch to batch are divided as the batch is.
+    replicas), and random numbers differ by replica. Moving averages become the mean over the replicas,
+    each weighed by its part of the batch; states of recurrent layers that are kept from batch to batch are
+    divided as the batch is.
 
     Args:
         loss: Maps the batch of a replica to `(value, weight)`: a mean over examples, and how much it counts
@@ -108,13 +108,15 @@ def replicated(
         ]
         if "rows" in kinds.values():  # layers ask for as many rows as their states have in all
             batch = tf.nest.map_structure(_of_any_size, batch)
+        batch, counts = _with_a_row(batch)
         value, weight, gradients, after = compute(batch, scale, values, before)
+        weight *= tf.cast(counts, weight.dtype)
         whole = context.all_reduce(SUM, weight)
-        # The mean over no rows is NaN.
-        sums = [tf.math.multiply_no_nan(each, weight / whole) for each in (value, *gradients)]
+        part = tf.where(whole > 0, weight / whole, 1 / replicas)
+        sums = [tf.math.multiply_no_nan(each, part) for each in (value, *gradients)]
         value, *gradients = context.all_reduce(SUM, sums)
         after = [
-            _whole(kinds.get(id(states[index])), new, context)
+            _whole(kinds.get(id(states[index])), new, part, context)
             for index, new in zip(changed, after, strict=True)
         ]
         return value, whole, gradients, after
@@ -147,6 +149,22 @@ def _of_any_size(tensor: tf.Tensor) -> tf.Tensor:
     return tf.compat.v1.placeholder_with_default(tensor, (None, *tensor.shape[1:]))
 
 
+def _with_a_row(batch):
+    """The batch, one of zeros where this replica got nothing of a small one; and whether it counts.
+
+    Kernels fail on tensors without rows: on a CPU, a convolution with its activation gives a wrong shape.
+    """
+    first = tf.nest.flatten(batch)[0]
+    if first.shape.rank == 0 or first.shape[0] is not None:
+        return batch, True
+    missing = tf.cast(tf.shape(first)[0] == 0, tf.int32)
+
+    def fill(tensor):
+        return tf.pad(tensor, [[0, missing]] + [[0, 0]] * (tensor.shape.rank - 1))
+
+    return tf.nest.map_structure(fill, batch), missing == 0
+
+
 def _part(kind: str | None, value: tf.Tensor, context) -> tf.Tensor:
     """What a replica starts from."""
     if kind == "rows":
@@ -154,13 +172,15 @@ def _part(kind: str | None, value: tf.Tensor, context) -> tf.Tensor:
     return _shift(value, context, 1) if kind == "seed" else value
 
 
-def _whole(kind: str | None, value: tf.Tensor, context) -> tf.Tensor:
-    """What all replicas come to."""
+def _whole(kind: str | None, value: tf.Tensor, part: tf.Tensor, context) -> tf.Tensor:
+    """What all replicas come to, of which this one has a part of the batch."""
     if kind == "rows":
         return context.all_gather(value, axis=0)
     if kind == "seed":
         return _shift(value, context, -1)
-    return context.all_reduce(MEAN, value) if value.dtype.is_floating else value
+    if not value.dtype.is_floating:
+        return value
+    return context.all_reduce(SUM, tf.math.multiply_no_nan(value, tf.cast(part, value.dtype)))
 
 
 def _shift(seed: tf.Tensor, context, sign: int) -> tf.Tensor:

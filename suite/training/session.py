@@ -38,6 +38,19 @@ class Options:
             _task()
 
 
+_SIGNS_OF_LOSS = (
+    tf.errors.UnavailableError,  # the connection was closed
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,  # it was started again
+)
+
+
+class WorkerLost(RuntimeError):
+    """Another machine of the cluster does not answer."""
+
+
 def split_options(settings: Mapping[str, Any]) -> tuple[Options, dict[str, Any]]:
     """Takes the settings that say how to train out of those of a command; gives both."""
     names = {field.name for field in dataclasses.fields(Options)}
@@ -56,9 +69,10 @@ def _task() -> dict:
     try:
         config = json.loads(text)
         workers, task = config["cluster"]["worker"], config["task"]
-        if task["type"] == "worker" and 0 <= task["index"] < len(workers):
+        ports = [int(worker.rpartition(":")[2]) for worker in workers]
+        if task["type"] == "worker" and 0 <= task["index"] < len(ports):
             return task
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         pass  # said below
     raise ValueError(
         f"expected TF_CONFIG to hold the cluster and this worker's place in it, such as {example}, "
@@ -167,6 +181,10 @@ def running(options: Options, folder: Path | None = None, logs: Path | None = No
         options: How to train.
         folder: For checkpoints, of which only the first machine's count.
         logs: For TensorBoard, where the options ask for it.
+
+    Raises:
+        WorkerLost: Another machine stopped, or does not answer. TensorFlow notices that one is killed at
+            once, and in half a minute that one hangs or that its network is gone.
     """
     global _current
     strategies = {
@@ -187,6 +205,19 @@ def running(options: Options, folder: Path | None = None, logs: Path | None = No
         options.deterministic,
     )
     try:
-        yield _current
+        with _one_line_if_a_worker_is_lost(options):
+            yield _current
     finally:
         _current = before
+
+
+@contextlib.contextmanager
+def _one_line_if_a_worker_is_lost(options: Options) -> Iterator[None]:
+    try:
+        yield
+    except _SIGNS_OF_LOSS as failure:
+        if options.strategy != "multi_worker":
+            raise
+        raise WorkerLost(
+            "expected an answer of all workers of TF_CONFIG, one stopped; start all again with --resume"
+        ) from failure
