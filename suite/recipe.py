@@ -167,7 +167,7 @@ def execute(
             result = job.run(config, Context(seed, source, partial.work))
             session.log_figures(result.figures)
         record = _record(job, settings, result)
-        record["artifacts"] = _export_all(result.exports, partial.folder)
+        record["artifacts"] = _export_all(result.exports, partial)
         record["wall_seconds"] = round(time.time() - started, 2)
         _write_files(partial.folder, record, result)
         faults = _faults(record)
@@ -236,12 +236,12 @@ def _record(job: Job, settings: dict, result: Result) -> dict:
     }
 
 
-def _export_all(exports: Sequence[Export], folder: Path) -> list[dict]:
+def _export_all(exports: Sequence[Export], partial: PartialBundle) -> list[dict]:
     rows = []
     for item in exports:
         console.say(f"exporting {item.name or item.model.name}")
-        (folder / item.name).mkdir(exist_ok=True)
-        for row in export_model(item, folder / item.name):
+        (partial.folder / item.name).mkdir(exist_ok=True)
+        for row in export_model(item, partial.folder / item.name, partial.work):
             rows.append(row | {"path": (Path(item.name) / row["path"]).as_posix()})
     return rows
 

@@ -261,18 +261,26 @@ def describe(path: Path) -> dict:
         "bytes", "sha256" and "ops"; of TFLite also "min_runtime" and what `compatibility` gives.
     """
     format = format_of(path)
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    digest = hashlib.sha256()
-    for file in files:
-        if path.is_dir():
-            digest.update(file.relative_to(path).as_posix().encode())
-        digest.update(file.read_bytes())
     return {
-        "bytes": sum(file.stat().st_size for file in files),
-        "sha256": digest.hexdigest(),
+        "bytes": sum(file.stat().st_size for file in _files(path)),
+        "sha256": digest(path),
         "ops": {"tflite": tflite_ops, "onnx": onnx_ops}.get(format, lambda _: [])(path),
         **({"min_runtime": min_runtime(path), **compatibility(path)} if format == "tflite" else {}),
     }
+
+
+def digest(path: Path) -> str:
+    """The sha256 of an artifact's bytes, in hexadecimal; of a folder's file names, too."""
+    found = hashlib.sha256()
+    for file in _files(path):
+        if path.is_dir():
+            found.update(file.relative_to(path).as_posix().encode())
+        found.update(file.read_bytes())
+    return found.hexdigest()
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
 
 
 def save_verification(path: Path, inputs: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -> None:

@@ -56,7 +56,7 @@ class Export:
     spare_classes: int = SPARE_CLASSES
 
 
-def export_model(item: Export, folder: str | Path) -> list[dict]:
+def export_model(item: Export, folder: str | Path, work: str | Path | None = None) -> list[dict]:
     """Writes a model in every format, runs each artifact in another process, and removes those that fail.
 
     A classifier with `labels` whose only input is `image`, uint8 pixels of one size, and whose last layer is
@@ -66,6 +66,7 @@ def export_model(item: Export, folder: str | Path) -> list[dict]:
         item: The model with its held-out inputs.
         folder: An existing folder; gets the artifacts, `labels.txt`, the item's files and `verification.npz`.
             The TFLite files carry the labels and those files, too.
+        work: Where temporary files go; the system's folder by default, which keeps those of a killed process.
 
     Returns:
         One row an artifact, as under "artifacts" in result.json (paths relative to `folder`).
@@ -90,7 +91,7 @@ def export_model(item: Export, folder: str | Path) -> list[dict]:
         (folder / name).write_bytes(text)
     save_verification(folder / VERIFICATION_FILE, inputs, reference)
 
-    with tempfile.TemporaryDirectory(prefix="suite-export-") as work:
+    with tempfile.TemporaryDirectory(prefix="suite-export-", dir=work) as work:
         carried = {"labels": item.labels, "files": item.files}
         exporter = _Exporter(model, folder, Path(work), inputs, reference, (metric, targets), carried)
         calibration = None if item.calibration is None else named_inputs(signature, item.calibration)

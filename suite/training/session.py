@@ -4,6 +4,8 @@ import contextlib
 import dataclasses
 import json
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,6 +13,8 @@ from typing import Annotated, Any, Literal
 import keras
 import numpy as np
 import tensorflow as tf
+
+from suite import console
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,8 +200,10 @@ def running(options: Options, folder: Path | None = None, logs: Path | None = No
         with contextlib.suppress(RuntimeError):  # an earlier run in this process uses it already
             tf.config.experimental.set_memory_growth(gpu, True)
     before = _current
+    with _interruptible_while_waiting(options):
+        strategy = strategies[options.strategy]()
     _current = Session(
-        strategies[options.strategy](),
+        strategy,
         folder,
         logs if options.tensorboard or options.profile else None,
         options.profile,
@@ -209,6 +215,20 @@ def running(options: Options, folder: Path | None = None, logs: Path | None = No
             yield _current
     finally:
         _current = before
+
+
+@contextlib.contextmanager
+def _interruptible_while_waiting(options: Options) -> Iterator[None]:
+    """Lets Ctrl+C end the process while TensorFlow waits for the other workers, which Python does not see."""
+    if options.strategy != "multi_worker" or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    console.say("waiting for all workers of TF_CONFIG")
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

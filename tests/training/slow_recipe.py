@@ -43,8 +43,12 @@ def run(config: Config, context: Context) -> Result:
     return Result({"train_loss": curves["train_loss"][-1]}, files={"weights.json": json.dumps(weights)})
 
 
-if __name__ == "__main__":
+def main() -> None:
     catalogue.catalogue = lambda: ("week1_tests/slow_recipe",)
     sys.modules["recipes.week1_tests.slow_recipe"] = sys.modules[__name__]
     checkpoints.SECONDS = steps.CHUNK_SECONDS = 0.0
     cli.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,6 @@
 """Commands that two workers run together on this machine, and what becomes of one without the other."""
 
+import contextlib
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from suite import cli
+from suite.data.textures import write_textures
 from tests.training.test_distribution import cluster
 
 ROOT = Path(__file__).parents[2]
@@ -19,7 +21,8 @@ SLOW_RECIPE = ["-m", "tests.training.slow_recipe", "run", "slow_recipe"]
 TIMEOUT = 300  # seconds; far more than anything takes
 
 
-def start(command, folder):
+@contextlib.contextmanager
+def started(command, folder):
     """Starts both workers; gives their processes, the chief's first."""
     processes = []
     for name, config in zip(("chief", "helper"), cluster(2), strict=True):
@@ -33,23 +36,28 @@ def start(command, folder):
                     stdout=subprocess.DEVNULL,
                 )
             )
-    return processes
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            process.kill()
 
 
 def run(command, folder):
-    for name, process in zip(("chief", "helper"), start(command, folder), strict=True):
-        assert process.wait(TIMEOUT) == 0, (folder / f"{name}.stderr").read_text()
+    with started(command, folder) as processes:
+        for name, process in zip(("chief", "helper"), processes, strict=True):
+            assert process.wait(TIMEOUT) == 0, (folder / f"{name}.stderr").read_text()
 
 
 def kill_one(command, folder, victim, epoch):
     """Kills a worker once the chief has written a checkpoint of an epoch; gives the other one's errors."""
-    processes = start(command, folder)
     progress = folder / ".model.partial" / "work" / "training-1" / "progress.json"
-    while not (progress.exists() and json.loads(progress.read_text())["epoch"] >= epoch):
-        assert all(process.poll() is None for process in processes)
-        time.sleep(0.05)
-    processes[victim].send_signal(signal.SIGKILL)
-    assert processes[1 - victim].wait(TIMEOUT) == 1
+    with started(command, folder) as processes:
+        while not (progress.exists() and json.loads(progress.read_text())["epoch"] >= epoch):
+            assert all(process.poll() is None for process in processes)
+            time.sleep(0.05)
+        processes[victim].send_signal(signal.SIGKILL)
+        assert processes[1 - victim].wait(TIMEOUT) == 1
     said = (folder / ("helper.stderr", "chief.stderr")[victim]).read_text()
     assert "Traceback" not in said
     return [line for line in said.splitlines() if line.startswith("error: ")]
@@ -109,9 +117,16 @@ def test_a_wrong_cluster_is_one_line(tmp_path, monkeypatch, capsys, config, comm
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [["run", "cnn_classification", "--smoke"], ["finetune", "--epochs=1"]])
+@pytest.mark.parametrize(
+    "command", [["run", "cnn_classification", "--smoke"], ["finetune"]], ids=lambda c: c[0]
+)
 def test_the_chief_alone_leaves_a_bundle(tmp_path, command):
+    if command == ["finetune"]:
+        photos = write_textures(tmp_path / "photos")
+        for path in [path for folder in photos.glob("*/*") for path in sorted(folder.iterdir())[6:]]:
+            path.unlink()
+        command = ["finetune", str(photos), "--epochs=1", "--views=0", "--unfreeze=0.05"]
     run(["-m", "suite", *command, f"--out={tmp_path / 'model'}"], tmp_path)
-    assert files(tmp_path) == {"model"}
+    assert files(tmp_path) - {"photos"} == {"model"}
     artifacts = json.loads((tmp_path / "model/result.json").read_text())["artifacts"]
     assert {row["status"] for row in artifacts} <= {"ok", "skipped"}

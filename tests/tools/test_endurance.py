@@ -1,0 +1,45 @@
+import json
+import signal
+
+import numpy as np
+import pytest
+
+from suite.recipe import Job as RecipeJob
+from suite.recipe import Result, execute
+from tests.training.slow_recipe import Config
+from tools.endurance import Fault, Job, check_same, endure
+
+PROGRAM = "import sys; sys.argv.pop(1); from tests.training import slow_recipe; slow_recipe.main()"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_run_ends_as_one_left_in_peace(tmp_path, number):
+    job = Job("slow", ("run", "slow_recipe"), program=PROGRAM)
+    row = endure(job, 2, number, 0.0, np.random.default_rng(0), tmp_path)
+    assert sum(row[2:4]) == 2 and row[-1] == "same"
+
+
+@pytest.fixture
+def bundles(tmp_path):
+    def write(name, value):
+        job = RecipeJob("x", "recipe", "x", lambda config, context: Result({"test_x": value}))
+        return execute(job, Config(), source="embedded", out=tmp_path / name, seed=0)
+
+    return write
+
+
+def test_what_differs_is_a_fault(bundles):
+    whole = bundles("whole", 1.0)
+    check_same(whole, bundles("same", 1.0))
+    with pytest.raises(Fault, match="expected metrics"):
+        check_same(whole, bundles("other", 1.0 + 1e-12))
+    half = bundles("half", 1.0)
+    result = json.loads((half / "result.json").read_text())
+    (half / "model.onnx").write_text("hal")
+    result["artifacts"] = [{"path": "model.onnx", "status": "ok", "sha256": "of the whole"}]
+    (half / "result.json").write_text(json.dumps(result))
+    with pytest.raises(Fault, match="model.onnx is half written"):
+        check_same(whole, half)
+    (half / "result.json").unlink()
+    with pytest.raises(Fault, match="no whole bundle"):
+        check_same(whole, half)
