@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from suite.training.loop import reset_states
+from suite.training.steps import reset_states
 
 
 def text_surprisals(model: keras.Model, ids: np.ndarray, span: int = 500) -> np.ndarray:

@@ -17,7 +17,8 @@ import tensorflow as tf
 from suite import catalogue, cli
 from suite.layers import Dropout
 from suite.recipe import Context, Result
-from suite.training import checkpoints, loop
+from suite.training import checkpoints, steps
+from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +38,7 @@ def run(config: Config, context: Context) -> Result:
     model = keras.Model(x, keras.layers.Dense(3, activation="softmax")(hidden))
     model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
     batches = tf.data.Dataset.from_tensor_slices(rows).shuffle(24, seed=1).batch(8)
-    curves = loop.fit(model, batches, epochs=config.epochs, before_epoch=lambda epoch: time.sleep(0.1))
+    curves = fit(model, batches, epochs=config.epochs, before_epoch=lambda epoch: time.sleep(0.1))
     weights = [each.tolist() for each in model.get_weights()]
     return Result({"train_loss": curves["train_loss"][-1]}, files={"weights.json": json.dumps(weights)})
 
@@ -45,7 +46,7 @@ def run(config: Config, context: Context) -> Result:
 def main() -> None:
     catalogue.catalogue = lambda: ("week1_tests/slow_recipe",)
     sys.modules["recipes.week1_tests.slow_recipe"] = sys.modules[__name__]
-    checkpoints.SECONDS = loop.CHUNK_SECONDS = 0.0
+    checkpoints.SECONDS = steps.CHUNK_SECONDS = 0.0
     cli.main()
 
 

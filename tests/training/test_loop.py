@@ -8,8 +8,9 @@ import pytest
 import tensorflow as tf
 
 from suite.layers import Dropout, Recurrent, SimpleRNNCell
-from suite.training import checkpoints, loop, session
+from suite.training import checkpoints, session, steps
 from suite.training.loop import TrainingDiverged, fit, lower
+from suite.training.steps import reset_states
 
 EPOCHS = 6
 X = np.random.default_rng(0).normal(size=(50, 4)).astype("float32")
@@ -23,7 +24,7 @@ class Killed(BaseException):
 @pytest.fixture(autouse=True)
 def checkpoint_at_every_step(monkeypatch):
     monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
-    monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.0)
+    monkeypatch.setattr(steps, "CHUNK_SECONDS", 0.0)
 
 
 def setting(seed=0, optimizer=None, dropout=0.3):
@@ -135,7 +136,7 @@ def test_states_that_are_kept_are_resumed(tmp_path, monkeypatch):
     reference = build()
     losses = []
     for _ in range(2):
-        loop.reset_states(reference)
+        reset_states(reference)
         losses += reference.fit(batches, shuffle=False, verbose=0).history["loss"]
     np.testing.assert_allclose(expected["train_loss"], losses, rtol=1e-6)
 
@@ -182,8 +183,8 @@ def test_machines_take_as_many_steps_and_stop_together(tmp_path, monkeypatch):
         return np.array([row, [1.0, len(taken) == 6]])
 
     monkeypatch.setattr(checkpoints, "SECONDS", 1000.0)
-    monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.4)
-    monkeypatch.setattr(loop.replicas, "gather", with_a_slow_machine)
+    monkeypatch.setattr(steps, "CHUNK_SECONDS", 0.4)
+    monkeypatch.setattr(steps.replicas, "gather", with_a_slow_machine)
     with pytest.raises(KeyboardInterrupt):
         run(setting(), tmp_path, epochs=2)
     # Batches of 16 of 50 examples, and a call that finds the end: one step each, as the slow machine needs.

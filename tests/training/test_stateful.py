@@ -7,8 +7,9 @@ import tensorflow as tf
 
 from suite.language.streams import parallel_streams
 from suite.layers import LSTMCell, Recurrent
-from suite.training.loop import fit, reset_states
+from suite.training.loop import fit
 from suite.training.reproducibility import set_seed
+from suite.training.steps import reset_states
 
 
 def build() -> keras.Model:

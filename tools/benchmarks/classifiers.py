@@ -133,8 +133,8 @@ def fine_tuning_step(batch_size: int = 16, steps: int = 4) -> Iterator[Work]:
     import tensorflow as tf
 
     from suite import finetune
-    from suite.training import loop
     from suite.training.checkpoints import Progress
+    from suite.training.steps import Steps
     from tools.benchmarks.torch_classifiers import torch_fine_tuning
 
     rng = np.random.default_rng(0)
@@ -155,7 +155,7 @@ def fine_tuning_step(batch_size: int = 16, steps: int = 4) -> Iterator[Work]:
         each.compile(keras.optimizers.Adam(1e-4), loss)
     model.optimizer.build(model.trainable_variables)
     progress = Progress(None, model)
-    trainer = loop._Steps(model, model.optimizer, batches, None, progress, jit_compile=False)
+    trainer = Steps(model, model.optimizer, batches, None, progress, jit_compile=False)
 
     def train():
         progress.step, progress.total = 0, (0.0, 0.0)
