@@ -24,9 +24,8 @@ def build_model(policy: str) -> keras.Model:
     policy = keras.dtype_policies.DTypePolicy(policy)
     x = images = keras.Input(SHAPE)
     for filters in (32, 64, 128):
-        x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False, dtype=policy)(x)
+        x = keras.layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False, dtype=policy)(x)
         x = keras.layers.ReLU(dtype=policy)(keras.layers.BatchNormalization(dtype=policy)(x))
-        x = keras.layers.MaxPooling2D(dtype=policy)(x)
     x = keras.layers.GlobalAveragePooling2D(dtype=policy)(x)
     return keras.Model(images, keras.layers.Dense(CLASSES, dtype="float32")(x))
 
