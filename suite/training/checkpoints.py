@@ -96,7 +96,14 @@ class Progress:
         partial.write_text(json.dumps(content))
         partial.replace(self.folder / "progress.json")
         self._position = position
-        kept = (f"{prefix.name}.", best.name, "progress.json")
+        self._remove_others()
+
+    def _remove_others(self) -> None:
+        """Leaves the checkpoint that progress.json names, and nothing that was half written or is older."""
+        kept = ()
+        if self._position:
+            epoch, step = self._position
+            kept = (f"epoch-{epoch}-step-{step}.", f"best-{self.best_epoch}.npz", "progress.json")
         for path in self.folder.iterdir():
             if path.is_file() and not path.name.startswith(kept):
                 path.unlink()
@@ -120,6 +127,8 @@ class Progress:
                 self._state.read(str(prefix)).assert_existing_objects_matched()
             if content["has_best"]:
                 self._best = self._read_best()
+        if self.folder:
+            self._remove_others()
         replicas.broadcast(self._variables)
         return bool(text)
 

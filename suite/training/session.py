@@ -2,10 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from suite import console
+from suite.training import cluster
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,20 +35,7 @@ class Options:
 
     def __post_init__(self):
         if self.strategy == "multi_worker":
-            _task()
-
-
-_SIGNS_OF_LOSS = (
-    tf.errors.UnavailableError,  # the connection was closed
-    tf.errors.AbortedError,
-    tf.errors.CancelledError,
-    tf.errors.DeadlineExceededError,
-    tf.errors.FailedPreconditionError,  # it was started again
-)
-
-
-class WorkerLost(RuntimeError):
-    """Another machine of the cluster does not answer."""
+            cluster.task()
 
 
 def split_options(settings: Mapping[str, Any]) -> tuple[Options, dict[str, Any]]:
@@ -62,31 +45,9 @@ def split_options(settings: Mapping[str, Any]) -> tuple[Options, dict[str, Any]]
     return Options(**chosen), {name: value for name, value in settings.items() if name not in names}
 
 
-def _task() -> dict:
-    """This worker's place among the machines that `TF_CONFIG` names.
-
-    Raises:
-        ValueError: It is missing, not JSON, or does not name this worker among those of the cluster.
-    """
-    text = os.environ.get("TF_CONFIG", "")
-    example = '{"cluster": {"worker": ["HOST:PORT", "HOST:PORT"]}, "task": {"type": "worker", "index": 0}}'
-    try:
-        config = json.loads(text)
-        workers, task = config["cluster"]["worker"], config["task"]
-        ports = [int(worker.rpartition(":")[2]) for worker in workers]
-        if task["type"] == "worker" and 0 <= task["index"] < len(ports):
-            return task
-    except (ValueError, TypeError, KeyError, AttributeError):
-        pass  # said below
-    raise ValueError(
-        f"expected TF_CONFIG to hold the cluster and this worker's place in it, such as {example}, "
-        f"received {text!r}"
-    )
-
-
 def is_chief(options: Options) -> bool:
     """Whether this process leaves the bundle: the only one, or the first of several."""
-    return options.strategy != "multi_worker" or _task()["index"] == 0
+    return options.strategy != "multi_worker" or cluster.task()["index"] == 0
 
 
 class Training:
@@ -187,57 +148,30 @@ def running(options: Options, folder: Path | None = None, logs: Path | None = No
         logs: For TensorBoard, where the options ask for it.
 
     Raises:
-        WorkerLost: Another machine stopped, or does not answer. TensorFlow notices that one is killed at
-            once, and in half a minute that one hangs or that its network is gone.
+        WorkerLost: Another machine stopped, or does not answer. TensorFlow notices at once that a worker was
+            killed, and in about 15 s that it hangs or that its network is gone.
     """
     global _current
     strategies = {
         "default": tf.distribute.get_strategy,
         "mirrored": tf.distribute.MirroredStrategy,
-        "multi_worker": tf.distribute.MultiWorkerMirroredStrategy,
+        "multi_worker": cluster.join,
     }
     for gpu in tf.config.list_physical_devices("GPU"):
         with contextlib.suppress(RuntimeError):  # an earlier run in this process uses it already
             tf.config.experimental.set_memory_growth(gpu, True)
     before = _current
-    with _interruptible_while_waiting(options):
-        strategy = strategies[options.strategy]()
     _current = Session(
-        strategy,
+        strategies[options.strategy](),
         folder,
         logs if options.tensorboard or options.profile else None,
         options.profile,
         options.input_service,
         options.deterministic,
     )
+    is_cluster = options.strategy == "multi_worker"
     try:
-        with _one_line_if_a_worker_is_lost(options):
+        with cluster.one_line_if_a_worker_is_lost() if is_cluster else contextlib.nullcontext():
             yield _current
     finally:
         _current = before
-
-
-@contextlib.contextmanager
-def _interruptible_while_waiting(options: Options) -> Iterator[None]:
-    """Lets Ctrl+C end the process while TensorFlow waits for the other workers, which Python does not see."""
-    if options.strategy != "multi_worker" or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    console.say("waiting for all workers of TF_CONFIG")
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextlib.contextmanager
-def _one_line_if_a_worker_is_lost(options: Options) -> Iterator[None]:
-    try:
-        yield
-    except _SIGNS_OF_LOSS as failure:
-        if options.strategy != "multi_worker":
-            raise
-        raise WorkerLost(
-            "expected an answer of all workers of TF_CONFIG, one stopped; start all again with --resume"
-        ) from failure

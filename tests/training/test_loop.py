@@ -1,5 +1,6 @@
 import json
 import os
+import resource
 import signal
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from suite.export.bundle import disk_is_full
 from suite.layers import Dropout, Recurrent, SimpleRNNCell
 from suite.training import checkpoints, session, steps
 from suite.training.loop import TrainingDiverged, fit, lower
@@ -215,6 +217,37 @@ def test_a_checkpoint_that_counts_is_not_written_over(tmp_path):
         before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
         progress.close()
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
+
+
+def test_what_a_kill_left_half_written_is_not_taken_up(tmp_path):
+    """Where runs are not deterministic, the best weights of an epoch would be those of another training."""
+    with session.running(session.Options(), tmp_path):
+        progress = checkpoints.Progress(tmp_path, setting())
+        progress.record({"loss": 1.0}, is_best=True)
+        (tmp_path / "best-1.npz").write_text("of a run that was killed before progress.json named it")
+        progress = checkpoints.Progress(tmp_path, setting())
+        assert progress.restore()
+        progress.record({"loss": 0.5}, is_best=True)
+        assert checkpoints.Progress(tmp_path, setting()).restore()
+
+
+def test_a_checkpoint_without_room_leaves_the_one_before(tmp_path):
+    whole, stopped, resumed = setting(), setting(), setting(seed=99)
+    expected = run(whole, tmp_path / "whole")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill_the_disk(epoch):
+        if epoch == 3:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+
+    try:
+        with pytest.raises((OSError, tf.errors.OpError)) as failure:
+            run(stopped, tmp_path / "stopped", before_epoch=fill_the_disk)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert disk_is_full(failure.value)
+    assert run(resumed, tmp_path / "stopped") == expected
+    assert_same(resumed, whole)
 
 
 def test_short_trainings_leave_no_checkpoint(tmp_path, monkeypatch):

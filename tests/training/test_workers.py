@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from suite import cli
 from suite.data.textures import write_textures
@@ -114,6 +115,18 @@ def test_a_wrong_cluster_is_one_line(tmp_path, monkeypatch, capsys, config, comm
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: expected TF_CONFIG to hold the cluster and this worker's place in it")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_port_in_use_is_one_line(tmp_path, monkeypatch, capsys):
+    def fail():
+        raise tf.errors.UnknownError(None, None, "Could not start gRPC server")
+
+    monkeypatch.setenv("TF_CONFIG", cluster(1)[0])
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", fail)
+    command = ["run", "mlp_keras", "--smoke", "--strategy=multi_worker", f"--out={tmp_path / 'model'}"]
+    assert cli.execute(command) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: expected a free port for this worker of TF_CONFIG, received")
 
 
 @pytest.mark.slow
