@@ -65,7 +65,13 @@ def error(text: str) -> None:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Prints a table; cells are shown with `str`, numbers should come formatted."""
+    """Prints a table; cells are shown with `str`, numbers should come formatted.
+
+    Args:
+        title: Stands above it.
+        columns: Their headings.
+        rows: A cell a column.
+    """
     grid = Table(title=title, title_justify="left", title_style="bold")
     for column in columns:
         grid.add_column(column, overflow="fold")

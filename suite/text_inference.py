@@ -35,7 +35,13 @@ def text_reader(model: Artifact) -> Callable[[str, int], dict] | None:
 
 
 def best_classes(labels: list[str], outputs: dict[str, np.ndarray], top: int) -> dict:
-    """The `top` most probable classes of one example, best first, as `suite.predict` gives them."""
+    """The `top` most probable classes of one example, best first, as `suite.predict` gives them.
+
+    Args:
+        labels: Names of the C classes.
+        outputs: One array `(C,)` of probabilities, by its name.
+        top: Classes at most.
+    """
     (probabilities,) = outputs.values()
     best = np.argsort(-probabilities, kind="stable")[:top]
     return {"classes": [{"class": labels[i], "probability": float(probabilities[i])} for i in best]}

@@ -28,7 +28,13 @@ def output_size(size: int, kernel_size: int, stride: int = 1, padding: int = 0) 
 
 
 def windows(X: np.ndarray, kernel_size: tuple[int, int], stride: int) -> np.ndarray:
-    """The patches that a kernel sees: a view `(n, rows, columns, channels, *kernel_size)`."""
+    """The patches that a kernel sees: a view `(n, rows, columns, channels, *kernel_size)`.
+
+    Args:
+        X: `(n, height, width, channels)`.
+        kernel_size: `(height, width)` of the kernel.
+        stride: Pixels from one patch to the next.
+    """
     return sliding_window_view(X, kernel_size, axis=(1, 2))[:, ::stride, ::stride]
 
 

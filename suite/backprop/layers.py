@@ -35,7 +35,7 @@ class Layer(Protocol):
         """Gives the derivative of the cost by the input of the last `forward`."""
 
 
-class Dense:
+class Dense(Layer):
     """`dense` with its weights.
 
     Args:
@@ -62,7 +62,7 @@ class Dense:
         return dense_input_gradient(d_output, self.parameters[0])
 
 
-class Activate:
+class Activate(Layer):
     """An activation function as a layer.
 
     Args:
@@ -89,7 +89,7 @@ class Activate:
         return d_output * self._activation.derivative(self._z)
 
 
-class Convolution:
+class Convolution(Layer):
     """`convolution` with its weights.
 
     Args:
@@ -131,7 +131,7 @@ class Convolution:
         return convolution_input_gradient(d_output, self._x, self.parameters[0], *self._geometry)
 
 
-class Pooling:
+class Pooling(Layer):
     """Max or average pooling.
 
     Args:
@@ -162,7 +162,7 @@ class Pooling:
         return self._pool_backward(d_output, self._x, *self._geometry)
 
 
-class Flatten:
+class Flatten(Layer):
     """Everything of an example in one row."""
 
     def __init__(self):

@@ -23,6 +23,7 @@ def quadratic(a: np.ndarray, y: np.ndarray) -> float:
 
 
 def quadratic_derivative(a, y):
+    """(a - y) / n."""
     return (a - y) / len(a)
 
 

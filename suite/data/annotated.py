@@ -211,12 +211,25 @@ def stack(arrays: Sequence[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
 
 
 def describe(source: str, classes: Sequence[str], images: Mapping, quarantined: Sequence[dict]) -> dict:
-    """What `Result.data` says of a set: source, classes, the size of each part, and what was set aside."""
+    """What `Result.data` says of a set: source, classes, the size of each part, and what was set aside.
+
+    Args:
+        source: Where the set is from.
+        classes: Their names.
+        images: Images by part.
+        quarantined: Entries `{"file", "reason"}`.
+    """
     sizes = {part: len(images[part]) for part in PARTS}
     return {"source": source, "classes": list(classes), **sizes, "quarantined": list(quarantined)}
 
 
 def stretch(pixels: np.ndarray, size: tuple[int, int], is_mask: bool = False) -> np.ndarray:
-    """Stretches uint8 pixels to `(height, width)`: bilinear as `load_image`, or the nearest for a mask."""
+    """Stretches uint8 pixels to `(height, width)`: bilinear as `load_image`, or the nearest for a mask.
+
+    Args:
+        pixels: `(height, width, channels)`, or `(height, width)` of a mask.
+        size: The new `(height, width)`.
+        is_mask: Whether pixels are classes, which have nothing between them.
+    """
     resampling = Image.Resampling.NEAREST if is_mask else Image.Resampling.BILINEAR
     return np.array(Image.fromarray(pixels).resize(size[::-1], resampling))

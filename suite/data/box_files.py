@@ -21,7 +21,13 @@ class Boxes(NamedTuple):
 
     @classmethod
     def of(cls, boxes: Sequence, labels: Sequence, is_crowd: Sequence) -> "Boxes":
-        """Makes arrays of lists."""
+        """Makes arrays of lists.
+
+        Args:
+            boxes: A box of 4 numbers each.
+            labels: The class of each.
+            is_crowd: Whether it is many things in one.
+        """
         rows = np.array(boxes, np.float32).reshape(-1, 4)
         return cls(rows, np.array(labels, np.int64), np.array(is_crowd, bool))
 

@@ -209,6 +209,13 @@ def check_counts(
 ) -> None:
     """Refuses a class of too few different pictures, and a validation part that came to nothing.
 
+    Args:
+        root: The folder, for the message.
+        parts: Parts that the folder is divided into.
+        classes: All that it has folders for.
+        pictures: Those that are kept.
+        aside: Entries of those that are not.
+
     Raises:
         ValueError: There is one.
     """
@@ -244,7 +251,14 @@ def missing_parts(parts: Collection[str], fractions: Sequence[float]) -> dict[st
 def split(
     pictures: list[Picture], classes: tuple[str, ...], shares: dict[str, float], seed: int
 ) -> dict[str, tuple[tuple[str, int], ...]]:
-    """Splits each class of the train folder; copies of one picture stay together."""
+    """Splits each class of the train folder; copies of one picture stay together.
+
+    Args:
+        pictures: Of all parts; those outside of train stay where they are.
+        classes: Label by position.
+        shares: Share of the train folder by new part.
+        seed: Of the shuffle within each class.
+    """
     chosen: dict[str, list[Picture]] = {part: [] for part in layout.PARTS}
     of_class: dict[str, list[Picture]] = {name: [] for name in classes}
     for picture in pictures:

@@ -135,7 +135,13 @@ def advice(root: Path) -> str:
 
 
 def entry(path: Path, root: Path, reason: str) -> dict[str, str]:
-    """`{"file", "reason"}` for what is set aside; the path is relative to `root`, with forward slashes."""
+    """`{"file", "reason"}` for what is set aside; the path is relative to `root`, with forward slashes.
+
+    Args:
+        path: The file, under `root`.
+        root: The folder that the user gave.
+        reason: What is wrong with it.
+    """
     return {"file": path.relative_to(root).as_posix(), "reason": reason}
 
 

@@ -29,7 +29,13 @@ class RowFile:
 
     @classmethod
     def create(cls, path: str | os.PathLike, shape: Sequence[int], dtype) -> "RowFile":
-        """Starts a file, in place of one that is there."""
+        """Starts a file, in place of one that is there.
+
+        Args:
+            path: A `.npy` file.
+            shape: `(n, ...)` when it is full.
+            dtype: Of its numbers.
+        """
         file = open(path, "w+b", buffering=0)  # noqa: SIM115  as long as the array
         header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": tuple(shape)}
         np.lib.format.write_array_header_1_0(file, header)

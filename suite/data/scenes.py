@@ -158,7 +158,13 @@ def segmentation_set(seed: int, size: tuple[int, int]):
 
 
 def detection_set(seed: int, size: tuple[int, int], things: tuple[int, int] = (1, 3)):
-    """Draws a `DetectionSet` of `COUNTS` scenes a part, with `things[0]` to `things[1]` boxes each."""
+    """Draws a `DetectionSet` of `COUNTS` scenes a part, with `things[0]` to `things[1]` boxes each.
+
+    Args:
+        seed: Of the drawing; each part has draws of its own.
+        size: `(height, width)` of a scene in pixels.
+        things: Least and most of them in a scene.
+    """
     from suite.data.detection_sets import DetectionSet
 
     drawings = {part: draw_scenes(part, count, seed, size, things) for part, count in COUNTS.items()}

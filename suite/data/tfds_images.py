@@ -38,7 +38,11 @@ def tfds_examples(
 ) -> Iterator[dict]:
     """The examples of a split, at most `limit`, as NumPy arrays, under a progress bar.
 
-    `features` names those that are decoded, where not all are needed.
+    Args:
+        builder: A TFDS builder whose set is prepared.
+        split: As TFDS writes it, such as "train[:90%]".
+        limit: Examples at most; None for all.
+        features: Those that are decoded, where not all are needed.
     """
     import tensorflow_datasets as tfds
 

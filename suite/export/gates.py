@@ -47,7 +47,13 @@ def max_abs_difference(outputs: Mapping[str, np.ndarray], reference: Mapping[str
 def share_within(
     outputs: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarray], limit: float
 ) -> float:
-    """Gives the share of all numbers that differ by at most `limit`; names and shapes must be the same."""
+    """Gives the share of all numbers that differ by at most `limit`; names and shapes must be the same.
+
+    Args:
+        outputs: Arrays by name.
+        reference: What they should be.
+        limit: Largest difference that counts as the same.
+    """
     near = [np.abs(np.float64(outputs[name]) - np.float64(reference[name])) <= limit for name in reference]
     return sum(int(values.sum()) for values in near) / max(1, sum(values.size for values in near))
 

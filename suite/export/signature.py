@@ -49,6 +49,11 @@ def class_output(outputs: Sequence[Tensor]) -> Tensor | None:
 def check_class_names(outputs: Sequence[Tensor], names: Sequence[str], where: str | Path) -> None:
     """Checks that there is a name for each class.
 
+    Args:
+        outputs: Those of a model.
+        names: One a class.
+        where: What they are from, for the message.
+
     Raises:
         ValueError: There are fewer or more names than the last axis of `class_output` counts.
     """

@@ -123,7 +123,13 @@ def noise_distribution(counts: np.ndarray, power: float = 0.75) -> np.ndarray:
 
 
 def subsample(stream: Stream, probabilities: np.ndarray, rng: np.random.Generator) -> Stream:
-    """Keeps each occurrence of word `i` with probability `probabilities[i]`, before windows are drawn."""
+    """Keeps each occurrence of word `i` with probability `probabilities[i]`, before windows are drawn.
+
+    Args:
+        stream: The corpus.
+        probabilities: `(V,)` in [0, 1].
+        rng: Source of the draws, one a word.
+    """
     return stream.keep(rng.random(len(stream.words)) < probabilities[stream.words])
 
 
@@ -170,7 +176,16 @@ def pair_mask(sentences, reach) -> tf.Tensor:
 
 
 def draw_pairs(stream: Stream, window: int, rng: np.random.Generator) -> np.ndarray:
-    """The `(pairs, 2)` int32 of a word and a word in its window, each reach drawn as in `cut_windows`."""
+    """Every word with each word in its window.
+
+    Args:
+        stream: The corpus.
+        window: Largest reach of a window.
+        rng: Draws the reaches, as in `cut_windows`.
+
+    Returns:
+        `(pairs, 2)` int32.
+    """
     reach = rng.integers(1, window + 1, len(stream.words))
     found = []
     for distance in range(1, window + 1):
@@ -213,6 +228,11 @@ def cooccurrences(stream: Stream, window: int, vocabulary_size: int) -> scipy.sp
 
     A pair at distance d counts `(window + 1 - d) / window`: the probability that a window whose reach is
     drawn from 1 to `window` goes that far.
+
+    Args:
+        stream: The corpus, in ids below V.
+        window: Largest reach of a window.
+        vocabulary_size: V.
     """
     counts = scipy.sparse.csr_array((vocabulary_size, vocabulary_size))
     for distance in range(1, min(window, len(stream.words) - 1) + 1):

@@ -51,14 +51,29 @@ class EncoderDecoder:
     def search(
         self, states: dict[str, np.ndarray], row: int, width: int, length: int, length_power: float = 0.0
     ) -> list[tuple[str, float]]:
-        """The most probable sentences of a row by beam search, best first, with their log-probabilities."""
+        """The most probable sentences of a row by beam search, best first, with their log-probabilities.
+
+        Args:
+            states: What `encode` gives.
+            row: Number of the row.
+            width, length_power: As in `beam_search`.
+            length: Tokens at most.
+        """
         found = beam_search(self.step, _row(states, row), self._start, self._end, width, length, length_power)
         return [(self.words.sentence(each.tokens), each.log_probability) for each in found]
 
     def draw(
         self, states: dict[str, np.ndarray], row: int, length: int, rng: np.random.Generator, **settings
     ) -> str:
-        """A sentence of a row, drawn token by token; settings as in `next_probabilities`."""
+        """A sentence of a row, drawn token by token.
+
+        Args:
+            states: What `encode` gives.
+            row: Number of the row.
+            length: Tokens at most.
+            rng: Source of the draws.
+            **settings: Those of `next_probabilities`: temperature, top_k, forbidden.
+        """
         drawn = generate(self.step, _row(states, row), [self._start], length, rng, **settings)
         return self.words.sentence(drawn)
 

@@ -85,7 +85,15 @@ class Sequences(NamedTuple):
         length: int,
         letters: int,
     ) -> "Sequences":
-        """Cuts sentences of more than `length` words into pieces, so that every word is in one."""
+        """Cuts sentences of more than `length` words into pieces, so that every word is in one.
+
+        Args:
+            sentences: Words as written.
+            labels: For each sentence `(words,)` int, the tags of its words.
+            vocabulary: Fitted on the training part.
+            length: Words of a row.
+            letters: Characters of a word, the rest is cut off.
+        """
         words, numbers = (
             [each[start : start + length] for each in values for start in range(0, len(each), length)]
             for values in (sentences, labels)

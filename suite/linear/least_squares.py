@@ -38,7 +38,11 @@ class LeastSquaresFit:
 
     @functools.cached_property
     def sigma(self) -> float:
-        """Residual standard error: sqrt(RSS / degrees_of_freedom), in units of y."""
+        """Residual standard error: sqrt(RSS / degrees_of_freedom), in units of y.
+
+        Raises:
+            ValueError: There are no degrees of freedom.
+        """
         if self.degrees_of_freedom == 0:
             raise ValueError(
                 f"expected more rows than independent columns, received {len(self.residuals)} rows for rank "
@@ -48,7 +52,11 @@ class LeastSquaresFit:
 
     @functools.cached_property
     def covariance(self) -> np.ndarray:
-        """`(p, p)` estimate of Var(coefficients) = sigma^2 (X'X)^-1."""
+        """`(p, p)` estimate of Var(coefficients) = sigma^2 (X'X)^-1.
+
+        Raises:
+            ValueError: There is no such estimate, as columns of X depend on each other.
+        """
         if self.rank < len(self.coefficients):
             raise ValueError(
                 f"expected linearly independent columns, received rank {self.rank} for "
@@ -79,7 +87,11 @@ class LeastSquaresFit:
         return np.stack([self.coefficients - half_widths, self.coefficients + half_widths], axis=1)
 
     def table(self, names: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-        """Headings and one row per coefficient, formatted for people. Args: names of the p columns of X."""
+        """Headings and one row per coefficient, formatted for people.
+
+        Args:
+            names: Those of the p columns of X.
+        """
         headings = ["column", "coefficient", "standard error", "t", "p", f"{self.confidence:.0%} from", "to"]
         numbers = [self.coefficients, self.standard_errors, self.t_values, self.p_values]
         rows = np.column_stack([*numbers, self.confidence_intervals])

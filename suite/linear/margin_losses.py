@@ -23,6 +23,7 @@ def squared(margin):
 
 
 def squared_derivative(margin):
+    """Negative below margin 1, positive above: it pulls back what is right by more."""
     return -2 * (1 - margin)
 
 
@@ -32,6 +33,7 @@ def one_branch_squared(margin):
 
 
 def one_branch_squared_derivative(margin):
+    """That of `squared` below margin 1, else 0."""
     return -2 * np.maximum(1 - margin, 0)
 
 
@@ -51,6 +53,7 @@ def logistic(margin):
 
 
 def logistic_derivative(margin):
+    """Minus the probability of the wrong class, in (-1, 0)."""
     return -np.exp(-np.logaddexp(0, margin))
 
 

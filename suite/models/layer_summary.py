@@ -56,12 +56,25 @@ class _Axis(NamedTuple):
 def convolution_parameters(
     kernel_size: tuple[int, int], channels: int, filters: int, *, use_bias: bool = True
 ) -> int:
-    """Counts the weights of a convolution: (height * width * channels + 1) * filters, for any image size."""
+    """Counts the weights of a convolution: (height * width * channels + 1) * filters, for any image size.
+
+    Args:
+        kernel_size: `(height, width)`.
+        channels: Of its input.
+        filters: Of its output.
+        use_bias: Whether each filter adds a bias.
+    """
     return (math.prod(kernel_size) * channels + use_bias) * filters
 
 
 def dense_parameters(inputs: int, units: int, *, use_bias: bool = True) -> int:
-    """Counts the weights of a dense layer: (inputs + 1) * units."""
+    """Counts the weights of a dense layer: (inputs + 1) * units.
+
+    Args:
+        inputs: Numbers that come in.
+        units: Numbers that go out.
+        use_bias: Whether each unit adds a bias.
+    """
     return (inputs + use_bias) * units
 
 

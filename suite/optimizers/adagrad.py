@@ -9,7 +9,7 @@ from suite.optimizers.base import UpdateRule, positive
 def adagrad(
     gradient: tf.Tensor, accumulator: tf.Tensor, learning_rate: tf.Tensor, epsilon: float
 ) -> tf.Tensor:
-    """The step; the accumulator is the sum of squared gradients up to this one."""
+    """The step as in `AdaGrad`; the accumulator is the sum of squared gradients up to this one."""
     return learning_rate * (gradient / tf.sqrt(accumulator + epsilon))
 
 

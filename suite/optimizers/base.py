@@ -54,7 +54,7 @@ class UpdateRule(keras.optimizers.Optimizer):
         self._states = self.add_optimizer_variables(variables, self.state_names) if self.state_names else ()
 
     def update_step(self, gradient, variable, learning_rate):
-        """Takes one `step` with one variable; Keras calls it."""
+        """Takes one step with one variable, arguments as of `step`; Keras calls it."""
         index = self._get_variable_index(variable)
         state = [variables[index] for variables in self._states]
         # A sparse gradient may hold a row several times; a rule that is not linear needs their sum.
@@ -67,7 +67,13 @@ class UpdateRule(keras.optimizers.Optimizer):
 
 
 def moving_average(average: tf.Tensor, value: tf.Tensor, decay: float) -> tf.Tensor:
-    """`decay * average + (1 - decay) * value`, with one large temporary tensor instead of two."""
+    """`decay * average + (1 - decay) * value`, with one large temporary tensor instead of two.
+
+    Args:
+        average: Tensor.
+        value: Tensor of the same shape and dtype.
+        decay: In [0, 1), the share of the average that is kept.
+    """
     return average + (1 - decay) * (value - average) if decay else value
 
 

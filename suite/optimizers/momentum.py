@@ -9,7 +9,7 @@ from suite.optimizers.base import UpdateRule, decay_rate
 def heavy_ball(
     gradient: tf.Tensor, velocity: tf.Tensor, learning_rate: tf.Tensor, momentum: float
 ) -> tf.Tensor:
-    """The new velocity `momentum * velocity + learning_rate * gradient`, which is also the step."""
+    """The new velocity, which is also the step, as in `Momentum`."""
     return momentum * velocity + learning_rate * gradient
 
 

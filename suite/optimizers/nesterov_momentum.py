@@ -9,7 +9,7 @@ from suite.optimizers.base import UpdateRule, decay_rate
 def nesterov_momentum(
     gradient: tf.Tensor, velocity: tf.Tensor, learning_rate: tf.Tensor, momentum: float
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The step from look-ahead point to look-ahead point, and the new velocity."""
+    """The step from look-ahead point to look-ahead point as in `NesterovMomentum`, and the new velocity."""
     gradient_step = learning_rate * gradient
     velocity = momentum * velocity + gradient_step
     return momentum * velocity + gradient_step, velocity

@@ -16,7 +16,7 @@ def soft_threshold(values: tf.Tensor, threshold: tf.Tensor) -> tf.Tensor:
 def proximal_gradient(
     gradient: tf.Tensor, variable: tf.Tensor, learning_rate: tf.Tensor, l1: float
 ) -> tf.Tensor:
-    """The variable after a gradient step and the soft threshold."""
+    """The variable after a gradient step and the soft threshold, as in `ProximalGradient`."""
     return soft_threshold(variable - learning_rate * gradient, learning_rate * l1)
 
 

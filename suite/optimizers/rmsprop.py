@@ -9,7 +9,7 @@ from suite.optimizers.base import UpdateRule, decay_rate, moving_average, positi
 def rmsprop(
     gradient: tf.Tensor, mean_square: tf.Tensor, learning_rate: tf.Tensor, rho: float, epsilon: float
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The step, and the new running mean of squared gradients."""
+    """The step as in `RMSprop`, and the new running mean of squared gradients."""
     mean_square = moving_average(mean_square, tf.square(gradient), rho)
     return learning_rate * (gradient / tf.sqrt(mean_square + epsilon)), mean_square
 

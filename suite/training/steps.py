@@ -68,7 +68,19 @@ class Steps:
         return an_epoch and max(0, epochs * an_epoch - done)
 
     def run(self, epoch: int, advance: Callable, stop: Callable, trace: Callable) -> float:
-        """Takes the steps of an epoch that are left; gives its mean loss."""
+        """Takes the steps of an epoch that are left; gives its mean loss.
+
+        Args:
+            epoch: Number of the epoch, from 1.
+            advance: Told the number of steps after some were taken.
+            stop: Whether somebody asked to stop.
+            trace: Context that steps are taken in.
+
+        Raises:
+            TrainingDiverged: The loss was NaN or infinite in a step.
+            KeyboardInterrupt: Somebody asked to stop; the checkpoint is written.
+            ValueError: There was no batch.
+        """
         progress = self._progress
         self._sums.assign(progress.total)
         self._taken.assign(progress.step)
@@ -138,7 +150,13 @@ def _length(batches: tf.data.Dataset) -> int | None:
 
 
 def evaluator(model: keras.Model, batches: tf.data.Dataset, jit_compile: bool) -> Callable[[], float]:
-    """A function that measures the mean loss on batches."""
+    """A function that measures the mean loss on batches.
+
+    Args:
+        model: Compiled.
+        batches: As for `fit`.
+        jit_compile: Whether XLA compiles the step.
+    """
     compute = replicas.replicated(_loss_of(model, training=False), [model], jit_compile=jit_compile)
 
     @tf.function(reduce_retracing=True)
