@@ -30,7 +30,9 @@ class Pictures(torch.utils.data.Dataset):
         return torch.from_numpy(np.array(image)).permute(2, 0, 1)
 
 
-def torch_pass(root: Path, side: int, batch_size: int, augmented: bool) -> np.ndarray:
-    """One pass with two workers; gives the mean of each picture."""
-    loader = torch.utils.data.DataLoader(Pictures(root, side, augmented), batch_size, num_workers=2)
-    return np.concatenate([batch.float().mean((1, 2, 3)).numpy() for batch in loader])
+def torch_pass(root: Path, side: int, batch_size: int, augmented: bool, passes: int) -> np.ndarray:
+    """Passes with two workers, who stay; gives the mean of each picture in the first."""
+    pictures = Pictures(root, side, augmented)
+    loader = torch.utils.data.DataLoader(pictures, batch_size, num_workers=2, persistent_workers=True)
+    batches = (batch.float().mean((1, 2, 3)).numpy() for _ in range(passes) for batch in loader)
+    return np.concatenate(list(batches)[: len(loader)])
