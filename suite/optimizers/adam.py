@@ -16,7 +16,7 @@ def adam(
     beta_2: float,
     epsilon: float,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The step as in `Adam`, and the new running means m of the gradient, v of its square; t counts from 1."""
+    """The step as in `Adam`, and the new means m of the gradient and v of its square; t counts from 1."""
     m = moving_average(m, gradient, beta_1)
     v = moving_average(v, tf.square(gradient), beta_2)
     # The corrections as scalars, not on every weight; in float64, as 1 - 0.999 in float32 is off by 1e-5.
