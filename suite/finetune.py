@@ -28,6 +28,7 @@ from suite.data.textures import write_textures
 from suite.data.tfds_images import write_image_dataset
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, confusion, most_wrong
+from suite.evaluation.confusion_matrix import confusion_matrix
 from suite.evaluation.metrics import accuracy, cross_entropy
 from suite.export.bundle import SPLIT_FILE
 from suite.export.pipeline import SPARE_CLASSES
@@ -271,9 +272,7 @@ def report(
     measured, labels = probabilities[held_out], sources[held_out].labels
 
     figures = {
-        "confusion_matrix": plots.confusion_matrix(
-            confusion(measured, labels, len(folder.classes)), folder.classes
-        )
+        "confusion_matrix": confusion_matrix(confusion(measured, labels, len(folder.classes)), folder.classes)
     }
     if len(curves["train_loss"]) > 1:
         losses = {name: values for name, values in curves.items() if name.endswith("loss")}
