@@ -20,10 +20,11 @@ from suite.catalogue import load_recipe
 from suite.evaluation.metrics import Metric
 from suite.evaluation.report import Table, write_report
 from suite.export.benchmark import COLUMNS, artifact_cells, print_artifacts
-from suite.export.bundle import RESULT_FILE, PartialBundle, disk_is_full, write_json
+from suite.export.bundle import RESULT_FILE, disk_is_full, write_json
 from suite.export.compatibility import phone_notes
 from suite.export.gates import GateError
 from suite.export.mobile import write_mobile
+from suite.export.partial_bundle import PartialBundle
 from suite.export.pipeline import Export, export_model
 from suite.gallery import FOLDER, update_gallery
 from suite.training.reproducibility import describe_environment, set_seed

@@ -10,8 +10,9 @@ from typing import NamedTuple
 from suite import catalogue, console
 from suite.commands import BAD_INPUT, FAILED, INTERRUPTED, PASSED
 from suite.evaluation.report import outcomes
-from suite.export.bundle import RESULT_FILE, partial_folder, read_result
+from suite.export.bundle import RESULT_FILE, read_result
 from suite.export.gates import GateError
+from suite.export.partial_bundle import partial_folder
 
 OUTCOMES = {PASSED: "ok", FAILED: "claim or export failed", BAD_INPUT: "bad input"}
 COLUMNS = ("recipe", "outcome", "seconds", "claims kept", "artifacts")
