@@ -29,13 +29,14 @@ from suite.data.tfds_images import write_image_dataset
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, confusion, most_wrong
 from suite.evaluation.confusion_matrix import confusion_matrix
-from suite.evaluation.metrics import accuracy, cross_entropy
+from suite.evaluation.metrics import Metric, accuracy, cross_entropy
 from suite.export.bundle import SPLIT_FILE
 from suite.export.pipeline import SPARE_CLASSES
 from suite.export.tflite import calibration_rows
 from suite.finetune_head import class_weights, train_head
+from suite.job import SAVED_MODELS, Job, execute
 from suite.models.backbones import build_backbone
-from suite.recipe import SAVED_MODELS, Context, Export, Job, Metric, Result, execute
+from suite.recipe import Context, Export, Result
 from suite.training.loop import fit
 from suite.training.session import split_options
 

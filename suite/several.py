@@ -52,7 +52,7 @@ def run_several(
         title: What was asked for, for the table at the end.
         entries: Catalogue entries.
         out: Folder of the bundles.
-        data: As of `suite.recipe.run`; as are `seed` and `smoke`.
+        data: As of `suite.job.run`; as are `seed` and `smoke`.
         seed: Seed of everything random.
         resume: Whether to go on with the recipe that was interrupted last; those before it are left out.
         smoke: Whether to run the tiny configurations, as a quick check that all of it works.

@@ -19,6 +19,7 @@ LAYERS = (
     ("catalogue", "flags"),
     ("gallery",),
     ("recipe",),
+    ("job",),
     ("pair_inference",),
     ("text_inference",),
     ("finetune", "finetune_head", "inference", "reexport"),
