@@ -11,7 +11,6 @@ import dataclasses
 import json
 import os
 import re
-from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -20,12 +19,8 @@ import numpy as np
 import tensorflow as tf
 
 from suite import console, make_callable
-from suite.data.folder import ImageFolder, read_folder
+from suite.data.folder import ImageFolder
 from suite.data.images import ImageSource
-from suite.data.row_file import RowFile
-from suite.data.shards import find_shards, read_shards
-from suite.data.textures import write_textures
-from suite.data.tfds_images import write_image_dataset
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, confusion, most_wrong
 from suite.evaluation.confusion_matrix import confusion_matrix
@@ -33,6 +28,7 @@ from suite.evaluation.metrics import Metric, accuracy, cross_entropy
 from suite.export.bundle import SPLIT_FILE
 from suite.export.pipeline import SPARE_CLASSES
 from suite.export.tflite import calibration_rows
+from suite.finetune_data import describe, image_source, images_on_disk, open_folder
 from suite.finetune_head import class_weights, train_head
 from suite.job import SAVED_MODELS, Job, execute
 from suite.models.backbones import build_backbone
@@ -153,43 +149,6 @@ def mixed_precision_on_gpu():
         keras.config.set_dtype_policy(before)
 
 
-def open_folder(context: Context) -> ImageFolder:
-    """Reads and splits the images of a run; prints what was found.
-
-    Args:
-        context: Its source is "embedded" (the texture photos), "tfds" (tf_flowers), "tfds:NAME" or a path.
-
-    Returns:
-        Classes and splits; the first two sources are written below `context.folder`.
-
-    Raises:
-        ValueError: As `read_folder` and `read_shards`.
-    """
-    if context.source == "embedded":
-        root = write_textures(context.folder / "textures", context.seed)
-    elif context.source.partition(":")[0] == "tfds":
-        name = context.source.partition(":")[2] or "tf_flowers"
-        root = write_image_dataset(name, context.folder / name)
-    else:
-        root = Path(context.source)
-    folder = (read_shards if find_shards(root) else read_folder)(root, context.seed)
-    for part, files in folder.splits.items():
-        if files:
-            console.say(f"found {len(files)} images in {len({label for _, label in files})} classes ({part})")
-    if folder.quarantined:
-        console.warn(f"{len(folder.quarantined)} files set aside; split.json and report.html say why")
-        for entry in folder.quarantined[:5]:
-            console.warn(f"  {entry['file']}: {entry['reason']}")
-    return folder
-
-
-def image_source(folder: ImageFolder, part: str, backbone: keras.Model, work: Path) -> ImageSource:
-    """Opens a part of the folder at the size that the backbone takes; decoded pictures are kept in `work`."""
-    files = [os.path.join(folder.root, file) for file, _ in folder.splits[part]]
-    labels = [label for _, label in folder.splits[part]]
-    return ImageSource(files, labels, backbone.input_shape[1:3], load=folder.load, folder=work)
-
-
 def classifier(backbone: keras.Model, kernel: np.ndarray, bias: np.ndarray) -> keras.Model:
     """Puts the trained head on the backbone: raw pixels in, class probabilities out."""
     head = keras.layers.Dense(len(bias), activation="softmax", dtype="float32", name="probabilities")
@@ -303,7 +262,7 @@ def report(
                 spare_classes=spare_classes,
             )
         ],
-        data=_counts(folder),
+        data=describe(folder),
         tables=classification_tables(measured, labels, folder.classes),
         files={SPLIT_FILE: json.dumps(folder.to_json(), indent=1, ensure_ascii=False)},
     )
@@ -314,27 +273,8 @@ def _wrong_caption(classes, probabilities: np.ndarray, label: int) -> str:
     return f"{classes[label]}, not {classes[guess]} ({probabilities[guess]:.0%})"
 
 
-def images_on_disk(source: ImageSource, path: Path) -> RowFile:
-    """Decodes every image of a part into a file `(n, height, width, 3)` uint8."""
-    images = RowFile.create(path, (len(source), *source.shape), np.uint8)
-    for index in range(len(source)):
-        images.write(index, source.image(index)[None])
-    return images
-
-
 def _calibration(source: ImageSource) -> np.ndarray:
     return np.stack([source.image(index) for index in calibration_rows(len(source))])
-
-
-def _counts(folder: ImageFolder) -> dict:
-    counts = {part: len(files) for part, files in folder.splits.items()}
-    per_class = Counter(folder.classes[label] for files in folder.splits.values() for _, label in files)
-    return {
-        "classes": list(folder.classes),
-        **counts,
-        "images_per_class": dict(per_class),
-        "quarantined": list(folder.quarantined),
-    }
 
 
 make_callable(__name__, finetune)

@@ -22,7 +22,7 @@ LAYERS = (
     ("job",),
     ("pair_inference",),
     ("text_inference",),
-    ("finetune", "finetune_head", "inference", "reexport"),
+    ("finetune", "finetune_data", "finetune_head", "inference", "reexport"),
     ("commands",),
     ("several",),
     ("run_command",),
