@@ -110,13 +110,7 @@ def finetune(
     name = "textures" if directory is None else re.sub(r"[^\w.-]+", "_", Path(source).name) or "model"
     job = Job(name, "finetune", f"Image classifier fine-tuned on {name}", run)
     return execute(
-        job,
-        config,
-        source=source,
-        out=out or SAVED_MODELS / name,
-        seed=seed,
-        resume=resume,
-        options=options,
+        job, config, source=source, out=out or SAVED_MODELS / name, seed=seed, resume=resume, options=options
     )
 
 
@@ -150,7 +144,12 @@ def mixed_precision_on_gpu():
 
 
 def classifier(backbone: keras.Model, kernel: np.ndarray, bias: np.ndarray) -> keras.Model:
-    """Puts the trained head on the backbone: raw pixels in, class probabilities out."""
+    """Puts the trained head on the backbone: raw pixels in, class probabilities out.
+
+    Args:
+        backbone: Gives a vector for an image.
+        kernel, bias: `(features, num_classes)` and `(num_classes,)`, as `train_head` gives them.
+    """
     head = keras.layers.Dense(len(bias), activation="softmax", dtype="float32", name="probabilities")
     model = keras.Model(backbone.input, head(backbone.output), name="classifier")
     head.set_weights([kernel, bias])
@@ -160,12 +159,27 @@ def classifier(backbone: keras.Model, kernel: np.ndarray, bias: np.ndarray) -> k
 def fine_tune(
     model: keras.Model, sources: dict[str, ImageSource], num_classes: int, config: Config, context: Context
 ) -> dict[str, list[float]]:
-    """Phase 2: trains the last layers; keeps the best weights on validation, perhaps those of phase 1."""
+    """Phase 2: trains the last layers; keeps the best weights on validation, perhaps those of phase 1.
+
+    Args:
+        model: From `classifier`; is changed.
+        sources: Images by part, of which "train" and "validation" are read.
+        num_classes: Number of classes.
+        config: Of the run.
+        context: Of the run; its seed is that of order and augmentation.
+
+    Returns:
+        The curves of `suite.training.loop.fit`.
+    """
     train_source, validation = sources["train"], sources["validation"]
     weights = tf.constant(class_weights(train_source.labels, num_classes))
     unfreeze(model, config.unfreeze)
     steps = config.epochs * -(-len(train_source) // config.batch_size)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, max(1, steps))
+
+    def batches(epoch):
+        seed = context.seed * 1000 + epoch
+        return train_source.batches(config.batch_size, order_seed=seed, augment_seed=seed)
 
     def loss(labels, probabilities):
         losses = keras.losses.sparse_categorical_crossentropy(labels, probabilities)
@@ -185,16 +199,7 @@ def fine_tune(
     console.say(f"phase 2: up to {config.epochs} epochs on the last {config.unfreeze:.0%} of the layers")
     model.compile(keras.optimizers.Adam(schedule), loss)
     curves = fit(
-        model,
-        lambda epoch: train_source.batches(
-            config.batch_size,
-            order_seed=context.seed * 1000 + epoch,
-            augment_seed=context.seed * 1000 + epoch,
-        ),
-        epochs=config.epochs,
-        measure=evaluate,
-        better=better,
-        patience=config.patience,
+        model, batches, epochs=config.epochs, measure=evaluate, better=better, patience=config.patience
     )
     best = curves["best_epoch"][0]
     console.say(f"kept epoch {best} of phase 2" if best else "phase 2 did not help: kept the head of phase 1")
@@ -222,7 +227,16 @@ def report(
     work: Path,
     spare_classes: int = SPARE_CLASSES,
 ) -> Result:
-    """Measures the model on the held-out images and collects what the bundle shows."""
+    """Measures the model on the held-out images and collects what the bundle shows.
+
+    Args:
+        model: The trained classifier.
+        folder: From `open_folder`.
+        sources: Its images by part.
+        curves: From `fine_tune`.
+        work: Where decoded images are kept for the export.
+        spare_classes: As of `Export`.
+    """
     held_out = "test" if len(sources["test"]) else "validation"
     probabilities = {part: predict(model, sources[part]) for part in {"validation", held_out}}
     metrics = {}

@@ -48,7 +48,14 @@ def open_folder(context: Context) -> ImageFolder:
 
 
 def image_source(folder: ImageFolder, part: str, backbone: keras.Model, work: Path) -> ImageSource:
-    """Opens a part of the folder at the size that the backbone takes; decoded pictures are kept in `work`."""
+    """Opens a part of the folder at the size that the backbone takes.
+
+    Args:
+        folder: From `open_folder`.
+        part: "train", "validation" or "test".
+        backbone: Takes `(batch, height, width, 3)`.
+        work: Where decoded pictures are kept.
+    """
     files = [os.path.join(folder.root, file) for file, _ in folder.splits[part]]
     labels = [label for _, label in folder.splits[part]]
     return ImageSource(files, labels, backbone.input_shape[1:3], load=folder.load, folder=work)

@@ -160,7 +160,13 @@ def _files(path: Path) -> list[Path]:
 
 
 def save_verification(path: Path, inputs: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -> None:
-    """Keeps a few held-out examples with the right answers, for `suite verify` and for app developers."""
+    """Keeps a few held-out examples with the right answers, for `suite verify` and for app developers.
+
+    Args:
+        path: The `verification.npz`.
+        inputs: Held-out inputs by name, batch first; the first ones are kept.
+        reference: The Keras model's outputs for them, by name.
+    """
     arrays = {f"input_{name}": np.asarray(array[:VERIFICATION_EXAMPLES]) for name, array in inputs.items()}
     arrays |= {f"output_{name}": array[:VERIFICATION_EXAMPLES] for name, array in reference.items()}
     np.savez_compressed(path, **arrays)

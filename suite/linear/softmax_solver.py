@@ -125,7 +125,12 @@ def _logits(rotated, solutions):
 
 
 def loss_and_gradient(rotated, labels, weights, solutions):
-    """Sum of weight * cross-entropy, `(problems,)`, and its gradient `(problems, r + 1, K)`."""
+    """Sum of weight * cross-entropy, `(problems,)`, and its gradient `(problems, r + 1, K)`.
+
+    Args:
+        rotated, labels, weights: As of `solve`.
+        solutions: `(problems, r + 1, K)`, kernels with the bias as the last row.
+    """
     logits = _logits(rotated, solutions)
     spread = tf.broadcast_to(labels[:, None], tf.shape(logits)[:2])
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(spread, logits)  # (n, problems)
