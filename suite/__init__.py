@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 _VERBS = {
     "finetune": "suite.finetune",
-    "run": "suite.recipe",
+    "run": "suite.job",
     "evaluate": "suite.inference",
     "predict": "suite.inference",
     "export": "suite.export",

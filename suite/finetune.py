@@ -11,7 +11,6 @@ import dataclasses
 import json
 import os
 import re
-from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -20,21 +19,20 @@ import numpy as np
 import tensorflow as tf
 
 from suite import console, make_callable
-from suite.data.folder import ImageFolder, read_folder
+from suite.data.folder import ImageFolder
 from suite.data.images import ImageSource
-from suite.data.row_file import RowFile
-from suite.data.shards import find_shards, read_shards
-from suite.data.textures import write_textures
-from suite.data.tfds_images import write_image_dataset
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, confusion, most_wrong
-from suite.evaluation.metrics import accuracy, cross_entropy
+from suite.evaluation.confusion_matrix import confusion_matrix
+from suite.evaluation.metrics import Metric, accuracy, cross_entropy
 from suite.export.bundle import SPLIT_FILE
 from suite.export.pipeline import SPARE_CLASSES
 from suite.export.tflite import calibration_rows
+from suite.finetune_data import describe, image_source, images_on_disk, open_folder
 from suite.finetune_head import class_weights, train_head
+from suite.job import SAVED_MODELS, Job, execute
 from suite.models.backbones import build_backbone
-from suite.recipe import SAVED_MODELS, Context, Export, Job, Metric, Result, execute
+from suite.recipe import Context, Export, Result
 from suite.training.loop import fit
 from suite.training.session import split_options
 
@@ -112,13 +110,7 @@ def finetune(
     name = "textures" if directory is None else re.sub(r"[^\w.-]+", "_", Path(source).name) or "model"
     job = Job(name, "finetune", f"Image classifier fine-tuned on {name}", run)
     return execute(
-        job,
-        config,
-        source=source,
-        out=out or SAVED_MODELS / name,
-        seed=seed,
-        resume=resume,
-        options=options,
+        job, config, source=source, out=out or SAVED_MODELS / name, seed=seed, resume=resume, options=options
     )
 
 
@@ -151,45 +143,13 @@ def mixed_precision_on_gpu():
         keras.config.set_dtype_policy(before)
 
 
-def open_folder(context: Context) -> ImageFolder:
-    """Reads and splits the images of a run; prints what was found.
+def classifier(backbone: keras.Model, kernel: np.ndarray, bias: np.ndarray) -> keras.Model:
+    """Puts the trained head on the backbone: raw pixels in, class probabilities out.
 
     Args:
-        context: Its source is "embedded" (the texture photos), "tfds" (tf_flowers), "tfds:NAME" or a path.
-
-    Returns:
-        Classes and splits; the first two sources are written below `context.folder`.
-
-    Raises:
-        ValueError: As `read_folder` and `read_shards`.
+        backbone: Gives a vector for an image.
+        kernel, bias: `(features, num_classes)` and `(num_classes,)`, as `train_head` gives them.
     """
-    if context.source == "embedded":
-        root = write_textures(context.folder / "textures", context.seed)
-    elif context.source.partition(":")[0] == "tfds":
-        name = context.source.partition(":")[2] or "tf_flowers"
-        root = write_image_dataset(name, context.folder / name)
-    else:
-        root = Path(context.source)
-    folder = (read_shards if find_shards(root) else read_folder)(root, context.seed)
-    for part, files in folder.splits.items():
-        if files:
-            console.say(f"found {len(files)} images in {len({label for _, label in files})} classes ({part})")
-    if folder.quarantined:
-        console.warn(f"{len(folder.quarantined)} files set aside; split.json and report.html say why")
-        for entry in folder.quarantined[:5]:
-            console.warn(f"  {entry['file']}: {entry['reason']}")
-    return folder
-
-
-def image_source(folder: ImageFolder, part: str, backbone: keras.Model, work: Path) -> ImageSource:
-    """Opens a part of the folder at the size that the backbone takes; decoded pictures are kept in `work`."""
-    files = [os.path.join(folder.root, file) for file, _ in folder.splits[part]]
-    labels = [label for _, label in folder.splits[part]]
-    return ImageSource(files, labels, backbone.input_shape[1:3], load=folder.load, folder=work)
-
-
-def classifier(backbone: keras.Model, kernel: np.ndarray, bias: np.ndarray) -> keras.Model:
-    """Puts the trained head on the backbone: raw pixels in, class probabilities out."""
     head = keras.layers.Dense(len(bias), activation="softmax", dtype="float32", name="probabilities")
     model = keras.Model(backbone.input, head(backbone.output), name="classifier")
     head.set_weights([kernel, bias])
@@ -199,12 +159,27 @@ def classifier(backbone: keras.Model, kernel: np.ndarray, bias: np.ndarray) -> k
 def fine_tune(
     model: keras.Model, sources: dict[str, ImageSource], num_classes: int, config: Config, context: Context
 ) -> dict[str, list[float]]:
-    """Phase 2: trains the last layers; keeps the best weights on validation, perhaps those of phase 1."""
+    """Phase 2: trains the last layers; keeps the best weights on validation, perhaps those of phase 1.
+
+    Args:
+        model: From `classifier`; is changed.
+        sources: Images by part, of which "train" and "validation" are read.
+        num_classes: Number of classes.
+        config: Of the run.
+        context: Of the run; its seed is that of order and augmentation.
+
+    Returns:
+        The curves of `suite.training.loop.fit`.
+    """
     train_source, validation = sources["train"], sources["validation"]
     weights = tf.constant(class_weights(train_source.labels, num_classes))
     unfreeze(model, config.unfreeze)
     steps = config.epochs * -(-len(train_source) // config.batch_size)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, max(1, steps))
+
+    def batches(epoch):
+        seed = context.seed * 1000 + epoch
+        return train_source.batches(config.batch_size, order_seed=seed, augment_seed=seed)
 
     def loss(labels, probabilities):
         losses = keras.losses.sparse_categorical_crossentropy(labels, probabilities)
@@ -224,16 +199,7 @@ def fine_tune(
     console.say(f"phase 2: up to {config.epochs} epochs on the last {config.unfreeze:.0%} of the layers")
     model.compile(keras.optimizers.Adam(schedule), loss)
     curves = fit(
-        model,
-        lambda epoch: train_source.batches(
-            config.batch_size,
-            order_seed=context.seed * 1000 + epoch,
-            augment_seed=context.seed * 1000 + epoch,
-        ),
-        epochs=config.epochs,
-        measure=evaluate,
-        better=better,
-        patience=config.patience,
+        model, batches, epochs=config.epochs, measure=evaluate, better=better, patience=config.patience
     )
     best = curves["best_epoch"][0]
     console.say(f"kept epoch {best} of phase 2" if best else "phase 2 did not help: kept the head of phase 1")
@@ -261,7 +227,16 @@ def report(
     work: Path,
     spare_classes: int = SPARE_CLASSES,
 ) -> Result:
-    """Measures the model on the held-out images and collects what the bundle shows."""
+    """Measures the model on the held-out images and collects what the bundle shows.
+
+    Args:
+        model: The trained classifier.
+        folder: From `open_folder`.
+        sources: Its images by part.
+        curves: From `fine_tune`.
+        work: Where decoded images are kept for the export.
+        spare_classes: As of `Export`.
+    """
     held_out = "test" if len(sources["test"]) else "validation"
     probabilities = {part: predict(model, sources[part]) for part in {"validation", held_out}}
     metrics = {}
@@ -271,9 +246,7 @@ def report(
     measured, labels = probabilities[held_out], sources[held_out].labels
 
     figures = {
-        "confusion_matrix": plots.confusion_matrix(
-            confusion(measured, labels, len(folder.classes)), folder.classes
-        )
+        "confusion_matrix": confusion_matrix(confusion(measured, labels, len(folder.classes)), folder.classes)
     }
     if len(curves["train_loss"]) > 1:
         losses = {name: values for name, values in curves.items() if name.endswith("loss")}
@@ -303,7 +276,7 @@ def report(
                 spare_classes=spare_classes,
             )
         ],
-        data=_counts(folder),
+        data=describe(folder),
         tables=classification_tables(measured, labels, folder.classes),
         files={SPLIT_FILE: json.dumps(folder.to_json(), indent=1, ensure_ascii=False)},
     )
@@ -314,27 +287,8 @@ def _wrong_caption(classes, probabilities: np.ndarray, label: int) -> str:
     return f"{classes[label]}, not {classes[guess]} ({probabilities[guess]:.0%})"
 
 
-def images_on_disk(source: ImageSource, path: Path) -> RowFile:
-    """Decodes every image of a part into a file `(n, height, width, 3)` uint8."""
-    images = RowFile.create(path, (len(source), *source.shape), np.uint8)
-    for index in range(len(source)):
-        images.write(index, source.image(index)[None])
-    return images
-
-
 def _calibration(source: ImageSource) -> np.ndarray:
     return np.stack([source.image(index) for index in calibration_rows(len(source))])
-
-
-def _counts(folder: ImageFolder) -> dict:
-    counts = {part: len(files) for part, files in folder.splits.items()}
-    per_class = Counter(folder.classes[label] for files in folder.splits.values() for _, label in files)
-    return {
-        "classes": list(folder.classes),
-        **counts,
-        "images_per_class": dict(per_class),
-        "quarantined": list(folder.quarantined),
-    }
 
 
 make_callable(__name__, finetune)

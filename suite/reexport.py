@@ -10,9 +10,10 @@ from suite import console
 from suite.export.bundle import LABELS_FILE, VERIFICATION_FILE, load_verification, split_labels
 from suite.export.runtime import format_of
 from suite.export.signature import Signature, signature_of
+from suite.job import Job, execute
 from suite.language.tagging import CHARACTERS_FILE
 from suite.language.vocabulary import VOCABULARY_FILE
-from suite.recipe import Context, Export, Job, Result, execute
+from suite.recipe import Context, Export, Result
 
 RANDOM_EXAMPLES = 8
 RANDOM_LENGTH = 16  # where a model takes any length

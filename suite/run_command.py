@@ -45,13 +45,13 @@ def _recipe_command(name: str) -> click.Command:
     recipe = catalogue.load_recipe(name)
 
     def run_one(**arguments):
-        from suite import recipe as frame
-        from suite.export import bundle
+        from suite.export.bundle import read_result
+        from suite.job import run
 
-        folder = frame.run(name, **given(arguments))
+        folder = run(name, **given(arguments))
         if folder is None:
             return
-        shipped = bundle.read_result(folder)["artifacts"]
+        shipped = read_result(folder)["artifacts"]
         say_next(f"suite verify {shown(folder)}" if shipped else "suite list")
 
     return Command(

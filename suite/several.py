@@ -10,8 +10,9 @@ from typing import NamedTuple
 from suite import catalogue, console
 from suite.commands import BAD_INPUT, FAILED, INTERRUPTED, PASSED
 from suite.evaluation.report import outcomes
-from suite.export.bundle import RESULT_FILE, partial_folder, read_result
+from suite.export.bundle import RESULT_FILE, read_result
 from suite.export.gates import GateError
+from suite.export.partial_bundle import partial_folder
 
 OUTCOMES = {PASSED: "ok", FAILED: "claim or export failed", BAD_INPUT: "bad input"}
 COLUMNS = ("recipe", "outcome", "seconds", "claims kept", "artifacts")
@@ -51,7 +52,7 @@ def run_several(
         title: What was asked for, for the table at the end.
         entries: Catalogue entries.
         out: Folder of the bundles.
-        data: As of `suite.recipe.run`; as are `seed` and `smoke`.
+        data: As of `suite.job.run`; as are `seed` and `smoke`.
         seed: Seed of everything random.
         resume: Whether to go on with the recipe that was interrupted last; those before it are left out.
         smoke: Whether to run the tiny configurations, as a quick check that all of it works.

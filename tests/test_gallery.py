@@ -11,8 +11,10 @@ import pytest
 from PIL import Image
 
 from suite import catalogue
+from suite.export.gates import GateError
 from suite.gallery import update_gallery, write_gallery
-from suite.recipe import Claim, GateError, Job, Result, execute
+from suite.job import Job, execute
+from suite.recipe import Claim, Result
 from tests.conftest import NARROW
 
 WIDE = {"width": 1440, "height": 900}

@@ -30,7 +30,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from suite import console
 from suite.data.textures import write_textures
-from suite.export.bundle import RESULT_FILE, digest, partial_folder, read_result
+from suite.export.bundle import RESULT_FILE, digest, read_result
+from suite.export.partial_bundle import partial_folder
 
 # Long enough to be hit while they train.
 SETTINGS = {

@@ -136,8 +136,6 @@ SAMPLING = [
 
 THROUGH = "(earlier[0] + through, *earlier[1:])"
 MASKED = "mask * after + (1 - mask) * before"
-READ = "[output_gate * ops.tanh(cell_state), cell_state]"
-UPDATED = "new = update_gate * hidden_state + (1 - update_gate) * candidate"
 RECURRENT = [
     ("no gradient through time", THROUGH, "earlier"),
     ("no gradient through the states", THROUGH, "(through, *earlier[1:])"),
@@ -154,6 +152,11 @@ RECURRENT = [
     ("a step short", "lambda index, _: index < steps", "lambda index, _: index < steps - 1"),
     ("last states swapped", "return states[0], states[0][:, None], list(states)",
      "return states[0], states[0][:, None], list(states[::-1])"),
+]  # fmt: skip
+
+READ = "[output_gate * ops.tanh(cell_state), cell_state]"
+UPDATED = "new = update_gate * hidden_state + (1 - update_gate) * candidate"
+RECURRENT_CELLS = [
     ("no bias", "ops.matmul(inputs, self.kernel) + self.bias", "ops.matmul(inputs, self.kernel)"),
     ("forget gate starts at 0", "ops.ones(self.units)", "ops.zeros(self.units)"),
     ("Keras' order is ours", "keras_gates = (0, 1, 3, 2)", "keras_gates = (0, 1, 2, 3)"),
@@ -178,5 +181,6 @@ MUTANTS = {
     "suite.layers.non_maximum_suppression": (checks.non_maximum_suppression, NON_MAXIMUM_SUPPRESSION),
     "suite.layers.penalized_dense": (checks.penalized_dense, PENALIZED_DENSE),
     "suite.layers.recurrent": (checks.recurrent, RECURRENT),
+    "suite.layers.recurrent_cells": (checks.recurrent_cells, RECURRENT_CELLS),
     "suite.layers.sampling": (checks.sampling, SAMPLING),
 }

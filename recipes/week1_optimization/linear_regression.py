@@ -23,9 +23,10 @@ import tensorflow as tf
 from suite.data import tabular
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, r2
+from suite.evaluation.report import Table
 from suite.linear import least_squares
 from suite.optimizers import GradientDescent
-from suite.recipe import Claim, Context, Export, Result, Table
+from suite.recipe import Claim, Context, Export, Result
 from suite.training import loop
 
 MEASUREMENTS = ("age", "sex", "bmi", "bp", "s3", "s5")

@@ -30,9 +30,10 @@ from suite.backprop.losses import quadratic, quadratic_derivative
 from suite.backprop.network import mlp
 from suite.backprop.paths import accumulate_backward, sum_over_paths
 from suite.evaluation import plots
+from suite.evaluation.report import Table
 from suite.evaluation.scaling import log_log_slope
 from suite.optimizers import Adam, GradientDescent, Momentum
-from suite.recipe import Claim, Context, Result, Table
+from suite.recipe import Claim, Context, Result
 
 
 @dataclasses.dataclass(frozen=True)

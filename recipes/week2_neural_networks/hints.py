@@ -29,8 +29,9 @@ from suite.data import image_sets
 from suite.data.image_sets import ImageSet, random_affine
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.report import Table
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Export, Result, Table
+from suite.recipe import Claim, Context, Export, Result
 
 
 @dataclasses.dataclass(frozen=True)

@@ -26,6 +26,7 @@ from suite.backprop.network import Network, mlp, momentum_step
 from suite.data import image_sets
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, confusion
+from suite.evaluation.confusion_matrix import confusion_matrix
 from suite.evaluation.metrics import accuracy
 from suite.evaluation.scaling import time_and_memory
 from suite.recipe import Claim, Context, Result
@@ -141,7 +142,7 @@ def run(config: Config, context: Context) -> Result:
                 columns=10,
                 title="What the first hidden units look for: ink on bright",
             ),
-            "confusion": plots.confusion_matrix(confusion(probabilities, labels, num_classes), data.classes),
+            "confusion": confusion_matrix(confusion(probabilities, labels, num_classes), data.classes),
         },
         data=data.describe(),
         tables=classification_tables(probabilities, labels, data.classes),

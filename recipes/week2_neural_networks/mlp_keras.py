@@ -25,6 +25,7 @@ from suite.backprop.network import Network, mlp, momentum_step
 from suite.data import image_sets
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, confusion
+from suite.evaluation.confusion_matrix import confusion_matrix
 from suite.evaluation.metrics import Metric, accuracy
 from suite.optimizers import Adam, Momentum
 from suite.recipe import Claim, Context, Export, Result
@@ -147,7 +148,7 @@ def run(config: Config, context: Context) -> Result:
                 ylabel="loss (nats)",
                 title=f"Tuned, {config.steps // ROUNDS} steps an epoch",
             ),
-            "confusion": plots.confusion_matrix(
+            "confusion": confusion_matrix(
                 confusion(probabilities["test"], labels["test"], num_classes), data.classes
             ),
         },

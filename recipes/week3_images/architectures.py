@@ -36,10 +36,11 @@ from suite import console
 from suite.data import image_sets
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.report import Table
 from suite.models import alexnet, inception, resnet, vgg
 from suite.models.blocks import dense_classifier, pooled_classifier
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Export, Result, Table
+from suite.recipe import Claim, Context, Export, Result
 from suite.training.loop import fit
 
 

@@ -30,7 +30,8 @@ from suite.data import image_sets
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables
 from suite.evaluation.metrics import accuracy
-from suite.recipe import Claim, Context, Result, Table
+from suite.evaluation.report import Table
+from suite.recipe import Claim, Context, Result
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,6 +25,7 @@ from keras import layers
 from suite.data import image_sets
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, confusion
+from suite.evaluation.confusion_matrix import confusion_matrix
 from suite.evaluation.metrics import Metric, accuracy
 from suite.models.blocks import convolution
 from suite.optimizers import Adam
@@ -152,7 +153,7 @@ def run(config: Config, context: Context) -> Result:
             "accuracy": plots.learning_curves(
                 curves, ylabel="validation accuracy", title=f"{config.steps // ROUNDS} steps a round"
             ),
-            "confusion": plots.confusion_matrix(confusion(probabilities, labels, num_classes), data.classes),
+            "confusion": confusion_matrix(confusion(probabilities, labels, num_classes), data.classes),
             "hardest": draw_hardest(images, labels, probabilities, data.classes),
         },
         exports=[Export(model, images, data.images["train"][:300], labels, metric, data.classes)],

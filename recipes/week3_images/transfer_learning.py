@@ -25,6 +25,7 @@ from suite.data.folder import ImageFolder
 from suite.data.images import ImageSource
 from suite.evaluation import plots
 from suite.evaluation.metrics import accuracy
+from suite.finetune_data import image_source, open_folder
 from suite.finetune_head import train_head
 from suite.models.efficientnet_lite import EfficientNetLite0
 from suite.recipe import Claim, Context, Result
@@ -95,14 +96,14 @@ def train_from_scratch(
 
 
 def run(config: Config, context: Context) -> Result:
-    folder = keep_few(finetune.open_folder(context), config.images_per_class)
+    folder = keep_few(open_folder(context), config.images_per_class)
     num_classes = len(folder.classes)
     settings = finetune.Config(
         epochs=config.epochs, batch_size=config.batch_size, learning_rate=config.learning_rate
     )
 
     backbone = build_backbone()
-    sources = {part: finetune.image_source(folder, part, backbone, context.folder) for part in folder.splits}
+    sources = {part: image_source(folder, part, backbone, context.folder) for part in folder.splits}
     test = sources["test"]
 
     # Phase 1: the backbone is frozen, so its features are computed once and the head is a convex problem.

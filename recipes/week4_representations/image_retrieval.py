@@ -22,7 +22,6 @@ import numpy as np
 import tensorflow as tf
 from sklearn.decomposition import PCA
 
-from suite import finetune
 from suite.data import image_sets
 from suite.data.batches import shuffled
 from suite.data.images import ImageSource
@@ -31,6 +30,7 @@ from suite.evaluation import plots
 from suite.evaluation.report import Table
 from suite.evaluation.retrieval import INDEX_FILE, Index, precision
 from suite.export.autoencoder import encoder_export
+from suite.finetune_data import images_on_disk
 from suite.finetune_head import feature_extractor
 from suite.models.autoencoders import Autoencoder, build_convolutional
 from suite.models.backbones import build_backbone
@@ -165,7 +165,7 @@ def run(config: Config, context: Context) -> Result:
         features = pretrained_features(config)
         extract = feature_extractor(features)
         big = {
-            part: finetune.images_on_disk(source, context.folder / f"{part}.npy")
+            part: images_on_disk(source, context.folder / f"{part}.npy")
             for part, source in pictures.sources.items()
         }
         vectors = {part: extract(pixels) for part, pixels in big.items()}

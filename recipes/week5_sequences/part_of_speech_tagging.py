@@ -29,6 +29,7 @@ from suite.data.tagged_sets import TaggedSet, load_tagged
 from suite.data.text_sets import PARTS
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, confusion
+from suite.evaluation.confusion_matrix import confusion_matrix
 from suite.evaluation.metrics import Metric, masked_accuracy
 from suite.evaluation.report import Table
 from suite.language.tagging import Sequences, TaggerVocabulary, fold
@@ -192,7 +193,7 @@ def run(config: Config, context: Context) -> Result:
         metrics={"test_accuracy": rows[""]["characters"], "padding_gap": padding_gap, **steps_up(rows)},
         figures={
             **{
-                f"confusion_{name}": plots.confusion_matrix(confusion(p, true, len(data.tags)), data.tags)
+                f"confusion_{name}": confusion_matrix(confusion(p, true, len(data.tags)), data.tags)
                 for name, p in counted.items()
             },
             "ladder": draw_ladder(rows),

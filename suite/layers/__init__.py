@@ -10,7 +10,8 @@ from suite.layers.local_response_normalization import LocalResponseNormalization
 from suite.layers.max_unpooling import MaxUnpooling2D
 from suite.layers.non_maximum_suppression import NonMaximumSuppression
 from suite.layers.penalized_dense import PenalizedDense
-from suite.layers.recurrent import GRUCell, LSTMCell, Recurrent, SimpleRNNCell
+from suite.layers.recurrent import Recurrent
+from suite.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
 from suite.layers.sampling import Sampling
 from suite.layers.tf_idf import TfIdf
 

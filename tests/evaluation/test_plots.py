@@ -9,14 +9,6 @@ from matplotlib.figure import Figure
 from suite.evaluation import plots
 
 
-def texts(figure):
-    return [text.get_text() for text in figure.axes[0].texts]
-
-
-def tick_names(axis):
-    return [label.get_text() for label in axis.get_ticklabels()]
-
-
 def test_new_figure_gives_axes_in_the_shape_asked_for():
     figure, axes = plots.new_figure("A title", 5.0, 3.0)
     assert isinstance(figure, Figure)
@@ -66,54 +58,6 @@ def test_learning_curves_refuse_nothing(histories):
         plots.learning_curves(histories, ylabel="loss", title="")
 
 
-def test_confusion_matrix_shows_counts_and_shares_of_the_rows():
-    matrix = np.array([[6, 2, 0], [1, 30, 9], [0, 0, 0]])
-    axes = plots.confusion_matrix(matrix, ["ant", "bee", "a class without examples"]).axes[0]
-    cells = {text.get_position(): text.get_text() for text in axes.texts}
-    assert cells == {(column, row): str(matrix[row, column]) for row in range(3) for column in range(3)}
-    expected = [[0.75, 0.25, 0.0], [0.025, 0.75, 0.225], [0.0, 0.0, 0.0]]
-    np.testing.assert_allclose(axes.get_images()[0].get_array(), expected)
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
-    assert tick_names(axes.yaxis) == ["ant", "bee", "a class without examples"]
-
-
-def test_counts_are_legible_on_dark_and_on_light_cells():
-    axes = plots.confusion_matrix(np.array([[99, 1], [0, 100]]), ["ant", "bee"]).axes[0]
-    assert [text.get_color() for text in axes.texts] == ["white", plots.INK, "#9AA4B0", "white"]
-
-
-def test_confusion_matrix_of_100_classes_names_all_and_counts_none(tmp_path):
-    names = [f"class {index}" for index in range(100)]
-    figure = plots.confusion_matrix(np.eye(100, dtype=int), names)
-    axes = figure.axes[0]
-    assert texts(figure) == []
-    assert tick_names(axes.xaxis) == tick_names(axes.yaxis) == names
-    assert {label.get_rotation() for label in axes.get_xticklabels()} == {90.0}
-    assert max(figure.get_size_inches()) < 20
-    figure.savefig(tmp_path / "confusion.png", dpi=50)
-
-
-def test_confusion_matrix_of_1000_classes_names_some():
-    figure = plots.confusion_matrix(np.eye(1000, dtype=int), [f"class {index}" for index in range(1000)])
-    assert tick_names(figure.axes[0].xaxis)[:2] == ["class 0", "class 9"]
-    assert max(figure.get_size_inches()) < 20
-
-
-def test_long_names_are_cut_and_slanted_and_dollars_are_no_formula(tmp_path):
-    figure = plots.confusion_matrix(np.eye(2, dtype=int), ["$\\frac{$", "x" * 60])
-    labels = figure.axes[0].get_xticklabels()
-    assert [label.get_text() for label in labels] == ["$\\frac{$", "x" * 23 + "…"]
-    assert {label.get_rotation() for label in labels} == {45.0}
-    figure.savefig(tmp_path / "confusion.png")  # a formula like this one cannot be drawn
-
-
-def test_confusion_matrix_refuses_other_shapes():
-    with pytest.raises(ValueError, match=r"one row and one column per class name, received \(2, 3\) and 2 n"):
-        plots.confusion_matrix(np.zeros((2, 3), int), ["a", "b"])
-    with pytest.raises(ValueError, match=r"received \(2, 2\) and 3 names"):
-        plots.confusion_matrix(np.zeros((2, 2), int), ["a", "b", "c"])
-
-
 @pytest.mark.parametrize("shape", [(5, 8, 6, 3), (5, 8, 6)])
 def test_image_grid_shows_every_image_above_its_caption(shape, tmp_path):
     images = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
@@ -136,7 +80,7 @@ def test_gray_images_are_not_stretched_to_full_contrast():
 
 def test_long_captions_are_wrapped_to_three_lines():
     figure = plots.image_grid(np.zeros((1, 4, 4), np.uint8), ["word " * 40], columns=1, title="")
-    lines = texts(figure)[0].split("\n")
+    lines = figure.axes[0].texts[0].get_text().split("\n")
     assert len(lines) == 3 and lines[2].endswith("…") and max(map(len, lines)) <= 27
 
 
@@ -178,7 +122,8 @@ def test_curves_draw_each_line_with_its_name():
 def test_draws_show_every_number_and_the_mean():
     figure = plots.draws({"plain": [1.0, 3.0], "better": [0.5, 1.0]}, xlabel="nats", title="T")
     axes = figure.axes[0]
-    assert tick_names(axes.yaxis) == ["plain", "better"] and axes.get_xlim()[0] == 0
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["plain", "better"]
+    assert axes.get_xlim()[0] == 0
     assert [list(line.get_xdata()) for line in axes.lines] == [[1, 3], [2], [0.5, 1], [0.75]]
     assert plots.draws({"a": [-1.0]}, xlabel="x", title="T").axes[0].get_xlim()[0] < 0
     with pytest.raises(ValueError, match="expected a number for every name, received none"):

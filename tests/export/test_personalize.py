@@ -7,41 +7,14 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from suite.export import personalize, pipeline
+from suite.export import pipeline
 from suite.export.bundle import class_labels
-from suite.export.personalize import base_of, personal_head, save_personal
+from suite.export.personalize import base_of, personal_head
 from suite.export.pipeline import Export, _Exporter, export_model
-from suite.export.rehearsal import LEARNING_RATE, UNUSED, rehearse
+from suite.export.rehearsal import LEARNING_RATE, UNUSED
 from suite.export.runtime import load_artifact
 from suite.export.tflite import convert_tflite
-
-CLASSES, SPARE = 3, 2
-LABELS = ("red", "green", "blue")
-
-
-def small_model(seed=3):
-    keras.utils.set_random_seed(seed)
-    image = keras.Input((8, 8, 3), dtype="uint8", name="image")
-    x = keras.layers.Rescaling(1 / 128, offset=-127 / 128)(image)
-    x = keras.layers.Conv2D(12, 3, strides=2, activation="relu")(x)
-    x = keras.layers.GlobalAveragePooling2D()(x)
-    bias = keras.initializers.RandomNormal()
-    head = keras.layers.Dense(CLASSES, "softmax", bias_initializer=bias, name="predictions")
-    return keras.Model(image, head(x))
-
-
-def small_images(count=10):
-    # Bright ones and dark ones: plain noise would give nearly the same features for all.
-    generator = np.random.default_rng(4)
-    return (generator.integers(0, 256, (count, 8, 8, 3)) * generator.random((count, 1, 1, 3))).astype("uint8")
-
-
-def write_personal(folder, precision="float32", model=None):
-    model = model or small_model()
-    save_personal(model, base_of(model, LABELS), folder / "personal", small_images(), SPARE)
-    path = folder / "model_personal.tflite"
-    path.write_bytes(convert_tflite(folder / "personal", precision))
-    return path
+from tests.export.personal_models import CLASSES, LABELS, SPARE, small_images, small_model, write_personal
 
 
 @pytest.fixture(scope="module")
@@ -251,65 +224,3 @@ def test_takes_the_next_precision_where_one_is_not_good_enough(tmp_path, monkeyp
 def test_fails_where_no_precision_is_good_enough(tmp_path, monkeypatch):
     row = _exported(tmp_path, monkeypatch, _of_another_model(tmp_path))
     assert row["status"] == "failed" and "differs from the Keras model by" in row["reason"]
-
-
-class _WrongRate(personalize._Personal):
-    def _train_on_features(self, features, label, learning_rate):
-        return super()._train_on_features(features, label, 1.01 * learning_rate)
-
-
-class _ForgetfulTrain(personalize._Personal):
-    def _train(self, image, label, learning_rate):
-        before = self.bias.read_value()
-        loss = super()._train(image, label, learning_rate)
-        with tf.control_dependencies([loss["loss"]]):
-            self.bias.assign(tf.where(before > UNUSED / 2, before, self.bias))
-        return loss
-
-
-class _WrongWeights(personalize._Personal):
-    def _weights(self):
-        learned = tf.cast(self.bias[-1] > UNUSED / 2, tf.float32)
-        return {"kernel": self.kernel + 0.01 * learned, "bias": self.bias.read_value()}
-
-
-class _InexactRestore(personalize._Personal):
-    def _restore(self, kernel, bias):
-        return super()._restore(kernel + 1e-6, bias)
-
-
-class _WrapsLabels(personalize._Personal):
-    def _train_on_features(self, features, label, learning_rate):
-        return super()._train_on_features(features, label % (CLASSES + SPARE), learning_rate)
-
-
-class _SeesSpares(personalize._Personal):
-    def _infer(self, image):
-        return {"probabilities": super()._infer(image)["probabilities"] + 1e-3}
-
-
-class _Incomplete(personalize._Personal):
-    def signatures(self):
-        return {name: f for name, f in super().signatures().items() if name not in ("restore", "train")}
-
-
-@pytest.mark.parametrize(
-    ("mutant", "message"),
-    [
-        (_WrongRate, "learns with losses that differ from those in float64 by"),
-        (_ForgetfulTrain, "learns with losses that differ from those in float64 by"),
-        (_WrongWeights, "learns a kernel that differs from that in float64 by"),
-        (_InexactRestore, "does not restore the weights exactly"),
-        (_WrapsLabels, "takes label -1 for a class"),
-        (_SeesSpares, "sees classes that it was not taught"),
-        (_Incomplete, "lacks the signatures restore, train"),
-    ],
-)
-def test_rehearsal_notices(mutant, message, tmp_path, monkeypatch):
-    monkeypatch.setattr(personalize, "_Personal", mutant)
-    with pytest.raises(ValueError, match=f"^{message}"):
-        rehearse(write_personal(tmp_path), small_images(), threads=1)
-
-
-def test_rehearsal_of_a_good_one(personal):
-    assert rehearse(personal, small_images(), threads=1)["loss_difference"] <= 1e-5

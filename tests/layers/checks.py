@@ -7,6 +7,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from suite import layers
+
 TOLERANCE = 1e-5  # measured 1e-6 at most, both in float32
 
 
@@ -230,17 +232,28 @@ def sampling(module):
 
 
 def recurrent(module):
+    _equals_keras(module.Recurrent, layers)
+
+
+def recurrent_cells(module):
+    _equals_keras(layers.Recurrent, module)
+    fresh = module.LSTMCell(2)
+    fresh.build((None, 3))
+    np.testing.assert_array_equal(fresh.bias, [0, 0, 1, 1, 0, 0, 0, 0])
+
+
+def _equals_keras(recurrent, cells):
     """Keras' own layers with the same weights: outputs, states and every gradient, all weights different."""
     pairs = (
-        (module.SimpleRNNCell, keras.layers.SimpleRNN, {}, (0,)),
-        (module.LSTMCell, keras.layers.LSTM, {}, (0, 1, 3, 2)),  # our order of the columns
-        (module.GRUCell, keras.layers.GRU, {"reset_after": False}, (0, 1, 2)),
+        (cells.SimpleRNNCell, keras.layers.SimpleRNN, {}, (0,)),
+        (cells.LSTMCell, keras.layers.LSTM, {}, (0, 1, 3, 2)),  # our order of the columns
+        (cells.GRUCell, keras.layers.GRU, {"reset_after": False}, (0, 1, 2)),
     )
     x, mask = tf.constant(random(4, 6, 3)), random(4, 6) > -0.3
     for cell, keras_layer, settings, order in pairs:
         for backwards, mask_given, training in itertools.product((False, True), (None, mask), (False, True)):
             shared = {"return_sequences": True, "return_state": True, "go_backwards": backwards}
-            ours = module.Recurrent(cell(5), **shared)
+            ours = recurrent(cell(5), **shared)
             theirs = keras_layer(5, **shared, **settings)
             for layer in (ours, theirs):
                 layer.build(x.shape)
@@ -275,9 +288,6 @@ def recurrent(module):
             close(last, outputs[:, -1])
             for state, expected in zip(last_states, states, strict=True):
                 close(state, expected)
-    fresh = module.LSTMCell(2)
-    fresh.build((None, 3))
-    np.testing.assert_array_equal(fresh.bias, [0, 0, 1, 1, 0, 0, 0, 0])
 
 
 def _columns(weight: np.ndarray, order: tuple[int, ...]) -> np.ndarray:

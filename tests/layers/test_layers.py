@@ -36,6 +36,7 @@ CHECKED = (
     "non_maximum_suppression",
     "penalized_dense",
     "recurrent",
+    "recurrent_cells",
     "sampling",
 )
 

@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from suite.data.row_file import RowFile
-from suite.linear import softmax_regression
+from suite.linear import softmax_regression, softmax_solver
 from suite.linear.softmax_regression import choose_l2, fit_softmax_regression
 
 read = RowFile.__getitem__
@@ -97,7 +97,7 @@ def test_start_changes_the_time_only(monkeypatch):
         fit_softmax_regression(features, labels, 3, l2=0.01, initial=elsewhere), cold, strict=True
     ):
         np.testing.assert_allclose(a, b, atol=1e-5)
-    monkeypatch.setattr(softmax_regression, "_ROUNDS", [])
+    monkeypatch.setattr(softmax_solver, "_ROUNDS", [])
     untouched = fit_softmax_regression(features, labels, 3, l2=0.01, initial=cold)
     for a, b in zip(untouched, cold, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-9)
@@ -121,7 +121,7 @@ def test_same_data_same_bits():
 def test_one_trace_serves_every_shape_and_fold():
     features, labels = network_features(100, 3)
     fit_softmax_regression(features, labels, 3, l2=0.1)
-    run_round = softmax_regression._whole_round_function("float32")
+    run_round = softmax_solver._whole_round_function("float32")
     traces = run_round.experimental_get_tracing_count()
     fit_softmax_regression(features[:50, :30], labels[:50], 3, l2=0.01)
     choose_l2(features, labels, 3, candidates=[0.1, 0.01], folds=3)
@@ -136,7 +136,7 @@ def test_a_file_is_solved_in_chunks_with_the_same_answer(tmp_path, monkeypatch, 
     file = RowFile.create(tmp_path / "features.npy", features.shape, dtype)
     file.write(0, features)
     asked = []
-    monkeypatch.setattr(softmax_regression, "_CHUNK_BYTES", 64 * features[0].nbytes)
+    monkeypatch.setattr(softmax_solver, "_CHUNK_BYTES", 64 * features[0].nbytes)
     monkeypatch.setattr(RowFile, "__getitem__", lambda *given: asked.append(given[1]) or read(*given))
     received = fit_softmax_regression(file, labels, 3, l2=1e-2, sample_weight=weights)
     scale = np.abs(expected[0]).max()

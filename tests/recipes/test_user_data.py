@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 import suite
-from suite import recipe
+from suite import job
 from suite.data import scenes
 from suite.data.image_sets import PARTS
 from suite.evaluation.retrieval import Index
@@ -25,7 +25,7 @@ def no_export(monkeypatch):
             (folder / name).write_text(text)
         return []
 
-    monkeypatch.setattr(recipe, "export_model", write_texts)
+    monkeypatch.setattr(job, "export_model", write_texts)
 
 
 @pytest.fixture(scope="module")

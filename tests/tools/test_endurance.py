@@ -4,8 +4,9 @@ import signal
 import numpy as np
 import pytest
 
-from suite.recipe import Job as RecipeJob
-from suite.recipe import Result, execute
+from suite.job import Job as RecipeJob
+from suite.job import execute
+from suite.recipe import Result
 from tests.training.slow_recipe import Config
 from tools.endurance import Fault, Job, check_same, endure
 

@@ -53,16 +53,16 @@ def fit_head(root: Path, **settings) -> float:
     from suite import finetune
     from suite.data.folder import read_folder
     from suite.evaluation.metrics import accuracy
+    from suite.finetune_data import image_source
     from suite.finetune_head import train_head
+    from suite.models.backbones import build_backbone
 
     keras.utils.set_random_seed(0)
-    folder, backbone = read_folder(root, 0), finetune.build_backbone("efficientnet_lite0")
+    folder, backbone = read_folder(root, 0), build_backbone("efficientnet_lite0")
     views = finetune.Config(epochs=0, **settings).views
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        train, validation = (
-            finetune.image_source(folder, part, backbone, work) for part in ("train", "validation")
-        )
+        train, validation = (image_source(folder, part, backbone, work) for part in ("train", "validation"))
         model = finetune.classifier(
             backbone, *train_head(backbone, train, len(folder.classes), views, seed=0, folder=work)
         )
@@ -133,6 +133,7 @@ def fine_tuning_step(batch_size: int = 16, steps: int = 4) -> Iterator[Work]:
     import tensorflow as tf
 
     from suite import finetune
+    from suite.models.backbones import build_backbone
     from suite.training.checkpoints import Progress
     from suite.training.steps import Steps
     from tools.benchmarks.torch_classifiers import torch_fine_tuning
@@ -144,7 +145,7 @@ def fine_tuning_step(batch_size: int = 16, steps: int = 4) -> Iterator[Work]:
     loss = keras.losses.SparseCategoricalCrossentropy()
 
     def build():
-        backbone = finetune.build_backbone("efficientnet_lite0")
+        backbone = build_backbone("efficientnet_lite0")
         head = np.zeros((backbone.output_shape[-1], 3), np.float32), np.zeros(3, np.float32)
         model = finetune.classifier(backbone, *head)
         finetune.unfreeze(model, 1.0)
@@ -188,14 +189,16 @@ def inference(calls: int = 20) -> Iterator[Work]:
     from suite.export.runtime import load_artifact
     from suite.export.saved_model import save_saved_model
     from suite.export.tflite import FILES, convert_tflite
+    from suite.finetune_data import image_source
     from suite.finetune_head import train_head
+    from suite.models.backbones import build_backbone
     from tools.benchmarks.torch_classifiers import torch_classifier
 
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         folder = read_folder(write_textures(work / "photos"), 0)
-        backbone = finetune.build_backbone("efficientnet_lite0")
-        sources = {part: finetune.image_source(folder, part, backbone, work) for part in ("train", "test")}
+        backbone = build_backbone("efficientnet_lite0")
+        sources = {part: image_source(folder, part, backbone, work) for part in ("train", "test")}
         head = train_head(backbone, sources["train"], 3, views=0, seed=0, folder=work)
         model = finetune.classifier(backbone, *head)
         chosen = range(0, len(sources["test"]), len(sources["test"]) // calls)

@@ -22,20 +22,21 @@ def finetuning(images: int = 180) -> Growth:
 
     Converting the backbone for LiteRT, which costs the same for one photo as for thousands, is in it.
     """
-    from suite import finetune
+    from suite.data.images import ImageSource
     from suite.data.textures import write_textures
     from suite.finetune_head import train_head
+    from suite.models.backbones import build_backbone
 
     work = tempfile.TemporaryDirectory()
     files = sorted((write_textures(Path(work.name) / "photos") / "train").glob("*/*"))
     names = sorted({file.parent.name for file in files})
-    backbone = finetune.build_backbone("efficientnet_lite0")
+    backbone = build_backbone("efficientnet_lite0")
     every = np.random.default_rng(0).permutation(len(files))
 
     def run(count):
         chosen = [files[index] for index in np.resize(every, count)]
         labels = [names.index(file.parent.name) for file in chosen]
-        source = finetune.ImageSource(chosen, labels, backbone.input_shape[1:3])
+        source = ImageSource(chosen, labels, backbone.input_shape[1:3])
         with tempfile.TemporaryDirectory(dir=work.name) as folder:
             train_head(backbone, source, len(names), views=1, seed=0, folder=Path(folder))
 
