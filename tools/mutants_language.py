@@ -124,7 +124,7 @@ DECODING = [
     ("the sum of all tokens forgotten", "totals = totals[:, None] + np.asarray", "totals = np.asarray"),
     ("states of other sequences", "_take(state, rows)\n    return", "_take(state, 0 * rows)\n    return"),
     ("states not reordered", "_take(state, rows)\n    return", "_take(state, np.sort(rows))\n    return"),
-    ("tokens of other sequences", "last = np.int32([token for", "last = np.int32([alive[0][1] for"),
+    ("tokens of other sequences", "last = np.array([token for", "last = np.array([alive[0][1] for"),
     ("the end token goes on", ALIVE, "totals"),
     ("finished at any token", FINISHED, "totals"),
     ("not finished at the largest length", ENDS, "np.full(totals.shape, False)"),

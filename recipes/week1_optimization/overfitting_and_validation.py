@@ -154,7 +154,7 @@ def compare(examples: int, signal_to_noise: float, config: Config, rng: np.rando
     ones, new_ones = (np.insert(x, 0, 1, axis=2) for x in (X, new_X))
     rows = zip(ones, y, new_ones, new_signal, strict=True)
     linear = [error(fit(A, b, 5), new_A, new_b) for A, b, new_A, new_b in rows]
-    tensors = [np.float32(values) for values in (X, y, new_X, new_signal)]
+    tensors = [values.astype(np.float32) for values in (X, y, new_X, new_signal)]
     return np.array([linear, network_errors(*tensors, config)])
 
 

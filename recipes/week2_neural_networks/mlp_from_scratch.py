@@ -113,7 +113,7 @@ def loops_against_matrices(inputs: int, units: int, rng: np.random.Generator) ->
 def run(config: Config, context: Context) -> Result:
     rng = np.random.default_rng(context.seed)
     data = image_sets.load(context.source, context.seed)
-    images = {part: np.float32(raw.reshape(len(raw), -1) / 255) for part, raw in data.images.items()}
+    images = {part: (raw.reshape(len(raw), -1) / 255).astype(np.float32) for part, raw in data.images.items()}
     inputs, num_classes = images["train"].shape[1], len(data.classes)
     metrics = loops_against_matrices(inputs, config.hidden[0], rng)
 
@@ -124,7 +124,7 @@ def run(config: Config, context: Context) -> Result:
     probabilities = softmax(network.forward(images["test"]))
 
     weights = network.parameters[0][:, :20].T.reshape(-1, *data.images["train"].shape[1:3])
-    pictures = np.uint8(np.clip(127.5 + 127.5 * weights / (3 * weights.std()), 0, 255))
+    pictures = np.clip(127.5 + 127.5 * weights / (3 * weights.std()), 0, 255).astype(np.uint8)
     labels, losses = data.labels["test"], {name: curves[name] for name in ("train_loss", "validation_loss")}
     return Result(
         metrics={

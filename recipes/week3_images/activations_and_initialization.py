@@ -162,7 +162,7 @@ def best_losses(variance: float, X, labels, config: Config, seed: int) -> list[f
 def run(config: Config, context: Context) -> Result:
     rng = np.random.default_rng(context.seed)
     digits = image_sets.load_digits(context.seed)
-    X = np.float32(digits.images["train"].reshape(len(digits.labels["train"]), -1) / 255)
+    X = (digits.images["train"].reshape(len(digits.labels["train"]), -1) / 255).astype(np.float32)
     labels, metrics = digits.labels["train"], {}
     for name in ("sigmoid", "tanh"):
         metrics[f"{name}_same_sign_share"] = same_sign_share(name, X, labels, config.units, rng)

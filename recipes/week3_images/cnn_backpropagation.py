@@ -160,7 +160,7 @@ def run(config: Config, context: Context) -> Result:
     rows = [(name, *(f"{value:.1e}" for value in pair)) for name, pair in gaps.items()]
 
     digits = image_sets.load_digits(context.seed)
-    images = {part: np.float32(raw / 255) for part, raw in digits.images.items()}
+    images = {part: (raw / 255).astype(np.float32) for part, raw in digits.images.items()}
     network = build_network(config.filters, len(digits.classes), rng)
     curves = train(network, images, digits.labels, config, rng)
     scores = {part: network.forward(images[part]) for part in ("validation", "test")}

@@ -118,7 +118,7 @@ def distort(images: tf.Tensor, config: Config) -> tf.Tensor:
 
 def train(autoencoder: Autoencoder, images: np.ndarray, config: Config, seed: int) -> None:
     """Minimizes the squared error between each image and what comes out for a distorted copy of it."""
-    batches = shuffled((images, np.float32(images) / 255), config.batch_size, seed).repeat()
+    batches = shuffled((images, images.astype(np.float32) / 255), config.batch_size, seed).repeat()
     distorted = batches.map(lambda pixels, targets: (distort(pixels, config), targets), tf.data.AUTOTUNE)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.steps)
     autoencoder.model.compile(Adam(schedule), "mse")

@@ -146,7 +146,8 @@ def answers(model: keras.Model, sequences: Sequences) -> np.ndarray:
 
 def train(model, parts: dict[str, Sequences], vocabulary: Vocabulary, config: Config, seed: int):
     """Trains with words left out at random; gives the accuracy on validation by epoch."""
-    rates = np.float32(config.word_dropout / np.maximum(config.word_dropout + vocabulary.counts, 1e-9))
+    rates = config.word_dropout / np.maximum(config.word_dropout + vocabulary.counts, 1e-9)
+    rates = rates.astype(np.float32)
     examples = batches(inputs_of(model, parts["train"]), parts["train"], rates, config.batch_size, seed)
     steps = -(-len(parts["train"].labels) // config.batch_size)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * steps)

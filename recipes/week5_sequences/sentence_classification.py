@@ -117,7 +117,7 @@ def train(model: keras.Model, ids: dict, data: TextSet, config: Config, seed: in
     """
     weights = 1 / (len(data.classes) * np.bincount(data.labels["train"]) / len(data.labels["train"]))
     examples = {
-        part: (ids[part], data.labels[part], np.float32(weights[data.labels[part]]))
+        part: (ids[part], data.labels[part], weights[data.labels[part]].astype(np.float32))
         for part in ("train", "validation")
     }
     model.compile(Adam(config.learning_rate), "sparse_categorical_crossentropy")

@@ -260,7 +260,7 @@ def draw_attention(captioner: Captioner, features, image: np.ndarray, pairs: Pai
     written = words.decode(pairs.target[0])
     light = weights[: len(written)] / weights[: len(written)].max(axis=1, keepdims=True)
     light = np.kron(light.reshape(-1, *features.shape[1:3]), np.ones((CELL, CELL)))[..., None]
-    lit = np.uint8(image * (0.3 + 0.7 * light))
+    lit = (image * (0.3 + 0.7 * light)).astype(np.uint8)
     return plots.image_grid(lit, written, columns=5, title="Where the decoder looks")
 
 

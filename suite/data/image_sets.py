@@ -158,8 +158,10 @@ def draw_samples(
     rows = np.array([rng.permutation(len(labels))[:total] for _ in range(draws)])
     parts = dict(zip(sizes, np.split(rows, np.cumsum([*sizes.values()])[:-1], axis=1), strict=True))
     flat = {part: images.images[part].reshape(len(images.images[part]), -1) for part in PARTS[:2]}
-    samples = {name: (np.float32(flat["train"][part] / 255), labels[part]) for name, part in parts.items()}
-    validation = np.float32(flat["validation"] / 255), images.labels["validation"]
+    samples = {
+        name: ((flat["train"][part] / 255).astype(np.float32), labels[part]) for name, part in parts.items()
+    }
+    validation = (flat["validation"] / 255).astype(np.float32), images.labels["validation"]
     return samples | {"validation": tuple(np.stack([values] * draws) for values in validation)}
 
 
@@ -232,7 +234,7 @@ def on_gravel(images: np.ndarray, part: str, seed: int, contrast: float = 0.7) -
     rows = rng.integers(top, bottom - height, len(images), endpoint=True)
     columns = rng.integers(left, right - width, len(images), endpoint=True)
     views = np.lib.stride_tricks.sliding_window_view(ground, (height, width))
-    return np.uint8(np.minimum(images + views[rows, columns][..., None], 255))
+    return np.minimum(images + views[rows, columns][..., None], 255).astype(np.uint8)
 
 
 def _read(builder, split: str, *, side: int | None, labeled: bool) -> tuple[np.ndarray, np.ndarray]:

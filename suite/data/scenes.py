@@ -236,7 +236,7 @@ def _paint(scene: Scene, covers, photos: dict, rng) -> tuple[np.ndarray, np.ndar
         paint = (0.6 + 0.4 * material) * _jitter(COLORS[thing.color], rng)
         image += cover[..., None] * (paint - image)
         instances[cover >= 0.5] = index + 1
-    return np.uint8(np.clip(np.rint(image), 0, 255)), instances
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8), instances
 
 
 def _texture(photo: np.ndarray, size: tuple[int, int], rng) -> np.ndarray:
@@ -253,7 +253,7 @@ def _texture(photo: np.ndarray, size: tuple[int, int], rng) -> np.ndarray:
 
 
 def _jitter(color: tuple[int, int, int], rng) -> np.ndarray:
-    return np.float32(color) * rng.uniform(0.8, 1.1) + rng.uniform(-12, 12, 3)
+    return np.array(color, np.float32) * rng.uniform(0.8, 1.1) + rng.uniform(-12, 12, 3)
 
 
 def _box(mask: np.ndarray) -> tuple[float, float, float, float]:

@@ -78,7 +78,7 @@ def draw_swirls(side: int, seed: int = 0) -> np.ndarray:
     shares = 1 / (1 + np.exp(-(0.6 * height + 1.4 * strokes / strokes.std())))
     stops, colors = zip(*_PALETTE, strict=True)
     channels = [np.interp(shares, stops, channel) for channel in zip(*colors, strict=True)]
-    return np.uint8(np.stack(channels, axis=-1))
+    return np.stack(channels, axis=-1).astype(np.uint8)
 
 
 def _smooth_noise(rng: np.random.Generator, side: int, width: float) -> np.ndarray:

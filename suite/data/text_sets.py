@@ -127,7 +127,7 @@ def generate_sentences(seed: int, pairs: int = 3000) -> TextSet:
     rows = dict(zip(PARTS, tabular.split(len(twins), seed), strict=True))
     texts = {part: [text for row in rows[part] for text in twins[row][0]] for part in PARTS}
     kinds = {part: np.repeat([twins[row][1] for row in rows[part]], 2) for part in PARTS}
-    labels = {part: np.tile(np.int64([1, 0]), len(rows[part])) for part in PARTS}
+    labels = {part: np.tile(np.array([1, 0], np.int64), len(rows[part])) for part in PARTS}
     return TextSet(texts, labels, ("negative", "positive"), "generated sentences", kinds)
 
 

@@ -1,7 +1,7 @@
 """Metrics on the outputs of a model in any runtime: NumPy in, one number out."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,7 @@ class Metric(NamedTuple):
     """
 
     name: str
-    function: Callable[[Mapping[str, np.ndarray], object], float]
+    function: Callable[[Mapping[str, np.ndarray], Any], float]
     tolerance: float = 0.015
     higher_is_better: bool = True
 

@@ -6,6 +6,7 @@ Recipes draw anything that is not here on the axes of `new_figure`.
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -61,7 +62,7 @@ _LABELED_CLASSES = 120  # up to here, an axis has room for every name
 
 def new_figure(
     title: str = "", width: float = 6.4, height: float = 4.0, rows: int = 1, columns: int = 1
-) -> tuple[Figure, Axes | np.ndarray]:
+) -> tuple[Figure, Any]:
     """Makes a figure in the house style.
 
     Args:

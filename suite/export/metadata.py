@@ -203,7 +203,7 @@ def _image(builder: _Builder, tensor: Tensor) -> int:
     size = builder.table(np.uint32(width), np.uint32(height))
     properties = builder.table(RGB if channels == 3 else GRAYSCALE, size)
     content = builder.table(IMAGE_PROPERTIES, properties)
-    mean, deviation = (builder.CreateNumpyVector(np.float32([value])) for value in (0, 1))
+    mean, deviation = (builder.CreateNumpyVector(np.array([value], np.float32)) for value in (0, 1))
     unit = builder.table(NORMALIZATION_OPTIONS, builder.table(mean, deviation))
     name = builder.CreateString(tensor.name)
     description = builder.CreateString("Raw pixels of the whole picture, stretched to the size.")

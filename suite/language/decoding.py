@@ -154,7 +154,7 @@ def beam_search(
         )
     finished: list[Hypothesis] = []
     prefixes, totals = [()], np.zeros(1)
-    last = np.int32([start])
+    last = np.array([start], np.int32)
     for length in range(1, max_length + 1):
         log_probabilities, state = step(last, state)
         totals = totals[:, None] + np.asarray(log_probabilities, np.float64)  # (n, V)
@@ -172,7 +172,7 @@ def beam_search(
             break
         rows = np.array([row for row, _, _ in alive])
         prefixes = [(*prefixes[row], token) for row, token, _ in alive]
-        last = np.int32([token for _, token, _ in alive])
+        last = np.array([token for _, token, _ in alive], np.int32)
         totals, state = np.array([total for _, _, total in alive]), _take(state, rows)
     return finished
 
@@ -256,7 +256,7 @@ def generate(
     if not len(prompt):
         raise ValueError("expected a prompt of at least one token, received none; give a start token")
     for token in prompt:
-        log_probabilities, state = step(np.int32([token]), state)
+        log_probabilities, state = step(np.array([token], np.int32), state)
     drawn = np.zeros(length, np.int32)
     for place in range(length):
         if place:
@@ -275,6 +275,6 @@ def surprisals(step: Step, state, ids: Sequence[int]) -> np.ndarray:
     """
     found = np.zeros(len(ids) - 1)
     for place, token in enumerate(ids[1:]):
-        log_probabilities, state = step(np.int32(ids[place : place + 1]), state)
+        log_probabilities, state = step(np.array([ids[place]], np.int32), state)
         found[place] = -log_probabilities[0, token]
     return found

@@ -31,7 +31,10 @@ class Stream(NamedTuple):
     def of(cls, sentences: Sequence[Sequence[int]]) -> "Stream":
         """The stream of sentences of ids."""
         numbers = np.repeat(np.arange(len(sentences), dtype=np.int32), [len(ids) for ids in sentences])
-        return cls(np.concatenate([np.int32([]), *map(np.int32, sentences)]), numbers)
+        return cls(
+            np.concatenate([np.array([], np.int32), *(np.asarray(ids, np.int32) for ids in sentences)]),
+            numbers,
+        )
 
     def keep(self, kept: np.ndarray) -> "Stream":
         """The stream without the words where `kept` `(n,)` bool is False: those around them move together."""
@@ -140,7 +143,7 @@ def cut_windows(stream: Stream, window: int, span: int, rng: np.random.Generator
     begin = int(rng.integers(span))
     rows = -(-(begin + len(stream.words)) // span)
     inside = slice(window + begin, window + begin + len(stream.words))
-    words, sentences = np.zeros((2, rows * span + 2 * window), np.int32) - np.int32([[0], [1]])
+    words, sentences = np.zeros((2, rows * span + 2 * window), np.int32) - np.array([[0], [1]], np.int32)
     words[inside], sentences[inside] = stream.words, stream.sentences
     order = rng.permutation(rows)
     views = (
@@ -269,4 +272,4 @@ def factorize(matrix: scipy.sparse.csr_array, size: int) -> tuple[np.ndarray, np
     left, values, right = scipy.sparse.linalg.svds(matrix, size, v0=start)
     order = np.argsort(-values)
     roots = np.sqrt(np.maximum(values[order], 0))
-    return np.float32(left[:, order] * roots), np.float32(right[order].T * roots)
+    return (left[:, order] * roots).astype(np.float32), (right[order].T * roots).astype(np.float32)

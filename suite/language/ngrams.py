@@ -102,7 +102,7 @@ class NgramCounts:
 
     def _stream(self, texts: Sequence[np.ndarray]) -> np.ndarray:
         """The texts one after another, int64, a 0 before each."""
-        words = np.concatenate([np.int64([]), *texts]).astype(np.int64)
+        words = np.concatenate([np.array([], np.int64), *texts]).astype(np.int64)
         if not len(words):
             raise ValueError("expected at least one word, received none; give more text")
         if not 1 <= words.min() <= words.max() < self.size:

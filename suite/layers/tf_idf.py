@@ -39,9 +39,9 @@ class TfIdf(keras.layers.Layer):
 
     def adapt(self, pairs: np.ndarray, idf: np.ndarray) -> None:
         """Sets the pairs of ids `(num_pairs, 2)` and the weights, those of words before those of pairs."""
-        first, second = np.int32(pairs).reshape(-1, 2).T
+        first, second = pairs.astype(np.int32).reshape(-1, 2).T
         self.codes.assign(first * self.vocabulary_size + second)
-        self.idf.assign(np.float32(idf))
+        self.idf.assign(idf.astype(np.float32))
 
     def call(self, tokens):
         counts = ops.sum(ops.one_hot(tokens, self.vocabulary_size, dtype="float32"), axis=1)[:, 2:]
