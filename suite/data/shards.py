@@ -60,9 +60,9 @@ def read_shards(
     The picture is under "image/encoded" or "image", as the bytes of a file. Its class is the text under
     "image/class/text" or "label", or the integer under "image/class/label" or "label", which is named by its
     line in the file `label.labels.txt` (TensorFlow Datasets writes one), else by itself. Files whose path
-    holds the word train, validation (or val, valid) or test are that part; parts that are not given are split
-    off train, and all is train where no file says so. Records are checked, and set aside, as the files of
-    `read_folder` are.
+    holds the word train, validation (or val, valid) or test are that part, and all is train where none says
+    train; beside a train file, those that say nothing are set aside. Parts that are not given are split off
+    train. Records are checked, and set aside, as the files of `read_folder` are.
 
     Args:
         directory: A folder as for `find_shards`.
@@ -81,17 +81,18 @@ def read_shards(
         raise ValueError(
             f"expected TFRecord files in {str(root)!r}, received none; see tools/write_shards.py"
         )
-    found, aside = [], []
-    for shard in console.track(shards, "finding records"):
-        name = shard.relative_to(root).as_posix()
-        places, fault = _places(shard)
+    named = {shard.relative_to(root).as_posix(): _part(shard.relative_to(root)) for shard in shards}
+    parts = {name: part for name, part in named.items() if part}
+    if "train" not in parts.values():
+        parts = dict.fromkeys(named, "train")
+    reason = "not a train, validation or test file"
+    found, aside = [], [{"file": name, "reason": reason} for name in named.keys() - parts.keys()]
+    for name in console.track(parts, "finding records"):
+        places, fault = _places(root / name)
         found += [f"{name}{_AT}{place}" for place in places]
         if fault:
             aside.append({"file": name, "reason": fault})
     names = _class_names(root)
-    parts = {shard.relative_to(root).as_posix(): _part(shard.relative_to(root)) for shard in shards}
-    if "train" not in parts.values():
-        parts = dict.fromkeys(parts, "train")
     answers = in_threads(lambda file: _inspect(root, file, names), found, "Checking pictures")
     pictures = []
     for file, (reason, digest, name) in zip(found, answers, strict=True):
@@ -186,7 +187,8 @@ def _class_names(root: Path) -> list[str]:
 
 def _places(shard: Path) -> tuple[list[int], str]:
     """Where the records of a shard begin, in bytes, and why there are no more ("" at its end)."""
-    size, place, places = shard.stat().st_size, 0, []
+    size, place = shard.stat().st_size, 0
+    places: list[int] = []
     with open(shard, "rb") as file:
         while place < size:
             file.seek(place)
@@ -260,7 +262,7 @@ def _inspect(root: Path, file: str, names: list[str]) -> tuple[str, str, str]:
     except UndecodableImage as error:
         return error.reason, "", ""
     except OSError as error:
-        return error.strerror.lower(), "", ""
+        return layout.fault(error), "", ""
 
 
 def _check_classes(root: Path, pictures: list[Picture], aside: list[dict]) -> tuple[str, ...]:
