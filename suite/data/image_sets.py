@@ -161,8 +161,9 @@ def draw_samples(
     samples = {
         name: ((flat["train"][part] / 255).astype(np.float32), labels[part]) for name, part in parts.items()
     }
-    validation = (flat["validation"] / 255).astype(np.float32), images.labels["validation"]
-    return samples | {"validation": tuple(np.stack([values] * draws) for values in validation)}
+    held_out = (flat["validation"] / 255).astype(np.float32), images.labels["validation"]
+    pixels, answers = (np.stack([values] * draws) for values in held_out)
+    return samples | {"validation": (pixels, answers)}
 
 
 def random_affine(
@@ -249,4 +250,5 @@ def _read(builder, split: str, *, side: int | None, labeled: bool) -> tuple[np.n
 
     dataset = builder.as_dataset(split=split).map(example, num_parallel_calls=tf.data.AUTOTUNE)
     batches = list(tfds.as_numpy(dataset.batch(1000)))
-    return tuple(np.concatenate(arrays) for arrays in zip(*batches, strict=True))
+    images, labels = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
+    return images, labels

@@ -124,11 +124,11 @@ def _from_16_bits(image: Image.Image) -> Image.Image:
 
 
 def _name(file: str | os.PathLike | BinaryIO) -> str:
-    return file.name if hasattr(file, "read") else os.fspath(file)
+    return os.fspath(file) if isinstance(file, str | os.PathLike) else file.name
 
 
 def _is_empty(file: str | os.PathLike | BinaryIO) -> bool:
-    return not (file.seek(0, os.SEEK_END) if hasattr(file, "read") else os.path.getsize(file))
+    return not (os.path.getsize(file) if isinstance(file, str | os.PathLike) else file.seek(0, os.SEEK_END))
 
 
 def _reason(file: str | os.PathLike | BinaryIO, error: Exception) -> str:

@@ -54,7 +54,9 @@ class RowFile:
         return cls(file, Path(path), shape, dtype, file.tell())
 
     @classmethod
-    def temporary(cls, shape: Sequence[int], dtype, folder: str | os.PathLike | None = None) -> "RowFile":
+    def temporary(
+        cls, shape: Sequence[int], dtype, folder: str | os.PathLike[str] | None = None
+    ) -> "RowFile":
         """Starts a file without a name, which is gone when the process is.
 
         Args:
@@ -77,7 +79,7 @@ class RowFile:
         Raises:
             OSError: The disk is full.
         """
-        content = memoryview(np.ascontiguousarray(rows, self.dtype)).cast("B")
+        content = np.ascontiguousarray(rows, self.dtype).data.cast("B")
         place = self._start + row * self._row_bytes
         while content:
             done = os.pwrite(self._file.fileno(), content, place)
@@ -97,7 +99,7 @@ class RowFile:
 
     def _read(self, start: int, stop: int) -> np.ndarray:
         rows = np.empty((stop - start, *self.shape[1:]), self.dtype)
-        content = memoryview(rows.reshape(-1)).cast("B")
+        content = rows.reshape(-1).data.cast("B")
         place = self._start + start * self._row_bytes
         while content:
             block = os.pread(self._file.fileno(), min(len(content), 2**26), place)

@@ -102,7 +102,7 @@ def draw_scenes(
     scenes = []
     for index in range(count):
         rng = np.random.default_rng((seed, list(REGIONS).index(part), index))
-        scene, covers = _compose(rng, size, rng.integers(*things, endpoint=True), wanted)
+        scene, covers = _compose(rng, size, int(rng.integers(*things, endpoint=True)), wanted)
         images[index], instances[index] = _paint(scene, covers, photos, rng)
         scenes.append(scene)
     return Drawing(images, instances, tuple(scenes))

@@ -134,9 +134,8 @@ def fit(image: np.ndarray, longest: int, multiple: int) -> np.ndarray:
         `(height, width, 3)` uint8.
     """
     share, least = min(1.0, longest / max(image.shape[:2])), math.ceil(_LEAST_FITTED / multiple)
-    return resize(
-        image, tuple(max(least, int(side * share / multiple)) * multiple for side in image.shape[:2])
-    )
+    height, width = (max(least, int(side * share / multiple)) * multiple for side in image.shape[:2])
+    return resize(image, (height, width))
 
 
 def random_crops(photos: Sequence[np.ndarray], side: int, largest: int, seed: int) -> Iterator[np.ndarray]:
@@ -154,7 +153,7 @@ def random_crops(photos: Sequence[np.ndarray], side: int, largest: int, seed: in
     """
     rng = np.random.default_rng(seed)
     while True:
-        photo = photos[rng.integers(len(photos))]
+        photo = photos[int(rng.integers(len(photos)))]
         shorter = min(photo.shape[:2])
         cut = int(rng.integers(min(side, shorter), min(largest, shorter), endpoint=True))
         top, left = (int(rng.integers(length - cut, endpoint=True)) for length in photo.shape[:2])

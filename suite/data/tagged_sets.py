@@ -231,7 +231,8 @@ def read_conllu(path: str | os.PathLike, seed: int) -> TaggedSet:
     """
     path = Path(path)
     sentences, aside = [], []
-    pairs, fault = [], None
+    pairs: list[tuple[str, str]] = []
+    fault = None
     for number, line in enumerate([*read_text(path, "a CoNLL-U file").split("\n"), ""], 1):
         if not line.strip():
             if pairs and not fault:

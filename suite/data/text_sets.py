@@ -170,7 +170,8 @@ def read_csv(path: str | os.PathLike, seed: int) -> TextSet:
         ValueError: No such file, no such columns, fewer than 2 labels, or a label with fewer than 5 rows.
     """
     path = Path(path)
-    texts, names, aside, seen = [], [], [], {}
+    texts, names, aside = [], [], []
+    seen: dict[str, tuple[int, str]] = {}
     for line, cells, fault in read_rows(path, ("text", "label")):
         if fault or cells[0] in seen:
             reason = fault or _copy_of(*seen[cells[0]], cells[1])
@@ -195,7 +196,7 @@ def _split(texts: list[str], names: list[str], aside: list[dict], path: Path, se
         raise ValueError(
             f"expected at least 2 labels in {path}, received {len(classes)}{found}; add texts of another"
         )
-    rarest = min(classes, key=counts.get)
+    rarest = min(classes, key=lambda name: counts[name])
     if counts[rarest] < MINIMUM_PER_LABEL:
         raise ValueError(
             f"expected at least {MINIMUM_PER_LABEL} different texts of each label in {path}, received "
