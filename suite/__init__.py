@@ -36,6 +36,8 @@ def __getattr__(name: str):
 
 
 class _CallableModule(types.ModuleType):
+    _verb: Callable
+
     def __call__(self, *args, **kwargs):
         return self._verb(*args, **kwargs)
 
@@ -49,5 +51,5 @@ def make_callable(module_name: str, verb: Callable) -> None:
     """
     module = sys.modules[module_name]
     module.__class__ = _CallableModule
-    module._verb = verb
-    module.__wrapped__ = verb  # so that help() and inspect.signature() show the verb's arguments
+    # `__wrapped__`, so that help() and inspect.signature() show the verb's arguments
+    vars(module).update(_verb=verb, __wrapped__=verb)

@@ -81,8 +81,8 @@ def finetune(**arguments):
 
     folder = verb(**given(arguments))
     if folder is not None:
-        folder = shown(folder)
-        say_next(f"suite predict {folder}/model.tflite PHOTO.jpg", f"suite benchmark {folder}")
+        bundle = shown(folder)
+        say_next(f"suite predict {bundle}/model.tflite PHOTO.jpg", f"suite benchmark {bundle}")
 
 
 @cli.command()

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from typing import TypeVar
 
 from rich.console import Console
@@ -86,7 +86,7 @@ def track(items: Iterable[Item], label: str, total: int | None = None) -> Iterat
         label: What is being done, as a few words.
         total: Number of items; taken from `len(items)` where it has one.
     """
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     with progress(label, total) as advance:
         for item in items:

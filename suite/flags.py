@@ -6,7 +6,7 @@ import typing
 
 import click
 
-TYPES = {int: click.INT, float: click.FLOAT, str: click.STRING}
+TYPES: dict[type, click.ParamType] = {int: click.INT, float: click.FLOAT, str: click.STRING}
 
 
 def config_flags(config_class: type) -> list[click.Option]:

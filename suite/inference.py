@@ -50,8 +50,8 @@ def predict(artifact: str | Path, *images: str | Path, top: int = 3) -> list[dic
             a word is not in the vocabulary, or a text has no word.
     """
     model = load_artifact(_model_of(artifact), threads=1, concurrency=CPU_COUNT)
-    if read := text_reader(model):
-        return [read(text, top) for text in images]
+    if answer := text_reader(model):
+        return [answer(str(text), top) for text in images]
     _check_takes_image(model)
     describe = sentence_writer(model)
     read = _read_captions(describe, model) if describe else _reader(model)
@@ -78,7 +78,8 @@ def in_words(row: dict) -> str:
         return " ".join(f"{entry['word']}/{entry['tag']}" for entry in row["tags"])
     if "neighbors" in row:
         return ", ".join(f"{entry['name']} {entry['distance']:.3f}" for entry in row["neighbors"])
-    found = [entry for entry in row.get("detections", row.get("classes")) if entry.get("score", 1) >= SURE]
+    entries = row["detections"] if "detections" in row else row["classes"]
+    found = [entry for entry in entries if entry.get("score", 1) >= SURE]
     numbers = [entry.get("probability", entry.get("score", entry.get("share"))) for entry in found]
     words = [
         f"{entry['class']} {number:.3f}{_place(entry)}" for entry, number in zip(found, numbers, strict=True)
@@ -236,7 +237,7 @@ def _load_batch(model: Artifact, paths: Sequence[str | Path]) -> np.ndarray:
     image = model.signature.inputs[0]
     pixels = np.stack([load_image(path, image.shape[:2]) for path in paths])
     if image.shape[2] == 1:
-        pixels = np.stack([Image.fromarray(each).convert("L") for each in pixels])[..., None]
+        pixels = np.stack([np.asarray(Image.fromarray(each).convert("L")) for each in pixels])[..., None]
     return pixels.astype(image.dtype)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import cast
 
 import keras
 import numpy as np
@@ -54,7 +55,8 @@ def export_file(model: str | Path, out: str | Path, *, examples: str | Path | No
         raise ValueError(f"expected a .keras file, received {model}")
     config = Config(str(model), str(examples or ""))
     job = Job(model.stem, "export", f"{model.name}, exported", _run)
-    return execute(job, config, source=str(examples or "bundle"), out=out, seed=0)
+    # Never None: no other machine helps with an export.
+    return cast(Path, execute(job, config, source=str(examples or "bundle"), out=out, seed=0))
 
 
 def _run(config: Config, context: Context) -> Result:

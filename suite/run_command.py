@@ -58,7 +58,7 @@ def _recipe_command(name: str) -> click.Command:
         name,
         params=[*_options(), *config_flags(recipe.Config), *config_flags(Options)],
         callback=run_one,
-        help=recipe.__doc__.replace("\n\n", "\n\n\b\n"),
+        help=(recipe.__doc__ or "").replace("\n\n", "\n\n\b\n"),
     )
 
 

@@ -49,7 +49,7 @@ class Dense:
     def __init__(self, inputs: int, units: int, rng: np.random.Generator, *, gain=2.0, dtype=np.float32):
         W = rng.normal(0, np.sqrt(gain / inputs), (inputs, units)).astype(dtype)
         self.parameters = [W, np.zeros(units, dtype)]
-        self.gradients = []
+        self.gradients: list[np.ndarray] = []
 
     def forward(self, x):
         self._x = x
@@ -76,7 +76,8 @@ class Activate:
         if name not in ACTIVATIONS:
             raise ValueError(f"expected an activation among {', '.join(ACTIVATIONS)}, received {name!r}")
         self._activation = ACTIVATIONS[name]
-        self.parameters, self.gradients = [], []
+        self.parameters: list[np.ndarray] = []
+        self.gradients: list[np.ndarray] = []
 
     def forward(self, x):
         self._z = x
@@ -116,12 +117,13 @@ class Convolution:
         shape = (kernel_size, kernel_size, channels, filters)
         W = rng.normal(0, np.sqrt(2 / (kernel_size**2 * channels)), shape).astype(dtype)
         self.parameters = [W, np.zeros(filters, dtype)]
-        self.gradients = []
+        self.gradients: list[np.ndarray] = []
         self._geometry = stride, padding
 
     def forward(self, x):
         self._x = x
-        return convolution(x, *self.parameters, *self._geometry)
+        W, b = self.parameters
+        return convolution(x, W, b, *self._geometry)
 
     def backward(self, d_output):
         W = self.parameters[0]
@@ -149,7 +151,8 @@ class Pooling:
         self._pool = getattr(pooling, f"{kind}_pooling")
         self._pool_backward = getattr(pooling, f"{kind}_pooling_backward")
         self._geometry = size, stride or size
-        self.parameters, self.gradients = [], []
+        self.parameters: list[np.ndarray] = []
+        self.gradients: list[np.ndarray] = []
 
     def forward(self, x):
         self._x = x
@@ -166,7 +169,8 @@ class Flatten:
     """Everything of an example in one row."""
 
     def __init__(self):
-        self.parameters, self.gradients = [], []
+        self.parameters: list[np.ndarray] = []
+        self.gradients: list[np.ndarray] = []
 
     def forward(self, x):
         self._shape = x.shape

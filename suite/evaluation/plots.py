@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
+from matplotlib.rcsetup import cycler
 from matplotlib.ticker import MaxNLocator
 
 # Okabe and Ito's palette (2008), which color-blind readers tell apart, without its yellow: too pale on white.
@@ -30,12 +31,12 @@ _FONTS = (
     "PingFang SC",
     "Microsoft YaHei",
 )
-STYLE = {
+STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": "#B8C0CA",
     "axes.grid": True,
     "axes.labelcolor": MUTED,
-    "axes.prop_cycle": matplotlib.cycler(color=COLORS),
+    "axes.prop_cycle": cycler(color=COLORS),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlecolor": INK,
@@ -225,7 +226,7 @@ def _name_cells(axes: Axes, labels: Sequence[str]) -> None:
     names = [_shortened(labels[index]) for index in positions]
     is_crowded = len(labels) > _COUNTED_CLASSES
     # Names come from users, and a "$" in one is no formula.
-    style = {"fontsize": 8 if is_crowded else 9, "parse_math": False}
+    style: dict[str, Any] = {"fontsize": 8 if is_crowded else 9, "parse_math": False}
     axes.set_yticks(positions, names, **style)
     if is_crowded:
         style |= {"rotation": 90}
@@ -245,7 +246,7 @@ def _write_counts(axes: Axes, matrix: np.ndarray, darkness: np.ndarray) -> None:
 
 
 def boxes(
-    axes: Axes, corners: np.ndarray, size: tuple[int, int], captions: Sequence[str] = (), **style
+    axes: Axes, corners: np.ndarray, size: tuple[int, int], captions: Sequence[str] = (), **style: Any
 ) -> None:
     """Draws boxes over an image that `imshow` drew.
 
@@ -257,7 +258,7 @@ def boxes(
         **style: What matplotlib's `Rectangle` takes, such as linestyle.
     """
     height, width = size
-    style = {"fill": False, "color": "white", "linewidth": 1.5} | style
+    style = {"fill": False, "color": "white", "linewidth": 1.5, **style}
     for index, (top, left, bottom, right) in enumerate(corners):
         place = left * width - 0.5, top * height - 0.5  # the middle of the first pixel is 0
         axes.add_patch(Rectangle(place, (right - left) * width, (bottom - top) * height, **style))

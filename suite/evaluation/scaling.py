@@ -20,7 +20,8 @@ def time_and_memory(function: Callable, *arguments, seconds: float = 0.2) -> tup
         allocated through Python and NumPy (the work space inside LAPACK, and TensorFlow's tensors, are not
         seen).
     """
-    times, deadline = [], time.perf_counter() + seconds
+    times: list[float] = []
+    deadline = time.perf_counter() + seconds
     while len(times) < 5 or time.perf_counter() < deadline:
         started = time.perf_counter()
         function(*arguments)

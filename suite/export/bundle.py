@@ -50,7 +50,7 @@ class PartialBundle:
                 f"expected a new folder or an earlier bundle, {out} holds other files; choose another folder"
             )
         self.out.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = self._take_lock()
+        self._lock: int | None = self._take_lock()
         for final in (self.out, _failed(self.out)):
             _recover(final)
         if self.folder.exists() and not resume:
@@ -285,7 +285,9 @@ def _files(path: Path) -> list[Path]:
 
 def save_verification(path: Path, inputs: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -> None:
     """Keeps a few held-out examples with the right answers, for `suite verify` and for app developers."""
-    arrays = {f"input_{name}": np.asarray(array[:VERIFICATION_EXAMPLES]) for name, array in inputs.items()}
+    arrays: dict[str, Any] = {
+        f"input_{name}": np.asarray(array[:VERIFICATION_EXAMPLES]) for name, array in inputs.items()
+    }
     arrays |= {f"output_{name}": array[:VERIFICATION_EXAMPLES] for name, array in reference.items()}
     np.savez_compressed(path, **arrays)
 

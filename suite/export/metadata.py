@@ -153,10 +153,10 @@ def _describe(model, labels: Sequence[str], files: Mapping[str, str]) -> bytes:
         infers = any(each.name == b"probabilities" for each in signatures[index].outputs)
         return _subgraph(builder, graph, signatures[index], labels if infers or len(signatures) == 1 else ())
 
-    subgraphs = [describe(index, graph) for index, graph in enumerate(model.subgraphs)]
-    carried = [_file(builder, name, VOCABULARY) for name in files]
+    described = [describe(index, graph) for index, graph in enumerate(model.subgraphs)]
+    written = [_file(builder, name, VOCABULARY) for name in files]
     version = builder.CreateString("1.0.1" if files else "1.0.0")  # of the first parser that knows all fields
-    subgraphs, carried = builder.tables(subgraphs), builder.tables(carried) if carried else None
+    subgraphs, carried = builder.tables(described), builder.tables(written) if written else None
     root = builder.table(None, None, None, subgraphs, None, None, carried, version)
     builder.Finish(root, IDENTIFIER)
     return bytes(builder.Output())

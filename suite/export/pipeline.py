@@ -128,7 +128,8 @@ class _Exporter:
 
     def run_personal(self, base, images: np.ndarray, spare_classes: int) -> dict:
         """Writes and measures the personal model, its frozen part as small as the metric allows."""
-        path, refused = self.folder / tflite.PERSONAL_FILE, []
+        path = self.folder / tflite.PERSONAL_FILE
+        refused: list[str] = []
         save_personal(self.model, base, self.work / "personal", images, spare_classes)
         added = spare_classes * (base.output.shape[1] + 1)
         labels = list(self.carried["labels"])

@@ -7,7 +7,7 @@ measured features), so the signature is that of the Keras model itself: input na
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class Tensor(NamedTuple):
 
     name: str
     dtype: str
-    shape: tuple[int | None, ...]
+    shape: tuple[Any, ...]
 
 
 class Signature(NamedTuple):
@@ -110,6 +110,7 @@ def call_model(model, tensors: Mapping):
     Returns:
         A dict of tensors by output name.
     """
+    arguments: Any  # in the structure that the model was built with
     if isinstance(model.input, Mapping):
         arguments = {key: tensors[tensor.name] for key, tensor in model.input.items()}
     elif len(model.inputs) == 1:
@@ -146,7 +147,7 @@ def named_inputs(signature: Signature, values) -> dict[str, np.ndarray]:
 
 
 def _checked(tensor: Tensor, value) -> np.ndarray:
-    array = value if isinstance(value, RowFile) else np.asanyarray(value)
+    array: Any = value if isinstance(value, RowFile) else np.asanyarray(value)
     fits = array.ndim == len(tensor.shape) + 1 and all(
         wanted in (None, got) for wanted, got in zip(tensor.shape, array.shape[1:], strict=True)
     )
@@ -159,4 +160,4 @@ def _checked(tensor: Tensor, value) -> np.ndarray:
         raise ValueError(
             f"expected input {tensor.name!r} of dtype {tensor.dtype}, received {array.dtype}; convert it"
         )
-    return array.astype(tensor.dtype)
+    return np.asarray(array, tensor.dtype)

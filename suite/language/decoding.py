@@ -153,7 +153,8 @@ def beam_search(
             f"{width}, {max_length} and {length_power:g}"
         )
     finished: list[Hypothesis] = []
-    prefixes, totals = [()], np.zeros(1)
+    prefixes: list[tuple[int, ...]] = [()]
+    totals = np.zeros(1)
     last = np.array([start], np.int32)
     for length in range(1, max_length + 1):
         log_probabilities, state = step(last, state)
@@ -235,7 +236,7 @@ class StepModel:
 
 
 def generate(
-    step: Step, state, prompt: Sequence[int], length: int, rng: np.random.Generator, **settings
+    step: Step, state, prompt: Sequence[int] | np.ndarray, length: int, rng: np.random.Generator, **settings
 ) -> np.ndarray:
     """Continues a prompt, each token drawn after all before it; the state carries what came before.
 
@@ -265,7 +266,7 @@ def generate(
     return drawn
 
 
-def surprisals(step: Step, state, ids: Sequence[int]) -> np.ndarray:
+def surprisals(step: Step, state, ids: Sequence[int] | np.ndarray) -> np.ndarray:
     """How unexpected each token of a text is after all before it: `-log p`, `(n - 1,)` float64, in nats.
 
     Args:

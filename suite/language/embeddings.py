@@ -28,7 +28,7 @@ class Stream(NamedTuple):
     sentences: np.ndarray
 
     @classmethod
-    def of(cls, sentences: Sequence[Sequence[int]]) -> "Stream":
+    def of(cls, sentences: Sequence[Sequence[int] | np.ndarray]) -> "Stream":
         """The stream of sentences of ids."""
         numbers = np.repeat(np.arange(len(sentences), dtype=np.int32), [len(ids) for ids in sentences])
         return cls(
@@ -146,12 +146,12 @@ def cut_windows(stream: Stream, window: int, span: int, rng: np.random.Generator
     words, sentences = np.zeros((2, rows * span + 2 * window), np.int32) - np.array([[0], [1]], np.int32)
     words[inside], sentences[inside] = stream.words, stream.sentences
     order = rng.permutation(rows)
-    views = (
-        np.lib.stride_tricks.sliding_window_view(values, span + 2 * window)[::span]
+    words, sentences = (
+        np.lib.stride_tricks.sliding_window_view(values, span + 2 * window)[::span][order]
         for values in (words, sentences)
     )
     reach = rng.integers(1, window + 1, (rows, span), dtype=np.int32)
-    return Windows(*(view[order] for view in views), reach)
+    return Windows(words, sentences, reach)
 
 
 def pair_mask(sentences, reach) -> tf.Tensor:

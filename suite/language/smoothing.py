@@ -80,9 +80,14 @@ class _Interpolated:
     uniform: bool = dataclasses.field(default=True, kw_only=True)
     continuations: ClassVar[bool] = False
 
+    def terms(self, seen: Seen, n: int) -> tuple[np.ndarray, np.ndarray | float]:
+        """What the n-grams themselves give, and the share that is left to the shorter context."""
+        raise NotImplementedError
+
     def probabilities(self, levels: Sequence[Seen], size: int) -> np.ndarray:
         """Takes what was seen of the n-grams of each n, from 1 up: gives `(m,)` float64."""
-        found = 1 / size if self.uniform else maximum_likelihood(levels[0])
+        first = levels[0]
+        found = np.full(first.counts.shape, 1 / size) if self.uniform else maximum_likelihood(first)
         for n, seen in enumerate(levels, start=1):
             if n > 1 or self.uniform:
                 own, rest = self.terms(seen._replace(totals=np.maximum(seen.totals, 1)), n)

@@ -97,7 +97,7 @@ def project_l1_ball(w: np.ndarray, radius: float) -> np.ndarray:
         return w
     descending = np.sort(np.abs(w))[::-1]
     thresholds = (np.cumsum(descending) - radius) / np.arange(1, len(w) + 1)
-    threshold = thresholds[max(0, np.sum(descending > thresholds) - 1)]
+    threshold = thresholds[max(0, int(np.sum(descending > thresholds)) - 1)]
     return np.sign(w) * np.maximum(np.abs(w) - threshold, 0)
 
 

@@ -17,7 +17,7 @@ from keras import layers
 
 from suite.models.torch_checkpoint import find_checkpoint, read_checkpoint
 
-Shape = tuple[int | None, int | None, int]
+Shape = tuple[int | None, ...]  # (height, width, channels)
 
 
 class _Variant(NamedTuple):
@@ -212,7 +212,7 @@ def _blocks(variant: _Variant) -> Iterator[tuple[str, int, int, int, int]]:
             yield f"block{stage}{letter}", kernel_size, strides if letter == "a" else 1, expand_ratio, width
 
 
-def _block(inputs, name, kernel_size, strides, expand_ratio, filters, drop_rate):
+def _block(inputs, name, kernel_size, strides, expand_ratio, filters, *, drop_rate):
     """Inverted residual: expand, filter each channel, project; add the input where the shapes allow."""
     x = inputs
     channels = inputs.shape[-1]

@@ -136,8 +136,10 @@ def small_image_stages(
         He, Zhang, Ren, Sun (2016), Deep Residual Learning for Image Recognition, section 4.2.
     """
     for number, (count, strides) in enumerate(zip(filters, (1, 2, 2), strict=True), start=2):
-        settings = {"shortcut": shortcut, "residual": residual, "name": f"conv{number}"}
-        x = residual_stage(x, basic_block, count, depth, strides, **settings)
+        x = residual_stage(
+            x, basic_block, count, depth, strides,
+            shortcut=shortcut, residual=residual, name=f"conv{number}",
+        )  # fmt: skip
     return x
 
 

@@ -71,7 +71,7 @@ def find_checkpoint(package: str) -> Path:
         ValueError: The package is not installed.
     """
     spec = importlib.util.find_spec(package.replace("-", "_"))
-    folders = spec.submodule_search_locations if spec else []
+    folders = (spec.submodule_search_locations if spec else None) or []
     for path in (path for folder in folders for path in Path(folder).glob("models/*.pth")):
         return path
     raise ValueError(

@@ -2,6 +2,8 @@
 
 import math
 import numbers
+from collections.abc import Sequence
+from typing import SupportsFloat
 
 import keras
 import tensorflow as tf
@@ -51,7 +53,9 @@ class UpdateRule(keras.optimizers.Optimizer):
         if self.built:
             return
         super().build(variables)
-        self._states = self.add_optimizer_variables(variables, self.state_names) if self.state_names else ()
+        self._states: Sequence = (
+            self.add_optimizer_variables(variables, self.state_names) if self.state_names else ()
+        )
 
     def update_step(self, gradient, variable, learning_rate):
         """Takes one `step` with one variable; Keras calls it."""
@@ -71,13 +75,13 @@ def moving_average(average: tf.Tensor, value: tf.Tensor, decay: float) -> tf.Ten
     return average + (1 - decay) * (value - average) if decay else value
 
 
-def positive(name: str, value: float) -> float:
+def positive(name: str, value: SupportsFloat) -> float:
     """Returns `value` as a float.
 
     Raises:
         ValueError: Not finite, or not > 0.
     """
-    if not (math.isfinite(value) and value > 0):
+    if not (math.isfinite(value) and float(value) > 0):
         raise ValueError(f"expected {name} > 0 and finite, received {value}")
     return float(value)
 

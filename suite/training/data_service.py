@@ -7,7 +7,7 @@ from suite import console
 service = tf.data.experimental.service
 
 
-def start_dispatcher(port: int, work: str | None = None) -> service.DispatchServer:
+def start_dispatcher(port: int, work: str | None = None) -> tf.data.experimental.service.DispatchServer:
     """Starts the server that knows all workers; its address goes to `--input_service`.
 
     Args:
@@ -18,7 +18,7 @@ def start_dispatcher(port: int, work: str | None = None) -> service.DispatchServ
     return service.DispatchServer(config)
 
 
-def start_worker(dispatcher: str, host: str, port: int) -> service.WorkerServer:
+def start_worker(dispatcher: str, host: str, port: int) -> tf.data.experimental.service.WorkerServer:
     """Starts a server that prepares batches.
 
     Args:

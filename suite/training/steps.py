@@ -4,6 +4,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable
+from typing import TypeAlias
 
 import keras
 import tensorflow as tf
@@ -11,7 +12,7 @@ import tensorflow as tf
 from suite.training import replicas
 from suite.training.checkpoints import Progress
 
-Batches = tf.data.Dataset | Callable[[int], tf.data.Dataset]
+Batches: TypeAlias = tf.data.Dataset | Callable[[int], tf.data.Dataset]
 
 CHUNK_SECONDS = 0.2  # of steps between two looks at signals, losses and the clock
 
@@ -83,7 +84,8 @@ class Steps:
                 self._take(iterator, tf.constant(count, tf.int64))
             taken = int(self._taken) - progress.step
             self._check(epoch)
-            progress.step, progress.total = progress.step + taken, tuple(map(float, self._sums.numpy()))
+            losses, weights = map(float, self._sums.numpy())
+            progress.step, progress.total = progress.step + taken, (losses, weights)
             advance(taken)
             # All machines have to call the same functions: the slowest one's time counts, and anyone's stop.
             seconds, stops = replicas.gather([time.perf_counter() - started, stop()]).max(axis=0)

@@ -155,7 +155,8 @@ def gan(batch_size: int = 64, steps: int = 20) -> Iterator[Work]:
         )
 
     game = recipe.make_game(build(), config.learning_rate, 10**6, draw, penalty=0.0)
-    rival = keras_gan(*build(), config.noise_dim)
+    generator, discriminator = build()
+    rival = keras_gan(generator, discriminator, config.noise_dim)
     for one, other in zip(
         (rival.generator, rival.discriminator), (game.generator, game.discriminator), strict=True
     ):
