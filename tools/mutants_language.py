@@ -140,7 +140,7 @@ DECODING = [
     ("the last token again", "drawn[place - 1 : place]", "drawn[:1]"),
     ("the state stays at the prompt", ", state = step(drawn[", ", _ = step(drawn["),
     ("settings without effect", "log_probabilities, rng, **settings)", "log_probabilities, rng)"),
-    ("each token given itself", "ids[place : place + 1]", "ids[place + 1 : place + 2]"),
+    ("each token given itself", "ids[place]", "ids[place + 1]"),
     ("log-probability for surprisal", "= -log_probabilities[0, token]", "= log_probabilities[0, token]"),
 ]  # fmt: skip
 

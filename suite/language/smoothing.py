@@ -86,8 +86,7 @@ class _Interpolated:
 
     def probabilities(self, levels: Sequence[Seen], size: int) -> np.ndarray:
         """Takes what was seen of the n-grams of each n, from 1 up: gives `(m,)` float64."""
-        first = levels[0]
-        found = np.full(first.counts.shape, 1 / size) if self.uniform else maximum_likelihood(first)
+        found = np.asarray(1 / size if self.uniform else maximum_likelihood(levels[0]))
         for n, seen in enumerate(levels, start=1):
             if n > 1 or self.uniform:
                 own, rest = self.terms(seen._replace(totals=np.maximum(seen.totals, 1)), n)
