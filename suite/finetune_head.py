@@ -111,7 +111,7 @@ def frozen_features(backbone: keras.Model, source: ImageSource, views: int, seed
     return features
 
 
-def feature_extractor(backbone: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+def feature_extractor(backbone: keras.Model) -> Callable[[np.ndarray | RowFile], np.ndarray]:
     """Gives the fastest way through the frozen backbone: LiteRT on a CPU (4x TensorFlow), Keras on a GPU."""
     if tf.config.list_physical_devices("GPU"):
         return lambda images: np.concatenate(

@@ -15,6 +15,7 @@ if __name__ == "__main__":  # before the imports below, so that TensorFlow start
 
 import dataclasses
 import time
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -59,12 +60,14 @@ def step(network: Network, velocities: list, X, labels, learning_rate: float, mo
     return softmax_cross_entropy(scores, labels)
 
 
-def train(network: Network, images: dict, labels: dict, config: Config, rng: np.random.Generator) -> dict:
+def train(
+    network: Network, images: Mapping, labels: Mapping, config: Config, rng: np.random.Generator
+) -> dict[str, list]:
     """Trains on mini-batches; gives the losses and the validation accuracy after each epoch."""
     velocities = [np.zeros_like(parameter) for parameter in network.parameters]
     per_epoch = len(images["train"]) // config.batch_size
     fading = (1 + np.cos(np.linspace(0, np.pi, config.epochs * per_epoch))) / 2
-    curves = {"train_loss": [], "validation_loss": [], "validation_accuracy": []}
+    curves: dict[str, list] = {"train_loss": [], "validation_loss": [], "validation_accuracy": []}
     for rates in np.split(config.learning_rate * fading, config.epochs):
         order = rng.permutation(len(images["train"]))[: per_epoch * config.batch_size]
         losses = [

@@ -88,7 +88,7 @@ class Game(NamedTuple):
 
     generator: keras.Model
     discriminator: keras.Model
-    optimizers: tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]
+    optimizers: tuple[keras.optimizers.Optimizer, ...]
     draw: Callable[[tf.Tensor], tf.Tensor]
     penalty: float
 
@@ -98,7 +98,8 @@ def make_game(models, learning_rate: float, steps: int, draw, penalty: float) ->
     optimizers = tuple(Adam(schedule, beta_1=0.5, beta_2=0.99) for _ in models)
     for optimizer, model in zip(optimizers, models, strict=True):
         optimizer.build(model.trainable_variables)
-    return Game(*models, optimizers, draw, penalty)
+    generator, discriminator = models
+    return Game(generator, discriminator, optimizers, draw, penalty)
 
 
 def discriminator_loss(game: Game, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:

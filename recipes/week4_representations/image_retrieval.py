@@ -148,7 +148,8 @@ def run(config: Config, context: Context) -> Result:
         "pca": lambda x: pca.transform(x.reshape(len(x), -1) / np.float32(255)),
         "code": lambda x: autoencoder.encoder.predict(x, batch_size=500, verbose=0),
     }
-    found, metrics = {}, {"indexed_images": len(images) + len(test)}
+    found = {}
+    metrics: dict[str, float] = {"indexed_images": len(images) + len(test)}
     indices = {way: Index(vectors_of(images), names["train"]) for way, vectors_of in ways.items()}
     for kind, asked in queries.items():
         for way, vectors_of in ways.items():

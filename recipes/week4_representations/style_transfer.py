@@ -48,7 +48,7 @@ class Config:
     smoothness: float = 0.5  # weight of the total variation
     crop: int = 128  # pixels, of the training images
     tile: int = 64  # pixels, of their parts that are judged alone
-    filters: tuple[int, ...] = (16, 32, 48)
+    filters: tuple[int, int, int] = (16, 32, 48)
     blocks: int = 4
     steps: int = 800
     batch_size: int = 2

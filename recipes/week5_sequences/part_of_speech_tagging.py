@@ -160,9 +160,11 @@ def train(model, parts: dict[str, Sequences], vocabulary: Vocabulary, config: Co
         accuracy = masked_accuracy(answers(model, held_out), held_out.labels, held_out.mask)
         return {"validation_accuracy": accuracy}
 
-    rounds = {"epochs": config.epochs, "steps_per_epoch": steps}
     # No XLA: sentences differ in length.
-    return fit(model, examples, **rounds, measure=measure, jit_compile=False)["validation_accuracy"]
+    curves = fit(
+        model, examples, epochs=config.epochs, steps_per_epoch=steps, measure=measure, jit_compile=False
+    )
+    return curves["validation_accuracy"]
 
 
 TAGGERS = {"simple_rnn": (simple_rnn, False), "bilstm": (bilstm, False), "characters": (bilstm, True)}
@@ -210,7 +212,7 @@ def run(config: Config, context: Context) -> Result:
 
 def steps_up(rows: dict[str, dict[str, float]]) -> dict[str, float]:
     """The accuracies by metric, and what each step of the ladder gains on the one before."""
-    metrics = {}
+    metrics: dict[str, float] = {}
     for group, row in rows.items():
         metrics |= {f"test_accuracy_{name}{group}": value for name, value in row.items()}
         for before, name in itertools.pairwise(row):

@@ -163,7 +163,7 @@ def run(config: Config, context: Context) -> Result:
         name: balanced_accuracy_score(data.labels["validation"], predict(model, ids["validation"]).argmax(1))
         for name, model in models.items()
     }
-    best = max(scores, key=scores.get)
+    best = max(scores, key=lambda name: scores[name])
     answers = {name: predict(model, ids["test"]) for name, model in models.items()}
     padded = {name: predict(model, np.pad(ids["test"], [(0, 0), (0, 7)])) for name, model in models.items()}
     metric = Metric("test_accuracy", lambda outputs, labels: accuracy(outputs["probabilities"], labels))

@@ -9,7 +9,7 @@ import numpy as np
 from suite.backprop.activations import softmax
 
 
-def quadratic(a: np.ndarray, y: np.ndarray) -> float:
+def quadratic(a: np.ndarray, y: np.ndarray | float) -> float:
     """Mean over the examples of half the squared distance.
 
     Args:

@@ -158,7 +158,7 @@ class ImageSource:
     def __init__(
         self,
         files: Sequence,
-        labels: Sequence[int],
+        labels: Sequence[int] | np.ndarray,
         size: tuple[int, int],
         *,
         load: Callable[[Any, tuple[int, int]], np.ndarray] = load_image,

@@ -153,7 +153,7 @@ def attention(axes: Axes, weights: np.ndarray, read: Sequence[str], written: Seq
     axes.grid(False)
 
 
-def draws(values: Mapping[str, Sequence[float]], *, xlabel: str, title: str) -> Figure:
+def draws(values: Mapping[str, Sequence[float] | np.ndarray], *, xlabel: str, title: str) -> Figure:
     """Shows how a number spreads over repeated draws: a row a name, a point a draw, a bar at the mean.
 
     Args:

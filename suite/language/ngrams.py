@@ -162,7 +162,9 @@ class NgramCounts:
         with np.errstate(divide="ignore"):
             return np.log(found)
 
-    def distribution(self, text: np.ndarray, smoothing: Smoothing, order: int | None = None) -> np.ndarray:
+    def distribution(
+        self, text: Sequence[int] | np.ndarray, smoothing: Smoothing, order: int | None = None
+    ) -> np.ndarray:
         """Probability of each word of the vocabulary to come next.
 
         Args:
@@ -178,7 +180,7 @@ class NgramCounts:
             ValueError: An id or the order is out of range, or there is no word.
         """
         order, words = self._checked(order), np.arange(self.size)
-        contexts = [row[-1:] for row in self._rows(self._stream([text]), order - 1)]
+        contexts = [row[-1:] for row in self._rows(self._stream([np.asarray(text)]), order - 1)]
         rows = [
             table.rows(context, words, self.size)
             for table, context in zip(self._tables, contexts, strict=False)
