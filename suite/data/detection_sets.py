@@ -150,7 +150,7 @@ def _list(root: Path) -> Listing:
 def _make(
     images: dict, rows: dict, size: tuple[int, int], classes: tuple[str, ...], source: str, quarantined: tuple
 ) -> DetectionSet:
-    def column(name):
+    def column(name: str) -> dict[str, list[np.ndarray]]:
         return {part: [getattr(boxes, name) for boxes in rows[part]] for part in PARTS}
 
     return DetectionSet(

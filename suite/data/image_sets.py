@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -238,10 +239,10 @@ def on_gravel(images: np.ndarray, part: str, seed: int, contrast: float = 0.7) -
     return np.minimum(images + views[rows, columns][..., None], 255).astype(np.uint8)
 
 
-def _read(builder, split: str, *, side: int | None, labeled: bool) -> tuple[np.ndarray, np.ndarray]:
+def _read(builder: Any, split: str, *, side: int | None, labeled: bool) -> tuple[np.ndarray, np.ndarray]:
     import tensorflow_datasets as tfds
 
-    def example(row):
+    def example(row: dict) -> tuple[tf.Tensor, tf.Tensor]:
         image = row["image"]
         if side is not None:
             stretched = tf.image.resize(image, (side, side), antialias=True)

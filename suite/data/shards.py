@@ -10,8 +10,9 @@ import io
 import os
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import google_crc32c
 import numpy as np
@@ -22,6 +23,9 @@ from suite.data import layout
 from suite.data.folder import ImageFolder, Picture
 from suite.data.images import UndecodableImage, load_image
 from suite.data.pictures import in_threads
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 IMAGE, LABEL, TEXT, NAME = "image/encoded", "image/class/label", "image/class/text", "image/filename"
 _IMAGES, _LABELS = (IMAGE, "image"), (LABEL, "label")
@@ -168,7 +172,7 @@ def write_shards(
     return sum(map(len, pairs.values())), aside
 
 
-def _bytes(value: bytes):
+def _bytes(value: bytes) -> "tf.train.Feature":
     import tensorflow as tf
 
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
@@ -219,7 +223,7 @@ def _read(file: str) -> bytes:
     return content
 
 
-def _features(content: bytes):
+def _features(content: bytes) -> Mapping[str, Any]:
     import tensorflow as tf
     from google.protobuf.message import DecodeError
 
@@ -229,7 +233,7 @@ def _features(content: bytes):
         raise BadRecord("not a tf.train.Example") from None
 
 
-def _picture(file: str, features) -> io.BytesIO:
+def _picture(file: str, features: Mapping[str, Any]) -> io.BytesIO:
     for key in _IMAGES:
         if key in features and features[key].bytes_list.value:
             picture = io.BytesIO(features[key].bytes_list.value[0])
@@ -238,7 +242,7 @@ def _picture(file: str, features) -> io.BytesIO:
     raise BadRecord(f"no picture under {' or '.join(_IMAGES)}")
 
 
-def _class_of(features, names: list[str]) -> str:
+def _class_of(features: Mapping[str, Any], names: list[str]) -> str:
     for key in (TEXT, *_LABELS):
         if key in features and features[key].bytes_list.value:
             return os.fsdecode(features[key].bytes_list.value[0])

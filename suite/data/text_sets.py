@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +92,7 @@ def load_labeled(source: str, seed: int) -> TextSet:
     return generate_sentences(seed) if source == "embedded" else read_csv(source, seed)
 
 
-def _read_reviews(builder, seed: int) -> TextSet:
+def _read_reviews(builder: Any, seed: int) -> TextSet:
     texts, labels = {}, {}
     for part in ("train", "test"):
         examples = list(tfds_examples(builder, part))

@@ -103,7 +103,7 @@ def agreement(reference: Mapping[str, np.ndarray]) -> Metric:
         A metric that ignores its targets; 1 is perfect agreement.
     """
 
-    def worst(outputs, _):
+    def worst(outputs: Mapping[str, np.ndarray], _: Any) -> float:
         return min(r2(outputs[name], values) for name, values in reference.items())
 
     return Metric("agreement", worst, tolerance=0.05)

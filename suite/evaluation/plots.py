@@ -122,7 +122,7 @@ def learning_curves(
     return figure
 
 
-def curves(axes: Axes, lines: Mapping[str, tuple], **settings) -> None:
+def curves(axes: Axes, lines: Mapping[str, tuple], **settings: Any) -> None:
     """Draws named lines on one pair of axes.
 
     Args:

@@ -89,7 +89,7 @@ class PartialBundle:
     def __enter__(self) -> "PartialBundle":
         return self
 
-    def __exit__(self, *failure) -> None:
+    def __exit__(self, *failure: object) -> None:
         self.release()
 
     def release(self) -> None:

@@ -94,7 +94,7 @@ def _write_request(folder: Path, paths: dict[int, Path], inputs: list[str], pred
 class _Worker:
     """A measuring process; a new one follows where it has ended."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.process: subprocess.Popen | None = None
 
     def run(self, request: Path) -> str | None:

@@ -8,6 +8,7 @@ import io
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import flatbuffers
 import numpy as np
@@ -119,11 +120,11 @@ def _put_metadata(model, described: bytes) -> None:
 class _Builder(flatbuffers.Builder):
     """Writes tables whose fields are listed in the order of the schema."""
 
-    def StartVector(self, elemSize, numElems, alignment):
+    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:
         least = WEIGHTS_ALIGNMENT if elemSize == 1 else 1
         return super().StartVector(elemSize, numElems, max(alignment, least))
 
-    def table(self, *fields) -> int:
+    def table(self, *fields: Any) -> int:
         """NumPy scalars stand in the table, ints are offsets of what was written before, None is absent."""
         self.StartObject(len(fields))
         for slot, field in enumerate(fields):

@@ -114,7 +114,7 @@ class _Exporter:
         self.parity_share = DECIDING_PARITY_SHARE if _decides(model) else 1.0
         self.skipped: list[dict] = []
 
-    def run(self, calibration) -> list[dict]:
+    def run(self, calibration: Any) -> list[dict]:
         """Writes and measures everything; takes the next rung of precision where int8 loses too much."""
         written = self._write_float32()
         for variant in REDUCED:
@@ -126,7 +126,7 @@ class _Exporter:
             rows += self._measure(self._convert("int16x8", calibration))
         return rows + self.skipped
 
-    def run_personal(self, base, images: np.ndarray, spare_classes: int) -> dict:
+    def run_personal(self, base: Any, images: np.ndarray, spare_classes: int) -> dict:
         """Writes and measures the personal model, its frozen part as small as the metric allows."""
         path = self.folder / tflite.PERSONAL_FILE
         refused: list[str] = []

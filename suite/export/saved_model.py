@@ -1,6 +1,6 @@
 """Keras model -> float32 serving graph -> SavedModel."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import keras
@@ -11,7 +11,9 @@ from suite.export.signature import call_model, signature_of
 SIGNATURE_KEY = "serving_default"
 
 
-def serving_function(model: keras.Model, batch_size: int | None, lengths: Mapping[str, tuple] | None = None):
+def serving_function(
+    model: keras.Model, batch_size: int | None, lengths: Mapping[str, tuple] | None = None
+) -> tuple[Callable, list[tf.TensorSpec]]:
     """Traces inference as a function of named tensors that returns a dict of named tensors.
 
     Args:

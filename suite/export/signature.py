@@ -60,7 +60,7 @@ def check_class_names(outputs: Sequence[Tensor], names: Sequence[str], where: st
         )
 
 
-def signature_of(model) -> Signature:
+def signature_of(model: Any) -> Signature:
     """Reads the signature of a functional Keras model.
 
     Args:
@@ -92,7 +92,7 @@ def _tensor(name: str, tensor) -> Tensor:
     return Tensor(name, str(tensor.dtype), tuple(tensor.shape[1:]))
 
 
-def named_outputs(model, outputs) -> dict:
+def named_outputs(model: Any, outputs: Any) -> dict:
     """Gives a functional model's outputs (a tensor, a sequence or a dict) as a dict by name."""
     if isinstance(outputs, Mapping):
         return dict(outputs)
@@ -100,7 +100,7 @@ def named_outputs(model, outputs) -> dict:
     return dict(zip(model.output_names, sequence, strict=True))
 
 
-def call_model(model, tensors: Mapping):
+def call_model(model: Any, tensors: Mapping) -> dict:
     """Runs a functional model's inference on tensors by input name, and gives its outputs by name.
 
     Args:
@@ -120,7 +120,7 @@ def call_model(model, tensors: Mapping):
     return named_outputs(model, model(arguments, training=False))
 
 
-def named_inputs(signature: Signature, values) -> dict[str, np.ndarray]:
+def named_inputs(signature: Signature, values: Any) -> dict[str, np.ndarray]:
     """Gives arrays the names, and checks the dtypes and shapes, of the signature.
 
     Args:

@@ -67,7 +67,7 @@ def next_probabilities(
     return np.exp(log_softmax(logits / (temperature or 1.0)))
 
 
-def sample(logits: np.ndarray, rng: np.random.Generator, **settings) -> np.ndarray:
+def sample(logits: np.ndarray, rng: np.random.Generator, **settings: Any) -> np.ndarray:
     """Draws a token for each row of logits.
 
     Args:
@@ -84,7 +84,7 @@ def sample(logits: np.ndarray, rng: np.random.Generator, **settings) -> np.ndarr
     return np.argmax(cumulative > draws[..., None], axis=-1).astype(np.int32)
 
 
-def greedy_search(step: Step, state, starts: np.ndarray, length: int) -> np.ndarray:
+def greedy_search(step: Step, state: Any, starts: np.ndarray, length: int) -> np.ndarray:
     """Takes the most probable token after each other, of many sequences at once; none ends before.
 
     Args:
@@ -119,7 +119,7 @@ class Hypothesis(NamedTuple):
 
 
 def beam_search(
-    step: Step, state, start: int, end: int, width: int, max_length: int, length_power: float = 0.0
+    step: Step, state: Any, start: int, end: int, width: int, max_length: int, length_power: float = 0.0
 ) -> list[Hypothesis]:
     """Looks for the most probable sequences, keeping the `width` best unfinished ones after each step.
 
@@ -186,7 +186,7 @@ def _best(totals: np.ndarray, width: int) -> list[tuple[int, int, float]]:
     return [entry for entry in found if entry[2] > -np.inf]
 
 
-def _take(state, rows: np.ndarray):
+def _take(state: Any, rows: np.ndarray) -> Any:
     if isinstance(state, dict):
         return {name: _take(part, rows) for name, part in state.items()}
     if isinstance(state, (tuple, list)):
@@ -208,7 +208,7 @@ class StepModel:
         ValueError: The model has other inputs or outputs.
     """
 
-    def __init__(self, artifact):
+    def __init__(self, artifact: Any):
         names = [tensor.name for tensor in artifact.signature.inputs]
         outputs = {tensor.name: tensor for tensor in artifact.signature.outputs}
         given = [name for name in SCORES if name in outputs]
@@ -236,7 +236,12 @@ class StepModel:
 
 
 def generate(
-    step: Step, state, prompt: Sequence[int] | np.ndarray, length: int, rng: np.random.Generator, **settings
+    step: Step,
+    state: Any,
+    prompt: Sequence[int] | np.ndarray,
+    length: int,
+    rng: np.random.Generator,
+    **settings: Any,
 ) -> np.ndarray:
     """Continues a prompt, each token drawn after all before it; the state carries what came before.
 
@@ -266,7 +271,7 @@ def generate(
     return drawn
 
 
-def surprisals(step: Step, state, ids: Sequence[int] | np.ndarray) -> np.ndarray:
+def surprisals(step: Step, state: Any, ids: Sequence[int] | np.ndarray) -> np.ndarray:
     """How unexpected each token of a text is after all before it: `-log p`, `(n - 1,)` float64, in nats.
 
     Args:

@@ -154,7 +154,7 @@ def cut_windows(stream: Stream, window: int, span: int, rng: np.random.Generator
     return Windows(words, sentences, reach)
 
 
-def pair_mask(sentences, reach) -> tf.Tensor:
+def pair_mask(sentences: tf.Tensor | np.ndarray, reach: tf.Tensor | np.ndarray) -> tf.Tensor:
     """Which words of a row are in the window of which.
 
     Args:
@@ -184,7 +184,9 @@ def draw_pairs(stream: Stream, window: int, rng: np.random.Generator) -> np.ndar
     return np.concatenate(found, axis=1).T
 
 
-def negative_sampling_loss(logits: tf.Tensor, pairs: tf.Tensor, noise_logits: tf.Tensor, negatives: float):
+def negative_sampling_loss(
+    logits: tf.Tensor, pairs: tf.Tensor, noise_logits: tf.Tensor, negatives: float
+) -> tf.Tensor:
     """Negative log-likelihood of telling the pairs that occur from pairs with noise, in nats a pair.
 
         loss of a pair = -log sigmoid(s) - negatives * mean(log sigmoid(-s_noise))

@@ -59,7 +59,7 @@ class AddK:
     k: float
     continuations: ClassVar[bool] = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.k > 0:
             raise ValueError(f"expected k > 0, received {self.k}; MaximumLikelihood() adds nothing")
 
@@ -117,7 +117,7 @@ class JelinekMercer(_Interpolated):
 
     weights: tuple[float, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.weights or not all(0 < weight < 1 for weight in self.weights):
             raise ValueError(
                 f"expected weights in (0, 1), at least one, received {self.weights}; MaximumLikelihood() "
@@ -173,7 +173,7 @@ class KneserNey(_Interpolated):
     discount: float
     continuations: ClassVar[bool] = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 < self.discount <= 1:
             raise ValueError(f"expected a discount in (0, 1], received {self.discount}; 0.75 is a usual one")
 

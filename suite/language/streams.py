@@ -33,7 +33,7 @@ def parallel_streams(ids: np.ndarray, batch_size: int, length: int) -> tuple[np.
         )
     size = pieces * batch_size * length
 
-    def cut(tokens):
+    def cut(tokens: Sequence[int] | np.ndarray) -> np.ndarray:
         streams = np.reshape(np.asarray(tokens, np.int32), (batch_size, pieces, length))
         return streams.swapaxes(0, 1).reshape(-1, length)
 

@@ -12,7 +12,7 @@ import importlib.util
 import io
 import pickle
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class _Tensor(NamedTuple):
 
 
 class _RestrictedUnpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str):
+    def find_class(self, module: str, name: str) -> Any:
         # The rebuilder is a bound method because, unlike a class or a function, a pickle cannot modify it.
         allowed = {
             ("collections", "OrderedDict"): collections.OrderedDict,

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -25,7 +26,7 @@ class Progress:
         curves: Lists of what was measured by name, one value an epoch.
     """
 
-    def __init__(self, folder: Path | None, model: keras.Model, seconds: float | None = None, **others):
+    def __init__(self, folder: Path | None, model: keras.Model, seconds: float | None = None, **others: Any):
         """Prepares; nothing is written yet.
 
         Args:

@@ -1,5 +1,7 @@
 """Servers of a tf.data service: other processes, or machines, that prepare batches for training."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from suite import console
@@ -32,7 +34,7 @@ def start_worker(dispatcher: str, host: str, port: int) -> tf.data.experimental.
     return service.WorkerServer(config)
 
 
-def serve(server) -> None:
+def serve(server: Any) -> None:
     """Lets a server run until it is interrupted."""
     console.say("serving; Ctrl+C stops")
     server.join()

@@ -24,7 +24,15 @@ class TrainingDiverged(ValueError):
 class Steps:
     """The steps of training, a few at a time, from where the progress says that it is."""
 
-    def __init__(self, model, optimizer, batches: Batches, steps_per_epoch, progress: Progress, jit_compile):
+    def __init__(
+        self,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        batches: Batches,
+        steps_per_epoch: int | None,
+        progress: Progress,
+        jit_compile: bool,
+    ):
         self._model, self._batches, self._progress = model, batches, progress
         self._steps_per_epoch = steps_per_epoch
         self._is_placed = False
