@@ -13,6 +13,7 @@ import importlib
 import sys
 import types
 from collections.abc import Callable
+from typing import Any
 
 _VERBS = {
     "finetune": "suite.finetune",
@@ -27,7 +28,7 @@ _VERBS = {
 __all__ = sorted(_VERBS)
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _VERBS:
         raise AttributeError(f"module 'suite' has no attribute {name!r}; it has {', '.join(__all__)}")
     module = importlib.import_module(_VERBS[name])
@@ -38,7 +39,7 @@ def __getattr__(name: str):
 class _CallableModule(types.ModuleType):
     _verb: Callable
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._verb(*args, **kwargs)
 
 

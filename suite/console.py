@@ -4,7 +4,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -34,11 +34,11 @@ def is_quiet() -> bool:
     return _quiet
 
 
-def _console(stream) -> Console:
+def _console(stream: TextIO) -> Console:
     return Console(file=stream, width=None if stream.isatty() else _PIPE_WIDTH)
 
 
-def _print(text: str, stream, style: str | None = None) -> None:
+def _print(text: str, stream: TextIO, style: str | None = None) -> None:
     # Paths and class names come from users: square brackets in them are not markup.
     _console(stream).print(text, markup=False, highlight=False, soft_wrap=True, style=style)
 

@@ -2,8 +2,9 @@
 
 import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -14,7 +15,7 @@ from suite.data.images import load_image
 from suite.evaluation.metrics import accuracy, cross_entropy
 from suite.export.bundle import RESULT_FILE, SPLIT_FILE, class_labels, read_result
 from suite.export.runtime import CPU_COUNT, Artifact, load_artifact
-from suite.export.signature import is_image
+from suite.export.signature import Tensor, is_image
 from suite.pair_inference import ENCODER, sentence_writer
 from suite.text_inference import best_classes, text_reader
 
@@ -93,22 +94,22 @@ def _place(entry: dict) -> str:
     return f" ({words})" if words else ""
 
 
-def _read_captions(describe, model: Artifact):
+def _read_captions(describe: Callable, model: Artifact) -> Callable:
     (image,) = (tensor.name for tensor in model.signature.inputs)
     return lambda pixels, top: {"captions": describe({image: pixels}, top)}
 
 
-def _reader(model: Artifact):
+def _reader(model: Artifact) -> Callable:
     """How a model answers an image, by the names and shapes of its outputs: `(pixels, top) -> dict`."""
     read = _output_reader(model)
 
-    def answer(pixels, top):
+    def answer(pixels: np.ndarray, top: int) -> dict:
         return read({name: values[0] for name, values in model.predict(pixels).items()}, top)
 
     return answer
 
 
-def _output_reader(model: Artifact):
+def _output_reader(model: Artifact) -> Callable:
     shapes = {tensor.name: len(tensor.shape) for tensor in model.signature.outputs}
     if shapes == {"code": 1}:
         from suite.evaluation.retrieval import INDEX_FILE, Index  # scikit-learn takes its time
@@ -130,7 +131,7 @@ def _output_reader(model: Artifact):
     return functools.partial(read, class_labels(model))
 
 
-def _read_neighbors(index, outputs: dict, top: int) -> dict:
+def _read_neighbors(index: Any, outputs: dict, top: int) -> dict:
     rows, distances = index.search(outputs["code"][None], top)
     found = zip(rows[0], distances[0], strict=True)
     return {"neighbors": [{"name": index.names[row], "distance": float(distance)} for row, distance in found]}
@@ -241,7 +242,7 @@ def _load_batch(model: Artifact, paths: Sequence[str | Path]) -> np.ndarray:
     return pixels.astype(image.dtype)
 
 
-def _describe(tensors) -> str:
+def _describe(tensors: Sequence[Tensor]) -> str:
     return ", ".join(f"{tensor.name} {tensor.dtype} {tensor.shape}" for tensor in tensors)
 
 

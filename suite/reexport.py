@@ -10,7 +10,7 @@ import numpy as np
 from suite import console
 from suite.export.bundle import LABELS_FILE, VERIFICATION_FILE, load_verification, split_labels
 from suite.export.runtime import format_of
-from suite.export.signature import Signature, signature_of
+from suite.export.signature import Signature, Tensor, signature_of
 from suite.language.tagging import CHARACTERS_FILE
 from suite.language.vocabulary import VOCABULARY_FILE
 from suite.recipe import Context, Export, Job, Result, execute
@@ -105,7 +105,7 @@ def _examples(config: Config, signature: Signature) -> tuple[dict[str, np.ndarra
     return {tensor.name: _random(tensor, generator) for tensor in signature.inputs}, False
 
 
-def _random(tensor, generator: np.random.Generator) -> np.ndarray:
+def _random(tensor: Tensor, generator: np.random.Generator) -> np.ndarray:
     shape = (RANDOM_EXAMPLES, *(RANDOM_LENGTH if size is None else size for size in tensor.shape))
     if tensor.dtype == "uint8":
         return generator.integers(0, 256, shape).astype("uint8")

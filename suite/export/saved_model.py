@@ -1,6 +1,6 @@
 """Keras model -> float32 serving graph -> SavedModel."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -13,7 +13,7 @@ SIGNATURE_KEY = "serving_default"
 
 def serving_function(
     model: keras.Model, batch_size: int | None, lengths: Mapping[str, tuple] | None = None
-) -> tuple[Callable, list[tf.TensorSpec]]:
+) -> tuple[tf.types.experimental.PolymorphicFunction, list[tf.TensorSpec]]:
     """Traces inference as a function of named tensors that returns a dict of named tensors.
 
     Args:

@@ -1,5 +1,7 @@
 """TF-IDF of words and pairs of words, from token ids."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -26,7 +28,7 @@ class TfIdf(keras.layers.Layer):
         ValueError: A vocabulary of more than 46,340 words.
     """
 
-    def __init__(self, vocabulary_size, num_pairs=0, **keras_arguments):
+    def __init__(self, vocabulary_size: int, num_pairs: int = 0, **keras_arguments: Any):
         super().__init__(**keras_arguments)
         if vocabulary_size**2 >= 2**31:
             raise ValueError(f"expected at most 46,340 words, received {vocabulary_size}; take the frequent")

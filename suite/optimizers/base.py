@@ -2,11 +2,13 @@
 
 import math
 import numbers
-from collections.abc import Sequence
-from typing import SupportsFloat
+from collections.abc import Callable, Sequence
+from typing import Any, SupportsFloat, TypeAlias
 
 import keras
 import tensorflow as tf
+
+LearningRate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule | Callable
 
 
 class UpdateRule(keras.optimizers.Optimizer):
@@ -29,7 +31,7 @@ class UpdateRule(keras.optimizers.Optimizer):
 
     state_names: tuple[str, ...] = ()
 
-    def __init__(self, learning_rate, **keras_arguments):
+    def __init__(self, learning_rate: LearningRate, **keras_arguments: Any):
         if isinstance(learning_rate, numbers.Real):
             learning_rate = positive("learning_rate", learning_rate)
         super().__init__(learning_rate, **keras_arguments)

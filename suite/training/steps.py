@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 import keras
@@ -36,7 +36,7 @@ class Steps:
         self._model, self._batches, self._progress = model, batches, progress
         self._steps_per_epoch = steps_per_epoch
         self._is_placed = False
-        self._endless = None  # the iterator of batches that epochs go on with
+        self._endless: Iterator | None = None  # the iterator of batches that epochs go on with
         self._chunk = 1
         self._sums = tf.Variable(tf.zeros(2, tf.float64))  # of losses times weights, and of weights
         self._taken = tf.Variable(0, dtype=tf.int64)
