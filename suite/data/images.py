@@ -238,7 +238,7 @@ class ImageSource:
             .prefetch(2)
         )
 
-    def _example(self, index: tf.Tensor, augment_seed: int | None) -> "tuple[tf.Tensor, tf.Tensor]":
+    def _example(self, index: "tf.Tensor", augment_seed: int | None) -> "tuple[tf.Tensor, tf.Tensor]":
         """Picture and label number `index`, as tensors."""
         import tensorflow as tf
 

@@ -105,7 +105,16 @@ def export_model(item: Export, folder: str | Path, work: str | Path | None = Non
 
 
 class _Exporter:
-    def __init__(self, model, folder, work, inputs, reference, metric, carried):
+    def __init__(
+        self,
+        model: Any,
+        folder: Path,
+        work: Path,
+        inputs: dict[str, np.ndarray],
+        reference: dict[str, np.ndarray],
+        metric: tuple[Metric, Any],
+        carried: dict,
+    ):
         self.model, self.folder, self.work = model, folder, work
         self.inputs, self.reference = inputs, reference
         self.metric, self.targets = metric
