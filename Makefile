@@ -19,6 +19,7 @@ test-slow: $(VENV)/.installed-test
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 results: $(VENV)/.installed-test
 	$(BIN)/python tools/results.py

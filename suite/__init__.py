@@ -13,6 +13,7 @@ import importlib
 import sys
 import types
 from collections.abc import Callable
+from typing import Any
 
 _VERBS = {
     "finetune": "suite.finetune",
@@ -27,7 +28,7 @@ _VERBS = {
 __all__ = sorted(_VERBS)
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _VERBS:
         raise AttributeError(f"module 'suite' has no attribute {name!r}; it has {', '.join(__all__)}")
     module = importlib.import_module(_VERBS[name])
@@ -36,7 +37,9 @@ def __getattr__(name: str):
 
 
 class _CallableModule(types.ModuleType):
-    def __call__(self, *args, **kwargs):
+    _verb: Callable
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._verb(*args, **kwargs)
 
 
@@ -49,5 +52,5 @@ def make_callable(module_name: str, verb: Callable) -> None:
     """
     module = sys.modules[module_name]
     module.__class__ = _CallableModule
-    module._verb = verb
-    module.__wrapped__ = verb  # so that help() and inspect.signature() show the verb's arguments
+    # `__wrapped__`, so that help() and inspect.signature() show the verb's arguments
+    vars(module).update(_verb=verb, __wrapped__=verb)

@@ -16,7 +16,7 @@ def catalogue() -> tuple[str, ...]:
 
 def recipe_file(entry: str) -> Path:
     """Gives the source file of a catalogue entry."""
-    return Path(importlib.import_module("recipes").__file__).parent / f"{entry}.py"
+    return Path(importlib.import_module("recipes").__path__[0]) / f"{entry}.py"
 
 
 def summary(entry: str) -> str:

@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,12 +18,12 @@ from suite.run_command import RecipeGroup
 class _Suite(click.Group):
     command_class = Command
 
-    def list_commands(self, ctx):
+    def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)  # in the order of their definition
 
 
 @click.group(cls=_Suite, context_settings=SETTINGS)
-def cli():
+def cli() -> None:
     """Deep-learning recipes on TensorFlow/Keras, each a model you can ship.
 
     \b
@@ -33,7 +34,7 @@ def cli():
 
 
 @cli.command("list")
-def list_recipes():
+def list_recipes() -> None:
     """List the recipes in lecture order."""
     week = None
     for entry in catalogue.catalogue():
@@ -46,7 +47,7 @@ def list_recipes():
 
 
 @cli.command(cls=RecipeGroup, context_settings=SETTINGS)
-def run():
+def run() -> None:
     """Run a recipe, a week of them, or all.
 
     suite run NAME trains, measures, checks its claims, exports and proves the exports; NAME may be week1 or
@@ -57,7 +58,7 @@ def run():
 class _FinetuneCommand(Command):
     """Reads the fields of the fine-tuning Config when they are needed, not for `suite --help`."""
 
-    def get_params(self, ctx):
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         from suite.finetune import Config
         from suite.flags import config_flags
         from suite.training.session import Options
@@ -70,7 +71,7 @@ class _FinetuneCommand(Command):
 @click.option("--out", default=None, help="Folder of the bundle [default: saved_models/NAME-OF-DIRECTORY].")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run.")
-def finetune(**arguments):
+def finetune(**arguments: Any) -> None:
     """Fine-tune a CNN on your images, and export.
 
     DIRECTORY has one subfolder a class, with or without train, validation and test folders around them.
@@ -81,8 +82,8 @@ def finetune(**arguments):
 
     folder = verb(**given(arguments))
     if folder is not None:
-        folder = shown(folder)
-        say_next(f"suite predict {folder}/model.tflite PHOTO.jpg", f"suite benchmark {folder}")
+        bundle = shown(folder)
+        say_next(f"suite predict {bundle}/model.tflite PHOTO.jpg", f"suite benchmark {bundle}")
 
 
 @cli.command()
@@ -91,7 +92,7 @@ def finetune(**arguments):
 @click.option(
     "--split", default=None, help="train, validation, test or all [default: test where it is known]."
 )
-def evaluate(**arguments):
+def evaluate(**arguments: Any) -> None:
     """Measure ARTIFACT on labeled images.
 
     ARTIFACT is a .keras, .tflite or .onnx file or a SavedModel folder; DIRECTORY has one subfolder a class.
@@ -109,7 +110,7 @@ def evaluate(**arguments):
     "--top", type=click.IntRange(min=1), default=3, show_default=True, help="How many classes to show."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def predict(artifact, images, top, as_json):
+def predict(artifact: str, images: tuple[str, ...], top: int, as_json: bool) -> None:
     """Name what ARTIFACT sees in each of the IMAGES.
 
     An encoder with a decoder describes them. Texts may stand in their place: a classifier names their class,
@@ -137,7 +138,7 @@ def predict(artifact, images, top, as_json):
 @click.argument("model")
 @click.option("--out", required=True, help="Folder of the bundle.")
 @click.option("--examples", default=None, help="An .npz of inputs by name, for calibration and parity.")
-def export(model, out, examples):
+def export(model: str, out: str, examples: str | None) -> None:
     """Export MODEL.keras, and prove the exports.
 
     Takes any functional Keras model; a bundle's own model is proven on the examples in the bundle.
@@ -150,7 +151,7 @@ def export(model, out, examples):
 
 @cli.command()
 @click.argument("bundle")
-def verify(bundle):
+def verify(bundle: str) -> None:
     """Check BUNDLE against its result.json.
 
     Every artifact is reloaded in a fresh process and run on the examples that the bundle carries.
@@ -163,7 +164,7 @@ def verify(bundle):
 
 @cli.command()
 @click.argument("bundle")
-def benchmark(bundle):
+def benchmark(bundle: str) -> None:
     """Time every artifact of BUNDLE here and now."""
     from suite.export.benchmark import benchmark as verb
 
@@ -172,7 +173,7 @@ def benchmark(bundle):
 
 
 @cli.group("data-service", context_settings=SETTINGS)
-def data_service():
+def data_service() -> None:
     """Prepare batches for trainings with --input-service.
 
     A dispatcher, and as many workers on as many machines as it takes to keep the training busy.
@@ -182,7 +183,7 @@ def data_service():
 @data_service.command(cls=Command)
 @click.option("--port", type=int, default=5050, show_default=True, help="To listen at.")
 @click.option("--work", default=None, help="Folder for a journal, to go on after a restart.")
-def dispatcher(port, work):
+def dispatcher(port: int, work: str | None) -> None:
     """Serve trainings: the address for --input-service."""
     from suite.training.data_service import serve, start_dispatcher
 
@@ -195,7 +196,7 @@ def dispatcher(port, work):
 @click.argument("dispatcher")
 @click.option("--host", default="localhost", show_default=True, help="Under which trainings reach it.")
 @click.option("--port", type=int, default=5051, show_default=True, help="To listen at.")
-def worker(dispatcher, host, port):
+def worker(dispatcher: str, host: str, port: int) -> None:
     """Prepare batches for the DISPATCHER, HOST:PORT."""
     from suite.training.data_service import serve, start_worker
 
@@ -209,7 +210,7 @@ def worker(dispatcher, host, port):
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 to reach it from a phone.")
 @click.option("--port", type=int, default=8000, show_default=True, help="0 for any that is free.")
 @click.option("--open/--no-open", "open_browser", default=True, help="Open the page in the browser.")
-def preview(bundle, **arguments):
+def preview(bundle: str, **arguments: Any) -> None:
     """Run BUNDLE's .tflite files in the browser.
 
     Serves a local page that names what a picture or the camera shows, reads texts, and can be taught new

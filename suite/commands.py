@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,14 +22,14 @@ SETTINGS = {
 class Command(click.Command):
     """A command with --quiet and --debug, wherever they stand."""
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.params += [
             click.Option(["--quiet"], is_flag=True, help="No progress, only results and warnings."),
             click.Option(["--debug"], is_flag=True, help="Show tracebacks and TensorFlow's own messages."),
         ]
 
-    def invoke(self, ctx):
+    def invoke(self, ctx: click.Context) -> Any:
         console.set_quiet(ctx.params.pop("quiet"))
         ctx.params.pop("debug")  # read from the arguments in main(), before anything can fail
         return super().invoke(ctx)

@@ -3,8 +3,8 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from typing import TextIO, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -34,11 +34,11 @@ def is_quiet() -> bool:
     return _quiet
 
 
-def _console(stream) -> Console:
+def _console(stream: TextIO) -> Console:
     return Console(file=stream, width=None if stream.isatty() else _PIPE_WIDTH)
 
 
-def _print(text: str, stream, style: str | None = None) -> None:
+def _print(text: str, stream: TextIO, style: str | None = None) -> None:
     # Paths and class names come from users: square brackets in them are not markup.
     _console(stream).print(text, markup=False, highlight=False, soft_wrap=True, style=style)
 
@@ -92,7 +92,7 @@ def track(items: Iterable[Item], label: str, total: int | None = None) -> Iterat
         label: What is being done, as a few words.
         total: Number of items; taken from `len(items)` where it has one.
     """
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     with progress(label, total) as advance:
         for item in items:

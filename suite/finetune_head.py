@@ -52,7 +52,8 @@ def train_head(
         with np.load(saved) as arrays:
             return arrays["kernel"], arrays["bias"]
     views = min(views, max(0, MOST_FEATURES // len(source) - 1))
-    features = frozen_features(backbone, source, views, seed, folder / "features.npy")
+    kept = folder / "features.npy"
+    features = frozen_features(backbone, source, views, seed, kept)
     labels = np.tile(source.labels, views + 1)
     groups = np.tile(np.arange(len(source)), views + 1)
     weights = class_weights(labels, num_classes)[labels]
@@ -69,7 +70,7 @@ def train_head(
     partial = folder / "head.partial.npz"
     np.savez(partial, kernel=kernel, bias=bias)
     partial.replace(saved)
-    features.path.unlink()
+    kept.unlink()
     return kernel, bias
 
 
@@ -110,7 +111,7 @@ def frozen_features(backbone: keras.Model, source: ImageSource, views: int, seed
     return features
 
 
-def feature_extractor(backbone: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+def feature_extractor(backbone: keras.Model) -> Callable[[np.ndarray | RowFile], np.ndarray]:
     """Gives the fastest way through the frozen backbone: LiteRT on a CPU (4x TensorFlow), Keras on a GPU."""
     if tf.config.list_physical_devices("GPU"):
         return lambda images: np.concatenate(

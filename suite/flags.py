@@ -3,10 +3,11 @@
 import dataclasses
 import types
 import typing
+from typing import Any
 
 import click
 
-TYPES = {int: click.INT, float: click.FLOAT, str: click.STRING}
+TYPES: dict[type, click.ParamType] = {int: click.INT, float: click.FLOAT, str: click.STRING}
 
 
 def config_flags(config_class: type) -> list[click.Option]:
@@ -25,7 +26,7 @@ def config_flags(config_class: type) -> list[click.Option]:
     return [_flag(field, hints[field.name]) for field in dataclasses.fields(config_class)]
 
 
-def _flag(field: dataclasses.Field, hint) -> click.Option:
+def _flag(field: dataclasses.Field, hint: Any) -> click.Option:
     text = ""
     if typing.get_origin(hint) is typing.Annotated:
         hint, text = typing.get_args(hint)
@@ -38,7 +39,7 @@ def _flag(field: dataclasses.Field, hint) -> click.Option:
     return click.Option([f"--{field.name}"], type=_click_type(hint), default=None, help=text)
 
 
-def _click_type(hint) -> click.ParamType:
+def _click_type(hint: Any) -> click.ParamType:
     if typing.get_origin(hint) is typing.Literal:
         return click.Choice(typing.get_args(hint))
     if typing.get_origin(hint) is tuple:
@@ -52,7 +53,7 @@ class _Sequence(click.ParamType):
     def __init__(self, item: click.ParamType):
         self.item, self.name = item, f"{item.name},..."
 
-    def convert(self, value, param, ctx):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple:
         if isinstance(value, tuple):
             return value
         return tuple(self.item.convert(part, param, ctx) for part in value.split(","))

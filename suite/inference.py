@@ -2,8 +2,9 @@
 
 import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -14,7 +15,7 @@ from suite.data.images import load_image
 from suite.evaluation.metrics import accuracy, cross_entropy
 from suite.export.bundle import RESULT_FILE, SPLIT_FILE, class_labels, read_result
 from suite.export.runtime import CPU_COUNT, Artifact, load_artifact
-from suite.export.signature import is_image
+from suite.export.signature import Tensor, is_image
 from suite.pair_inference import ENCODER, sentence_writer
 from suite.text_inference import best_classes, text_reader
 
@@ -50,8 +51,8 @@ def predict(artifact: str | Path, *images: str | Path, top: int = 3) -> list[dic
             a word is not in the vocabulary, or a text has no word.
     """
     model = load_artifact(_model_of(artifact), threads=1, concurrency=CPU_COUNT)
-    if read := text_reader(model):
-        return [read(text, top) for text in images]
+    if answer := text_reader(model):
+        return [answer(str(text), top) for text in images]
     _check_takes_image(model)
     describe = sentence_writer(model)
     read = _read_captions(describe, model) if describe else _reader(model)
@@ -78,7 +79,8 @@ def in_words(row: dict) -> str:
         return " ".join(f"{entry['word']}/{entry['tag']}" for entry in row["tags"])
     if "neighbors" in row:
         return ", ".join(f"{entry['name']} {entry['distance']:.3f}" for entry in row["neighbors"])
-    found = [entry for entry in row.get("detections", row.get("classes")) if entry.get("score", 1) >= SURE]
+    entries = row["detections"] if "detections" in row else row["classes"]
+    found = [entry for entry in entries if entry.get("score", 1) >= SURE]
     numbers = [entry.get("probability", entry.get("score", entry.get("share"))) for entry in found]
     words = [
         f"{entry['class']} {number:.3f}{_place(entry)}" for entry, number in zip(found, numbers, strict=True)
@@ -92,22 +94,22 @@ def _place(entry: dict) -> str:
     return f" ({words})" if words else ""
 
 
-def _read_captions(describe, model: Artifact):
+def _read_captions(describe: Callable, model: Artifact) -> Callable:
     (image,) = (tensor.name for tensor in model.signature.inputs)
     return lambda pixels, top: {"captions": describe({image: pixels}, top)}
 
 
-def _reader(model: Artifact):
+def _reader(model: Artifact) -> Callable:
     """How a model answers an image, by the names and shapes of its outputs: `(pixels, top) -> dict`."""
     read = _output_reader(model)
 
-    def answer(pixels, top):
+    def answer(pixels: np.ndarray, top: int) -> dict:
         return read({name: values[0] for name, values in model.predict(pixels).items()}, top)
 
     return answer
 
 
-def _output_reader(model: Artifact):
+def _output_reader(model: Artifact) -> Callable:
     shapes = {tensor.name: len(tensor.shape) for tensor in model.signature.outputs}
     if shapes == {"code": 1}:
         from suite.evaluation.retrieval import INDEX_FILE, Index  # scikit-learn takes its time
@@ -129,7 +131,7 @@ def _output_reader(model: Artifact):
     return functools.partial(read, class_labels(model))
 
 
-def _read_neighbors(index, outputs: dict, top: int) -> dict:
+def _read_neighbors(index: Any, outputs: dict, top: int) -> dict:
     rows, distances = index.search(outputs["code"][None], top)
     found = zip(rows[0], distances[0], strict=True)
     return {"neighbors": [{"name": index.names[row], "distance": float(distance)} for row, distance in found]}
@@ -236,11 +238,11 @@ def _load_batch(model: Artifact, paths: Sequence[str | Path]) -> np.ndarray:
     image = model.signature.inputs[0]
     pixels = np.stack([load_image(path, image.shape[:2]) for path in paths])
     if image.shape[2] == 1:
-        pixels = np.stack([Image.fromarray(each).convert("L") for each in pixels])[..., None]
+        pixels = np.stack([np.asarray(Image.fromarray(each).convert("L")) for each in pixels])[..., None]
     return pixels.astype(image.dtype)
 
 
-def _describe(tensors) -> str:
+def _describe(tensors: Sequence[Tensor]) -> str:
     return ", ".join(f"{tensor.name} {tensor.dtype} {tensor.shape}" for tensor in tensors)
 
 

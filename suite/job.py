@@ -247,7 +247,7 @@ def run(
     options, settings = split_options(settings)
     config = dataclasses.replace(recipe.SMOKE if smoke else recipe.Config(), **settings)
     claims = [claim for claim in recipe.CLAIMS if claim.data in (None, data) and not smoke]
-    job = Job(name, "recipe", recipe.__doc__.split("\n")[0], recipe.run, claims)
+    job = Job(name, "recipe", (recipe.__doc__ or "").split("\n")[0], recipe.run, claims)
     # Small matrices in NumPy gain nothing from a second BLAS thread; where other work, or TensorFlow's own
     # threads, keep the cores busy, each product waits for it (measured: 40 times as long).
     with threadpool_limits(1, user_api="blas"):

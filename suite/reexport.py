@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import cast
 
 import keras
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from suite import console
 from suite.export.bundle import LABELS_FILE, VERIFICATION_FILE, load_verification, split_labels
 from suite.export.runtime import format_of
-from suite.export.signature import Signature, signature_of
+from suite.export.signature import Signature, Tensor, signature_of
 from suite.job import Job, execute
 from suite.language.tagging import CHARACTERS_FILE
 from suite.language.vocabulary import VOCABULARY_FILE
@@ -55,7 +56,8 @@ def export_file(model: str | Path, out: str | Path, *, examples: str | Path | No
         raise ValueError(f"expected a .keras file, received {model}")
     config = Config(str(model), str(examples or ""))
     job = Job(model.stem, "export", f"{model.name}, exported", _run)
-    return execute(job, config, source=str(examples or "bundle"), out=out, seed=0)
+    # Never None: no other machine helps with an export.
+    return cast(Path, execute(job, config, source=str(examples or "bundle"), out=out, seed=0))
 
 
 def _run(config: Config, context: Context) -> Result:
@@ -104,7 +106,7 @@ def _examples(config: Config, signature: Signature) -> tuple[dict[str, np.ndarra
     return {tensor.name: _random(tensor, generator) for tensor in signature.inputs}, False
 
 
-def _random(tensor, generator: np.random.Generator) -> np.ndarray:
+def _random(tensor: Tensor, generator: np.random.Generator) -> np.ndarray:
     shape = (RANDOM_EXAMPLES, *(RANDOM_LENGTH if size is None else size for size in tensor.shape))
     if tensor.dtype == "uint8":
         return generator.integers(0, 256, shape).astype("uint8")

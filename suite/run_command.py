@@ -1,5 +1,7 @@
 """`suite run NAME`: a command for each recipe, with the fields of its Config as flags, each week and all."""
 
+from typing import Any
+
 import click
 
 from suite import catalogue
@@ -9,16 +11,16 @@ from suite.commands import Command, given, say_next, shown
 class RecipeGroup(click.Group):
     """The recipes as commands; each is imported when it is called."""
 
-    def list_commands(self, ctx):
+    def list_commands(self, ctx: click.Context) -> list[str]:
         return [entry.split("/")[1] for entry in catalogue.catalogue()]
 
-    def get_command(self, ctx, name):
+    def get_command(self, ctx: click.Context, name: str) -> click.Command:
         entries = catalogue.select(name)
         return (
             _recipe_command(name) if entries[0].split("/")[1] == name else _selection_command(name, entries)
         )
 
-    def format_commands(self, ctx, formatter):
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         names = zip(self.list_commands(ctx), catalogue.catalogue(), strict=True)
         with formatter.section("Recipes"):
             formatter.write_dl([(name, catalogue.summary(entry)) for name, entry in names])
@@ -44,7 +46,7 @@ def _recipe_command(name: str) -> click.Command:
 
     recipe = catalogue.load_recipe(name)
 
-    def run_one(**arguments):
+    def run_one(**arguments: Any) -> None:
         from suite.export.bundle import read_result
         from suite.job import run
 
@@ -58,12 +60,12 @@ def _recipe_command(name: str) -> click.Command:
         name,
         params=[*_options(), *config_flags(recipe.Config), *config_flags(Options)],
         callback=run_one,
-        help=recipe.__doc__.replace("\n\n", "\n\n\b\n"),
+        help=(recipe.__doc__ or "").replace("\n\n", "\n\n\b\n"),
     )
 
 
 def _selection_command(name: str, entries: list[str]) -> click.Command:
-    def run_several(out, **arguments):
+    def run_several(out: str | None, **arguments: Any) -> None:
         from suite.several import run_several as verb
 
         verb(name, entries, out or "saved_models", **arguments)

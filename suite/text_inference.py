@@ -5,6 +5,7 @@ What a model does shows in the names of its inputs; its words stand in the `voca
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -58,14 +59,14 @@ def _tokens(text: str, *, lower: bool) -> list[str]:
     return tokens
 
 
-def _classify(model: Artifact, labels: list[str], known, text: str, top: int) -> dict:
+def _classify(model: Artifact, labels: list[str], known: Vocabulary, text: str, top: int) -> dict:
     tokens = _tokens(text, lower=True)
     length = model.signature.inputs[0].shape[0] or len(tokens)
     (probabilities,) = model.predict({"tokens": known.ids(tokens, length)[None]}).values()
     return {"text": text, **best_classes(labels, {"probabilities": probabilities[0]}, top)}
 
 
-def _translate(write, known, length: int | None, text: str, top: int) -> dict:
+def _translate(write: Callable, known: Vocabulary, length: int | None, text: str, top: int) -> dict:
     if known.spells:  # a capital that the model never saw is read as a small letter
         tokens = [letter if letter in known else letter.lower() for letter in text]
     else:
@@ -76,13 +77,13 @@ def _translate(write, known, length: int | None, text: str, top: int) -> dict:
     return {"text": text, "translations": write({"source": known.ids(tokens, length)[None]}, top)}
 
 
-def _tagger_vocabulary(model: Artifact):
+def _tagger_vocabulary(model: Artifact) -> TaggerVocabulary:
     words = _vocabulary(model)
     spells = any(tensor.name == "characters" for tensor in model.signature.inputs)
     return TaggerVocabulary(words, _vocabulary(model, CHARACTERS_FILE, "characters") if spells else words)
 
 
-def _tag(model: Artifact, labels: list[str], known, text: str, top: int) -> dict:
+def _tag(model: Artifact, labels: list[str], known: TaggerVocabulary, text: str, top: int) -> dict:
     shapes = {tensor.name: tensor.shape for tensor in model.signature.inputs}
     words, letters = _tokens(text, lower=False), shapes.get("characters", (0, 0))[1]
     length = shapes["words"][0] or len(words)
@@ -109,7 +110,7 @@ def _continuation_reader(model: Artifact) -> Callable[[str, int], dict]:
     return functools.partial(_continue, step, _vocabulary(model))
 
 
-def _continue(step, known, text: str, top: int) -> dict:
+def _continue(step: StepModel, known: Vocabulary, text: str, top: int) -> dict:
     """What a language model adds to a text: `top` draws with a fixed seed."""
     kind = "character" if known.spells else "word"
     tokens = list(text) if kind == "character" else tokenize(text)
@@ -132,6 +133,6 @@ def _word_reader(model: Artifact) -> Callable[[str, int], dict]:
     return functools.partial(_nearest, WordVectors(known.words[len(SPECIAL) :], vectors[len(SPECIAL) :]))
 
 
-def _nearest(vectors, word: str, top: int) -> dict:
+def _nearest(vectors: Any, word: str, top: int) -> dict:
     found = vectors.nearest(word.lower(), top)
     return {"word": word, "neighbors": [{"name": near, "distance": 1 - cosine} for near, cosine in found]}

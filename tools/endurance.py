@@ -142,7 +142,8 @@ def endure(job: Job, kills: int, number: signal.Signals, every: float, random, w
         each.parent.mkdir(parents=True)
     seconds = run_undisturbed(job, whole, every)
     shutil.copytree(whole, out)
-    hit, ended = Counter(), 0
+    hit: Counter = Counter()
+    ended = 0
     log = work / "killed.log"
     while hit.total() < kills or not ended or partial_folder(out).exists():
         before = stamp(out)

@@ -17,7 +17,8 @@ def rows_by_name(path: Path, heading: str) -> dict[str, list[str]]:
         before them.
     """
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    found, name = {}, ""
+    name = ""
+    found: dict[str, list[str]] = {}
     for line in text.partition(f"## {heading}\n")[2].partition("\n## ")[0].splitlines():
         first = re.match(r"\| `(\w+)` \|", line)
         name = first.group(1) if first else name

@@ -6,7 +6,8 @@ one. The check must fail on every mutant (caught) and pass without one. No file 
 """
 
 import contextlib
-import importlib.util
+import importlib
+import inspect
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -82,7 +83,7 @@ def execute(mutant: Mutant) -> types.ModuleType:
     Raises:
         ValueError: The old source does not occur exactly once.
     """
-    source = Path(importlib.util.find_spec(mutant.module).origin).read_text(encoding="utf-8")
+    source = inspect.getsource(importlib.import_module(mutant.module))
     if mutant.old:
         count = source.count(mutant.old)
         if count != 1:

@@ -124,7 +124,7 @@ DECODING = [
     ("the sum of all tokens forgotten", "totals = totals[:, None] + np.asarray", "totals = np.asarray"),
     ("states of other sequences", "_take(state, rows)\n    return", "_take(state, 0 * rows)\n    return"),
     ("states not reordered", "_take(state, rows)\n    return", "_take(state, np.sort(rows))\n    return"),
-    ("tokens of other sequences", "last = np.int32([token for", "last = np.int32([alive[0][1] for"),
+    ("tokens of other sequences", "last = np.array([token for", "last = np.array([alive[0][1] for"),
     ("the end token goes on", ALIVE, "totals"),
     ("finished at any token", FINISHED, "totals"),
     ("not finished at the largest length", ENDS, "np.full(totals.shape, False)"),
@@ -140,7 +140,7 @@ DECODING = [
     ("the last token again", "drawn[place - 1 : place]", "drawn[:1]"),
     ("the state stays at the prompt", ", state = step(drawn[", ", _ = step(drawn["),
     ("settings without effect", "log_probabilities, rng, **settings)", "log_probabilities, rng)"),
-    ("each token given itself", "ids[place : place + 1]", "ids[place + 1 : place + 2]"),
+    ("each token given itself", "ids[place]", "ids[place + 1]"),
     ("log-probability for surprisal", "= -log_probabilities[0, token]", "= log_probabilities[0, token]"),
 ]  # fmt: skip
 

@@ -18,6 +18,7 @@ if __name__ == "__main__":  # before the imports below, so that TensorFlow start
     run_script(__file__)
 
 import dataclasses
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -93,7 +94,7 @@ def descend(X: np.ndarray, Y: np.ndarray, derivative, steps: int) -> np.ndarray:
     return W
 
 
-def turn(name: str, far: np.ndarray, sample: tuple, fresh: tuple, steps: int) -> tuple[np.ndarray, ...]:
+def turn(name: str, far: np.ndarray, sample: tuple, fresh: tuple, steps: int) -> tuple:
     """The boundary `(3,)` that a loss leads to without and with the far points of class 1, the angle between
     the two in degrees, and the accuracy on fresh points that this costs."""
     more = np.concatenate([sample[0], far]), np.append(sample[1], np.ones(len(far)))
@@ -139,14 +140,14 @@ def compare(name: str, kernel, bias, train: tuple, test: tuple, l2: float) -> di
 
 def wine_metrics(config: Config, seed: int) -> dict[str, float]:
     wine = tabular.load_wine()
-    train, _, test = tabular.split(len(wine.targets), seed)
-    X = (wine.features - wine.features[train].mean(axis=0)) / wine.features[train].std(axis=0)
-    train, test = ((X[part], wine.targets[part]) for part in (train, test))
-    kernel, bias = descend_softmax(*train, config.l2_wine, config.steps)
+    rows, _, others = tabular.split(len(wine.targets), seed)
+    X = (wine.features - wine.features[rows].mean(axis=0)) / wine.features[rows].std(axis=0)
+    train, test = ((X[part], wine.targets[part]) for part in (rows, others))
+    kernel, bias = descend_softmax(*train, l2=config.l2_wine, steps=config.steps)
     return compare("wine", kernel, bias, train, test, config.l2_wine)
 
 
-def one_against_rest(pixels: dict, labels: dict, steps: int) -> float:
+def one_against_rest(pixels: Mapping, labels: Mapping, steps: int) -> float:
     """Test accuracy of K classifiers of 1 and -1, by arg max of their scores."""
     ones = {part: np.insert(X.astype(np.float32), 0, 1, axis=1) for part, X in pixels.items()}
     Y = 2 * np.eye(labels["train"].max() + 1, dtype=np.float32)[labels["train"]] - 1
@@ -165,7 +166,7 @@ def build_model(shape: tuple[int, ...], num_classes: int) -> keras.Model:
 def run(config: Config, context: Context) -> Result:
     rng = np.random.default_rng(context.seed)
     sample, fresh = two_classes(config.rows, rng), two_classes(10_000, rng)
-    far = [12, 0, 1] + [0.5, 0.5, 0] * rng.normal(size=(config.outliers, 3))  # on the right side
+    far = rng.normal(size=(config.outliers, 3)) * [0.5, 0.5, 0] + [12, 0, 1]  # on the right side
     turns = {name: turn(name, far, sample, fresh, config.steps) for name in MARGIN_LOSSES}
     metrics = {**flatness(*sample, rng), **wine_metrics(config, context.seed)}
     for index, name in enumerate(("turn_degrees", "accuracy_loss"), start=2):

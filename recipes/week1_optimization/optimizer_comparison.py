@@ -44,7 +44,7 @@ DATA = ("embedded", "tfds")
 
 RULES = (GradientDescent, Momentum, NesterovMomentum, AdaGrad, RMSprop, Adam)
 NAMES = ("SGD", "momentum", "Nesterov", "AdaGrad", "RMSprop", "Adam")  # the last three are adaptive
-CURVATURES = np.float32([1, 100])  # along the valley and across it; the larger is L
+CURVATURES = np.array([1, 100], np.float32)  # along the valley and across it; the larger is L
 PLANE_RATES = np.geomspace(1e-4, 1, 41)
 RATES, PER_DECADE = np.geomspace(1e-5, 100, 22), 3
 
@@ -134,7 +134,7 @@ def train(rule, start: list, batches: list, validation: tuple) -> tuple:
     accuracies `(2, rates)`; at the best rate under the mean, the validation loss, that on 20 batches at a
     time, and the weights; the log-log slope over time of a step per gradient, at the rate 0.001."""
     rates = tf.constant(np.tile(RATES, 2)[:, None, None], tf.float32)
-    factors = np.repeat(np.float32([1, len(batches[0][1])]), len(RATES))
+    factors = np.repeat(np.array([1, len(batches[0][1])], np.float32), len(RATES))
     optimizer, curves, sums = rule(lambda: rates), [], []
     start = [np.tile(values, (len(factors), 1, 1)) for values in start]
     run = minimize(optimizer, start, lambda w, batch: factors * cross_entropy(w, *batch), batches)
@@ -166,7 +166,7 @@ def run(config: Config, context: Context) -> Result:
     walks, metrics = compare_in_plane(config.plane_steps, rng)
     images = image_sets.load(context.source, context.seed)
     raw, labels = images.images, images.labels
-    pixels = {part: np.float32(raw[part].reshape(len(raw[part]), -1) / 255) for part in raw}
+    pixels = {part: (raw[part].reshape(len(raw[part]), -1) / 255).astype(np.float32) for part in raw}
     rows = rng.integers(len(labels["train"]), size=(config.steps, config.batch_size))
     batches = [(pixels["train"][row], labels["train"][row]) for row in rows]
     trained = {}

@@ -100,9 +100,9 @@ def errors_by_degree(config: Config, rng: np.random.Generator) -> dict[str, np.n
         fits = [fit(X, y, degree) for degree in range(config.degrees + 1)]
         training, validation = ([error(w, *data) for w in fits] for data in ((X, y), (new_X, new_y)))
         lengths = [np.linalg.norm(w[1:]) for w in fits]
-        draws.append((training, validation, cross_validate(X, y, config.folds), lengths))
+        draws.append(np.array([training, validation, cross_validate(X, y, config.folds), lengths]))
     names = ("training", "validation", "cross-validated", "weights")
-    return dict(zip(names, np.swapaxes(draws, 0, 1), strict=True))
+    return dict(zip(names, np.stack(draws, axis=1), strict=True))
 
 
 def degree_metrics(errors: dict[str, np.ndarray]) -> dict[str, float]:
@@ -134,6 +134,7 @@ def curves(degree: int, config: Config, rng: np.random.Generator) -> np.ndarray:
 
 def network_errors(X, y, new_X, signal, config: Config) -> np.ndarray:
     """Errors `(draws,)` of networks, a quarter of their examples being held out to stop each at its best."""
+    X, y, new_X, signal = (values.astype(np.float32) for values in (X, y, new_X, signal))
     cut = 3 * X.shape[1] // 4
     train, held_out = ((X[:, part], y[:, part, None]) for part in (slice(cut), slice(cut, None)))
     networks = networks_side_by_side(len(X), X.shape[2], config.hidden_units)
@@ -154,8 +155,7 @@ def compare(examples: int, signal_to_noise: float, config: Config, rng: np.rando
     ones, new_ones = (np.insert(x, 0, 1, axis=2) for x in (X, new_X))
     rows = zip(ones, y, new_ones, new_signal, strict=True)
     linear = [error(fit(A, b, 5), new_A, new_b) for A, b, new_A, new_b in rows]
-    tensors = [np.float32(values) for values in (X, y, new_X, new_signal)]
-    return np.array([linear, network_errors(*tensors, config)])
+    return np.array([linear, network_errors(X, y, new_X, new_signal, config)])
 
 
 def build_model(weights: np.ndarray) -> keras.Model:

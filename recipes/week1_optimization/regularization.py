@@ -118,7 +118,7 @@ def study(name: str, order: int, penalties, solve, scikit, project, data: dict, 
     descended = descend(optimizer, X, y, steps, lambda w: penalty * tf.reduce_sum(tf.abs(w) ** order))
     # From the penalty to its constraint C, the size of its solution, and back: on the border of the ball the
     # derivative of the loss is -penalty times that of the sum.
-    within = least_squares_within(X, y, project, np.linalg.norm(w, order), steps=steps)
+    within = least_squares_within(X, y, project, float(np.linalg.norm(w, order)), steps=steps)
     derivative = X.T @ (X @ within - y) * (2 / len(y))
     multiplier = -(derivative @ within) / (order * np.sum(np.abs(within) ** order))
     shortest = least_squares.fit(X, y).coefficients
@@ -199,7 +199,7 @@ def other_ways(config: Config, seed: int) -> dict[str, np.ndarray]:
 def build_model(standardize: list[tuple], weights: np.ndarray, bias: float) -> keras.Model:
     """Raw measurements in, progression of the disease out."""
     inputs = keras.Input((10,), name="measurements")
-    (mean, scale), (column_mean, column_scale) = (np.float32(pair) for pair in standardize)
+    (mean, scale), (column_mean, column_scale) = (np.array(pair, np.float32) for pair in standardize)
     columns = (expand((inputs - mean) / scale) - column_mean) / column_scale
     dense = keras.layers.Dense(1, name="progression")
     model = keras.Model(inputs, dense(columns), name="lasso")
@@ -225,7 +225,8 @@ def run(config: Config, context: Context) -> Result:
     for name, values in losses.items():
         metrics[f"{name.replace(' ', '_')}_loss_over_plain"] = values.mean() / losses["plain"].mean()
 
-    model, raw = build_model(scaling, lasso, patients.targets[train].mean()), np.float32(patients.features)
+    raw = patients.features.astype(np.float32)
+    model = build_model(scaling, lasso, patients.targets[train].mean())
     metrics["test_r2"] = r2(model(raw[test]), patients.targets[test])
     metric = Metric("test_r2", lambda outputs, targets: r2(outputs["progression"], targets))
     return Result(

@@ -93,7 +93,7 @@ def descend(X, Y, learning_rate: float, batch_size: int, passes: int, rng: np.ra
     """Steps along the gradient of `batch_size` random examples; gives (passes, loss on all) on the way."""
     W = np.zeros((X.shape[1], Y.shape[1]))
     batches = rng.integers(len(X), size=(max(1, passes * len(X) // batch_size), batch_size))
-    history = [(0, mean_loss(W, X, Y))]
+    history = [(0.0, mean_loss(W, X, Y))]
     for step, batch in enumerate(batches, start=1):
         W -= learning_rate * mean_gradient(W, X[batch], Y[batch])
         if step % max(1, len(batches) // 40) == 0 or step == len(batches):

@@ -18,6 +18,7 @@ if __name__ == "__main__":  # before the imports below, so that TensorFlow start
     run_script(__file__)
 
 import dataclasses
+import functools
 import itertools
 
 import keras
@@ -110,17 +111,18 @@ def check_equations(weights: list, biases: list, x: np.ndarray, y: np.ndarray) -
     """Relative errors of each equation, from central differences and from GradientTape."""
     errors, by_weights, by_biases = backpropagate(weights, biases, x, y)
     zs, _ = forward(weights, biases, x)
-    numeric_errors = [
-        numeric_gradient(lambda k=k: cost(weights[k + 1 :], biases[k + 1 :], sigmoid(zs[k]), y), z)
-        for k, z in enumerate(zs)
-    ]
+
+    def cost_after(k: int) -> float:
+        return cost(weights[k + 1 :], biases[k + 1 :], sigmoid(zs[k]), y)
+
+    numeric_errors = [numeric_gradient(functools.partial(cost_after, k), z) for k, z in enumerate(zs)]
     numeric_weights, numeric_biases = (
         numeric_gradients(lambda: cost(weights, biases, x, y), arrays) for arrays in (weights, biases)
     )
     with tf.GradientTape() as tape:
         tensors = [[tf.constant(array) for array in arrays] for arrays in (weights, biases)]
         tape.watch(tensors)
-        tape_zs, activations = forward(*tensors, tf.constant(x), tf.sigmoid)
+        tape_zs, activations = forward(tensors[0], tensors[1], tf.constant(x), tf.sigmoid)
         value = tf.reduce_sum((activations[-1] - y) ** 2) / (2 * len(x))
     tape_errors, tape_weights, tape_biases = tape.gradient(value, [tape_zs, *tensors])
     equations = {

@@ -88,7 +88,8 @@ def dense_operation(X: np.ndarray, W: np.ndarray, b: np.ndarray) -> Operation:
 
 def symmetric_operation(Z: np.ndarray, functions: tuple, jacobian: np.ndarray, product) -> Operation:
     """With a symmetric Jacobian: the product from the left is the product from the right."""
-    return Operation([Z], *functions, jacobian, lambda dA: [product(dA)], product)
+    ours, tensorflow = functions
+    return Operation([Z], ours, tensorflow, jacobian, lambda dA: [product(dA)], product)
 
 
 def elementwise_operation(name: str, Z: np.ndarray) -> Operation:
@@ -147,7 +148,7 @@ def unflat(vector: np.ndarray, arrays: list[np.ndarray]) -> list[np.ndarray]:
 def gaps(operation: Operation, rng: np.random.Generator) -> dict[str, float]:
     """Holds the Jacobian against TensorFlow and central differences, and every product against it."""
     arrays, jacobian = operation.arrays, operation.jacobian
-    change, tensors = rng.normal(size=jacobian.shape[1]), [tf.constant(array) for array in arrays]
+    change, tensors = rng.normal(size=(jacobian.shape[1],)), [tf.constant(array) for array in arrays]
     tangents = [tf.constant(part) for part in unflat(change, arrays)]
     with tf.autodiff.ForwardAccumulator(tensors, tangents) as accumulator, tf.GradientTape() as tape:
         tape.watch(tensors)

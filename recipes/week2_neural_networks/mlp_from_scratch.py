@@ -15,6 +15,7 @@ if __name__ == "__main__":  # before the imports below, so that TensorFlow start
 
 import dataclasses
 import time
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -60,12 +61,14 @@ def step(network: Network, velocities: list, X, labels, learning_rate: float, mo
     return softmax_cross_entropy(scores, labels)
 
 
-def train(network: Network, images: dict, labels: dict, config: Config, rng: np.random.Generator) -> dict:
+def train(
+    network: Network, images: Mapping, labels: Mapping, config: Config, rng: np.random.Generator
+) -> dict[str, list]:
     """Trains on mini-batches; gives the losses and the validation accuracy after each epoch."""
     velocities = [np.zeros_like(parameter) for parameter in network.parameters]
     per_epoch = len(images["train"]) // config.batch_size
     fading = (1 + np.cos(np.linspace(0, np.pi, config.epochs * per_epoch))) / 2
-    curves = {"train_loss": [], "validation_loss": [], "validation_accuracy": []}
+    curves: dict[str, list] = {"train_loss": [], "validation_loss": [], "validation_accuracy": []}
     for rates in np.split(config.learning_rate * fading, config.epochs):
         order = rng.permutation(len(images["train"]))[: per_epoch * config.batch_size]
         losses = [
@@ -114,7 +117,7 @@ def loops_against_matrices(inputs: int, units: int, rng: np.random.Generator) ->
 def run(config: Config, context: Context) -> Result:
     rng = np.random.default_rng(context.seed)
     data = image_sets.load(context.source, context.seed)
-    images = {part: np.float32(raw.reshape(len(raw), -1) / 255) for part, raw in data.images.items()}
+    images = {part: (raw.reshape(len(raw), -1) / 255).astype(np.float32) for part, raw in data.images.items()}
     inputs, num_classes = images["train"].shape[1], len(data.classes)
     metrics = loops_against_matrices(inputs, config.hidden[0], rng)
 
@@ -125,7 +128,7 @@ def run(config: Config, context: Context) -> Result:
     probabilities = softmax(network.forward(images["test"]))
 
     weights = network.parameters[0][:, :20].T.reshape(-1, *data.images["train"].shape[1:3])
-    pictures = np.uint8(np.clip(127.5 + 127.5 * weights / (3 * weights.std()), 0, 255))
+    pictures = np.clip(127.5 + 127.5 * weights / (3 * weights.std()), 0, 255).astype(np.uint8)
     labels, losses = data.labels["test"], {name: curves[name] for name in ("train_loss", "validation_loss")}
     return Result(
         metrics={

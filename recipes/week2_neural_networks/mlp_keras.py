@@ -15,6 +15,7 @@ if __name__ == "__main__":  # before the imports below, so that TensorFlow start
     run_script(__file__)
 
 import dataclasses
+import math
 
 import keras
 import numpy as np
@@ -116,7 +117,7 @@ def run(config: Config, context: Context) -> Result:
     data = image_sets.load(context.source, context.seed)
     images, labels, num_classes = data.images, data.labels, len(data.classes)
     shape = images["train"].shape[1:]
-    network = mlp((np.prod(shape), *config.hidden, num_classes), rng, dtype=np.float64)
+    network = mlp((math.prod(shape), *config.hidden, num_classes), rng, dtype=np.float64)
     same = build_model(shape, config.hidden, num_classes, dtype="float64")
     gaps = step_gaps(same, network, images["train"], labels["train"], config, rng)
 

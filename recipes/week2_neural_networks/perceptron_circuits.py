@@ -20,6 +20,7 @@ if __name__ == "__main__":  # before the imports below, so that TensorFlow start
 import dataclasses
 import functools
 import itertools
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -136,7 +137,7 @@ def learning(X: np.ndarray, labels: np.ndarray, weights: np.ndarray):
     input, toward the label. Yields the weights and the example of each mistake; ends when there are none."""
     position = -1
     while len(wrong := np.flatnonzero(perceptron(X, weights) != labels)):
-        position = min(wrong, key=lambda index: (index - position - 1) % len(X))  # the next in turn
+        position = min(wrong.tolist(), key=lambda index: (index - position - 1) % len(X))  # the next in turn
         weights = weights + X[position] * (2 * labels[position] - 1)
         yield weights, position
 
@@ -177,8 +178,8 @@ def learn_xor(start: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, int]:
 
 def run(config: Config, context: Context) -> Result:
     rng = np.random.default_rng(context.seed)
-    model, numbers = build_adder(config.bits), np.divmod(np.arange(4**config.bits), 2**config.bits)
-    pairs, targets = [to_bits(n, config.bits) for n in numbers], to_bits(sum(numbers), config.bits + 1)
+    model, (a, b) = build_adder(config.bits), np.divmod(np.arange(4**config.bits), 2**config.bits)
+    pairs, targets = [to_bits(n, config.bits) for n in (a, b)], to_bits(a + b, config.bits + 1)
     sums = model.predict(pairs, batch_size=4096, verbose=0)
 
     received = [numpy_nand(A, B), not_gate(numpy_nand, A)]
@@ -194,7 +195,7 @@ def run(config: Config, context: Context) -> Result:
     turns = [learn_xor(start, rng.permutation(4)) for start in rng.integers(-5, 6, (config.draws, 3))]
 
     # The share of sums with every bit right; rounded, as an int8 artifact's 1 is not quite 1.
-    metric = Metric("test_accuracy", lambda out, bits: np.mean(np.all(np.round(out["sum"]) == bits, axis=1)))
+    metric = Metric("test_accuracy", lambda out, bits: (np.round(out["sum"]) == bits).all(axis=1).mean())
     tests, others = np.split(rng.permutation(len(targets))[: 2 * config.exported_pairs], 2)
     inputs, calibration = ([number[rows] for number in pairs] for rows in (tests, others))
     images = (255 * sums.T).astype(np.uint8).reshape(-1, 2**config.bits, 2**config.bits)
@@ -224,7 +225,10 @@ def run(config: Config, context: Context) -> Result:
 def draw(bounds: np.ndarray, mistakes: np.ndarray, weights: np.ndarray, turn: int):
     figure, (left, middle, right, last) = plots.new_figure(width=16, columns=4)
     plane = np.meshgrid(*[np.linspace(-0.5, 1.5, 401)] * 2)
-    gates = {"NAND: one perceptron": numpy_nand, "XOR: four": functools.partial(xor_gate, numpy_nand)}
+    gates: dict[str, Callable] = {
+        "NAND: one perceptron": numpy_nand,
+        "XOR: four": functools.partial(xor_gate, numpy_nand),
+    }
     for axes, (name, gate) in zip((left, middle), gates.items(), strict=True):
         axes.contourf(*plane, gate(*plane), levels=[-1, 0.5, 2], colors=["white", plots.COLORS[5]], alpha=0.4)
         axes.scatter(A, B, c=gate(A, B), cmap="Greys", vmin=-0.2, edgecolors=plots.INK, s=80)

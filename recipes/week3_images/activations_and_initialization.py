@@ -114,7 +114,7 @@ def dead_units(activation: str, X, labels, config: Config, rng) -> tuple[np.ndar
         dead.append(np.all(X @ W + b <= 0, axis=0))
 
     losses = train(network, X, labels, 1.0, config.steps, rng, look)
-    return np.array(dead), np.mean(losses[-10:])
+    return np.array(dead), float(np.mean(losses[-10:]))
 
 
 def symmetry(random: bool, X, labels, steps: int, rng) -> tuple[int, float]:
@@ -162,7 +162,7 @@ def best_losses(variance: float, X, labels, config: Config, seed: int) -> list[f
 def run(config: Config, context: Context) -> Result:
     rng = np.random.default_rng(context.seed)
     digits = image_sets.load_digits(context.seed)
-    X = np.float32(digits.images["train"].reshape(len(digits.labels["train"]), -1) / 255)
+    X = (digits.images["train"].reshape(len(digits.labels["train"]), -1) / 255).astype(np.float32)
     labels, metrics = digits.labels["train"], {}
     for name in ("sigmoid", "tanh"):
         metrics[f"{name}_same_sign_share"] = same_sign_share(name, X, labels, config.units, rng)
@@ -186,7 +186,7 @@ def run(config: Config, context: Context) -> Result:
             metrics[f"{key}_gradients_ratio"] = spread[1, 0] / spread[1, -1]  # they come from the last layer
 
     losses = {name: best_losses(each, X, labels, config, context.seed) for name, each in VARIANCES.items()}
-    last = {name: np.mean(history[-10:]) for name, history in losses.items()}
+    last = {name: float(np.mean(history[-10:])) for name, history in losses.items()}
     for name, loss in last.items():
         metrics |= {f"{name}_loss": loss, f"{name}_loss_over_right": loss / last["right"]}
     return Result(

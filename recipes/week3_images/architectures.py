@@ -234,7 +234,7 @@ def run(config: Config, context: Context) -> Result:
 
     data = image_sets.load(context.source, context.seed, name="cifar10")
     losses = compare_deep(data, config, context.seed)
-    ends = {name: np.mean(values[-3:]) for name, values in losses.items()}
+    ends = {name: float(np.mean(values[-3:])) for name, values in losses.items()}
     metrics |= {f"{name}_training_loss": end for name, end in ends.items()}
     metrics["plain_loss_over_residual"] = ends["plain"] / ends["residual"]
 

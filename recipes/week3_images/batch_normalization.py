@@ -192,11 +192,12 @@ def run(config: Config, context: Context) -> Result:
         "raw": descend(wine.features, wine.targets, config.wine_steps),
         "z-scores": descend(z_scores, wine.targets, config.wine_steps),
     }
-    steps = [max(np.sum(losses > WINE_LOSS), 1) for losses, _ in wines.values()]
+    steps = [max(int(np.sum(losses > WINE_LOSS)), 1) for losses, _ in wines.values()]
     metrics["raw_steps_over_z_scored"] = steps[0] / steps[1]  # a lower bound where the raw ones never arrive
     metrics["raw_condition_over_z_scored"] = wines["raw"][1] / wines["z-scores"][1]
 
-    accuracies, looks = {}, {}
+    accuracies: dict[str, dict[float, float]] = {}
+    looks = {}
     for normalization in (None, BatchNormalization):
         shape = images["train"].shape[1:]
         model = build_model(shape, num_classes, config.depth, config.units, normalization)
@@ -245,8 +246,8 @@ def draw_speed(wines: dict, accuracies: dict, learning_rate: float):
     left.axhline(WINE_LOSS, color=plots.MUTED, linewidth=1, linestyle=":")
     left.set(yscale="log")
     rates = np.multiply(FACTORS, learning_rate)
-    lines = {name: (rates, list(values.values()), "o-") for name, values in accuracies.items()}
-    plots.curves(right, lines, title="Hidden layers: which rates train", xscale="log", ylim=(0, 1.02))
+    by_rate = {name: (rates, list(values.values()), "o-") for name, values in accuracies.items()}
+    plots.curves(right, by_rate, title="Hidden layers: which rates train", xscale="log", ylim=(0, 1.02))
     right.set(xlabel="learning rate", ylabel="validation accuracy")
     return figure
 

@@ -16,6 +16,7 @@ if __name__ == "__main__":  # before the imports below, so that TensorFlow start
     run_script(__file__)
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -107,14 +108,17 @@ def check_pooling(rng: np.random.Generator) -> tuple[dict[str, list], float]:
     """The same for windows that overlap, and how far the sums of what comes in and goes out are apart."""
     X, checks, sums = rng.normal(size=(2, 7, 9, 3)), {}, []
     for kind, peer in (("max", tf.nn.max_pool2d), ("average", tf.nn.avg_pool2d)):
-        pool, backward = (getattr(pooling, f"{kind}_pooling{suffix}") for suffix in ("", "_backward"))
-        dZ = rng.normal(size=pool(X, SIZE, STRIDE).shape)
-        ours = backward(dZ, X, SIZE, STRIDE)
-        (by_tape,) = tape_gradients(lambda X, peer=peer: peer(X, SIZE, STRIDE, "VALID"), [X], dZ)
-        measured = numeric_gradient(lambda dZ=dZ, pool=pool: np.sum(dZ * pool(X, SIZE, STRIDE)), X)
-        checks[f"{kind} pooling"] = [ours, by_tape, measured]
-        sums.append(abs(ours.sum() - dZ.sum()) / np.abs(dZ).sum())
+        dZ, *checks[f"{kind} pooling"] = check_kind(kind, peer, X, rng)
+        sums.append(abs(checks[f"{kind} pooling"][0].sum() - dZ.sum()) / np.abs(dZ).sum())
     return checks, max(sums)
+
+
+def check_kind(kind: str, peer, X: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    pool, backward = (getattr(pooling, f"{kind}_pooling{suffix}") for suffix in ("", "_backward"))
+    dZ = rng.normal(size=pool(X, SIZE, STRIDE).shape)
+    (by_tape,) = tape_gradients(lambda X: peer(X, SIZE, STRIDE, "VALID"), [X], dZ)
+    measured = numeric_gradient(lambda: np.sum(dZ * pool(X, SIZE, STRIDE)), X)
+    return dZ, backward(dZ, X, SIZE, STRIDE), by_tape, measured
 
 
 def build_network(filters: tuple[int, ...], num_classes: int, rng: np.random.Generator) -> Network:
@@ -134,12 +138,14 @@ def build_network(filters: tuple[int, ...], num_classes: int, rng: np.random.Gen
     )
 
 
-def train(network: Network, images: dict, labels: dict, config: Config, rng: np.random.Generator) -> dict:
+def train(
+    network: Network, images: Mapping, labels: Mapping, config: Config, rng: np.random.Generator
+) -> dict[str, list]:
     """Momentum on mini-batches; gives the losses after each epoch."""
     velocities = [np.zeros_like(parameter) for parameter in network.parameters]
     per_epoch = len(labels["train"]) // config.batch_size
     fading = (1 + np.cos(np.linspace(0, np.pi, config.epochs * per_epoch))) / 2
-    curves = {"train_loss": [], "validation_loss": []}
+    curves: dict[str, list] = {"train_loss": [], "validation_loss": []}
     for rates in np.split(config.learning_rate * fading, config.epochs):
         order, losses = rng.permutation(len(labels["train"]))[: per_epoch * config.batch_size], []
         for rate, batch in zip(rates, np.split(order, per_epoch), strict=True):
@@ -161,7 +167,7 @@ def run(config: Config, context: Context) -> Result:
     rows = [(name, *(f"{value:.1e}" for value in pair)) for name, pair in gaps.items()]
 
     digits = image_sets.load_digits(context.seed)
-    images = {part: np.float32(raw / 255) for part, raw in digits.images.items()}
+    images = {part: (raw / 255).astype(np.float32) for part, raw in digits.images.items()}
     network = build_network(config.filters, len(digits.classes), rng)
     curves = train(network, images, digits.labels, config, rng)
     scores = {part: network.forward(images[part]) for part in ("validation", "test")}

@@ -84,12 +84,12 @@ def by_scipy(operation, X: np.ndarray, W: np.ndarray) -> np.ndarray:
     """A filter has a kernel for each channel, and what they give is summed."""
     channels, filters = map(range, W.shape[2:])
     sums = [[sum(operation(x[..., c], W[..., c, f], "valid") for c in channels) for f in filters] for x in X]
-    return np.moveaxis(sums, 1, 3)  # (n, rows, columns, filters)
+    return np.moveaxis(np.array(sums), 1, 3)  # (n, rows, columns, filters)
 
 
 def equalities(rng) -> dict[str, float]:
     """The largest difference of our convolution to each other way to compute it, in float64."""
-    gaps = collections.defaultdict(float)
+    gaps: dict[str, float] = collections.defaultdict(float)
     for stride, padding, channels in itertools.product((1, 2, 3), (0, 1, 2), (1, 2, 3)):
         X, W, b = (rng.normal(size=size) for size in ((2, 9, 11, channels), (3, 4, channels, 5), 5))
         zeros = [[0, 0], [padding, padding], [padding, padding], [0, 0]]

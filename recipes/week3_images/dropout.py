@@ -199,7 +199,7 @@ def draw(errors: dict, means: dict, config: Config):
     plots.curves(left, lines, title="The mean over the masks", xlabel="masks", xscale="log", yscale="log")
     left.set_ylabel("relative distance from the input")
     rates = sorted(means)
-    lines = {part: (rates, [means[rate][part] for rate in rates], "o-") for part in ("train", "validation")}
-    plots.curves(right, lines, title=f"Networks trained on {config.examples} digits", xlabel="rate")
+    by_rate = {part: (rates, [means[rate][part] for rate in rates], "o-") for part in ("train", "validation")}
+    plots.curves(right, by_rate, title=f"Networks trained on {config.examples} digits", xlabel="rate")
     right.set(ylabel="loss (nats)", ylim=(0, None))
     return figure

@@ -14,6 +14,7 @@ if __name__ == "__main__":  # before the imports below, so that TensorFlow start
     run_script(__file__)
 
 import dataclasses
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -110,17 +111,18 @@ def training_batches(images, boxes, labels, config: Config, seed: int) -> tf.dat
 
 
 def train(
-    model: keras.Model, examples: tuple, learning_rate: float, config: Config, seed: int
+    model: keras.Model, examples: tuple[np.ndarray, ...], learning_rate: float, config: Config, seed: int
 ) -> list[float]:
     """Trains both outputs on the sum of their losses, which it gives by epoch."""
-    batches = training_batches(*examples, config, seed)
+    images, boxes, labels = examples
+    batches = training_batches(images, boxes, labels, config, seed)
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, config.epochs * len(batches))
     losses = {"probabilities": keras.losses.sparse_categorical_crossentropy, "box": box_loss}
     model.compile(Adam(schedule), losses)
     return fit(model, batches, epochs=config.epochs)["train_loss"]
 
 
-def ious(outputs: dict, boxes: np.ndarray) -> np.ndarray:
+def ious(outputs: Mapping, boxes: np.ndarray) -> np.ndarray:
     """IoU of each box with its own: `(n,)`."""
     pairs = zip(outputs["box"][:, None], boxes[:, None], strict=True)
     return np.array([box_iou(*pair)[0, 0] for pair in pairs])

@@ -197,12 +197,14 @@ def receptive_fields(depth: int, seed: int) -> tuple[dict[str, list[int]], int]:
         for _ in range(depth):
             features = reduced_convolution(features, 1, reduction)
         model = keras.Model(image, features, name=reduction.replace(" ", "_"))
-        calculated = {row.name: row.receptive_field for row in describe_layers(model)}
+        calculated = {
+            row.name: row.receptive_field[0] for row in describe_layers(model) if row.receptive_field
+        }
         layers_each = (len(model.layers) - 1) // depth  # but for the input
         ends = [layer.name for layer in model.layers[layers_each::layers_each]]
         measured[reduction] = [measure_receptive_field(model, layer, seed=seed)[0] for layer in ends]
         for n, layer in enumerate(ends, 1):
-            mismatches += not measured[reduction][n - 1] == calculated[layer][0] == formula(n)
+            mismatches += not measured[reduction][n - 1] == calculated[layer] == formula(n)
     return measured, mismatches
 
 

@@ -54,7 +54,7 @@ CLAIMS = (
 
 def train(model: keras.Model, images: np.ndarray, config: Config, seed: int) -> None:
     """Minimizes the mean squared error between each image and what comes out for it."""
-    batches = shuffled((images, np.float32(images) / 255), config.batch_size, seed)
+    batches = shuffled((images, images.astype(np.float32) / 255), config.batch_size, seed)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.steps)
     model.compile(Adam(schedule), "mse")
     fit(model, batches.repeat(), steps_per_epoch=config.steps)
@@ -63,7 +63,7 @@ def train(model: keras.Model, images: np.ndarray, config: Config, seed: int) -> 
 def run(config: Config, context: Context) -> Result:
     data = image_sets.load(context.source, context.seed, labeled=False, largest=LARGEST)
     images, test = data.images["train"], data.images["test"]
-    targets = np.float32(test) / 255
+    targets = test.astype(np.float32) / 255
     models, pictures = {}, {"image": test[:10]}
     errors = {kind: np.zeros(len(config.code_sizes)) for kind in ("convolutional", "dense")}
     for index, code_size in enumerate(config.code_sizes):

@@ -99,13 +99,13 @@ def make_domains(data: image_sets.ImageSet, config: Config, seed: int) -> dict[s
 
 def _enlarged(images: np.ndarray, times: int) -> np.ndarray:
     sides = [times * side for side in images.shape[1:3]]
-    return np.uint8(np.rint(tf.image.resize(images, sides)))
+    return np.rint(tf.image.resize(images, sides)).astype(np.uint8)
 
 
 def training_batches(domains: dict, labels: np.ndarray, config: Config, seed: int) -> tf.data.Dataset:
     """Both domains, mixed, a little turned, zoomed and shifted. Of the target, the label weighs nothing."""
     source, target = domains["source"], domains["target"]
-    is_target = np.float32(np.repeat([0, 1], [len(source), len(target)]))
+    is_target = np.repeat([0, 1], [len(source), len(target)]).astype(np.float32)
     known = np.concatenate([labels[: len(source)], np.zeros(len(target), np.int64)])
     answers = {"probabilities": known, "domain": is_target[:, None]}
     weights = {"probabilities": 2 * (1 - is_target), "domain": np.ones_like(is_target)}

@@ -64,7 +64,7 @@ DATA = ("embedded", "tfds")
 ROUNDS = 10  # of a training; each ends with a checkpoint and a grid of samples
 RING_BATCH, RING_NOISE, RING_DEVIATION = 256, 16, 0.05
 ANGLES = 2 * np.pi * np.arange(8) / 8
-MODES = np.float32(2 * np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1))
+MODES = 2 * np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1).astype(np.float32)
 
 CLAIMS = (
     Claim("modes", at_least=8),
@@ -88,7 +88,7 @@ class Game(NamedTuple):
 
     generator: keras.Model
     discriminator: keras.Model
-    optimizers: tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]
+    optimizers: tuple[keras.optimizers.Optimizer, ...]
     draw: Callable[[tf.Tensor], tf.Tensor]
     penalty: float
 
@@ -98,7 +98,8 @@ def make_game(models, learning_rate: float, steps: int, draw, penalty: float) ->
     optimizers = tuple(Adam(schedule, beta_1=0.5, beta_2=0.99) for _ in models)
     for optimizer, model in zip(optimizers, models, strict=True):
         optimizer.build(model.trainable_variables)
-    return Game(*models, optimizers, draw, penalty)
+    generator, discriminator = models
+    return Game(generator, discriminator, optimizers, draw, penalty)
 
 
 def discriminator_loss(game: Game, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
@@ -199,9 +200,11 @@ def train_features(data: image_sets.ImageSet, config: Config, seed: int) -> tupl
     features = layers.GlobalAveragePooling2D()(convolution(x, 64))
     classifier = keras.Model(image, layers.Dense(len(data.classes), "softmax")(features))
     classifier.compile(Adam(2e-3), "sparse_categorical_crossentropy")
-    pairs = np.float32(data.images["train"]) / 255, data.labels["train"]
+    pairs = data.images["train"].astype(np.float32) / 255, data.labels["train"]
     fit(classifier, shuffled(pairs, 64, seed).repeat(), steps_per_epoch=config.classifier_steps)
-    probabilities = classifier.predict(np.float32(data.images["test"]) / 255, batch_size=500, verbose=0)
+    probabilities = classifier.predict(
+        data.images["test"].astype(np.float32) / 255, batch_size=500, verbose=0
+    )
     return keras.Model(image, features), accuracy(probabilities, data.labels["test"])
 
 
@@ -212,7 +215,7 @@ def run(config: Config, context: Context) -> Result:
     free_modes, free_good = mode_coverage(free_points, MODES, RING_DEVIATION)
 
     data = image_sets.load(context.source, context.seed)
-    real = tf.constant(np.float32(data.images["train"]) / 255)
+    real = tf.constant(data.images["train"].astype(np.float32) / 255)
 
     def draw(seed):
         rows = tf.random.stateless_uniform((config.batch_size,), seed, 0, len(real), tf.int32)
@@ -225,7 +228,7 @@ def run(config: Config, context: Context) -> Result:
     losses, samples = play(game, config.steps, config.batch_size, context.seed)
 
     features, classifier_accuracy = train_features(data, config, context.seed)
-    rng, test = np.random.default_rng(context.seed), np.float32(data.images["test"]) / 255
+    rng, test = np.random.default_rng(context.seed), data.images["test"].astype(np.float32) / 255
     noise = rng.normal(size=(max(1000, len(test)), config.noise_dim)).astype(np.float32)
     sets = {
         "generated": generator.predict(noise, batch_size=500, verbose=0),

@@ -101,7 +101,7 @@ def morph(autoencoder: Autoencoder, first: np.ndarray, second: np.ndarray) -> np
 def run(config: Config, context: Context) -> Result:
     data = image_sets.load(context.source, context.seed)
     images, test = data.images["train"], data.images["test"]
-    targets, shape = np.float32(images) / 255, images.shape[1:]
+    targets, shape = images.astype(np.float32) / 255, images.shape[1:]
     autoencoder = build_variational(shape, config.code_size, config.units)
     model = VariationalAutoencoder(autoencoder.model.input, autoencoder.model.output)
     batches = shuffled((images, targets), config.batch_size, context.seed)
@@ -114,7 +114,7 @@ def run(config: Config, context: Context) -> Result:
     first, second = draw_pairs(data.labels["test"], config.pairs, context.seed)
     ways = {
         "codes": morph(autoencoder, test[first], test[second]),
-        "cross-fade": along(np.float32(test[first]) / 255, np.float32(test[second]) / 255),
+        "cross-fade": along(test[first].astype(np.float32) / 255, test[second].astype(np.float32) / 255),
     }
     real = Index(targets[:10_000].reshape(len(targets[:10_000]), -1), ())
     distances, confidences = {}, {}
@@ -129,7 +129,7 @@ def run(config: Config, context: Context) -> Result:
     middle = {name: values[MIDDLE].mean() for name, values in distances.items()}
     rise = {name: middle[name] - values[[0, -1]].mean() for name, values in distances.items()}
     surer = {name: values[MIDDLE].mean() for name, values in confidences.items()}
-    probabilities = classifier.predict(np.float32(test) / 255, batch_size=500, verbose=0)
+    probabilities = classifier.predict(test.astype(np.float32) / 255, batch_size=500, verbose=0)
     metrics = {
         "distance_to_real_over_crossfade": middle["codes"] / middle["cross-fade"],
         "distance_rise_over_crossfade": rise["codes"] / rise["cross-fade"],

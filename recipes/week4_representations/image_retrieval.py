@@ -118,7 +118,7 @@ def distort(images: tf.Tensor, config: Config) -> tf.Tensor:
 
 def train(autoencoder: Autoencoder, images: np.ndarray, config: Config, seed: int) -> None:
     """Minimizes the squared error between each image and what comes out for a distorted copy of it."""
-    batches = shuffled((images, np.float32(images) / 255), config.batch_size, seed).repeat()
+    batches = shuffled((images, images.astype(np.float32) / 255), config.batch_size, seed).repeat()
     distorted = batches.map(lambda pixels, targets: (distort(pixels, config), targets), tf.data.AUTOTUNE)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.steps)
     autoencoder.model.compile(Adam(schedule), "mse")
@@ -148,7 +148,8 @@ def run(config: Config, context: Context) -> Result:
         "pca": lambda x: pca.transform(x.reshape(len(x), -1) / np.float32(255)),
         "code": lambda x: autoencoder.encoder.predict(x, batch_size=500, verbose=0),
     }
-    found, metrics = {}, {"indexed_images": len(images) + len(test)}
+    found = {}
+    metrics: dict[str, float] = {"indexed_images": len(images) + len(test)}
     indices = {way: Index(vectors_of(images), names["train"]) for way, vectors_of in ways.items()}
     for kind, asked in queries.items():
         for way, vectors_of in ways.items():

@@ -68,10 +68,12 @@ def decoder_subspace(autoencoder: Autoencoder) -> np.ndarray:
 def run(config: Config, context: Context) -> Result:
     data = image_sets.load(context.source, context.seed)
     images, shape = data.images["train"], data.images["train"].shape[1:]
-    flat = {part: np.float32(pixels).reshape(len(pixels), -1) / 255 for part, pixels in data.images.items()}
+    flat = {
+        part: pixels.astype(np.float32).reshape(len(pixels), -1) / 255 for part, pixels in data.images.items()
+    }
     pca = PCA(config.code_size).fit(flat["train"])
 
-    pairs = images, np.float32(images) / 255
+    pairs = images, images.astype(np.float32) / 255
     linear = build_linear(shape, config.code_size)
     batches = shuffled(pairs, config.linear_batch_size, context.seed)
     train(linear.model, batches, config.steps, config.linear_learning_rate)

@@ -85,7 +85,7 @@ def shuffle_pixels(images: np.ndarray, seed: int) -> np.ndarray:
 
 def train(model: keras.Model, images: np.ndarray, corrupt, config: Config, seed: int) -> None:
     """Minimizes the squared error between each image and what comes out for it, or for a corrupted copy."""
-    batches = shuffled((images, np.float32(images) / 255), config.batch_size, seed).repeat()
+    batches = shuffled((images, images.astype(np.float32) / 255), config.batch_size, seed).repeat()
     if corrupt is not None:
         batches = batches.map(lambda pixels, targets: (corrupt(pixels), targets))
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.steps)
@@ -146,7 +146,7 @@ def run(config: Config, context: Context) -> Result:
 
 def measure(autoencoder: Autoencoder, inputs: dict, data: image_sets.ImageSet) -> dict[str, float]:
     """Numbers on test; the accuracy is that of a linear classifier of the codes, from 100 labeled images."""
-    clean = np.float32(inputs["test"]) / 255
+    clean = inputs["test"].astype(np.float32) / 255
     answers = {name: autoencoder.model.predict(x, batch_size=500, verbose=0) for name, x in inputs.items()}
     code = autoencoder.encoder.predict(inputs["test"], batch_size=500, verbose=0)
     few = autoencoder.encoder.predict(data.images["train"][:100], verbose=0)

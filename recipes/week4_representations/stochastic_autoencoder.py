@@ -112,10 +112,10 @@ def train_decoders(data: image_sets.ImageSet, config: Config, seed: int) -> dict
 
 def gaussian_constant_gap(images: np.ndarray, seed: int) -> float:
     """How far -log N(x; mean, 1) is from half the squared error and log(2 pi) / 2 a pixel, at most."""
-    x = np.float32(images) / 255
+    x = images.astype(np.float32) / 255
     means = np.random.default_rng(seed).random((*x.shape, 1), np.float32)
     nats = Likelihood(1, likelihoods.unit_gaussian).loss(x[..., None], means).numpy()
-    squares = np.sum((np.float64(x) - means[..., 0]) ** 2, axis=(1, 2, 3))
+    squares = np.sum((x.astype(np.float64) - means[..., 0]) ** 2, axis=(1, 2, 3))
     return np.max(np.abs(nats - squares / 2 - np.prod(x.shape[1:]) * np.log(2 * np.pi) / 2))
 
 
@@ -160,7 +160,7 @@ def train_variational(data: image_sets.ImageSet, config: Config, steps: int, see
     images = data.images["train"]
     built = build_variational(images.shape[1:], config.code_size, config.units)
     model = VariationalAutoencoder(built.model.input, built.model.output)
-    batches = shuffled((images, np.float32(images) / 255), config.batch_size, seed)
+    batches = shuffled((images, images.astype(np.float32) / 255), config.batch_size, seed)
     train(model, batches, steps, config.learning_rate)
     return built._replace(model=model)
 
@@ -176,7 +176,9 @@ def run(config: Config, context: Context) -> Result:
     vae = train_variational(data, config, steps, context.seed)
     # With draws, as in training: in inference the code is the mean, and the bound would not be one.
     batches = [test[start : start + 500] for start in range(0, len(test), 500)]
-    parts = [negative_elbo(np.float32(batch) / 255, vae.model(batch, training=True)) for batch in batches]
+    parts = [
+        negative_elbo(batch.astype(np.float32) / 255, vae.model(batch, training=True)) for batch in batches
+    ]
     pixel_nats, code_nats = (float(np.mean(np.concatenate(part))) for part in zip(*parts, strict=True))
 
     metrics = {

@@ -48,7 +48,7 @@ class Config:
     smoothness: float = 0.5  # weight of the total variation
     crop: int = 128  # pixels, of the training images
     tile: int = 64  # pixels, of their parts that are judged alone
-    filters: tuple[int, ...] = (16, 32, 48)
+    filters: tuple[int, int, int] = (16, 32, 48)
     blocks: int = 4
     steps: int = 800
     batch_size: int = 2
@@ -110,8 +110,12 @@ class Judge:
     def __init__(self, style: np.ndarray, photos: np.ndarray):
         """Takes the style from `(side, side, 3)` uint8 and the unit of content from `(n, side, side, 3)`."""
         self.features = build_loss_network()
-        self.targets = [gram_matrix(layer) for layer in self.features(np.float32(style)[None])["style"]]
-        upright, turned = (self.content(np.float32(pixels)) for pixels in (photos, photos[:, ::-1, ::-1]))
+        self.targets = [
+            gram_matrix(layer) for layer in self.features(style.astype(np.float32)[None])["style"]
+        ]
+        upright, turned = (
+            self.content(pixels.astype(np.float32)) for pixels in (photos, photos[:, ::-1, ::-1])
+        )
         self.unit = tf.reduce_mean(content_loss(turned, upright))
 
     def content(self, images: tf.Tensor) -> tf.Tensor:
@@ -125,9 +129,9 @@ class Judge:
 
     def measure(self, images: np.ndarray, photos: np.ndarray) -> tuple[float, float]:
         """Means over the images: style loss over that of their photos, and content loss."""
-        pixels = np.float32(photos)
+        pixels = photos.astype(np.float32)
         content = self.content(pixels)
-        style, kept = self.losses(np.float32(images), content)
+        style, kept = self.losses(images.astype(np.float32), content)
         return float(tf.reduce_mean(style / self.losses(pixels, content)[0])), float(tf.reduce_mean(kept))
 
 
@@ -140,7 +144,7 @@ def objective(judge: Judge, images: tf.Tensor, content: tf.Tensor, config: Confi
 
 def optimize_pixels(judge: Judge, photo: np.ndarray, config: Config) -> tuple[np.ndarray, dict]:
     """Gatys' way: gradient descent on the image itself. Gives it, uint8, and its losses by step."""
-    image = tf.Variable(np.float32(photo)[None])
+    image = tf.Variable(photo.astype(np.float32)[None])
     content = judge.content(image)
     optimizer = falling_adam(config.pixel_rate, config.optimizing_steps)
     optimizer.build([image])
@@ -155,7 +159,7 @@ def optimize_pixels(judge: Judge, photo: np.ndarray, config: Config) -> tuple[np
 
     steps = console.track(range(config.optimizing_steps), "optimizing the pixels")
     history = np.array([[value.numpy() for value in step()] for _ in steps])
-    return np.uint8(np.rint(image[0])), dict(zip(("style", "content"), history.T, strict=True))
+    return np.rint(image[0]).astype(np.uint8), dict(zip(("style", "content"), history.T, strict=True))
 
 
 def train_transformer(judge: Judge, photos: list, shown: np.ndarray, config: Config, seed: int):
@@ -171,7 +175,9 @@ def train_transformer(judge: Judge, photos: list, shown: np.ndarray, config: Con
         return tf.reduce_mean(tf.reshape(values, (tf.shape(images)[0], -1)), axis=1)
 
     def look():
-        style, kept = judge.losses(np.float32(stylize(model, shown)), judge.content(np.float32(shown)))
+        style, kept = judge.losses(
+            stylize(model, shown).astype(np.float32), judge.content(shown.astype(np.float32))
+        )
         return {"style": tf.reduce_mean(style), "content": tf.reduce_mean(kept)}
 
     crops = tf.data.Dataset.from_generator(
@@ -191,7 +197,7 @@ def falling_adam(rate: float, steps: int) -> Adam:
 def stylize(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """`(n, height, width, 3)` uint8, one at a time, since they may be large."""
     stylized = [model(image[None])["stylized"][0] for image in images]
-    return np.uint8(np.rint(stylized))
+    return np.rint(stylized).astype(np.uint8)
 
 
 def run(config: Config, context: Context) -> Result:

@@ -110,7 +110,7 @@ def gaps(texts: Sequence[list[str]], features: Features) -> tuple[float, float]:
 def batches(matrix: scipy.sparse.csr_array, labels: np.ndarray, size: int, seed: int) -> tf.data.Dataset:
     """Random batches without end; dense, one at a time."""
     cells = matrix.tocoo()
-    rows = tf.SparseTensor(np.stack(cells.coords, axis=1), np.float32(cells.data), cells.shape)
+    rows = tf.SparseTensor(np.stack(cells.coords, axis=1), cells.data.astype(np.float32), cells.shape)
     examples = tf.data.Dataset.from_tensor_slices((tf.sparse.reorder(rows), labels))
     drawn = examples.shuffle(len(labels), seed=seed).repeat().batch(size)
     return drawn.map(lambda rows, labels: (tf.sparse.to_dense(rows), labels)).prefetch(2)

@@ -134,7 +134,7 @@ class Trainer:
         # The last batch is filled up with rows from the first.
         rows = np.arange(steps * self.config.rows) % len(windows.words)
         noise_words = self.rng.choice(len(self.noise), (steps, self.config.noise_words), p=self.noise)
-        batches = tf.constant(np.int32(noise_words)), *(tf.constant(values[rows]) for values in windows)
+        batches = tf.constant(noise_words, tf.int32), *(tf.constant(values[rows]) for values in windows)
         return float(self.steps(*batches))
 
     def vectors(self) -> Vectors:

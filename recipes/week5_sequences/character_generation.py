@@ -108,10 +108,12 @@ def train(ids: dict[str, np.ndarray], vocabulary: int, config: Config) -> tuple[
 def write(step: StepModel, vocabulary: Vocabulary, start: str, config: Config, seed: int) -> dict[float, str]:
     """New text by temperature, character by character from the exported model."""
     rng = np.random.default_rng(seed)
-    settings = {"length": config.generated, "rng": rng, "forbidden": (PADDING, UNKNOWN)}
     found = {}
     for temperature in console.track(TEMPERATURES, "writing"):
-        ids = generate(step, step.initial_state(), vocabulary.ids(start), temperature=temperature, **settings)
+        ids = generate(
+            step, step.initial_state(), vocabulary.ids(start), config.generated, rng,
+            temperature=temperature, forbidden=(PADDING, UNKNOWN),
+        )  # fmt: skip
         found[temperature] = "".join(vocabulary.decode(ids))
     return found
 

@@ -51,7 +51,7 @@ SMOKE = Config(length=16, rounds=(0, 0, 1), steps=2, gated_units=3, simple_units
 
 LABELS = {"simple_rnn": "simple RNN", "identity_rnn": "identity RNN", "lstm": "LSTM", "gru": "GRU"}
 SHARES = (8, 2, 1)  # of the length, in a curriculum
-KERAS = {  # the layer with the same equations
+KERAS: dict[str, tuple[type, dict]] = {  # the layer with the same equations
     "simple_rnn": (keras.layers.SimpleRNN, {}),
     "identity_rnn": (keras.layers.SimpleRNN, {"activation": "relu"}),
     "lstm": (keras.layers.LSTM, {}),
@@ -119,7 +119,7 @@ def gaps_to_keras(name: str, config: Config, rng: np.random.Generator) -> tuple[
 
 
 def mean_squared_error(answers: np.ndarray, targets: np.ndarray) -> float:
-    return float(np.mean((np.float64(answers) - targets) ** 2))
+    return float(np.mean((answers.astype(np.float64) - targets) ** 2))
 
 
 class Training(NamedTuple):

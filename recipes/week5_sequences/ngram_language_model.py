@@ -21,7 +21,7 @@ if __name__ == "__main__":  # before the imports below, so that TensorFlow start
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from matplotlib.ticker import LogLocator
@@ -69,11 +69,13 @@ SHARES = tuple(0.5**halvings for halvings in range(5, -1, -1))  # of the trainin
 
 Texts = Sequence[np.ndarray]  # ids of each text
 
+Way = TypeVar("Way", bound=Smoothing)
+
 
 def choose(counts: NgramCounts, validation: Texts) -> dict[str, list[Smoothing]]:
     """Of each method, the settings for each n, from 1 up, with the lowest perplexity."""
 
-    def best(ways: Sequence[Smoothing], n: int) -> Smoothing:
+    def best(ways: Sequence[Way], n: int) -> Way:
         return min(ways, key=lambda way: perplexity(counts.log_probabilities(validation, way, n)))
 
     orders = range(1, counts.order + 1)
@@ -83,7 +85,7 @@ def choose(counts: NgramCounts, validation: Texts) -> dict[str, list[Smoothing]]
         mixed.append(best([JelinekMercer((*shorter, weight)) for weight in WEIGHTS], n))
     return {
         "add_k": [best([AddK(k) for k in K], n) for n in orders],
-        "jelinek_mercer": mixed,
+        "jelinek_mercer": [*mixed],
         "witten_bell": [WittenBell() for n in orders],
         "kneser_ney": [best([KneserNey(discount) for discount in DISCOUNTS], n) for n in orders],
     }

@@ -147,7 +147,8 @@ def answers(model: keras.Model, sequences: Sequences) -> np.ndarray:
 
 def train(model, parts: dict[str, Sequences], vocabulary: Vocabulary, config: Config, seed: int):
     """Trains with words left out at random; gives the accuracy on validation by epoch."""
-    rates = np.float32(config.word_dropout / np.maximum(config.word_dropout + vocabulary.counts, 1e-9))
+    rates = config.word_dropout / np.maximum(config.word_dropout + vocabulary.counts, 1e-9)
+    rates = rates.astype(np.float32)
     examples = batches(inputs_of(model, parts["train"]), parts["train"], rates, config.batch_size, seed)
     steps = -(-len(parts["train"].labels) // config.batch_size)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * steps)
@@ -160,9 +161,11 @@ def train(model, parts: dict[str, Sequences], vocabulary: Vocabulary, config: Co
         accuracy = masked_accuracy(answers(model, held_out), held_out.labels, held_out.mask)
         return {"validation_accuracy": accuracy}
 
-    rounds = {"epochs": config.epochs, "steps_per_epoch": steps}
     # No XLA: sentences differ in length.
-    return fit(model, examples, **rounds, measure=measure, jit_compile=False)["validation_accuracy"]
+    curves = fit(
+        model, examples, epochs=config.epochs, steps_per_epoch=steps, measure=measure, jit_compile=False
+    )
+    return curves["validation_accuracy"]
 
 
 TAGGERS = {"simple_rnn": (simple_rnn, False), "bilstm": (bilstm, False), "characters": (bilstm, True)}
@@ -210,7 +213,7 @@ def run(config: Config, context: Context) -> Result:
 
 def steps_up(rows: dict[str, dict[str, float]]) -> dict[str, float]:
     """The accuracies by metric, and what each step of the ladder gains on the one before."""
-    metrics = {}
+    metrics: dict[str, float] = {}
     for group, row in rows.items():
         metrics |= {f"test_accuracy_{name}{group}": value for name, value in row.items()}
         for before, name in itertools.pairwise(row):

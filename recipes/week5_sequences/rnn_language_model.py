@@ -202,11 +202,11 @@ def run(config: Config, context: Context) -> Result:
 def write(step: StepModel, vocabulary: Vocabulary, seed: int, length: int = 60) -> Table:
     """New paragraphs, word by word from the exported model."""
     rng, rows = np.random.default_rng(seed), []
-    settings = {"length": length, "rng": rng, "forbidden": (PADDING, UNKNOWN)}
     for temperature in (0.5, 0.8, 1.0):
         ids = generate(
-            step, step.initial_state(), vocabulary.ids([BREAK]), temperature=temperature, **settings
-        )
+            step, step.initial_state(), vocabulary.ids([BREAK]), length, rng,
+            temperature=temperature, forbidden=(PADDING, UNKNOWN),
+        )  # fmt: skip
         rows.append((f"{temperature:g}", " ".join(vocabulary.decode(ids)).replace(BREAK, "/")))
     return Table("New text by temperature", ("temperature", "text"), rows, "Written by model.tflite.")
 

@@ -117,7 +117,7 @@ def train(model: keras.Model, ids: dict, data: TextSet, config: Config, seed: in
     """
     weights = 1 / (len(data.classes) * np.bincount(data.labels["train"]) / len(data.labels["train"]))
     examples = {
-        part: (ids[part], data.labels[part], np.float32(weights[data.labels[part]]))
+        part: (ids[part], data.labels[part], weights[data.labels[part]].astype(np.float32))
         for part in ("train", "validation")
     }
     model.compile(Adam(config.learning_rate), "sparse_categorical_crossentropy")
@@ -163,7 +163,7 @@ def run(config: Config, context: Context) -> Result:
         name: balanced_accuracy_score(data.labels["validation"], predict(model, ids["validation"]).argmax(1))
         for name, model in models.items()
     }
-    best = max(scores, key=scores.get)
+    best = max(scores, key=lambda name: scores[name])
     answers = {name: predict(model, ids["test"]) for name, model in models.items()}
     padded = {name: predict(model, np.pad(ids["test"], [(0, 0), (0, 7)])) for name, model in models.items()}
     metric = Metric("test_accuracy", lambda outputs, labels: accuracy(outputs["probabilities"], labels))

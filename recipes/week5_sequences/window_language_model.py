@@ -71,7 +71,7 @@ CLAIMS = (
 )
 
 # What is tried on the validation text.
-WAYS = (
+WAYS: tuple[Smoothing, ...] = (
     WittenBell(),
     *(AddK(10 ** (-step / 2)) for step in range(10)),
     *(KneserNey(step / 20) for step in range(8, 20)),

@@ -228,7 +228,9 @@ def run(config: Config, context: Context) -> Result:
         metrics=metrics,
         figures={
             **draw_captions(images, best, right),
-            "attention": draw_attention(captioner, extract(images[:1]), images[0], pairs["test"], words),
+            "attention": draw_attention(
+                captioner.looking, extract(images[:1]), images[0], pairs["test"], words
+            ),
             "loss": plots.learning_curves(curves, ylabel="nats a word", title="Loss on validation"),
         },
         exports=[
@@ -254,13 +256,13 @@ def encoder_export(encoder, pair: EncoderDecoder, images, right, calibration, st
     return Export(encoder, images, calibration, right[: len(images)], metric, name="encoder")
 
 
-def draw_attention(captioner: Captioner, features, image: np.ndarray, pairs: Pairs, words: Vocabulary):
+def draw_attention(looking: keras.Model, features, image: np.ndarray, pairs: Pairs, words: Vocabulary):
     """Where the decoder looks as it writes each word of the first test picture's caption."""
-    weights = captioner.looking.predict([features, pairs.previous[:1]], verbose=0)[0]
+    weights = looking.predict([features, pairs.previous[:1]], verbose=0)[0]
     written = words.decode(pairs.target[0])
     light = weights[: len(written)] / weights[: len(written)].max(axis=1, keepdims=True)
     light = np.kron(light.reshape(-1, *features.shape[1:3]), np.ones((CELL, CELL)))[..., None]
-    lit = np.uint8(image * (0.3 + 0.7 * light))
+    lit = (image * (0.3 + 0.7 * light)).astype(np.uint8)
     return plots.image_grid(lit, written, columns=5, title="Where the decoder looks")
 
 

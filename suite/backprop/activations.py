@@ -18,43 +18,43 @@ class Activation(NamedTuple):
     derivative: Callable[[np.ndarray], np.ndarray]
 
 
-def identity(z):
+def identity(z: np.ndarray) -> np.ndarray:
     """z itself: a layer without an activation."""
     return z
 
 
-def identity_derivative(z):
+def identity_derivative(z: np.ndarray) -> np.ndarray:
     """1 everywhere."""
     return np.ones_like(z)
 
 
-def sigmoid(z):
+def sigmoid(z: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(-z)), in (0, 1); by tanh, which does not overflow."""
     return 0.5 + 0.5 * np.tanh(0.5 * z)
 
 
-def sigmoid_derivative(z):
+def sigmoid_derivative(z: np.ndarray) -> np.ndarray:
     """At most 1/4, at z = 0; almost 0 where the neuron is saturated."""
     a = sigmoid(z)
     return a * (1 - a)
 
 
-def tanh(z):
+def tanh(z: np.ndarray) -> np.ndarray:
     """2 sigmoid(2 z) - 1, in (-1, 1) and zero-centered."""
     return np.tanh(z)
 
 
-def tanh_derivative(z):
+def tanh_derivative(z: np.ndarray) -> np.ndarray:
     """1 - tanh(z)^2: at most 1, at z = 0."""
     return 1 - np.tanh(z) ** 2
 
 
-def relu(z):
+def relu(z: np.ndarray) -> np.ndarray:
     """max(0, z)."""
     return np.maximum(z, 0)
 
 
-def relu_derivative(z):
+def relu_derivative(z: np.ndarray) -> np.ndarray:
     """1 for z > 0, else 0; at the kink itself the left derivative."""
     return (z > 0).astype(z.dtype)
 
@@ -62,12 +62,12 @@ def relu_derivative(z):
 LEAK = 0.1
 
 
-def leaky_relu(z):
+def leaky_relu(z: np.ndarray) -> np.ndarray:
     """z for z > 0, else 0.1 z: no unit can die."""
     return np.where(z > 0, z, LEAK * z)
 
 
-def leaky_relu_derivative(z):
+def leaky_relu_derivative(z: np.ndarray) -> np.ndarray:
     """1 for z > 0, else 0.1."""
     return np.where(z > 0, 1, LEAK).astype(z.dtype)
 

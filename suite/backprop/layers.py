@@ -3,6 +3,7 @@
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from suite.backprop import pooling
 from suite.backprop.activations import ACTIVATIONS
@@ -46,19 +47,27 @@ class Dense(Layer):
         dtype: dtype of the parameters.
     """
 
-    def __init__(self, inputs: int, units: int, rng: np.random.Generator, *, gain=2.0, dtype=np.float32):
+    def __init__(
+        self,
+        inputs: int,
+        units: int,
+        rng: np.random.Generator,
+        *,
+        gain: float = 2.0,
+        dtype: DTypeLike = np.float32,
+    ):
         W = rng.normal(0, np.sqrt(gain / inputs), (inputs, units)).astype(dtype)
         self.parameters = [W, np.zeros(units, dtype)]
-        self.gradients = []
+        self.gradients: list[np.ndarray] = []
 
-    def forward(self, x):
+    def forward(self, x: np.ndarray) -> np.ndarray:
         self._x = x
         return dense(x, *self.parameters)
 
-    def backward(self, d_output):
+    def backward(self, d_output: np.ndarray) -> None:
         self.gradients = [*dense_parameter_gradients(d_output, self._x)]
 
-    def input_gradient(self, d_output):
+    def input_gradient(self, d_output: np.ndarray) -> np.ndarray:
         return dense_input_gradient(d_output, self.parameters[0])
 
 
@@ -76,16 +85,17 @@ class Activate(Layer):
         if name not in ACTIVATIONS:
             raise ValueError(f"expected an activation among {', '.join(ACTIVATIONS)}, received {name!r}")
         self._activation = ACTIVATIONS[name]
-        self.parameters, self.gradients = [], []
+        self.parameters: list[np.ndarray] = []
+        self.gradients: list[np.ndarray] = []
 
-    def forward(self, x):
+    def forward(self, x: np.ndarray) -> np.ndarray:
         self._z = x
         return self._activation.function(x)
 
-    def backward(self, d_output):
+    def backward(self, d_output: np.ndarray) -> None:
         pass
 
-    def input_gradient(self, d_output):
+    def input_gradient(self, d_output: np.ndarray) -> np.ndarray:
         return d_output * self._activation.derivative(self._z)
 
 
@@ -109,25 +119,26 @@ class Convolution(Layer):
         kernel_size: int,
         rng: np.random.Generator,
         *,
-        stride=1,
-        padding=0,
-        dtype=np.float32,
+        stride: int = 1,
+        padding: int = 0,
+        dtype: DTypeLike = np.float32,
     ):
         shape = (kernel_size, kernel_size, channels, filters)
         W = rng.normal(0, np.sqrt(2 / (kernel_size**2 * channels)), shape).astype(dtype)
         self.parameters = [W, np.zeros(filters, dtype)]
-        self.gradients = []
+        self.gradients: list[np.ndarray] = []
         self._geometry = stride, padding
 
-    def forward(self, x):
+    def forward(self, x: np.ndarray) -> np.ndarray:
         self._x = x
-        return convolution(x, *self.parameters, *self._geometry)
+        W, b = self.parameters
+        return convolution(x, W, b, *self._geometry)
 
-    def backward(self, d_output):
+    def backward(self, d_output: np.ndarray) -> None:
         W = self.parameters[0]
         self.gradients = [*convolution_parameter_gradients(d_output, self._x, W, *self._geometry)]
 
-    def input_gradient(self, d_output):
+    def input_gradient(self, d_output: np.ndarray) -> np.ndarray:
         return convolution_input_gradient(d_output, self._x, self.parameters[0], *self._geometry)
 
 
@@ -149,31 +160,33 @@ class Pooling(Layer):
         self._pool = getattr(pooling, f"{kind}_pooling")
         self._pool_backward = getattr(pooling, f"{kind}_pooling_backward")
         self._geometry = size, stride or size
-        self.parameters, self.gradients = [], []
+        self.parameters: list[np.ndarray] = []
+        self.gradients: list[np.ndarray] = []
 
-    def forward(self, x):
+    def forward(self, x: np.ndarray) -> np.ndarray:
         self._x = x
         return self._pool(x, *self._geometry)
 
-    def backward(self, d_output):
+    def backward(self, d_output: np.ndarray) -> None:
         pass
 
-    def input_gradient(self, d_output):
+    def input_gradient(self, d_output: np.ndarray) -> np.ndarray:
         return self._pool_backward(d_output, self._x, *self._geometry)
 
 
 class Flatten(Layer):
     """Everything of an example in one row."""
 
-    def __init__(self):
-        self.parameters, self.gradients = [], []
+    def __init__(self) -> None:
+        self.parameters: list[np.ndarray] = []
+        self.gradients: list[np.ndarray] = []
 
-    def forward(self, x):
+    def forward(self, x: np.ndarray) -> np.ndarray:
         self._shape = x.shape
         return x.reshape(len(x), -1)
 
-    def backward(self, d_output):
+    def backward(self, d_output: np.ndarray) -> None:
         pass
 
-    def input_gradient(self, d_output):
+    def input_gradient(self, d_output: np.ndarray) -> np.ndarray:
         return d_output.reshape(self._shape)

@@ -9,7 +9,7 @@ import numpy as np
 from suite.backprop.activations import softmax
 
 
-def quadratic(a: np.ndarray, y: np.ndarray) -> float:
+def quadratic(a: np.ndarray, y: np.ndarray | float) -> float:
     """Mean over the examples of half the squared distance.
 
     Args:
@@ -22,7 +22,7 @@ def quadratic(a: np.ndarray, y: np.ndarray) -> float:
     return np.sum((a - y) ** 2) / (2 * len(a))
 
 
-def quadratic_derivative(a, y):
+def quadratic_derivative(a: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(a - y) / n."""
     return (a - y) / len(a)
 
@@ -40,7 +40,7 @@ def binary_cross_entropy(a: np.ndarray, y: np.ndarray) -> float:
     return -np.sum(y * np.log(a) + (1 - y) * np.log1p(-a)) / len(a)
 
 
-def binary_cross_entropy_derivative(a, y):
+def binary_cross_entropy_derivative(a: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(a - y) / (a (1 - a)): sigmoid's derivative, which it meets next, cancels the denominator."""
     return (a - y) / (a * (1 - a)) / len(a)
 
@@ -57,7 +57,7 @@ def softmax_cross_entropy(scores: np.ndarray, labels: np.ndarray) -> float:
     return np.mean(np.log(np.exp(shifted).sum(axis=1)) - right)
 
 
-def softmax_cross_entropy_derivative(scores, labels):
+def softmax_cross_entropy_derivative(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """(probabilities - one-hot labels) / n."""
     derivative = softmax(scores)
     derivative[np.arange(len(labels)), labels] -= 1

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from suite.backprop.layers import Activate, Dense, Layer
 
@@ -52,7 +53,9 @@ class Network:
         return d_output
 
 
-def mlp(sizes: Sequence[int], rng: np.random.Generator, *, activation="relu", dtype=np.float32) -> Network:
+def mlp(
+    sizes: Sequence[int], rng: np.random.Generator, *, activation: str = "relu", dtype: DTypeLike = np.float32
+) -> Network:
     """Builds a multilayer perceptron with linear outputs.
 
     Args:

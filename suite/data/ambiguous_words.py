@@ -41,7 +41,7 @@ def generate_sentences(n: int, seed: int, *, length: int = 20, ahead: bool) -> S
         np.array([1, 1 + MARKERS, 1 + MARKERS + AMBIGUOUS]),
         np.array([MARKERS, AMBIGUOUS, FILLERS]),
     )
-    words = firsts[kinds] + np.int64(rng.random((n, length)) * sizes[kinds])
+    words = firsts[kinds] + (rng.random((n, length)) * sizes[kinds]).astype(np.int64)
     reading = np.s_[:, ::-1] if ahead else np.s_[:]
     where = np.where(kinds[reading] == 0, np.arange(length), -1)
     last = np.maximum.accumulate(where, axis=1)

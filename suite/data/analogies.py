@@ -105,7 +105,8 @@ def generate_analogies(seed: int, sentences: int = 20_000) -> Analogies:
 
 
 def _rows(table: str) -> list[tuple[list[str], list[str]]]:
-    return [tuple(half.split() for half in line.split("|")) for line in table.strip().splitlines()]
+    lines = (line.split("|") for line in table.strip().splitlines())
+    return [(left.split(), right.split()) for left, right in lines]
 
 
 def _entries(table: str, columns: tuple[str, ...]) -> list[tuple[str, list[str], tuple[str, ...]]]:

@@ -149,7 +149,7 @@ def _attempt(path: Path, read: Callable[[Path], tuple]) -> tuple[str, str, tuple
     except (Unusable, UndecodableImage) as error:
         return error.reason, "", ()
     except OSError as error:
-        return (error.strerror or str(error)).lower(), "", ()
+        return layout.fault(error), "", ()
 
 
 def divide(

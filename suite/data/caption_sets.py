@@ -1,6 +1,7 @@
 """Pictures with captions: drawn scenes, COCO, or a user's folder with a captions.csv."""
 
 import dataclasses
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -87,9 +88,7 @@ def draw_captioned_scenes(seed: int, size: tuple[int, int], counts: Mapping[str,
 
     images, captions = {}, {}
     for part, count in counts.items():
-        drawing = scenes.draw_scenes(
-            part, count, seed, size, (1, 2), lambda scene, part=part: is_wanted(part, scene)
-        )
+        drawing = scenes.draw_scenes(part, count, seed, size, (1, 2), functools.partial(is_wanted, part))
         images[part] = drawing.images
         captions[part] = [(scenes.describe(scene),) for scene in drawing.scenes]
     return CaptionSet(images, captions, "scenes")
@@ -127,9 +126,9 @@ def load_coco(size: tuple[int, int], most: int) -> CaptionSet:
         visual-semantic alignments for generating image descriptions: the split.
     """
     builder = tfds_builder("coco_captions")
-    images, captions = {}, {}
+    images: dict[str, list[np.ndarray]] = {part: [] for part in PARTS}
+    captions: dict[str, list[tuple[str, ...]]] = {part: [] for part in PARTS}
     for part, split in zip(PARTS, ("train", "val", "test"), strict=True):
-        images[part], captions[part] = [], []
         for example in tfds_examples(builder, split, most):
             images[part].append(annotated.stretch(example["image"], size))
             captions[part].append(tuple(text.decode() for text in example["captions"]["text"]))

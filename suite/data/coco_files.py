@@ -86,7 +86,7 @@ def _read_json(path: Path) -> dict:
         raise ValueError(
             f"expected a COCO file of valid JSON, received {path.name!r}: {error}; mend it"
         ) from error
-    lists = [content.get(key) for key in _COCO_KEYS] if isinstance(content, dict) else []
+    lists: list = [content.get(key) for key in _COCO_KEYS] if isinstance(content, dict) else []
     if not lists or not all(isinstance(rows, list) for rows in lists):
         received = ", ".join(list(content)[:6]) if isinstance(content, dict) else type(content).__name__
         raise ValueError(
@@ -172,7 +172,10 @@ def _coco_boxes(path: Path, image: dict, rows: Sequence[dict], labels: Mapping[i
 
 
 def _four_numbers(values: object) -> tuple[float, ...]:
-    is_number = isinstance(values, list) and all(type(value) in (int, float) for value in values)
-    if not is_number or len(values) != 4:
+    if (
+        not isinstance(values, list)
+        or len(values) != 4
+        or not all(type(value) in (int, float) for value in values)
+    ):
         raise Unusable("has a bbox that is not four numbers")
     return tuple(map(float, values))

@@ -79,9 +79,9 @@ def load_voc(size: tuple[int, int]) -> DetectionSet:
         Everingham, Van Gool, Williams, Winn, Zisserman (2010), The Pascal Visual Object Classes Challenge.
     """
     builder = tfds_builder("voc/2007")
-    images, rows = {}, {}
+    images: dict[str, list[np.ndarray]] = {part: [] for part in PARTS}
+    rows: dict[str, list[Boxes]] = {part: [] for part in PARTS}
     for part in PARTS:
-        images[part], rows[part] = [], []
         for example in tfds_examples(builder, part):
             images[part].append(annotated.stretch(example["image"], size))
             found = example["objects"]
@@ -150,7 +150,7 @@ def _list(root: Path) -> Listing:
 def _make(
     images: dict, rows: dict, size: tuple[int, int], classes: tuple[str, ...], source: str, quarantined: tuple
 ) -> DetectionSet:
-    def column(name):
+    def column(name: str) -> dict[str, list[np.ndarray]]:
         return {part: [getattr(boxes, name) for boxes in rows[part]] for part in PARTS}
 
     return DetectionSet(

@@ -163,7 +163,7 @@ def _reason_and_digest(path: Path) -> tuple[str, str]:
     except UndecodableImage as error:
         return error.reason, ""
     except OSError as error:
-        return error.strerror.lower(), ""
+        return layout.fault(error), ""
 
 
 def size_fault(file: str | os.PathLike | BinaryIO) -> str:

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -158,9 +159,12 @@ def draw_samples(
     rows = np.array([rng.permutation(len(labels))[:total] for _ in range(draws)])
     parts = dict(zip(sizes, np.split(rows, np.cumsum([*sizes.values()])[:-1], axis=1), strict=True))
     flat = {part: images.images[part].reshape(len(images.images[part]), -1) for part in PARTS[:2]}
-    samples = {name: (np.float32(flat["train"][part] / 255), labels[part]) for name, part in parts.items()}
-    validation = np.float32(flat["validation"] / 255), images.labels["validation"]
-    return samples | {"validation": tuple(np.stack([values] * draws) for values in validation)}
+    samples = {
+        name: ((flat["train"][part] / 255).astype(np.float32), labels[part]) for name, part in parts.items()
+    }
+    held_out = (flat["validation"] / 255).astype(np.float32), images.labels["validation"]
+    pixels, answers = (np.stack([values] * draws) for values in held_out)
+    return samples | {"validation": (pixels, answers)}
 
 
 def random_affine(
@@ -232,13 +236,13 @@ def on_gravel(images: np.ndarray, part: str, seed: int, contrast: float = 0.7) -
     rows = rng.integers(top, bottom - height, len(images), endpoint=True)
     columns = rng.integers(left, right - width, len(images), endpoint=True)
     views = np.lib.stride_tricks.sliding_window_view(ground, (height, width))
-    return np.uint8(np.minimum(images + views[rows, columns][..., None], 255))
+    return np.minimum(images + views[rows, columns][..., None], 255).astype(np.uint8)
 
 
-def _read(builder, split: str, *, side: int | None, labeled: bool) -> tuple[np.ndarray, np.ndarray]:
+def _read(builder: Any, split: str, *, side: int | None, labeled: bool) -> tuple[np.ndarray, np.ndarray]:
     import tensorflow_datasets as tfds
 
-    def example(row):
+    def example(row: dict) -> tuple[tf.Tensor, tf.Tensor]:
         image = row["image"]
         if side is not None:
             stretched = tf.image.resize(image, (side, side), antialias=True)
@@ -247,4 +251,5 @@ def _read(builder, split: str, *, side: int | None, labeled: bool) -> tuple[np.n
 
     dataset = builder.as_dataset(split=split).map(example, num_parallel_calls=tf.data.AUTOTUNE)
     batches = list(tfds.as_numpy(dataset.batch(1000)))
-    return tuple(np.concatenate(arrays) for arrays in zip(*batches, strict=True))
+    images, labels = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
+    return images, labels

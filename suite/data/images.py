@@ -125,11 +125,11 @@ def _from_16_bits(image: Image.Image) -> Image.Image:
 
 
 def _name(file: str | os.PathLike | BinaryIO) -> str:
-    return file.name if hasattr(file, "read") else os.fspath(file)
+    return os.fspath(file) if isinstance(file, str | os.PathLike) else file.name
 
 
 def _is_empty(file: str | os.PathLike | BinaryIO) -> bool:
-    return not (file.seek(0, os.SEEK_END) if hasattr(file, "read") else os.path.getsize(file))
+    return not (os.path.getsize(file) if isinstance(file, str | os.PathLike) else file.seek(0, os.SEEK_END))
 
 
 def _reason(file: str | os.PathLike | BinaryIO, error: Exception) -> str:
@@ -159,7 +159,7 @@ class ImageSource:
     def __init__(
         self,
         files: Sequence,
-        labels: Sequence[int],
+        labels: Sequence[int] | np.ndarray,
         size: tuple[int, int],
         *,
         load: Callable[[Any, tuple[int, int]], np.ndarray] = load_image,
@@ -239,7 +239,7 @@ class ImageSource:
             .prefetch(2)
         )
 
-    def _example(self, index, augment_seed: int | None):
+    def _example(self, index: "tf.Tensor", augment_seed: int | None) -> "tuple[tf.Tensor, tf.Tensor]":
         """Picture and label number `index`, as tensors."""
         import tensorflow as tf
 

@@ -10,6 +10,11 @@ PART_NAMES |= dict.fromkeys(("val", "valid", "validation"), "validation")
 _LITTER = {"thumbs.db", "desktop.ini", "__macosx"}
 
 
+def fault(error: OSError) -> str:
+    """What the system says: "permission denied", "no such file or directory"."""
+    return (error.strerror or str(error)).lower()
+
+
 def check_directory(root: Path) -> None:
     """Refuses what is not a folder with something in it.
 
@@ -24,7 +29,7 @@ def check_directory(root: Path) -> None:
     try:
         is_empty = not os.listdir(root)
     except OSError as error:
-        raise ValueError(f"{expected}: {error.strerror.lower()}; change its permissions") from error
+        raise ValueError(f"{expected}: {fault(error)}; change its permissions") from error
     if is_empty:
         raise ValueError(f"{expected}, which is empty; put at least 2 class folders in it")
 
@@ -157,7 +162,7 @@ def list_entries(directory: Path, root: Path) -> tuple[list[Path], list[Path], l
     try:
         names = sorted(os.listdir(directory), key=natural)
     except OSError as error:
-        return [], [], [entry(directory, root, error.strerror.lower())]
+        return [], [], [entry(directory, root, fault(error))]
     real_directory = Path(os.path.realpath(directory))
     for name in names:
         path = directory / name

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -14,7 +14,17 @@ from suite import console
 
 _AT_A_TIME = 1024
 
-Given, Answer, Copy = TypeVar("Given"), TypeVar("Answer"), TypeVar("Copy")
+
+class Digested(Protocol):
+    """A picture that knows the `file_digest` of its file."""
+
+    @property
+    def digest(self) -> str: ...
+
+
+Given = TypeVar("Given")
+Answer = TypeVar("Answer")
+Copy = TypeVar("Copy", bound=Digested)
 
 
 def in_threads(function: Callable[[Given], Answer], items: Sequence[Given], label: str) -> list[Answer]:
@@ -48,7 +58,7 @@ def file_digest(path: Path) -> str:
 
 
 def by_digest(pictures: Iterable[Copy]) -> list[list[Copy]]:
-    """Groups copies: pictures with the same attribute `digest`."""
+    """Groups copies: pictures with the same digest."""
     groups: dict[str, list[Copy]] = {}
     for picture in pictures:
         groups.setdefault(picture.digest, []).append(picture)
@@ -61,7 +71,7 @@ def split_copies_together(
     """Splits pictures at random; copies of one are in one part.
 
     Args:
-        pictures: With an attribute `digest`.
+        pictures: Any.
         shares: By part, how much of the different pictures it gets, in [0, 1); at least one, unless 0.
         rng: Of the order.
 

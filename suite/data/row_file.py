@@ -4,8 +4,10 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 
 class RowFile:
@@ -20,7 +22,7 @@ class RowFile:
         shape, dtype, ndim: As of an array.
     """
 
-    def __init__(self, file, path: Path | None, shape: Sequence[int], dtype, start: int):
+    def __init__(self, file: Any, path: Path | None, shape: Sequence[int], dtype: DTypeLike, start: int):
         """Use `create`, `open` or `temporary`."""
         self.path, self.shape, self.dtype = path, tuple(shape), np.dtype(dtype)
         self.ndim = len(self.shape)
@@ -28,7 +30,7 @@ class RowFile:
         self._row_bytes = int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
 
     @classmethod
-    def create(cls, path: str | os.PathLike, shape: Sequence[int], dtype) -> "RowFile":
+    def create(cls, path: str | os.PathLike, shape: Sequence[int], dtype: DTypeLike) -> "RowFile":
         """Starts a file, in place of one that is there.
 
         Args:
@@ -60,7 +62,9 @@ class RowFile:
         return cls(file, Path(path), shape, dtype, file.tell())
 
     @classmethod
-    def temporary(cls, shape: Sequence[int], dtype, folder: str | os.PathLike | None = None) -> "RowFile":
+    def temporary(
+        cls, shape: Sequence[int], dtype: DTypeLike, folder: str | os.PathLike[str] | None = None
+    ) -> "RowFile":
         """Starts a file without a name, which is gone when the process is.
 
         Args:
@@ -83,13 +87,13 @@ class RowFile:
         Raises:
             OSError: The disk is full.
         """
-        content = memoryview(np.ascontiguousarray(rows, self.dtype)).cast("B")
+        content = np.ascontiguousarray(rows, self.dtype).data.cast("B")
         place = self._start + row * self._row_bytes
         while content:
             done = os.pwrite(self._file.fileno(), content, place)
             content, place = content[done:], place + done
 
-    def __getitem__(self, rows) -> np.ndarray:
+    def __getitem__(self, rows: Any) -> np.ndarray:
         """Reads a row, a slice of rows without a step, or the rows of an array of indices."""
         if isinstance(rows, slice):
             start, stop, _ = rows.indices(len(self))
@@ -103,7 +107,7 @@ class RowFile:
 
     def _read(self, start: int, stop: int) -> np.ndarray:
         rows = np.empty((stop - start, *self.shape[1:]), self.dtype)
-        content = memoryview(rows.reshape(-1)).cast("B")
+        content = rows.reshape(-1).data.cast("B")
         place = self._start + start * self._row_bytes
         while content:
             block = os.pread(self._file.fileno(), min(len(content), 2**26), place)
@@ -113,5 +117,5 @@ class RowFile:
             content, place = content[len(block) :], place + len(block)
         return rows
 
-    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self[:], dtype)

@@ -6,13 +6,17 @@ single pixels tells a class.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from suite.data.textures import CLASSES as BACKGROUNDS
 from suite.data.textures import REGIONS
+
+if TYPE_CHECKING:
+    from suite.data.detection_sets import DetectionSet
+    from suite.data.segmentation_sets import SegmentationSet
 
 SHAPES = ("circle", "square", "triangle", "star")
 COLORS = {
@@ -102,7 +106,7 @@ def draw_scenes(
     scenes = []
     for index in range(count):
         rng = np.random.default_rng((seed, list(REGIONS).index(part), index))
-        scene, covers = _compose(rng, size, rng.integers(*things, endpoint=True), wanted)
+        scene, covers = _compose(rng, size, int(rng.integers(*things, endpoint=True)), wanted)
         images[index], instances[index] = _paint(scene, covers, photos, rng)
         scenes.append(scene)
     return Drawing(images, instances, tuple(scenes))
@@ -143,7 +147,7 @@ def describe(scene: Scene) -> str:
     return f"{listed} on {scene.background}"
 
 
-def segmentation_set(seed: int, size: tuple[int, int]):
+def segmentation_set(seed: int, size: tuple[int, int]) -> "SegmentationSet":
     """Draws a `SegmentationSet` of `COUNTS` scenes a part; classes are the background and `SHAPES`."""
     from suite.data.segmentation_sets import SegmentationSet
 
@@ -157,7 +161,7 @@ def segmentation_set(seed: int, size: tuple[int, int]):
     )
 
 
-def detection_set(seed: int, size: tuple[int, int], things: tuple[int, int] = (1, 3)):
+def detection_set(seed: int, size: tuple[int, int], things: tuple[int, int] = (1, 3)) -> "DetectionSet":
     """Draws a `DetectionSet` of `COUNTS` scenes a part, with `things[0]` to `things[1]` boxes each.
 
     Args:
@@ -191,7 +195,9 @@ def outline(shape: str) -> np.ndarray:
     return np.sqrt(np.pi / area) * np.stack([lengths * np.sin(angles), -lengths * np.cos(angles)], axis=1)
 
 
-def _compose(rng, size: tuple[int, int], count: int, wanted) -> tuple[Scene, list[np.ndarray]]:
+def _compose(
+    rng: np.random.Generator, size: tuple[int, int], count: int, wanted: Callable[[Scene], bool]
+) -> tuple[Scene, list[np.ndarray]]:
     """Places things until enough is seen of each; gives the share of each pixel that each covers."""
     background = str(rng.choice(BACKGROUNDS))
     while True:
@@ -202,7 +208,7 @@ def _compose(rng, size: tuple[int, int], count: int, wanted) -> tuple[Scene, lis
                 return scene, covers
 
 
-def _sample_thing(rng) -> Thing:
+def _sample_thing(rng: np.random.Generator) -> Thing:
     size = str(rng.choice(list(RADII)))
     radius = rng.uniform(*RADII[size])
     center = tuple(rng.uniform(0.8 * radius, 1 - 0.8 * radius, 2))
@@ -230,7 +236,9 @@ def _visible_shares(covers: Sequence[np.ndarray]) -> list[float]:
     return shares
 
 
-def _paint(scene: Scene, covers, photos: dict, rng) -> tuple[np.ndarray, np.ndarray]:
+def _paint(
+    scene: Scene, covers: list[np.ndarray], photos: dict, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     size = covers[0].shape
     worn = {thing.color for thing in scene.things}  # not for camouflage
     tint = _jitter(COLORS[str(rng.choice([name for name in COLORS if name not in worn]))], rng)
@@ -242,10 +250,10 @@ def _paint(scene: Scene, covers, photos: dict, rng) -> tuple[np.ndarray, np.ndar
         paint = (0.6 + 0.4 * material) * _jitter(COLORS[thing.color], rng)
         image += cover[..., None] * (paint - image)
         instances[cover >= 0.5] = index + 1
-    return np.uint8(np.clip(np.rint(image), 0, 255)), instances
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8), instances
 
 
-def _texture(photo: np.ndarray, size: tuple[int, int], rng) -> np.ndarray:
+def _texture(photo: np.ndarray, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     """A crop of a photograph, 1 to 2 times as large as the image, shrunk: `(height, width, 1)`, mean 1."""
     largest = min(2, *(full / side for full, side in zip(photo.shape, size, strict=True)))
     zoom = rng.uniform(min(1, largest), largest)
@@ -258,8 +266,8 @@ def _texture(photo: np.ndarray, size: tuple[int, int], rng) -> np.ndarray:
     return (pixels / pixels.mean())[..., None]
 
 
-def _jitter(color: tuple[int, int, int], rng) -> np.ndarray:
-    return np.float32(color) * rng.uniform(0.8, 1.1) + rng.uniform(-12, 12, 3)
+def _jitter(color: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray:
+    return np.array(color, np.float32) * rng.uniform(0.8, 1.1) + rng.uniform(-12, 12, 3)
 
 
 def _box(mask: np.ndarray) -> tuple[float, float, float, float]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -149,7 +149,9 @@ def read_segmentation_folder(
     )
 
 
-def _match(root: Path, pairs: Mapping[str, tuple[Path, Path]]):
+def _match(
+    root: Path, pairs: Mapping[str, tuple[Path, Path]]
+) -> tuple[list[tuple[Path, str]], dict[Path, Path], list[dict]]:
     """Pictures with their part, the mask of each, and entries for what stands alone."""
     files, mask_of, aside = [], {}, []
     for part, (image_folder, mask_folder) in pairs.items():
@@ -247,7 +249,7 @@ def _default_names(count: int, is_binary: bool) -> tuple[str, ...]:
     return ("background", *others)
 
 
-def _reason(values, count: int) -> str:
+def _reason(values: Iterable[int], count: int) -> str:
     labels = set(values) - {IGNORED}
     if not labels:
         return "its mask has only ignored pixels (255)"

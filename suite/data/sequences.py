@@ -51,5 +51,5 @@ def adding_problem(count: int, length: int, rng: np.random.Generator) -> Sequenc
     marks = np.zeros_like(numbers)
     for place in places:
         marks[rows, place] = 1
-    targets = sum(numbers[rows, place] for place in places)
+    targets = np.sum([numbers[rows, place] for place in places], axis=0)
     return Sequences(np.stack([numbers, marks], axis=-1), targets[:, None])

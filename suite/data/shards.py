@@ -10,8 +10,9 @@ import io
 import os
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import google_crc32c
 import numpy as np
@@ -22,6 +23,9 @@ from suite.data import layout
 from suite.data.folder import ImageFolder, Picture
 from suite.data.images import UndecodableImage, load_image
 from suite.data.pictures import in_threads
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 IMAGE, LABEL, TEXT, NAME = "image/encoded", "image/class/label", "image/class/text", "image/filename"
 _IMAGES, _LABELS = (IMAGE, "image"), (LABEL, "label")
@@ -60,9 +64,9 @@ def read_shards(
     The picture is under "image/encoded" or "image", as the bytes of a file. Its class is the text under
     "image/class/text" or "label", or the integer under "image/class/label" or "label", which is named by its
     line in the file `label.labels.txt` (TensorFlow Datasets writes one), else by itself. Files whose path
-    holds the word train, validation (or val, valid) or test are that part; parts that are not given are split
-    off train, and all is train where no file says so. Records are checked, and set aside, as the files of
-    `read_folder` are.
+    holds the word train, validation (or val, valid) or test are that part, and all is train where none says
+    train; beside a train file, those that say nothing are set aside. Parts that are not given are split off
+    train. Records are checked, and set aside, as the files of `read_folder` are.
 
     Args:
         directory: A folder as for `find_shards`.
@@ -81,17 +85,18 @@ def read_shards(
         raise ValueError(
             f"expected TFRecord files in {str(root)!r}, received none; see tools/write_shards.py"
         )
-    found, aside = [], []
-    for shard in console.track(shards, "finding records"):
-        name = shard.relative_to(root).as_posix()
-        places, fault = _places(shard)
+    named = {shard.relative_to(root).as_posix(): _part(shard.relative_to(root)) for shard in shards}
+    parts = {name: part for name, part in named.items() if part}
+    if "train" not in parts.values():
+        parts = dict.fromkeys(named, "train")
+    reason = "not a train, validation or test file"
+    found, aside = [], [{"file": name, "reason": reason} for name in named.keys() - parts.keys()]
+    for name in console.track(parts, "finding records"):
+        places, fault = _places(root / name)
         found += [f"{name}{_AT}{place}" for place in places]
         if fault:
             aside.append({"file": name, "reason": fault})
     names = _class_names(root)
-    parts = {shard.relative_to(root).as_posix(): _part(shard.relative_to(root)) for shard in shards}
-    if "train" not in parts.values():
-        parts = dict.fromkeys(parts, "train")
     answers = in_threads(lambda file: _inspect(root, file, names), found, "Checking pictures")
     pictures = []
     for file, (reason, digest, name) in zip(found, answers, strict=True):
@@ -167,7 +172,7 @@ def write_shards(
     return sum(map(len, pairs.values())), aside
 
 
-def _bytes(value: bytes):
+def _bytes(value: bytes) -> "tf.train.Feature":
     import tensorflow as tf
 
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
@@ -186,7 +191,8 @@ def _class_names(root: Path) -> list[str]:
 
 def _places(shard: Path) -> tuple[list[int], str]:
     """Where the records of a shard begin, in bytes, and why there are no more ("" at its end)."""
-    size, place, places = shard.stat().st_size, 0, []
+    size, place = shard.stat().st_size, 0
+    places: list[int] = []
     with open(shard, "rb") as file:
         while place < size:
             file.seek(place)
@@ -217,7 +223,7 @@ def _read(file: str) -> bytes:
     return content
 
 
-def _features(content: bytes):
+def _features(content: bytes) -> Mapping[str, Any]:
     import tensorflow as tf
     from google.protobuf.message import DecodeError
 
@@ -227,7 +233,7 @@ def _features(content: bytes):
         raise BadRecord("not a tf.train.Example") from None
 
 
-def _picture(file: str, features) -> io.BytesIO:
+def _picture(file: str, features: Mapping[str, Any]) -> io.BytesIO:
     for key in _IMAGES:
         if key in features and features[key].bytes_list.value:
             picture = io.BytesIO(features[key].bytes_list.value[0])
@@ -236,7 +242,7 @@ def _picture(file: str, features) -> io.BytesIO:
     raise BadRecord(f"no picture under {' or '.join(_IMAGES)}")
 
 
-def _class_of(features, names: list[str]) -> str:
+def _class_of(features: Mapping[str, Any], names: list[str]) -> str:
     for key in (TEXT, *_LABELS):
         if key in features and features[key].bytes_list.value:
             return os.fsdecode(features[key].bytes_list.value[0])
@@ -260,7 +266,7 @@ def _inspect(root: Path, file: str, names: list[str]) -> tuple[str, str, str]:
     except UndecodableImage as error:
         return error.reason, "", ""
     except OSError as error:
-        return error.strerror.lower(), "", ""
+        return layout.fault(error), "", ""
 
 
 def _check_classes(root: Path, pictures: list[Picture], aside: list[dict]) -> tuple[str, ...]:

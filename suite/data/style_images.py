@@ -78,7 +78,7 @@ def draw_swirls(side: int, seed: int = 0) -> np.ndarray:
     shares = 1 / (1 + np.exp(-(0.6 * height + 1.4 * strokes / strokes.std())))
     stops, colors = zip(*_PALETTE, strict=True)
     channels = [np.interp(shares, stops, channel) for channel in zip(*colors, strict=True)]
-    return np.uint8(np.stack(channels, axis=-1))
+    return np.stack(channels, axis=-1).astype(np.uint8)
 
 
 def _smooth_noise(rng: np.random.Generator, side: int, width: float) -> np.ndarray:
@@ -134,9 +134,8 @@ def fit(image: np.ndarray, longest: int, multiple: int) -> np.ndarray:
         `(height, width, 3)` uint8.
     """
     share, least = min(1.0, longest / max(image.shape[:2])), math.ceil(_LEAST_FITTED / multiple)
-    return resize(
-        image, tuple(max(least, int(side * share / multiple)) * multiple for side in image.shape[:2])
-    )
+    height, width = (max(least, int(side * share / multiple)) * multiple for side in image.shape[:2])
+    return resize(image, (height, width))
 
 
 def random_crops(photos: Sequence[np.ndarray], side: int, largest: int, seed: int) -> Iterator[np.ndarray]:
@@ -154,7 +153,7 @@ def random_crops(photos: Sequence[np.ndarray], side: int, largest: int, seed: in
     """
     rng = np.random.default_rng(seed)
     while True:
-        photo = photos[rng.integers(len(photos))]
+        photo = photos[int(rng.integers(len(photos)))]
         shorter = min(photo.shape[:2])
         cut = int(rng.integers(min(side, shorter), min(largest, shorter), endpoint=True))
         top, left = (int(rng.integers(length - cut, endpoint=True)) for length in photo.shape[:2])

@@ -4,6 +4,7 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -76,7 +77,7 @@ def load_tagged(source: str, seed: int) -> TaggedSet:
 
 
 def _make_set(
-    sentences: Mapping[str, Sequence[Sequence[tuple[str, str]]]], source: str, aside=()
+    sentences: Mapping[str, Sequence[Sequence[tuple[str, str]]]], source: str, aside: Sequence[dict] = ()
 ) -> TaggedSet:
     """Of pairs of a word and its tag; the tags are those of all parts, in alphabetical order."""
     tags = tuple(sorted({tag for part in sentences.values() for pairs in part for _, tag in pairs}))
@@ -135,22 +136,22 @@ class _Grammar:
         word = stem + str(self.rng.choice(_ENDINGS[tag])) + ending
         return [(word.capitalize() if tag == "PROPN" else word, tag)]
 
-    def noun(self):
+    def noun(self) -> list[tuple[str, str]]:
         return self.pick(_NOUN_OR_VERB, "NOUN") if self.chance(0.3) else self.made_up("NOUN")
 
-    def verb(self):
+    def verb(self) -> list[tuple[str, str]]:
         return self.pick(_NOUN_OR_VERB, "VERB") if self.chance(0.5) else self.made_up("VERB")
 
-    def noun_phrase(self):
+    def noun_phrase(self) -> list[tuple[str, str]]:
         if self.chance(0.2):
             return self.made_up("PROPN")
         between = self.made_up(str(self.rng.choice(("ADJ", "NOUN")))) if self.chance(0.4) else []
         return self.pick(_DETERMINERS, "DET") + between + self.noun()
 
-    def subject(self):
+    def subject(self) -> list[tuple[str, str]]:
         return self.pick(_PRONOUNS, "PRON") if self.chance(0.5) else self.noun_phrase()
 
-    def predicate(self):
+    def predicate(self) -> list[tuple[str, str]]:
         form = self.rng.integers(6)
         if form == 0:
             return self.verb() + self.noun_phrase()
@@ -176,7 +177,7 @@ class _Grammar:
             str(self.rng.choice(("ADJ", "NOUN", "PROPN", "ADV")))
         )
 
-    def sentence(self):
+    def sentence(self) -> list[tuple[str, str]]:
         if self.chance(0.3):
             words = (
                 self.pick(_ADJECTIVE_OR_VERB, "VERB") + self.noun_phrase()
@@ -191,7 +192,7 @@ class _Grammar:
         return [(first[0].upper() + first[1:], tag), *others, (".", "PUNCT")]
 
 
-def _read_treebank(builder) -> TaggedSet:
+def _read_treebank(builder: Any) -> TaggedSet:
     names = builder.info.features["upos"].feature.names
     sentences = {}
     for part, split in zip(PARTS, ("train", "dev", "test"), strict=True):
@@ -231,7 +232,8 @@ def read_conllu(path: str | os.PathLike, seed: int) -> TaggedSet:
     """
     path = Path(path)
     sentences, aside = [], []
-    pairs, fault = [], None
+    pairs: list[tuple[str, str]] = []
+    fault = None
     for number, line in enumerate([*read_text(path, "a CoNLL-U file").split("\n"), ""], 1):
         if not line.strip():
             if pairs and not fault:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +92,7 @@ def load_labeled(source: str, seed: int) -> TextSet:
     return generate_sentences(seed) if source == "embedded" else read_csv(source, seed)
 
 
-def _read_reviews(builder, seed: int) -> TextSet:
+def _read_reviews(builder: Any, seed: int) -> TextSet:
     texts, labels = {}, {}
     for part in ("train", "test"):
         examples = list(tfds_examples(builder, part))
@@ -127,7 +128,7 @@ def generate_sentences(seed: int, pairs: int = 3000) -> TextSet:
     rows = dict(zip(PARTS, tabular.split(len(twins), seed), strict=True))
     texts = {part: [text for row in rows[part] for text in twins[row][0]] for part in PARTS}
     kinds = {part: np.repeat([twins[row][1] for row in rows[part]], 2) for part in PARTS}
-    labels = {part: np.tile(np.int64([1, 0]), len(rows[part])) for part in PARTS}
+    labels = {part: np.tile(np.array([1, 0], np.int64), len(rows[part])) for part in PARTS}
     return TextSet(texts, labels, ("negative", "positive"), "generated sentences", kinds)
 
 
@@ -170,7 +171,8 @@ def read_csv(path: str | os.PathLike, seed: int) -> TextSet:
         ValueError: No such file, no such columns, fewer than 2 labels, or a label with fewer than 5 rows.
     """
     path = Path(path)
-    texts, names, aside, seen = [], [], [], {}
+    texts, names, aside = [], [], []
+    seen: dict[str, tuple[int, str]] = {}
     for line, cells, fault in read_rows(path, ("text", "label")):
         if fault or cells[0] in seen:
             reason = fault or _copy_of(*seen[cells[0]], cells[1])
@@ -195,7 +197,7 @@ def _split(texts: list[str], names: list[str], aside: list[dict], path: Path, se
         raise ValueError(
             f"expected at least 2 labels in {path}, received {len(classes)}{found}; add texts of another"
         )
-    rarest = min(classes, key=counts.get)
+    rarest = min(classes, key=lambda name: counts[name])
     if counts[rarest] < MINIMUM_PER_LABEL:
         raise ValueError(
             f"expected at least {MINIMUM_PER_LABEL} different texts of each label in {path}, received "

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -13,7 +14,7 @@ from suite.data import tabular
 _VALIDATION_SHARE = 0.1
 
 
-def tfds_builder(name: str):
+def tfds_builder(name: str) -> Any:
     """A prepared TFDS set; read from `TFDS_DATA_DIR`, or downloaded.
 
     Raises:
@@ -34,7 +35,7 @@ def tfds_builder(name: str):
 
 
 def tfds_examples(
-    builder, split: str, limit: int | None = None, features: Sequence[str] | None = None
+    builder: Any, split: str, limit: int | None = None, features: Sequence[str] | None = None
 ) -> Iterator[dict]:
     """The examples of a split, at most `limit`, as NumPy arrays, under a progress bar.
 

@@ -22,7 +22,8 @@ def list_yolo(root: Path, pairs: Mapping[str, tuple[Path, Path]]) -> Listing:
         ValueError: There are no class names.
     """
     classes = _yolo_names(root, [labels for _, labels in pairs.values()])
-    files, label_of, aside = [], {}, []
+    files, aside = [], []
+    label_of: dict[Path, Path] = {}
     for part, (image_folder, label_folder) in pairs.items():
         images, others = annotated.list_files(image_folder, root)
         labels, more = annotated.list_files(label_folder, root)

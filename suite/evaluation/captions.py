@@ -47,7 +47,8 @@ def bleu(
     written = wanted = 0
     for candidate, valid in zip(candidates, references, strict=True):
         for n in range(1, order + 1):
-            counts, allowed = _ngrams(candidate, n), Counter()
+            counts = _ngrams(candidate, n)
+            allowed: Counter = Counter()
             for reference in valid:
                 allowed |= _ngrams(reference, n)
             right[n - 1] += (counts & allowed).total()

@@ -33,7 +33,8 @@ def classification_tables(
         labels, np.argmax(probabilities, axis=1), labels=range(len(classes)), zero_division=0
     )
     rows = [_row(name, *numbers) for name, *numbers in zip(classes, *scores, strict=True)]
-    rows.append(_row("all classes (mean)", *np.mean(scores[:3], axis=1), len(labels)))
+    precision, recall, f1 = np.mean(scores[:3], axis=1)
+    rows.append(_row("all classes (mean)", precision, recall, f1, len(labels)))
     note = (
         "Precision: how much of what was given this name has it. Recall: how much of what has this name was "
         "given it. F1: their harmonic mean."

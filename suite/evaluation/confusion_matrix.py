@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -64,7 +65,7 @@ def _name_cells(axes: Axes, labels: Sequence[str]) -> None:
     names = [_shortened(labels[index]) for index in positions]
     is_crowded = len(labels) > _COUNTED_CLASSES
     # Names come from users, and a "$" in one is no formula.
-    style = {"fontsize": 8 if is_crowded else 9, "parse_math": False}
+    style: dict[str, Any] = {"fontsize": 8 if is_crowded else 9, "parse_math": False}
     axes.set_yticks(positions, names, **style)
     if is_crowded:
         style |= {"rotation": 90}

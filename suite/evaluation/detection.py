@@ -83,8 +83,8 @@ def average_precisions(
     """
     limits = _limits(thresholds)
     detections = _check_detections(detections, num_classes)
-    truths = _check_truths(truths, len(detections["scores"]), num_classes)
-    columns = [_average_precision(detections, truths, label, limits) for label in range(num_classes)]
+    checked = _check_truths(truths, len(detections["scores"]), num_classes)
+    columns = [_average_precision(detections, checked, label, limits) for label in range(num_classes)]
     return np.stack(columns, axis=1)
 
 
@@ -163,7 +163,7 @@ def _check_truths(truths: Truths, n: int, num_classes: int) -> list[tuple[np.nda
     lengths = [len(part) for part in (truths.boxes, truths.labels, crowds)]
     if lengths != [n] * 3:
         raise ValueError(f"expected truths for {n} images as for the detections, received {lengths}")
-    checked = []
+    checked: list[tuple[np.ndarray, ...]] = []
     for index, (boxes, labels, crowd) in enumerate(zip(truths.boxes, truths.labels, crowds, strict=True)):
         boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
         labels, crowd = np.asarray(labels), np.asarray(crowd, bool)

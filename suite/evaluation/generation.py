@@ -44,7 +44,7 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
         rule, equation 6: with the features of Inception V3.
     """
     means = [np.mean(features, axis=0, dtype=np.float64) for features in (first, second)]
-    covariances = [np.cov(np.float64(features), rowvar=False) for features in (first, second)]
+    covariances = [np.cov(np.asarray(features, np.float64), rowvar=False) for features in (first, second)]
     # The product of two covariances has real eigenvalues >= 0; rounding may make small ones complex.
     eigenvalues = np.linalg.eigvals(covariances[0] @ covariances[1])
     root = np.sum(np.sqrt(np.maximum(eigenvalues.real, 0)))

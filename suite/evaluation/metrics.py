@@ -1,7 +1,7 @@
 """Metrics on the outputs of a model in any runtime: NumPy in, one number out."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,7 @@ class Metric(NamedTuple):
     """
 
     name: str
-    function: Callable[[Mapping[str, np.ndarray], object], float]
+    function: Callable[[Mapping[str, np.ndarray], Any], float]
     tolerance: float = 0.015
     higher_is_better: bool = True
 
@@ -103,7 +103,7 @@ def agreement(reference: Mapping[str, np.ndarray]) -> Metric:
         A metric that ignores its targets; 1 is perfect agreement.
     """
 
-    def worst(outputs, _):
+    def worst(outputs: Mapping[str, np.ndarray], _: Any) -> float:
         return min(r2(outputs[name], values) for name, values in reference.items())
 
     return Metric("agreement", worst, tolerance=0.05)

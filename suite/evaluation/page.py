@@ -6,7 +6,7 @@ import re
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -31,7 +31,7 @@ class Table(NamedTuple):
     note: str = ""
 
 
-def render(template: str, **values) -> str:
+def render(template: str, **values: Any) -> str:
     """Fills a template of this folder; everything in `values` is escaped."""
     return _environment().get_template(template).render(tones=TONES, is_numeric=_is_numeric, **values)
 
@@ -79,7 +79,7 @@ def format_number(value: float | None) -> str:
     return f"{value:,.4f}" if value == 0 or 1e-3 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
-def format_value(value) -> str:
+def format_value(value: Any) -> str:
     """Any value of JSON, for people."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {format_value(item)}" for key, item in value.items())

@@ -6,6 +6,7 @@ Recipes draw anything that is not here on the axes of `new_figure`.
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -13,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.patches import Rectangle
+from matplotlib.rcsetup import cycler
 from matplotlib.ticker import MaxNLocator
 
 # Okabe and Ito's palette (2008), which color-blind readers tell apart, without its yellow: too pale on white.
@@ -27,12 +29,12 @@ _FONTS = (
     "PingFang SC",
     "Microsoft YaHei",
 )
-STYLE = {
+STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": "#B8C0CA",
     "axes.grid": True,
     "axes.labelcolor": MUTED,
-    "axes.prop_cycle": matplotlib.cycler(color=COLORS),
+    "axes.prop_cycle": cycler(color=COLORS),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlecolor": INK,
@@ -56,7 +58,7 @@ STYLE = {
 
 def new_figure(
     title: str = "", width: float = 6.4, height: float = 4.0, rows: int = 1, columns: int = 1
-) -> tuple[Figure, Axes | np.ndarray]:
+) -> tuple[Figure, Any]:
     """Makes a figure in the house style.
 
     Args:
@@ -115,7 +117,7 @@ def learning_curves(
     return figure
 
 
-def curves(axes: Axes, lines: Mapping[str, tuple], **settings) -> None:
+def curves(axes: Axes, lines: Mapping[str, tuple], **settings: Any) -> None:
     """Draws named lines on one pair of axes.
 
     Args:
@@ -146,7 +148,7 @@ def attention(axes: Axes, weights: np.ndarray, read: Sequence[str], written: Seq
     axes.grid(False)
 
 
-def draws(values: Mapping[str, Sequence[float]], *, xlabel: str, title: str) -> Figure:
+def draws(values: Mapping[str, Sequence[float] | np.ndarray], *, xlabel: str, title: str) -> Figure:
     """Shows how a number spreads over repeated draws: a row a name, a point a draw, a bar at the mean.
 
     Args:
@@ -173,7 +175,7 @@ def draws(values: Mapping[str, Sequence[float]], *, xlabel: str, title: str) -> 
 
 
 def boxes(
-    axes: Axes, corners: np.ndarray, size: tuple[int, int], captions: Sequence[str] = (), **style
+    axes: Axes, corners: np.ndarray, size: tuple[int, int], captions: Sequence[str] = (), **style: Any
 ) -> None:
     """Draws boxes over an image that `imshow` drew.
 
@@ -185,7 +187,7 @@ def boxes(
         **style: What matplotlib's `Rectangle` takes, such as linestyle.
     """
     height, width = size
-    style = {"fill": False, "color": "white", "linewidth": 1.5} | style
+    style = {"fill": False, "color": "white", "linewidth": 1.5, **style}
     for index, (top, left, bottom, right) in enumerate(corners):
         place = left * width - 0.5, top * height - 0.5  # the middle of the first pixel is 0
         axes.add_patch(Rectangle(place, (right - left) * width, (bottom - top) * height, **style))

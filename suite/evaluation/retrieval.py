@@ -39,7 +39,7 @@ class Index(NamedTuple):
     def to_bytes(self) -> bytes:
         """The content of the file that `load` reads."""
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, vectors=np.float32(self.vectors), names=np.array(self.names, str))
+        np.savez_compressed(buffer, vectors=self.vectors.astype(np.float32), names=np.array(self.names, str))
         return buffer.getvalue()
 
     @classmethod

@@ -2,12 +2,13 @@
 
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 
-def time_and_memory(function: Callable, *arguments, seconds: float = 0.2) -> tuple[float, int]:
+def time_and_memory(function: Callable, *arguments: Any, seconds: float = 0.2) -> tuple[float, int]:
     """Measures a call of NumPy code.
 
     Args:
@@ -20,7 +21,8 @@ def time_and_memory(function: Callable, *arguments, seconds: float = 0.2) -> tup
         allocated through Python and NumPy (the work space inside LAPACK, and TensorFlow's tensors, are not
         seen).
     """
-    times, deadline = [], time.perf_counter() + seconds
+    times: list[float] = []
+    deadline = time.perf_counter() + seconds
     while len(times) < 5 or time.perf_counter() < deadline:
         started = time.perf_counter()
         function(*arguments)
@@ -34,7 +36,7 @@ def time_and_memory(function: Callable, *arguments, seconds: float = 0.2) -> tup
     return min(times), peak
 
 
-def log_log_slope(x, y) -> float:
+def log_log_slope(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> float:
     """Fits a line on logarithmic axes.
 
     Args:
@@ -47,7 +49,9 @@ def log_log_slope(x, y) -> float:
     return float(np.polyfit(np.log(x), np.log(y), 1)[0])
 
 
-def crossover(x, one, other) -> float:
+def crossover(
+    x: Sequence[float] | np.ndarray, one: Sequence[float] | np.ndarray, other: Sequence[float] | np.ndarray
+) -> float:
     """Finds where `one`, the cheaper for small x, becomes the dearer.
 
     Args:

@@ -89,9 +89,10 @@ def _without_ignored(
     predictions, targets = np.asarray(predictions), np.asarray(targets)
     _check(predictions, targets, num_classes)
     is_ignored = targets == IGNORED
-    return tuple(
+    predictions, targets = (
         np.where(is_ignored, np.int16(num_classes), a.astype(np.int16)) for a in (predictions, targets)
     )
+    return predictions, targets
 
 
 def _check(predictions: np.ndarray, targets: np.ndarray, num_classes: int) -> None:

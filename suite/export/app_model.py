@@ -170,7 +170,8 @@ def _kind(inputs, outputs, has_labels: bool, has_words: bool, has_step: bool) ->
         return "detector"
     if set(ranks) == {"probabilities", "box"}:
         return "localizer"
-    return {(2,): "classifier", (4,): "segmenter"}.get(tuple(ranks.values()), "tensors")
+    kinds: dict[tuple[int, ...], str] = {(2,): "classifier", (4,): "segmenter"}
+    return kinds.get(tuple(ranks.values()), "tensors")
 
 
 def _takes_image(inputs: tuple[Tensor, ...]) -> bool:

@@ -26,7 +26,9 @@ def encoder_export(
         return r2(autoencoder.decoder.predict(outputs["code"], batch_size=500, verbose=0), targets)
 
     metric = Metric("test_r2", decoded, tolerance=0.02)
-    return Export(autoencoder.encoder, images, calibration, np.float32(images) / 255, metric, name=name)
+    return Export(
+        autoencoder.encoder, images, calibration, images.astype(np.float32) / 255, metric, name=name
+    )
 
 
 def decoder_export(
@@ -37,4 +39,4 @@ def decoder_export(
     codes, some = (
         autoencoder.encoder.predict(pixels, batch_size=500, verbose=0) for pixels in (images, calibration)
     )
-    return Export(autoencoder.decoder, codes, some, np.float32(images) / 255, metric, name=name)
+    return Export(autoencoder.decoder, codes, some, images.astype(np.float32) / 255, metric, name=name)

@@ -167,7 +167,9 @@ def save_verification(path: Path, inputs: dict[str, np.ndarray], reference: dict
         inputs: Held-out inputs by name, batch first; the first ones are kept.
         reference: The Keras model's outputs for them, by name.
     """
-    arrays = {f"input_{name}": np.asarray(array[:VERIFICATION_EXAMPLES]) for name, array in inputs.items()}
+    arrays: dict[str, Any] = {
+        f"input_{name}": np.asarray(array[:VERIFICATION_EXAMPLES]) for name, array in inputs.items()
+    }
     arrays |= {f"output_{name}": array[:VERIFICATION_EXAMPLES] for name, array in reference.items()}
     np.savez_compressed(path, **arrays)
 

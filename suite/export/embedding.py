@@ -18,7 +18,7 @@ def lookup_export(vectors: np.ndarray, words: Vocabulary) -> Export:
         "word" `(batch,)` int32, the word's line in `vocabulary.txt` counted from 0, to "embedding"
         `(batch, size)` float32; proven on every word.
     """
-    table = np.float32(vectors)
+    table = vectors.astype(np.float32)
     table[: len(SPECIAL)] = 0
     word = keras.Input((), dtype="int32", name="word")
     lookup = keras.layers.Embedding(*table.shape, name="embedding")

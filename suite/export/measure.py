@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -70,7 +70,7 @@ def measure_artifacts(
             else:
                 np.save(folder / f"{name}.npy", np.ascontiguousarray(array))
         needs_tensorflow = [format_of(path) in ("keras", "saved_model") for path in paths]
-        crashes: dict[int, str] = {}
+        crashes: dict[int, str | None] = {}
         for group in (True, False):
             pending = [index for index, needs in enumerate(needs_tensorflow) if needs == group]
             while pending:
@@ -94,38 +94,39 @@ def _write_request(folder: Path, paths: dict[int, Path], inputs: list[str], pred
 class _Worker:
     """A measuring process; a new one follows where it has ended."""
 
-    def __init__(self):
-        self.process = self.complaints = None
+    def __init__(self) -> None:
+        self.process: subprocess.Popen | None = None
 
     def run(self, request: Path) -> str | None:
         """Waits until a request is answered; says how the process ended, where it did."""
-        if self.process is None:
-            self.complaints = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  as long as it
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "suite.export.measure"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self.complaints,
-                text=True,
-            )
+        process = self.process = self.process or self._start()
         try:
             with contextlib.suppress(BrokenPipeError):
-                self.process.stdin.write(f"{request}\n")
-                self.process.stdin.flush()
-            if self.process.stdout.readline():
+                print(request, file=process.stdin, flush=True)
+            if process.stdout.readline():  # type: ignore[union-attr]  # a pipe
                 return None
         except BaseException:  # interrupted: its answer must not be taken for one to the next request
-            self.process.kill()
-            self.process.wait()
+            process.kill()
+            process.wait()
             self.process = None
             raise
-        status = self.process.wait()
+        status = process.wait()
         self.complaints.seek(0)
         last = (self.complaints.read().strip().splitlines() or ["no message"])[-1]
         self.process = None
         if status < 0:
             return f"its process was ended by {signal.Signals(-status).name}"
         return f"its process ended with status {status}: {last}"
+
+    def _start(self) -> subprocess.Popen:
+        self.complaints = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  as long as it
+        return subprocess.Popen(
+            [sys.executable, "-m", "suite.export.measure"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.complaints,
+            text=True,
+        )
 
 
 @functools.cache
@@ -156,7 +157,7 @@ def latency(artifact: Artifact, inputs: Mapping[str, np.ndarray]) -> dict[str, f
     ]
     for single in singles[:3]:
         artifact(single)
-    times = []
+    times: list[float] = []
     stop = time.perf_counter() + LATENCY_SECONDS
     while len(times) < LATENCY_RUNS and (len(times) < 5 or time.perf_counter() < stop):
         start = time.perf_counter()
@@ -167,7 +168,7 @@ def latency(artifact: Artifact, inputs: Mapping[str, np.ndarray]) -> dict[str, f
 
 
 def _measure_one(folder: Path, index: str, path: str, inputs: dict, predict: bool) -> None:
-    measured = {"outputs": [], "latency_ms": {}, "error": None, "training": None}
+    measured: dict[str, Any] = {"outputs": [], "latency_ms": {}, "error": None, "training": None}
     try:
         artifact = load_artifact(path)
         measured["latency_ms"] = latency(artifact, inputs)

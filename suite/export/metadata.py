@@ -8,6 +8,7 @@ import io
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import flatbuffers
 import numpy as np
@@ -119,11 +120,11 @@ def _put_metadata(model, described: bytes) -> None:
 class _Builder(flatbuffers.Builder):
     """Writes tables whose fields are listed in the order of the schema."""
 
-    def StartVector(self, elemSize, numElems, alignment):
+    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:
         least = WEIGHTS_ALIGNMENT if elemSize == 1 else 1
         return super().StartVector(elemSize, numElems, max(alignment, least))
 
-    def table(self, *fields) -> int:
+    def table(self, *fields: Any) -> int:
         """NumPy scalars stand in the table, ints are offsets of what was written before, None is absent."""
         self.StartObject(len(fields))
         for slot, field in enumerate(fields):
@@ -153,10 +154,10 @@ def _describe(model, labels: Sequence[str], files: Mapping[str, str]) -> bytes:
         infers = any(each.name == b"probabilities" for each in signatures[index].outputs)
         return _subgraph(builder, graph, signatures[index], labels if infers or len(signatures) == 1 else ())
 
-    subgraphs = [describe(index, graph) for index, graph in enumerate(model.subgraphs)]
-    carried = [_file(builder, name, VOCABULARY) for name in files]
+    described = [describe(index, graph) for index, graph in enumerate(model.subgraphs)]
+    written = [_file(builder, name, VOCABULARY) for name in files]
     version = builder.CreateString("1.0.1" if files else "1.0.0")  # of the first parser that knows all fields
-    subgraphs, carried = builder.tables(subgraphs), builder.tables(carried) if carried else None
+    subgraphs, carried = builder.tables(described), builder.tables(written) if written else None
     root = builder.table(None, None, None, subgraphs, None, None, carried, version)
     builder.Finish(root, IDENTIFIER)
     return bytes(builder.Output())
@@ -203,7 +204,7 @@ def _image(builder: _Builder, tensor: Tensor) -> int:
     size = builder.table(np.uint32(width), np.uint32(height))
     properties = builder.table(RGB if channels == 3 else GRAYSCALE, size)
     content = builder.table(IMAGE_PROPERTIES, properties)
-    mean, deviation = (builder.CreateNumpyVector(np.float32([value])) for value in (0, 1))
+    mean, deviation = (builder.CreateNumpyVector(np.array([value], np.float32)) for value in (0, 1))
     unit = builder.table(NORMALIZATION_OPTIONS, builder.table(mean, deviation))
     name = builder.CreateString(tensor.name)
     description = builder.CreateString("Raw pixels of the whole picture, stretched to the size.")

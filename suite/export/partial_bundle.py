@@ -31,7 +31,7 @@ class PartialBundle:
                 f"expected a new folder or an earlier bundle, {out} holds other files; choose another folder"
             )
         self.out.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = self._take_lock()
+        self._lock: int | None = self._take_lock()
         for final in (self.out, _failed(self.out)):
             _recover(final)
         if self.folder.exists() and not resume:
@@ -70,7 +70,7 @@ class PartialBundle:
     def __enter__(self) -> "PartialBundle":
         return self
 
-    def __exit__(self, *failure) -> None:
+    def __exit__(self, *failure: object) -> None:
         self.release()
 
     def release(self) -> None:

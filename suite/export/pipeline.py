@@ -105,7 +105,16 @@ def export_model(item: Export, folder: str | Path, work: str | Path | None = Non
 
 
 class _Exporter:
-    def __init__(self, model, folder, work, inputs, reference, metric, carried):
+    def __init__(
+        self,
+        model: Any,
+        folder: Path,
+        work: Path,
+        inputs: dict[str, np.ndarray],
+        reference: dict[str, np.ndarray],
+        metric: tuple[Metric, Any],
+        carried: dict,
+    ):
         self.model, self.folder, self.work = model, folder, work
         self.inputs, self.reference = inputs, reference
         self.metric, self.targets = metric
@@ -114,7 +123,7 @@ class _Exporter:
         self.parity_share = DECIDING_PARITY_SHARE if _decides(model) else 1.0
         self.skipped: list[dict] = []
 
-    def run(self, calibration) -> list[dict]:
+    def run(self, calibration: Any) -> list[dict]:
         """Writes and measures everything; takes the next rung of precision where int8 loses too much."""
         written = self._write_float32()
         for variant in REDUCED:
@@ -126,9 +135,10 @@ class _Exporter:
             rows += self._measure(self._convert("int16x8", calibration))
         return rows + self.skipped
 
-    def run_personal(self, base, images: np.ndarray, spare_classes: int) -> dict:
+    def run_personal(self, base: Any, images: np.ndarray, spare_classes: int) -> dict:
         """Writes and measures the personal model, its frozen part as small as the metric allows."""
-        path, refused = self.folder / tflite.PERSONAL_FILE, []
+        path = self.folder / tflite.PERSONAL_FILE
+        refused: list[str] = []
         save_personal(self.model, base, self.work / "personal", images, spare_classes)
         added = spare_classes * (base.output.shape[1] + 1)
         labels = list(self.carried["labels"])

@@ -59,7 +59,9 @@ def rehearse(path: str | Path, images: np.ndarray, threads: int) -> dict[str, fl
     difference, times = _learn(run, photos, _Regression(**given[0]))
     learned = run["weights"](), [run["infer"](image=photo)["probabilities"] for photo in photos]
     for label in (-1, len(learned[0]["bias"])):
-        loss = run["train"](image=photos[0], label=np.int32([label]), learning_rate=np.float32(1))["loss"]
+        loss = run["train"](image=photos[0], label=np.array([label], np.int32), learning_rate=np.float32(1))[
+            "loss"
+        ]
         if loss != -1 or not _same(run["weights"](), learned[0]):
             raise ValueError(f"takes label {label} for a class")
     for arrays, answers in (given, learned):
@@ -89,7 +91,7 @@ def _learn(run: dict, photos: list[np.ndarray], expected: "_Regression") -> tupl
     times: dict[str, list[float]] = {"train": [], "train_on_features": []}
     for step in range(ROUNDS * max(len(photos), classes)):
         index, label = step % len(photos), step % classes
-        given = {"label": np.int32([label]), "learning_rate": np.float32(LEARNING_RATE)}
+        given = {"label": np.array([label], np.int32), "learning_rate": np.float32(LEARNING_RATE)}
         for name, example in (
             ("train", {"image": photos[index]}),
             ("train_on_features", {"features": features[index]}),

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,7 @@ class Artifact:
             raise ValueError(f"expected the {what} in {path}, found no such file; put it there")
         return carried
 
-    def __call__(self, inputs) -> dict[str, np.ndarray]:
+    def __call__(self, inputs: Any) -> dict[str, np.ndarray]:
         """Runs one batch.
 
         Args:
@@ -61,7 +62,7 @@ class Artifact:
         """
         return self._run(named_inputs(self.signature, inputs))
 
-    def predict(self, inputs) -> dict[str, np.ndarray]:
+    def predict(self, inputs: Any) -> dict[str, np.ndarray]:
         """Runs any number of examples, on all cores.
 
         Args:

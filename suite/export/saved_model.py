@@ -11,7 +11,9 @@ from suite.export.signature import call_model, signature_of
 SIGNATURE_KEY = "serving_default"
 
 
-def serving_function(model: keras.Model, batch_size: int | None, lengths: Mapping[str, tuple] | None = None):
+def serving_function(
+    model: keras.Model, batch_size: int | None, lengths: Mapping[str, tuple] | None = None
+) -> tuple[tf.types.experimental.PolymorphicFunction, list[tf.TensorSpec]]:
     """Traces inference as a function of named tensors that returns a dict of named tensors.
 
     Args:

@@ -7,7 +7,7 @@ measured features), so the signature is that of the Keras model itself: input na
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class Tensor(NamedTuple):
 
     name: str
     dtype: str
-    shape: tuple[int | None, ...]
+    shape: tuple[Any, ...]
 
 
 class Signature(NamedTuple):
@@ -65,7 +65,7 @@ def check_class_names(outputs: Sequence[Tensor], names: Sequence[str], where: st
         )
 
 
-def signature_of(model) -> Signature:
+def signature_of(model: Any) -> Signature:
     """Reads the signature of a functional Keras model.
 
     Args:
@@ -97,7 +97,7 @@ def _tensor(name: str, tensor) -> Tensor:
     return Tensor(name, str(tensor.dtype), tuple(tensor.shape[1:]))
 
 
-def named_outputs(model, outputs) -> dict:
+def named_outputs(model: Any, outputs: Any) -> dict:
     """Gives a functional model's outputs (a tensor, a sequence or a dict) as a dict by name."""
     if isinstance(outputs, Mapping):
         return dict(outputs)
@@ -105,7 +105,7 @@ def named_outputs(model, outputs) -> dict:
     return dict(zip(model.output_names, sequence, strict=True))
 
 
-def call_model(model, tensors: Mapping):
+def call_model(model: Any, tensors: Mapping) -> dict:
     """Runs a functional model's inference on tensors by input name, and gives its outputs by name.
 
     Args:
@@ -115,6 +115,7 @@ def call_model(model, tensors: Mapping):
     Returns:
         A dict of tensors by output name.
     """
+    arguments: Any  # in the structure that the model was built with
     if isinstance(model.input, Mapping):
         arguments = {key: tensors[tensor.name] for key, tensor in model.input.items()}
     elif len(model.inputs) == 1:
@@ -124,7 +125,7 @@ def call_model(model, tensors: Mapping):
     return named_outputs(model, model(arguments, training=False))
 
 
-def named_inputs(signature: Signature, values) -> dict[str, np.ndarray]:
+def named_inputs(signature: Signature, values: Any) -> dict[str, np.ndarray]:
     """Gives arrays the names, and checks the dtypes and shapes, of the signature.
 
     Args:
@@ -151,7 +152,7 @@ def named_inputs(signature: Signature, values) -> dict[str, np.ndarray]:
 
 
 def _checked(tensor: Tensor, value) -> np.ndarray:
-    array = value if isinstance(value, RowFile) else np.asanyarray(value)
+    array: Any = value if isinstance(value, RowFile) else np.asanyarray(value)
     fits = array.ndim == len(tensor.shape) + 1 and all(
         wanted in (None, got) for wanted, got in zip(tensor.shape, array.shape[1:], strict=True)
     )
@@ -164,4 +165,4 @@ def _checked(tensor: Tensor, value) -> np.ndarray:
         raise ValueError(
             f"expected input {tensor.name!r} of dtype {tensor.dtype}, received {array.dtype}; convert it"
         )
-    return array.astype(tensor.dtype)
+    return np.asarray(array, tensor.dtype)

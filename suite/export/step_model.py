@@ -108,7 +108,7 @@ def met(step: StepModel, tokens: np.ndarray, states: dict | None = None) -> dict
     Returns:
         Inputs by name, a row for each token but the last, text by text.
     """
-    tokens = np.atleast_2d(np.int32(tokens))
+    tokens = np.atleast_2d(tokens.astype(np.int32))
     states, rows = states or step.initial_state(len(tokens)), []
     for column in tokens.T[:-1]:
         rows.append({TOKEN: column, **states})

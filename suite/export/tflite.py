@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +92,7 @@ def tflite_ops(path: str | Path) -> list[str]:
     return sorted(set(op_names(schema.Model.GetRootAs(Path(path).read_bytes(), 0))))
 
 
-def op_names(model) -> list[str]:
+def op_names(model: Any) -> list[str]:
     """Names the operators of a parsed flatbuffer by opcode index, as `tflite_ops`."""
     from ai_edge_litert import schema_py_generated as schema
 

@@ -67,7 +67,7 @@ def next_probabilities(
     return np.exp(log_softmax(logits / (temperature or 1.0)))
 
 
-def sample(logits: np.ndarray, rng: np.random.Generator, **settings) -> np.ndarray:
+def sample(logits: np.ndarray, rng: np.random.Generator, **settings: Any) -> np.ndarray:
     """Draws a token for each row of logits.
 
     Args:
@@ -84,7 +84,7 @@ def sample(logits: np.ndarray, rng: np.random.Generator, **settings) -> np.ndarr
     return np.argmax(cumulative > draws[..., None], axis=-1).astype(np.int32)
 
 
-def greedy_search(step: Step, state, starts: np.ndarray, length: int) -> np.ndarray:
+def greedy_search(step: Step, state: Any, starts: np.ndarray, length: int) -> np.ndarray:
     """Takes the most probable token after each other, of many sequences at once; none ends before.
 
     Args:
@@ -119,7 +119,7 @@ class Hypothesis(NamedTuple):
 
 
 def beam_search(
-    step: Step, state, start: int, end: int, width: int, max_length: int, length_power: float = 0.0
+    step: Step, state: Any, start: int, end: int, width: int, max_length: int, length_power: float = 0.0
 ) -> list[Hypothesis]:
     """Looks for the most probable sequences, keeping the `width` best unfinished ones after each step.
 
@@ -153,8 +153,9 @@ def beam_search(
             f"{width}, {max_length} and {length_power:g}"
         )
     finished: list[Hypothesis] = []
-    prefixes, totals = [()], np.zeros(1)
-    last = np.int32([start])
+    prefixes: list[tuple[int, ...]] = [()]
+    totals = np.zeros(1)
+    last = np.array([start], np.int32)
     for length in range(1, max_length + 1):
         log_probabilities, state = step(last, state)
         totals = totals[:, None] + np.asarray(log_probabilities, np.float64)  # (n, V)
@@ -172,7 +173,7 @@ def beam_search(
             break
         rows = np.array([row for row, _, _ in alive])
         prefixes = [(*prefixes[row], token) for row, token, _ in alive]
-        last = np.int32([token for _, token, _ in alive])
+        last = np.array([token for _, token, _ in alive], np.int32)
         totals, state = np.array([total for _, _, total in alive]), _take(state, rows)
     return finished
 
@@ -185,7 +186,7 @@ def _best(totals: np.ndarray, width: int) -> list[tuple[int, int, float]]:
     return [entry for entry in found if entry[2] > -np.inf]
 
 
-def _take(state, rows: np.ndarray):
+def _take(state: Any, rows: np.ndarray) -> Any:
     if isinstance(state, dict):
         return {name: _take(part, rows) for name, part in state.items()}
     if isinstance(state, (tuple, list)):
@@ -207,7 +208,7 @@ class StepModel:
         ValueError: The model has other inputs or outputs.
     """
 
-    def __init__(self, artifact):
+    def __init__(self, artifact: Any):
         names = [tensor.name for tensor in artifact.signature.inputs]
         outputs = {tensor.name: tensor for tensor in artifact.signature.outputs}
         given = [name for name in SCORES if name in outputs]
@@ -235,7 +236,12 @@ class StepModel:
 
 
 def generate(
-    step: Step, state, prompt: Sequence[int], length: int, rng: np.random.Generator, **settings
+    step: Step,
+    state: Any,
+    prompt: Sequence[int] | np.ndarray,
+    length: int,
+    rng: np.random.Generator,
+    **settings: Any,
 ) -> np.ndarray:
     """Continues a prompt, each token drawn after all before it; the state carries what came before.
 
@@ -256,7 +262,7 @@ def generate(
     if not len(prompt):
         raise ValueError("expected a prompt of at least one token, received none; give a start token")
     for token in prompt:
-        log_probabilities, state = step(np.int32([token]), state)
+        log_probabilities, state = step(np.array([token], np.int32), state)
     drawn = np.zeros(length, np.int32)
     for place in range(length):
         if place:
@@ -265,7 +271,7 @@ def generate(
     return drawn
 
 
-def surprisals(step: Step, state, ids: Sequence[int]) -> np.ndarray:
+def surprisals(step: Step, state: Any, ids: Sequence[int] | np.ndarray) -> np.ndarray:
     """How unexpected each token of a text is after all before it: `-log p`, `(n - 1,)` float64, in nats.
 
     Args:
@@ -275,6 +281,6 @@ def surprisals(step: Step, state, ids: Sequence[int]) -> np.ndarray:
     """
     found = np.zeros(len(ids) - 1)
     for place, token in enumerate(ids[1:]):
-        log_probabilities, state = step(np.int32(ids[place : place + 1]), state)
+        log_probabilities, state = step(np.array([ids[place]], np.int32), state)
         found[place] = -log_probabilities[0, token]
     return found

@@ -28,10 +28,13 @@ class Stream(NamedTuple):
     sentences: np.ndarray
 
     @classmethod
-    def of(cls, sentences: Sequence[Sequence[int]]) -> "Stream":
+    def of(cls, sentences: Sequence[Sequence[int] | np.ndarray]) -> "Stream":
         """The stream of sentences of ids."""
         numbers = np.repeat(np.arange(len(sentences), dtype=np.int32), [len(ids) for ids in sentences])
-        return cls(np.concatenate([np.int32([]), *map(np.int32, sentences)]), numbers)
+        return cls(
+            np.concatenate([np.array([], np.int32), *(np.asarray(ids, np.int32) for ids in sentences)]),
+            numbers,
+        )
 
     def keep(self, kept: np.ndarray) -> "Stream":
         """The stream without the words where `kept` `(n,)` bool is False: those around them move together."""
@@ -146,18 +149,18 @@ def cut_windows(stream: Stream, window: int, span: int, rng: np.random.Generator
     begin = int(rng.integers(span))
     rows = -(-(begin + len(stream.words)) // span)
     inside = slice(window + begin, window + begin + len(stream.words))
-    words, sentences = np.zeros((2, rows * span + 2 * window), np.int32) - np.int32([[0], [1]])
+    words, sentences = np.zeros((2, rows * span + 2 * window), np.int32) - np.array([[0], [1]], np.int32)
     words[inside], sentences[inside] = stream.words, stream.sentences
     order = rng.permutation(rows)
-    views = (
-        np.lib.stride_tricks.sliding_window_view(values, span + 2 * window)[::span]
+    words, sentences = (
+        np.lib.stride_tricks.sliding_window_view(values, span + 2 * window)[::span][order]
         for values in (words, sentences)
     )
     reach = rng.integers(1, window + 1, (rows, span), dtype=np.int32)
-    return Windows(*(view[order] for view in views), reach)
+    return Windows(words, sentences, reach)
 
 
-def pair_mask(sentences, reach) -> tf.Tensor:
+def pair_mask(sentences: tf.Tensor | np.ndarray, reach: tf.Tensor | np.ndarray) -> tf.Tensor:
     """Which words of a row are in the window of which.
 
     Args:
@@ -196,7 +199,9 @@ def draw_pairs(stream: Stream, window: int, rng: np.random.Generator) -> np.ndar
     return np.concatenate(found, axis=1).T
 
 
-def negative_sampling_loss(logits: tf.Tensor, pairs: tf.Tensor, noise_logits: tf.Tensor, negatives: float):
+def negative_sampling_loss(
+    logits: tf.Tensor, pairs: tf.Tensor, noise_logits: tf.Tensor, negatives: float
+) -> tf.Tensor:
     """Negative log-likelihood of telling the pairs that occur from pairs with noise, in nats a pair.
 
         loss of a pair = -log sigmoid(s) - negatives * mean(log sigmoid(-s_noise))
@@ -289,4 +294,4 @@ def factorize(matrix: scipy.sparse.csr_array, size: int) -> tuple[np.ndarray, np
     left, values, right = scipy.sparse.linalg.svds(matrix, size, v0=start)
     order = np.argsort(-values)
     roots = np.sqrt(np.maximum(values[order], 0))
-    return np.float32(left[:, order] * roots), np.float32(right[order].T * roots)
+    return (left[:, order] * roots).astype(np.float32), (right[order].T * roots).astype(np.float32)

@@ -1,6 +1,7 @@
 """An encoder with the step of its decoder: what the one reads, the other puts in words."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ class EncoderDecoder:
         ValueError: The step takes what the encoder does not give.
     """
 
-    def __init__(self, encoder, step: StepModel, words: Vocabulary):
+    def __init__(self, encoder: Any, step: StepModel, words: Vocabulary):
         signature = encoder.signature
         given = {tensor.name for tensor in (*signature.inputs, *signature.outputs)}
         missing = [name for name in step.initial_state() if name not in given]
@@ -63,7 +64,7 @@ class EncoderDecoder:
         return [(self.words.sentence(each.tokens), each.log_probability) for each in found]
 
     def draw(
-        self, states: dict[str, np.ndarray], row: int, length: int, rng: np.random.Generator, **settings
+        self, states: dict[str, np.ndarray], row: int, length: int, rng: np.random.Generator, **settings: Any
     ) -> str:
         """A sentence of a row, drawn token by token.
 

@@ -51,7 +51,7 @@ def bag_of_words(texts: Iterable[Sequence[str]], vocabulary: Vocabulary) -> scip
         `(n, len(vocabulary) - 2)` float64; column j is the id j + 2.
     """
     rows = [vocabulary.ids(text) - len(SPECIAL) for text in texts]
-    columns = np.concatenate([np.int32([]), *rows])
+    columns = np.concatenate([np.array([], np.int32), *rows])
     starts = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
     known = columns >= 0
     pairs = (starts[known], columns[known])

@@ -102,7 +102,7 @@ class NgramCounts:
 
     def _stream(self, texts: Sequence[np.ndarray]) -> np.ndarray:
         """The texts one after another, int64, a 0 before each."""
-        words = np.concatenate([np.int64([]), *texts]).astype(np.int64)
+        words = np.concatenate([np.array([], np.int64), *texts]).astype(np.int64)
         if not len(words):
             raise ValueError("expected at least one word, received none; give more text")
         if not 1 <= words.min() <= words.max() < self.size:
@@ -162,7 +162,9 @@ class NgramCounts:
         with np.errstate(divide="ignore"):
             return np.log(found)
 
-    def distribution(self, text: np.ndarray, smoothing: Smoothing, order: int | None = None) -> np.ndarray:
+    def distribution(
+        self, text: Sequence[int] | np.ndarray, smoothing: Smoothing, order: int | None = None
+    ) -> np.ndarray:
         """Probability of each word of the vocabulary to come next.
 
         Args:
@@ -178,7 +180,7 @@ class NgramCounts:
             ValueError: An id or the order is out of range, or there is no word.
         """
         order, words = self._checked(order), np.arange(self.size)
-        contexts = [row[-1:] for row in self._rows(self._stream([text]), order - 1)]
+        contexts = [row[-1:] for row in self._rows(self._stream([np.asarray(text)]), order - 1)]
         rows = [
             table.rows(context, words, self.size)
             for table, context in zip(self._tables, contexts, strict=False)

@@ -59,7 +59,7 @@ class AddK:
     k: float
     continuations: ClassVar[bool] = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.k > 0:
             raise ValueError(f"expected k > 0, received {self.k}; MaximumLikelihood() adds nothing")
 
@@ -80,9 +80,13 @@ class _Interpolated:
     uniform: bool = dataclasses.field(default=True, kw_only=True)
     continuations: ClassVar[bool] = False
 
+    def terms(self, seen: Seen, n: int) -> tuple[np.ndarray, np.ndarray | float]:
+        """What the n-grams themselves give, and the share that is left to the shorter context."""
+        raise NotImplementedError
+
     def probabilities(self, levels: Sequence[Seen], size: int) -> np.ndarray:
         """Takes what was seen of the n-grams of each n, from 1 up: gives `(m,)` float64."""
-        found = 1 / size if self.uniform else maximum_likelihood(levels[0])
+        found = np.asarray(1 / size if self.uniform else maximum_likelihood(levels[0]))
         for n, seen in enumerate(levels, start=1):
             if n > 1 or self.uniform:
                 own, rest = self.terms(seen._replace(totals=np.maximum(seen.totals, 1)), n)
@@ -113,7 +117,7 @@ class JelinekMercer(_Interpolated):
 
     weights: tuple[float, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.weights or not all(0 < weight < 1 for weight in self.weights):
             raise ValueError(
                 f"expected weights in (0, 1), at least one, received {self.weights}; MaximumLikelihood() "
@@ -169,7 +173,7 @@ class KneserNey(_Interpolated):
     discount: float
     continuations: ClassVar[bool] = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 < self.discount <= 1:
             raise ValueError(f"expected a discount in (0, 1], received {self.discount}; 0.75 is a usual one")
 

@@ -33,8 +33,8 @@ def parallel_streams(ids: np.ndarray, batch_size: int, length: int) -> tuple[np.
         )
     size = pieces * batch_size * length
 
-    def cut(tokens):
-        streams = np.reshape(np.int32(tokens), (batch_size, pieces, length))
+    def cut(tokens: Sequence[int] | np.ndarray) -> np.ndarray:
+        streams = np.reshape(np.asarray(tokens, np.int32), (batch_size, pieces, length))
         return streams.swapaxes(0, 1).reshape(-1, length)
 
     return cut(ids[:size]), cut(ids[1 : size + 1])
@@ -56,7 +56,7 @@ def windows(texts: Sequence[np.ndarray], order: int) -> tuple[np.ndarray, np.nda
     """
     if order < 2:
         raise ValueError(f"expected an order of at least 2, received {order}; 2 has one word before")
-    stream = np.concatenate([np.pad(np.int32(text), (order - 1, 0)) for text in texts])
+    stream = np.concatenate([np.pad(np.asarray(text, np.int32), (order - 1, 0)) for text in texts])
     grams = np.lib.stride_tricks.sliding_window_view(stream, order)
     grams = grams[grams[:, -1] > 0]
     return grams[:, :-1], grams[:, -1]

@@ -94,16 +94,17 @@ class Sequences(NamedTuple):
             length: Words of a row.
             letters: Characters of a word, the rest is cut off.
         """
-        words, numbers = (
-            [each[start : start + length] for each in values for start in range(0, len(each), length)]
-            for values in (sentences, labels)
-        )
+        words, numbers = _pieces(sentences, length), _pieces(labels, length)
         places = np.zeros((3, len(words), length), np.int64)
         for row, (piece, tags) in enumerate(zip(words, numbers, strict=True)):
             unseen = [fold(word) not in vocabulary.seen for word in piece]
             places[:, row, : len(piece)] = tags, np.ones(len(piece)), unseen
         inputs = vocabulary.encode(words, length, letters)
         return cls(inputs, places[0], places[1].astype(bool), places[2].astype(bool), words)
+
+
+def _pieces(sequences: Sequence, length: int) -> list:
+    return [each[start : start + length] for each in sequences for start in range(0, len(each), length)]
 
 
 def fold(word: str) -> str:

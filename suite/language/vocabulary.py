@@ -47,7 +47,7 @@ class Vocabulary:
             ValueError: A word occurs twice, or is one of the special ones.
         """
         self.words = (*SPECIAL, *words)
-        self.counts = np.zeros(len(self.words), np.int64) if counts is None else np.int64(counts)
+        self.counts = np.zeros(len(self.words), np.int64) if counts is None else np.array(counts, np.int64)
         self._ids = {word: index for index, word in enumerate(self.words)}
         if len(self._ids) < len(self.words):
             twice = next(word for word, count in Counter(self.words).items() if count > 1)

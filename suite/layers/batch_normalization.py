@@ -1,5 +1,7 @@
 """Batch normalization."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -30,7 +32,7 @@ class BatchNormalization(keras.layers.Layer):
         n - 1; this one's, like Keras', by n).
     """
 
-    def __init__(self, momentum=0.99, epsilon=1e-3, **keras_arguments):
+    def __init__(self, momentum: float = 0.99, epsilon: float = 1e-3, **keras_arguments: Any):
         super().__init__(**keras_arguments)
         if not 0 <= momentum < 1:
             raise ValueError(f"expected momentum in [0, 1), received {momentum}")

@@ -21,8 +21,8 @@ class BoxesFromDistances(keras.layers.Layer):
     def build(self, input_shape):
         centers = [(np.arange(count) + 0.5) / count for count in input_shape[1:3]]
         rows, columns = np.meshgrid(*centers, indexing="ij")
-        self._centers = np.float32(np.stack([rows, columns, rows, columns], axis=-1))
+        self._centers = np.stack([rows, columns, rows, columns], axis=-1).astype(np.float32)
 
     def call(self, distances):
-        signs = np.float32([-1, -1, 1, 1])
+        signs = np.array([-1, -1, 1, 1], np.float32)
         return keras.ops.clip(self._centers + signs * distances, 0, 1)

@@ -1,5 +1,7 @@
 """Dropout."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -25,7 +27,7 @@ class Dropout(keras.layers.Layer):
         Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov (2014), Dropout, sections 4 and 10.
     """
 
-    def __init__(self, rate, seed=None, **keras_arguments):
+    def __init__(self, rate: float, seed: int | None = None, **keras_arguments: Any):
         super().__init__(**keras_arguments)
         if not 0 <= rate < 1:
             raise ValueError(f"expected rate in [0, 1), received {rate}")

@@ -1,5 +1,7 @@
 """The layer that makes features worse for what reads them: domain-adversarial training by plain descent."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -25,7 +27,7 @@ class GradientReversal(keras.layers.Layer):
         Ganin, Lempitsky (2015), Unsupervised domain adaptation by backpropagation, section 3.
     """
 
-    def __init__(self, strength=1.0, **keras_arguments):
+    def __init__(self, strength: float = 1.0, **keras_arguments: Any):
         super().__init__(**keras_arguments)
         if not strength >= 0:
             raise ValueError(f"expected strength >= 0, received {strength}")

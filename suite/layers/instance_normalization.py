@@ -1,5 +1,7 @@
 """Instance normalization."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -30,7 +32,7 @@ class InstanceNormalization(keras.layers.Layer):
         stylization, equation 3.
     """
 
-    def __init__(self, epsilon=1e-5, **keras_arguments):
+    def __init__(self, epsilon: float = 1e-5, **keras_arguments: Any):
         super().__init__(**keras_arguments)
         if not epsilon > 0:
             raise ValueError(f"expected epsilon > 0, received {epsilon}")

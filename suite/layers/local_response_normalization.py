@@ -1,5 +1,7 @@
 """Local response normalization."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -30,7 +32,9 @@ class LocalResponseNormalization(keras.layers.Layer):
         section 3.3: n = 5, k = 2, alpha = 1e-4, beta = 0.75.
     """
 
-    def __init__(self, n=5, k=2.0, alpha=1e-4, beta=0.75, **keras_arguments):
+    def __init__(
+        self, n: int = 5, k: float = 2.0, alpha: float = 1e-4, beta: float = 0.75, **keras_arguments: Any
+    ):
         super().__init__(**keras_arguments)
         if n < 1 or n % 2 == 0:
             raise ValueError(f"expected an odd n of at least 1, received {n}")

@@ -1,5 +1,7 @@
 """Max unpooling."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -36,7 +38,7 @@ class MaxUnpooling2D(keras.layers.Layer):
 
     decides = True
 
-    def __init__(self, pool_size=2, **keras_arguments):
+    def __init__(self, pool_size: int = 2, **keras_arguments: Any):
         super().__init__(**keras_arguments)
         if pool_size < 2:
             raise ValueError(f"expected pool_size of at least 2, received {pool_size}")

@@ -1,5 +1,7 @@
 """Non-maximum suppression."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -46,12 +48,12 @@ class NonMaximumSuppression(keras.layers.Layer):
 
     def __init__(
         self,
-        max_detections=20,
-        iou_threshold=0.5,
-        score_threshold=0.05,
-        candidates=100,
-        rounds=10,
-        **keras_arguments,
+        max_detections: int = 20,
+        iou_threshold: float = 0.5,
+        score_threshold: float = 0.05,
+        candidates: int = 100,
+        rounds: int = 10,
+        **keras_arguments: Any,
     ):
         super().__init__(dtype=keras_arguments.pop("dtype", "float32"), **keras_arguments)
         if not (0 <= iou_threshold <= 1 and 0 < score_threshold < 1):

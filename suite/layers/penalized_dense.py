@@ -1,10 +1,12 @@
 """A dense layer whose activations pay: the codes of sparse and of contractive autoencoders."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 
-def l1_penalty(code):
+def l1_penalty(code: keras.KerasTensor) -> keras.KerasTensor:
     """Sum of the absolute activations, mean over examples: most activations become 0.
 
     Args:
@@ -16,7 +18,7 @@ def l1_penalty(code):
     return ops.mean(ops.sum(ops.abs(code), axis=-1))
 
 
-def kl_penalty(code, rho):
+def kl_penalty(code: keras.KerasTensor, rho: float) -> keras.KerasTensor:
     """Sum over units of the Kullback-Leibler divergence from a rare event to the unit's mean activation.
 
         mean(code) is held at rho:  rho * log(rho / mean) + (1 - rho) * log((1 - rho) / (1 - mean))
@@ -35,7 +37,7 @@ def kl_penalty(code, rho):
     return ops.sum(rho * ops.log(rho / mean) + (1 - rho) * ops.log((1 - rho) / (1 - mean)))
 
 
-def jacobian_penalty(code, kernel):
+def jacobian_penalty(code: keras.KerasTensor, kernel: keras.KerasTensor) -> keras.KerasTensor:
     """Squared Frobenius norm of the Jacobian of a sigmoid layer's output by its input, mean over examples.
 
         d code[j] / d x[i] = code[j] * (1 - code[j]) * kernel[i, j]
@@ -70,7 +72,14 @@ class PenalizedDense(keras.layers.Dense):
         ValueError: Another penalty, or an argument out of range.
     """
 
-    def __init__(self, units, penalty=None, strength=0.0, rho=0.05, **keras_arguments):
+    def __init__(
+        self,
+        units: int,
+        penalty: str | None = None,
+        strength: float = 0.0,
+        rho: float = 0.05,
+        **keras_arguments: Any,
+    ):
         super().__init__(units, **{"activation": "sigmoid"} | keras_arguments)
         if penalty not in (None, "l1", "kl", "jacobian"):
             raise ValueError(f"expected a penalty among l1, kl, jacobian or None, received {penalty!r}")

@@ -24,7 +24,7 @@ class RecurrentCell(keras.layers.Layer):
 
     gates = 1  # of `units` columns each, in both kernels
     states = 1
-    keras_gates = (0,)  # which of our gates stand where in Keras' cell
+    keras_gates: tuple[int, ...] = (0,)  # which of our gates stand where in Keras' cell
     one_product = True  # whether `update` and one product are all of a step
 
     def __init__(

@@ -1,5 +1,7 @@
 """The stochastic layer of variational autoencoders."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -23,7 +25,7 @@ class Sampling(keras.layers.Layer):
         Kingma, Welling (2014), Auto-encoding variational Bayes, section 2.4.
     """
 
-    def __init__(self, seed=None, **keras_arguments):
+    def __init__(self, seed: int | None = None, **keras_arguments: Any):
         super().__init__(**keras_arguments)
         self.seed = seed
         self._seed_generator = keras.random.SeedGenerator(seed)

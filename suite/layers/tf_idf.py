@@ -1,5 +1,7 @@
 """TF-IDF of words and pairs of words, from token ids."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -26,7 +28,7 @@ class TfIdf(keras.layers.Layer):
         ValueError: A vocabulary of more than 46,340 words.
     """
 
-    def __init__(self, vocabulary_size, num_pairs=0, **keras_arguments):
+    def __init__(self, vocabulary_size: int, num_pairs: int = 0, **keras_arguments: Any):
         super().__init__(**keras_arguments)
         if vocabulary_size**2 >= 2**31:
             raise ValueError(f"expected at most 46,340 words, received {vocabulary_size}; take the frequent")
@@ -39,9 +41,9 @@ class TfIdf(keras.layers.Layer):
 
     def adapt(self, pairs: np.ndarray, idf: np.ndarray) -> None:
         """Sets the pairs of ids `(num_pairs, 2)` and the weights, those of words before those of pairs."""
-        first, second = np.int32(pairs).reshape(-1, 2).T
+        first, second = pairs.astype(np.int32).reshape(-1, 2).T
         self.codes.assign(first * self.vocabulary_size + second)
-        self.idf.assign(np.float32(idf))
+        self.idf.assign(idf.astype(np.float32))
 
     def call(self, tokens):
         counts = ops.sum(ops.one_hot(tokens, self.vocabulary_size, dtype="float32"), axis=1)[:, 2:]

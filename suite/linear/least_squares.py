@@ -3,9 +3,11 @@
 import dataclasses
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow_probability as tfp
+from numpy.typing import ArrayLike
 from scipy.linalg import solve_triangular
 
 MODEST_CONDITION = 1e6  # below it a design goes through products of matrices, 5 times as fast
@@ -97,12 +99,12 @@ class LeastSquaresFit:
         rows = np.column_stack([*numbers, self.confidence_intervals])
         return headings, [[name, *(f"{x:.4g}" for x in row)] for name, row in zip(names, rows, strict=True)]
 
-    def _student_t(self):
+    def _student_t(self) -> Any:
         df, loc, scale = np.float64(self.degrees_of_freedom), np.float64(0), np.float64(1)
         return tfp.distributions.StudentT(df, loc, scale)
 
 
-def fit(X, y, *, confidence: float = 0.95) -> LeastSquaresFit:
+def fit(X: ArrayLike, y: ArrayLike, *, confidence: float = 0.95) -> LeastSquaresFit:
     """Minimizes `||y - X b||^2` over b.
 
     X is used as it comes: a column of ones in it is the intercept. With X = U S V', b = V S^-1 U'y. Where
@@ -143,7 +145,7 @@ def fit(X, y, *, confidence: float = 0.95) -> LeastSquaresFit:
     )
 
 
-def hat_matrix(X) -> np.ndarray:
+def hat_matrix(X: ArrayLike) -> np.ndarray:
     """The `(n, n)` matrix H of the projection onto the columns of X: fitted values = H y, trace(H) = rank.
 
     Args:
@@ -156,7 +158,7 @@ def hat_matrix(X) -> np.ndarray:
     return left @ left.T
 
 
-def redundant_columns(X) -> tuple[int, ...]:
+def redundant_columns(X: ArrayLike) -> tuple[int, ...]:
     """Indices of the columns that are linear combinations of the columns before them; dropping them leaves a
     design of full rank with the same fitted values.
 
@@ -180,7 +182,7 @@ def redundant_columns(X) -> tuple[int, ...]:
     return tuple(redundant)
 
 
-def checked_data(X, y) -> tuple[np.ndarray, np.ndarray]:
+def checked_data(X: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Returns both as float64.
 
     Args:
@@ -199,7 +201,7 @@ def checked_data(X, y) -> tuple[np.ndarray, np.ndarray]:
     return X, y
 
 
-def _checked_design(X) -> np.ndarray:
+def _checked_design(X: ArrayLike) -> np.ndarray:
     X = np.asarray(X, np.float64)
     if X.ndim != 2 or 0 in X.shape:
         raise ValueError(f"expected X as a non-empty matrix (rows, columns), received shape {X.shape}")
@@ -221,7 +223,7 @@ def thin_svd(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return left[:, :rank], singular_values[:rank], right[:rank]
 
 
-def _tall_svd(X: np.ndarray):
+def _tall_svd(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """The same from the SVD of the small factor of X = Q R, in products of matrices; None where unsafe.
 
     R is a Cholesky factor of X'X, which leaves Q orthogonal but for 1e-16 times the squared condition number

@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 import numpy as np
 import scipy.linalg
+from numpy.typing import ArrayLike
 
 from suite.linear.least_squares import MODEST_CONDITION, checked_data, gram, thin_svd
 
 
-def ridge(X, y, l2: float) -> np.ndarray:
+def ridge(X: ArrayLike, y: ArrayLike, l2: float) -> np.ndarray:
     """Minimizes `mean((X w - y)^2) + l2 * sum(w^2)` over w.
 
     X is used as it comes: a column of ones in it is penalized like any other, and the solution depends on the
@@ -97,12 +98,17 @@ def project_l1_ball(w: np.ndarray, radius: float) -> np.ndarray:
         return w
     descending = np.sort(np.abs(w))[::-1]
     thresholds = (np.cumsum(descending) - radius) / np.arange(1, len(w) + 1)
-    threshold = thresholds[max(0, np.sum(descending > thresholds) - 1)]
+    threshold = thresholds[max(0, int(np.sum(descending > thresholds)) - 1)]
     return np.sign(w) * np.maximum(np.abs(w) - threshold, 0)
 
 
 def least_squares_within(
-    X, y, project: Callable[[np.ndarray, float], np.ndarray], radius: float, *, steps: int
+    X: ArrayLike,
+    y: ArrayLike,
+    project: Callable[[np.ndarray, float], np.ndarray],
+    radius: float,
+    *,
+    steps: int,
 ) -> np.ndarray:
     """Minimizes `mean((X w - y)^2)` over the points of a ball, by projected gradient descent from 0.
 

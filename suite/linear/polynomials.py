@@ -1,7 +1,9 @@
 """Polynomials as columns of a linear model."""
 
+from typing import Any
 
-def legendre(x, degree: int) -> list:
+
+def legendre(x: Any, degree: int) -> list:
     """Legendre's polynomials of degree 0 to `degree`, which are orthogonal on [-1, 1].
 
     Unlike powers, they keep a design well conditioned up to high degrees.

@@ -125,7 +125,7 @@ def choose_l2(
         solutions = solve(rotated, labels, training, strength, solutions, _SEARCH_TOLERANCE)
         losses, _ = loss_and_gradient(rotated, labels, scored.astype(features.dtype), solutions)
         table[strength] = float(np.sum(losses) / scored.sum())
-    return min(table, key=table.get), table
+    return min(table, key=lambda strength: table[strength]), table
 
 
 def _checked(features, labels, num_classes, sample_weight) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -76,14 +76,14 @@ def _round_function(dtype: str, over_rows: Callable):
     def run_round(rotated, labels, weights, l2, start, tolerance, limit):
         data = rotated, labels, weights
         is_penalized = tf.concat([tf.ones_like(start[:, :-1]), tf.zeros_like(start[:, -1:])], axis=1)
-        (variances,) = over_rows(lambda *some: [_curvature(*some, start)], *data)
+        (variances,) = over_rows(lambda x, y, w: [_curvature(x, y, w, start)], *data)
         # The bias is not penalized: kept from 0.
         unit = tf.math.rsqrt(variances + tf.where(is_penalized > 0, l2, 1e-6))
 
         @tf.function  # traced once, and not at each of the places where the line search calls it
         def value_and_gradient(positions):
             solutions = tf.reshape(positions, tf.shape(start)) * unit
-            losses, gradient = over_rows(lambda *some: loss_and_gradient(*some, solutions), *data)
+            losses, gradient = over_rows(lambda x, y, w: loss_and_gradient(x, y, w, solutions), *data)
             penalized = is_penalized * solutions
             values = losses + l2 / 2 * tf.reduce_sum(penalized**2, axis=[1, 2])
             return values, tf.reshape((gradient + l2 * penalized) * unit, tf.shape(positions))

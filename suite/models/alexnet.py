@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from suite.layers import LocalResponseNormalization
-from suite.models.blocks import Shape, dense_classifier, image_input
+from suite.models.blocks import Activation, Shape, dense_classifier, image_input
 
 _MIN_SIZE = 67  # below, nothing is left for the last pooling
 
@@ -13,7 +13,7 @@ def AlexNet(
     include_top: bool = True,
     input_shape: Shape | None = None,
     classes: int = 1000,
-    classifier_activation="softmax",
+    classifier_activation: Activation = "softmax",
     dropout: float = 0.5,
     name: str = "alexnet",
 ) -> keras.Model:
@@ -60,8 +60,15 @@ def AlexNet(
 
 
 def convolution(
-    x, filters: int, kernel_size: int, *, name: str, strides: int = 1, padding: str = "same", towers: int = 1
-):
+    x: keras.KerasTensor,
+    filters: int,
+    kernel_size: int,
+    *,
+    name: str,
+    strides: int = 1,
+    padding: str = "same",
+    towers: int = 1,
+) -> keras.KerasTensor:
     """Convolution and ReLU, in towers that each see their own share of the channels.
 
     Each of two towers has half of the filters, and these have half of the channels: half the weights, half
@@ -102,7 +109,7 @@ def convolution(
     return layers.Concatenate(name=name)(outputs)
 
 
-def normalize_and_pool(x, number: str):
+def normalize_and_pool(x: keras.KerasTensor, number: str) -> keras.KerasTensor:
     """Local response normalization, then max pooling of windows that overlap: 3 x 3, with steps of 2."""
     x = LocalResponseNormalization(name=f"norm{number}")(x)
     return layers.MaxPooling2D(3, 2, name=f"pool{number}")(x)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 from keras import layers
@@ -86,7 +86,7 @@ def build_convolutional(shape: Shape, code_size: int, filters: Sequence[int] = (
     return _in_a_row(encoder, decoder)
 
 
-def build_overcomplete(shape: Shape, code_size: int, **penalty) -> Autoencoder:
+def build_overcomplete(shape: Shape, code_size: int, **penalty: Any) -> Autoencoder:
     """Builds one layer of sigmoids, more than there are pixels, and a linear decoder.
 
     Args:

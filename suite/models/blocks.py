@@ -1,12 +1,18 @@
 """What the convolutional networks are made of."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 from keras import layers
 
-Shape = tuple[int | None, int | None, int]
+Shape = tuple[int | None, ...]  # (height, width, channels)
+Activation = str | Callable | None
 
 
-def convolution(x, filters: int, kernel_size: int = 3, **settings):
+def convolution(
+    x: keras.KerasTensor, filters: int, kernel_size: int = 3, **settings: Any
+) -> keras.KerasTensor:
     """Convolution, batch normalization, ReLU.
 
     Args:
@@ -22,7 +28,9 @@ def convolution(x, filters: int, kernel_size: int = 3, **settings):
     return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
 
 
-def dense_classifier(x, units: int, classes: int, classifier_activation, dropout: float):
+def dense_classifier(
+    x: keras.KerasTensor, units: int, classes: int, classifier_activation: Activation, dropout: float
+) -> keras.KerasTensor:
     """Two hidden dense layers on the flattened features, then the classifier: AlexNet's and VGG's.
 
     Args:
@@ -42,7 +50,9 @@ def dense_classifier(x, units: int, classes: int, classifier_activation, dropout
     return layers.Dense(classes, classifier_activation, name="predictions")(x)
 
 
-def pooled_classifier(x, classes: int, classifier_activation):
+def pooled_classifier(
+    x: keras.KerasTensor, classes: int, classifier_activation: Activation
+) -> keras.KerasTensor:
     """The classifier on each feature's average over all places: Inception's and ResNet's, for any image size.
 
     Args:
@@ -57,7 +67,9 @@ def pooled_classifier(x, classes: int, classifier_activation):
     return layers.Dense(classes, classifier_activation, name="predictions")(x)
 
 
-def image_input(input_shape: Shape | None, default_size: int, min_size: int, include_top: bool):
+def image_input(
+    input_shape: Shape | None, default_size: int, min_size: int, include_top: bool
+) -> keras.KerasTensor:
     """Makes the input "image" of floats.
 
     Args:

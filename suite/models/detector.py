@@ -1,6 +1,7 @@
 """A small single-shot detector without anchors: each cell tells of centers, and of the box around it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -14,7 +15,10 @@ SPREAD = 0.09  # standard deviation of a thing's heat, as a share of its sides
 
 
 def build_detector(
-    input_shape: tuple[int, int, int], num_classes: int, filters: Sequence[int] = (24, 48, 96), **suppression
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    filters: Sequence[int] = (24, 48, 96),
+    **suppression: Any,
 ) -> tuple[keras.Model, keras.Model]:
     """Builds a detector twice, on the same weights: to be trained, and to be used.
 
@@ -53,7 +57,7 @@ def build_detector(
     return maps, keras.Model(image, found, name="detector")
 
 
-def feature_map(image, filters: Sequence[int] = (24, 48, 96)):
+def feature_map(image: keras.KerasTensor, filters: Sequence[int] = (24, 48, 96)) -> keras.KerasTensor:
     """Convolutions down to 1/8 of the size, then up again, so that each cell sees far and still fine.
 
     Args:

@@ -15,9 +15,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from suite.models.blocks import Activation, Shape
 from suite.models.torch_checkpoint import find_checkpoint, read_checkpoint
-
-Shape = tuple[int | None, int | None, int]
 
 
 class _Variant(NamedTuple):
@@ -55,7 +54,7 @@ def EfficientNetLite0(
     input_shape: Shape | None = None,
     pooling: str | None = None,
     classes: int = 1000,
-    classifier_activation="softmax",
+    classifier_activation: Activation = "softmax",
     include_preprocessing: bool = True,
     name: str | None = None,
 ) -> keras.Model:
@@ -98,7 +97,7 @@ def EfficientNetLite1(
     input_shape: Shape | None = None,
     pooling: str | None = None,
     classes: int = 1000,
-    classifier_activation="softmax",
+    classifier_activation: Activation = "softmax",
     include_preprocessing: bool = True,
     name: str | None = None,
 ) -> keras.Model:
@@ -113,7 +112,7 @@ def EfficientNetLite2(
     input_shape: Shape | None = None,
     pooling: str | None = None,
     classes: int = 1000,
-    classifier_activation="softmax",
+    classifier_activation: Activation = "softmax",
     include_preprocessing: bool = True,
     name: str | None = None,
 ) -> keras.Model:
@@ -212,7 +211,7 @@ def _blocks(variant: _Variant) -> Iterator[tuple[str, int, int, int, int]]:
             yield f"block{stage}{letter}", kernel_size, strides if letter == "a" else 1, expand_ratio, width
 
 
-def _block(inputs, name, kernel_size, strides, expand_ratio, filters, drop_rate):
+def _block(inputs, name, kernel_size, strides, expand_ratio, filters, *, drop_rate):
     """Inverted residual: expand, filter each channel, project; add the input where the shapes allow."""
     x = inputs
     channels = inputs.shape[-1]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from suite.models.blocks import Shape, image_input, pooled_classifier
+from suite.models.blocks import Activation, Shape, image_input, pooled_classifier
 
 _MIN_SIZE = 75
 _MOMENTUM = 0.9  # the moving averages follow short trainings, too
@@ -15,7 +15,7 @@ def InceptionV3(
     include_top: bool = True,
     input_shape: Shape | None = None,
     classes: int = 1000,
-    classifier_activation="softmax",
+    classifier_activation: Activation = "softmax",
     name: str = "inception_v3",
 ) -> keras.Model:
     """Inception V3: a stem of 5 convolutions and 11 blocks, 23,851,784 parameters with the moving averages.
@@ -63,7 +63,9 @@ def InceptionV3(
     return keras.Model(image, x, name=name)
 
 
-def inception_a(x, pool_filters: int, *, name: str, width: float = 1.0, reduce: bool = True):
+def inception_a(
+    x: keras.KerasTensor, pool_filters: int, *, name: str, width: float = 1.0, reduce: bool = True
+) -> keras.KerasTensor:
     """Block A: 1 x 1, 5 x 5, two 3 x 3 and pooling side by side (figure 5, one 5 x 5 not factorized).
 
     A 5 x 5 convolution from 192 channels to 64 takes 25 * 192 * 64 = 307,200 multiply-adds a place. A 1 x 1
@@ -89,7 +91,9 @@ def inception_a(x, pool_filters: int, *, name: str, width: float = 1.0, reduce: 
     return layers.Concatenate(name=name)(branches)
 
 
-def inception_b(x, *, name: str, width: float = 1.0, padding: str = "valid"):
+def inception_b(
+    x: keras.KerasTensor, *, name: str, width: float = 1.0, padding: str = "valid"
+) -> keras.KerasTensor:
     """Block B: to half the size by convolutions and pooling side by side (figure 10).
 
     A 1 x 1 convolution takes the long branch to 64 channels: from 288, its 3 x 3 convolution after it would
@@ -113,7 +117,7 @@ def inception_b(x, *, name: str, width: float = 1.0, padding: str = "valid"):
     return layers.Concatenate(name=name)(branches)
 
 
-def inception_c(x, filters: int, *, name: str, width: float = 1.0):
+def inception_c(x: keras.KerasTensor, filters: int, *, name: str, width: float = 1.0) -> keras.KerasTensor:
     """Block C: 7 x 7 filters as 1 x 7 after 7 x 1 (figure 6), 14 weights for 49.
 
     1 x 1 convolutions take the 768 channels to 128-192 before: they are a quarter to a sixth of the channels
@@ -138,7 +142,9 @@ def inception_c(x, filters: int, *, name: str, width: float = 1.0):
     return layers.Concatenate(name=name)(branches)
 
 
-def inception_d(x, *, name: str, width: float = 1.0, padding: str = "valid"):
+def inception_d(
+    x: keras.KerasTensor, *, name: str, width: float = 1.0, padding: str = "valid"
+) -> keras.KerasTensor:
     """Block D: to half the size again, with a 7 x 7 branch.
 
     From 768 channels, the 3 x 3 convolution would cost four times as much without the 1 x 1 before, to 192.
@@ -162,7 +168,7 @@ def inception_d(x, *, name: str, width: float = 1.0, padding: str = "valid"):
     return layers.Concatenate(name=name)(branches)
 
 
-def inception_e(x, *, name: str, width: float = 1.0):
+def inception_e(x: keras.KerasTensor, *, name: str, width: float = 1.0) -> keras.KerasTensor:
     """Block E: 1 x 3 and 3 x 1 side by side on the same features (figure 7), wide at the end of the network.
 
     1 x 1 convolutions take up to 2,048 channels to 384 and 448 before the larger filters see them.
@@ -184,7 +190,9 @@ def inception_e(x, *, name: str, width: float = 1.0):
     return layers.Concatenate(name=name)(branches)
 
 
-def chain(x, steps: Sequence[tuple], width: float = 1.0, padding: str = "same"):
+def chain(
+    x: keras.KerasTensor, steps: Sequence[tuple], width: float = 1.0, padding: str = "same"
+) -> keras.KerasTensor:
     """Convolutions one after the other, each with batch normalization (no gamma) and ReLU.
 
     Args:

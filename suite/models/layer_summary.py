@@ -210,7 +210,7 @@ def _shape(sizes: tuple) -> str:
 
 
 def _seen(row: LayerSummary) -> tuple[str, str]:
-    if row.receptive_field is None:
+    if row.receptive_field is None or row.strides is None:
         return "all", ""
     return _shape(row.receptive_field), _shape(tuple(f"{stride:g}" for stride in row.strides))
 
@@ -237,12 +237,12 @@ def measure_receptive_field(
     copy = keras.models.clone_model(model)
     copy.set_weights([rng.uniform(0.1, 1, weight.shape) / max(1, weight.shape[0]) for weight in copy.weights])
     part = keras.Model(copy.inputs, copy.get_layer(layer).output)
-    middle = tuple(size // 2 for size in part.output_shape[1:-1])
+    middle = (0, *(size // 2 for size in part.output_shape[1:-1]))
     support = np.zeros(model.input_shape[1:-1], bool)
     for _ in range(draws):
         image = tf.constant(rng.uniform(0.1, 1, (1, *model.input_shape[1:])), tf.float32)
         with tf.GradientTape() as tape:
             tape.watch(image)
-            output = tf.reduce_sum(part(image)[(0, *middle)])
+            output = tf.reduce_sum(part(image)[middle])
         support |= np.any(tape.gradient(output, image).numpy()[0] != 0, axis=-1)
     return tuple(int(np.ptp(pixels) + 1) for pixels in np.nonzero(support))

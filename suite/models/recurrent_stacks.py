@@ -10,7 +10,9 @@ from suite.layers import Recurrent
 CONNECTIONS = ("plain", "skip", "dense")
 
 
-def recurrent_stack(x, make_cell: Callable[[], keras.layers.Layer], depth: int, connections: str = "plain"):
+def recurrent_stack(
+    x: keras.KerasTensor, make_cell: Callable[[], keras.layers.Layer], depth: int, connections: str = "plain"
+) -> keras.KerasTensor:
     """Puts recurrent layers on a sequence.
 
     Args:

@@ -1,11 +1,12 @@
 """ResNet: blocks that learn what to add to their input."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 from keras import layers
 
-from suite.models.blocks import Shape, image_input, pooled_classifier
+from suite.models.blocks import Activation, Shape, image_input, pooled_classifier
 
 _FILTERS = (64, 128, 256, 512)  # of the stages, before the bottleneck's factor of 4
 _MIN_SIZE = 32
@@ -17,7 +18,7 @@ def ResNet18(
     include_top: bool = True,
     input_shape: Shape | None = None,
     classes: int = 1000,
-    classifier_activation="softmax",
+    classifier_activation: Activation = "softmax",
     use_bias: bool = False,
     name: str = "resnet18",
 ) -> keras.Model:
@@ -30,7 +31,7 @@ def ResNet34(
     include_top: bool = True,
     input_shape: Shape | None = None,
     classes: int = 1000,
-    classifier_activation="softmax",
+    classifier_activation: Activation = "softmax",
     use_bias: bool = False,
     name: str = "resnet34",
 ) -> keras.Model:
@@ -43,7 +44,7 @@ def ResNet50(
     include_top: bool = True,
     input_shape: Shape | None = None,
     classes: int = 1000,
-    classifier_activation="softmax",
+    classifier_activation: Activation = "softmax",
     use_bias: bool = False,
     name: str = "resnet50",
 ) -> keras.Model:
@@ -94,7 +95,16 @@ def _build(
     return keras.Model(image, x, name=name)
 
 
-def residual_stage(x, block: Callable, filters: int, depth: int, strides: int, *, name: str, **settings):
+def residual_stage(
+    x: keras.KerasTensor,
+    block: Callable,
+    filters: int,
+    depth: int,
+    strides: int,
+    *,
+    name: str,
+    **settings: Any,
+) -> keras.KerasTensor:
     """Blocks one after the other, of which the first changes the size.
 
     Args:
@@ -115,8 +125,13 @@ def residual_stage(x, block: Callable, filters: int, depth: int, strides: int, *
 
 
 def small_image_stages(
-    x, filters: Sequence[int], depth: int, *, residual: bool = True, shortcut: str = "identity"
-):
+    x: keras.KerasTensor,
+    filters: Sequence[int],
+    depth: int,
+    *,
+    residual: bool = True,
+    shortcut: str = "identity",
+) -> keras.KerasTensor:
     """Three stages of basic blocks: the paper's network for CIFAR-10, between its stem and its classifier.
 
     With the stem, a 3 x 3 convolution, and the classifier on the average it has 6 * depth + 2 layers. Its
@@ -136,13 +151,15 @@ def small_image_stages(
         He, Zhang, Ren, Sun (2016), Deep Residual Learning for Image Recognition, section 4.2.
     """
     for number, (count, strides) in enumerate(zip(filters, (1, 2, 2), strict=True), start=2):
-        settings = {"shortcut": shortcut, "residual": residual, "name": f"conv{number}"}
-        x = residual_stage(x, basic_block, count, depth, strides, **settings)
+        x = residual_stage(
+            x, basic_block, count, depth, strides,
+            shortcut=shortcut, residual=residual, name=f"conv{number}",
+        )  # fmt: skip
     return x
 
 
 def basic_block(
-    x,
+    x: keras.KerasTensor,
     filters: int,
     strides: int = 1,
     *,
@@ -150,7 +167,7 @@ def basic_block(
     shortcut: str = "projection",
     residual: bool = True,
     use_bias: bool = False,
-):
+) -> keras.KerasTensor:
     """Two 3 x 3 convolutions, `relu(shortcut(x) + f(x))`: the block of ResNet-18 and 34.
 
     Args:
@@ -177,7 +194,7 @@ def basic_block(
 
 
 def bottleneck_block(
-    x,
+    x: keras.KerasTensor,
     filters: int,
     strides: int = 1,
     *,
@@ -185,7 +202,7 @@ def bottleneck_block(
     shortcut: str = "projection",
     residual: bool = True,
     use_bias: bool = False,
-):
+) -> keras.KerasTensor:
     """1 x 1 down, 3 x 3, 1 x 1 up to four times the filters: the block of ResNet-50, cheap for its width.
 
     From and to 256 channels it has 69,632 weights, where a basic block has 1,179,648. The first convolution
@@ -214,7 +231,9 @@ def bottleneck_block(
     return _add(skipped, x, name)
 
 
-def convolution(x, filters: int, kernel_size: int, *, name: str, activate: bool = True, **settings):
+def convolution(
+    x: keras.KerasTensor, filters: int, kernel_size: int, *, name: str, activate: bool = True, **settings: Any
+) -> keras.KerasTensor:
     """Convolution, batch normalization, and ReLU unless `activate` is False.
 
     Args:

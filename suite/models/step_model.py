@@ -21,7 +21,9 @@ def build_step_model(model: keras.Model) -> keras.Model:
         "new_cell_state_i". States of zeros begin a text.
     """
     token = keras.Input((), dtype="int32", name=TOKEN)
-    x, states, new_states = token, {}, {}
+    x = token
+    states: dict[str, keras.KerasTensor] = {}
+    new_states: dict[str, keras.KerasTensor] = {}
     recurrent = [layer for layer in model.layers if isinstance(layer, Recurrent)]
     for layer in model.layers:
         if isinstance(layer, Recurrent):

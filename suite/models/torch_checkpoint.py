@@ -12,7 +12,7 @@ import importlib.util
 import io
 import pickle
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class _Tensor(NamedTuple):
 
 
 class _RestrictedUnpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str):
+    def find_class(self, module: str, name: str) -> Any:
         # The rebuilder is a bound method because, unlike a class or a function, a pickle cannot modify it.
         allowed = {
             ("collections", "OrderedDict"): collections.OrderedDict,
@@ -71,7 +71,7 @@ def find_checkpoint(package: str) -> Path:
         ValueError: The package is not installed.
     """
     spec = importlib.util.find_spec(package.replace("-", "_"))
-    folders = spec.submodule_search_locations if spec else []
+    folders = (spec.submodule_search_locations if spec else None) or []
     for path in (path for folder in folders for path in Path(folder).glob("models/*.pth")):
         return path
     raise ValueError(

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from suite.models.blocks import Shape, dense_classifier, image_input
+from suite.models.blocks import Activation, Shape, dense_classifier, image_input
 
 _FILTERS = (64, 128, 256, 512, 512)  # of the blocks
 _VGG16 = (2, 2, 3, 3, 3)  # convolutions in each block; configuration D
@@ -15,7 +15,7 @@ def VGG16(
     include_top: bool = True,
     input_shape: Shape | None = None,
     classes: int = 1000,
-    classifier_activation="softmax",
+    classifier_activation: Activation = "softmax",
     dropout: float = 0.5,
     name: str = "vgg16",
 ) -> keras.Model:
@@ -54,7 +54,7 @@ def VGG19(
     include_top: bool = True,
     input_shape: Shape | None = None,
     classes: int = 1000,
-    classifier_activation="softmax",
+    classifier_activation: Activation = "softmax",
     dropout: float = 0.5,
     name: str = "vgg19",
 ) -> keras.Model:
@@ -72,7 +72,7 @@ def _build(depths: tuple[int, ...], input_shape, top, name: str) -> keras.Model:
     return keras.Model(image, x, name=name)
 
 
-def vgg_block(x, filters: int, depth: int, *, name: str):
+def vgg_block(x: keras.KerasTensor, filters: int, depth: int, *, name: str) -> keras.KerasTensor:
     """3 x 3 convolutions with ReLU, then a 2 x 2 max pooling.
 
     Two of them see 5 x 5 pixels and three 7 x 7, as one large filter does, with fewer weights (27 against 49

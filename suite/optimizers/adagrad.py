@@ -1,9 +1,11 @@
 """AdaGrad."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
-from suite.optimizers.base import UpdateRule, positive
+from suite.optimizers.base import LearningRate, UpdateRule, positive
 
 
 def adagrad(
@@ -40,7 +42,7 @@ class AdaGrad(UpdateRule):
 
     state_names = ("accumulator",)
 
-    def __init__(self, learning_rate=0.01, epsilon=1e-7, **keras_arguments):
+    def __init__(self, learning_rate: LearningRate = 0.01, epsilon: float = 1e-7, **keras_arguments: Any):
         super().__init__(learning_rate, **keras_arguments)
         self.epsilon = positive("epsilon", epsilon)
 

@@ -1,9 +1,11 @@
 """Adam."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
-from suite.optimizers.base import UpdateRule, decay_rate, moving_average, positive
+from suite.optimizers.base import LearningRate, UpdateRule, decay_rate, moving_average, positive
 
 
 def adam(
@@ -57,7 +59,14 @@ class Adam(UpdateRule):
 
     state_names = ("m", "v")
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, **keras_arguments):
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        **keras_arguments: Any,
+    ):
         super().__init__(learning_rate, **keras_arguments)
         self.beta_1 = decay_rate("beta_1", beta_1)
         self.beta_2 = decay_rate("beta_2", beta_2)

@@ -2,9 +2,13 @@
 
 import math
 import numbers
+from collections.abc import Callable, Sequence
+from typing import Any, SupportsFloat, TypeAlias
 
 import keras
 import tensorflow as tf
+
+LearningRate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule | Callable
 
 
 class UpdateRule(keras.optimizers.Optimizer):
@@ -27,7 +31,7 @@ class UpdateRule(keras.optimizers.Optimizer):
 
     state_names: tuple[str, ...] = ()
 
-    def __init__(self, learning_rate, **keras_arguments):
+    def __init__(self, learning_rate: LearningRate, **keras_arguments: Any):
         if isinstance(learning_rate, numbers.Real):
             learning_rate = positive("learning_rate", learning_rate)
         super().__init__(learning_rate, **keras_arguments)
@@ -51,7 +55,9 @@ class UpdateRule(keras.optimizers.Optimizer):
         if self.built:
             return
         super().build(variables)
-        self._states = self.add_optimizer_variables(variables, self.state_names) if self.state_names else ()
+        self._states: Sequence = (
+            self.add_optimizer_variables(variables, self.state_names) if self.state_names else ()
+        )
 
     def update_step(self, gradient, variable, learning_rate):
         """Takes one step with one variable, arguments as of `step`; Keras calls it."""
@@ -77,13 +83,13 @@ def moving_average(average: tf.Tensor, value: tf.Tensor, decay: float) -> tf.Ten
     return average + (1 - decay) * (value - average) if decay else value
 
 
-def positive(name: str, value: float) -> float:
+def positive(name: str, value: SupportsFloat) -> float:
     """Returns `value` as a float.
 
     Raises:
         ValueError: Not finite, or not > 0.
     """
-    if not (math.isfinite(value) and value > 0):
+    if not (math.isfinite(value) and float(value) > 0):
         raise ValueError(f"expected {name} > 0 and finite, received {value}")
     return float(value)
 

@@ -1,9 +1,11 @@
 """Gradient descent."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
-from suite.optimizers.base import UpdateRule
+from suite.optimizers.base import LearningRate, UpdateRule
 
 
 def gradient_descent(gradient: tf.Tensor, learning_rate: tf.Tensor) -> tf.Tensor:
@@ -33,7 +35,7 @@ class GradientDescent(UpdateRule):
         Goodfellow, Bengio, Courville (2016), Deep Learning, equation 4.5 and algorithm 8.1.
     """
 
-    def __init__(self, learning_rate=0.01, **keras_arguments):
+    def __init__(self, learning_rate: LearningRate = 0.01, **keras_arguments: Any):
         super().__init__(learning_rate, **keras_arguments)
 
     def step(self, gradient, variable, learning_rate):

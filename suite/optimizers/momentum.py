@@ -1,9 +1,11 @@
 """Momentum."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
-from suite.optimizers.base import UpdateRule, decay_rate
+from suite.optimizers.base import LearningRate, UpdateRule, decay_rate
 
 
 def heavy_ball(
@@ -40,7 +42,7 @@ class Momentum(UpdateRule):
 
     state_names = ("velocity",)
 
-    def __init__(self, learning_rate=0.01, momentum=0.9, **keras_arguments):
+    def __init__(self, learning_rate: LearningRate = 0.01, momentum: float = 0.9, **keras_arguments: Any):
         super().__init__(learning_rate, **keras_arguments)
         self.momentum = decay_rate("momentum", momentum)
 

@@ -1,9 +1,11 @@
 """Nesterov momentum."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
-from suite.optimizers.base import UpdateRule, decay_rate
+from suite.optimizers.base import LearningRate, UpdateRule, decay_rate
 
 
 def nesterov_momentum(
@@ -50,7 +52,7 @@ class NesterovMomentum(UpdateRule):
 
     state_names = ("velocity",)
 
-    def __init__(self, learning_rate=0.01, momentum=0.9, **keras_arguments):
+    def __init__(self, learning_rate: LearningRate = 0.01, momentum: float = 0.9, **keras_arguments: Any):
         super().__init__(learning_rate, **keras_arguments)
         self.momentum = decay_rate("momentum", momentum)
 

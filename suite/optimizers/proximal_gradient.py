@@ -1,11 +1,13 @@
 """Proximal gradient descent for the L1 penalty."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from suite.optimizers.base import UpdateRule
+from suite.optimizers.base import LearningRate, UpdateRule
 
 
 def soft_threshold(values: tf.Tensor, threshold: tf.Tensor) -> tf.Tensor:
@@ -47,7 +49,13 @@ class ProximalGradient(UpdateRule):
         for linear inverse problems, equation 1.4.
     """
 
-    def __init__(self, learning_rate=0.01, l1=0.01, exclude=("bias",), **keras_arguments):
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.01,
+        l1: float = 0.01,
+        exclude: Sequence[str] = ("bias",),
+        **keras_arguments: Any,
+    ):
         super().__init__(learning_rate, **keras_arguments)
         if not (math.isfinite(l1) and l1 >= 0):
             raise ValueError(f"expected l1 >= 0 and finite, received {l1}")

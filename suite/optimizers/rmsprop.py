@@ -1,9 +1,11 @@
 """RMSprop."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
-from suite.optimizers.base import UpdateRule, decay_rate, moving_average, positive
+from suite.optimizers.base import LearningRate, UpdateRule, decay_rate, moving_average, positive
 
 
 def rmsprop(
@@ -42,7 +44,13 @@ class RMSprop(UpdateRule):
 
     state_names = ("mean_square",)
 
-    def __init__(self, learning_rate=0.001, rho=0.9, epsilon=1e-7, **keras_arguments):
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.001,
+        rho: float = 0.9,
+        epsilon: float = 1e-7,
+        **keras_arguments: Any,
+    ):
         super().__init__(learning_rate, **keras_arguments)
         self.rho = decay_rate("rho", rho)
         self.epsilon = positive("epsilon", epsilon)

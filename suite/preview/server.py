@@ -9,6 +9,7 @@ import webbrowser
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from suite import console
@@ -151,22 +152,22 @@ class _Handler(SimpleHTTPRequestHandler):
     extensions_map = TYPES
     protocol_version = "HTTP/1.1"
 
-    def __init__(self, roots: dict[str, Path], *args, **kwargs):
+    def __init__(self, roots: dict[str, Path], *args: Any, **kwargs: Any):
         self.roots = roots
         super().__init__(*args, **kwargs)
 
-    def handle(self):
+    def handle(self) -> None:
         with contextlib.suppress(ConnectionError):  # a page that is left does not wait for its files
             super().handle()
 
-    def send_head(self):
+    def send_head(self) -> Any:
         path = self._file()
         if path is None:
             self.send_error(HTTPStatus.NOT_FOUND)
             return None
         return super().send_head()
 
-    def translate_path(self, path):
+    def translate_path(self, path: str) -> str:
         return str(self._file() or "")
 
     def _file(self) -> Path | None:
@@ -181,12 +182,12 @@ class _Handler(SimpleHTTPRequestHandler):
         path = (self.roots[prefix] / name.lstrip("/")).resolve()  # links may point outside
         return path if path.is_relative_to(self.roots[prefix]) and path.is_file() else None
 
-    def end_headers(self):
+    def end_headers(self) -> None:
         for name, value in HEADERS.items():
             self.send_header(name, value)
         super().end_headers()
 
-    def log_message(self, format, *args):
+    def log_message(self, format: str, *args: Any) -> None:
         pass  # the terminal is for people
 
 

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -25,7 +26,7 @@ class Progress:
         curves: Lists of what was measured by name, one value an epoch.
     """
 
-    def __init__(self, folder: Path | None, model: keras.Model, seconds: float | None = None, **others):
+    def __init__(self, folder: Path | None, model: keras.Model, seconds: float | None = None, **others: Any):
         """Prepares; nothing is written yet.
 
         Args:
@@ -36,9 +37,11 @@ class Progress:
         """
         self.folder, self.seconds = folder, SECONDS if seconds is None else seconds
         self.epoch, self.step, self.total = -1, 0, (0.0, 0.0)
-        self.best_epoch, self.curves = 0, {}
-        self._model, self._best = model, None
-        self._position = None  # of the last checkpoint
+        self.best_epoch = 0
+        self.curves: dict[str, list[float]] = {}
+        self._model = model
+        self._best: list[np.ndarray] | None = None
+        self._position: tuple[int, int] | None = None  # of the last checkpoint
         parts = [model, *tf.nest.flatten(others)]
         self._variables = [
             each.value
@@ -96,15 +99,15 @@ class Progress:
         partial.write_text(json.dumps(content))
         partial.replace(self.folder / "progress.json")
         self._position = position
-        self._remove_others()
+        self._remove_others(self.folder)
 
-    def _remove_others(self) -> None:
+    def _remove_others(self, folder: Path) -> None:
         """Leaves the checkpoint that progress.json names, and nothing that was half written or is older."""
-        kept = ()
+        kept: tuple[str, ...] = ()
         if self._position:
             epoch, step = self._position
             kept = (f"epoch-{epoch}-step-{step}.", f"best-{self.best_epoch}.npz", "progress.json")
-        for path in self.folder.iterdir():
+        for path in folder.iterdir():
             if path.is_file() and not path.name.startswith(kept):
                 path.unlink()
 
@@ -128,7 +131,7 @@ class Progress:
             if content["has_best"]:
                 self._best = self._read_best()
         if self.folder:
-            self._remove_others()
+            self._remove_others(self.folder)
         replicas.broadcast(self._variables)
         return bool(text)
 

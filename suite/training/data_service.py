@@ -1,5 +1,7 @@
 """Servers of a tf.data service: other processes, or machines, that prepare batches for training."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from suite import console
@@ -7,7 +9,7 @@ from suite import console
 service = tf.data.experimental.service
 
 
-def start_dispatcher(port: int, work: str | None = None) -> service.DispatchServer:
+def start_dispatcher(port: int, work: str | None = None) -> tf.data.experimental.service.DispatchServer:
     """Starts the server that knows all workers; its address goes to `--input_service`.
 
     Args:
@@ -18,7 +20,7 @@ def start_dispatcher(port: int, work: str | None = None) -> service.DispatchServ
     return service.DispatchServer(config)
 
 
-def start_worker(dispatcher: str, host: str, port: int) -> service.WorkerServer:
+def start_worker(dispatcher: str, host: str, port: int) -> tf.data.experimental.service.WorkerServer:
     """Starts a server that prepares batches.
 
     Args:
@@ -32,7 +34,7 @@ def start_worker(dispatcher: str, host: str, port: int) -> service.WorkerServer:
     return service.WorkerServer(config)
 
 
-def serve(server) -> None:
+def serve(server: Any) -> None:
     """Lets a server run until it is interrupted."""
     console.say("serving; Ctrl+C stops")
     server.join()

@@ -8,9 +8,7 @@ from typing import NamedTuple
 
 import keras
 import tensorflow as tf
-import tensorflow_probability as tfp
-
-tfd = tfp.distributions
+from tensorflow_probability import distributions as tfd
 
 SMALLEST_SCALE = 0.01  # keeps a density finite where a value is always the same
 

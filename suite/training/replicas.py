@@ -5,7 +5,7 @@ the summed gradients come back. So a model can be trained on one device, on seve
 and be exported, measured or trained on without knowing of it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import keras
 import numpy as np
@@ -33,7 +33,7 @@ def share(tensor: tf.Tensor) -> tf.Tensor:
     return tensor[context.replica_id_in_sync_group * size :][:size]
 
 
-def distribute(batches: tf.data.Dataset):
+def distribute(batches: tf.data.Dataset) -> Iterable:
     """Divides each batch among the replicas, in its order: machine by machine, then device by device."""
     now = session.current()
     if now.input_service:

@@ -30,7 +30,7 @@ def set_seed(seed: int, deterministic: bool = True) -> None:
 
 def describe_environment() -> dict:
     """Gives what a reader needs to repeat a run: {"commit", "versions", "device"}."""
-    versions = {"python": platform.python_version()}
+    versions: dict[str, str | None] = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
             versions[package] = importlib.metadata.version(package)

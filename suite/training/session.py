@@ -33,7 +33,7 @@ class Options:
     )
     profile: Annotated[bool, "Trace some steps of the first training for TensorBoard's profiler."] = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.strategy == "multi_worker":
             cluster.task()
 

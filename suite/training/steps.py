@@ -3,7 +3,8 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import keras
 import tensorflow as tf
@@ -11,7 +12,7 @@ import tensorflow as tf
 from suite.training import replicas
 from suite.training.checkpoints import Progress
 
-Batches = tf.data.Dataset | Callable[[int], tf.data.Dataset]
+Batches: TypeAlias = tf.data.Dataset | Callable[[int], tf.data.Dataset]
 
 CHUNK_SECONDS = 0.2  # of steps between two looks at signals, losses and the clock
 
@@ -23,11 +24,19 @@ class TrainingDiverged(ValueError):
 class Steps:
     """The steps of training, a few at a time, from where the progress says that it is."""
 
-    def __init__(self, model, optimizer, batches: Batches, steps_per_epoch, progress: Progress, jit_compile):
+    def __init__(
+        self,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        batches: Batches,
+        steps_per_epoch: int | None,
+        progress: Progress,
+        jit_compile: bool,
+    ):
         self._model, self._batches, self._progress = model, batches, progress
         self._steps_per_epoch = steps_per_epoch
         self._is_placed = False
-        self._endless = None  # the iterator of batches that epochs go on with
+        self._endless: Iterator | None = None  # the iterator of batches that epochs go on with
         self._chunk = 1
         self._sums = tf.Variable(tf.zeros(2, tf.float64))  # of losses times weights, and of weights
         self._taken = tf.Variable(0, dtype=tf.int64)
@@ -95,7 +104,8 @@ class Steps:
                 self._take(iterator, tf.constant(count, tf.int64))
             taken = int(self._taken) - progress.step
             self._check(epoch)
-            progress.step, progress.total = progress.step + taken, tuple(map(float, self._sums.numpy()))
+            losses, weights = map(float, self._sums.numpy())
+            progress.step, progress.total = progress.step + taken, (losses, weights)
             advance(taken)
             # All machines have to call the same functions: the slowest one's time counts, and anyone's stop.
             seconds, stops = replicas.gather([time.perf_counter() - started, stop()]).max(axis=0)

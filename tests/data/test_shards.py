@@ -156,6 +156,14 @@ def test_bad_records_are_set_aside_and_the_rest_goes_on(tmp_path):
     assert sum(len(files) for files in folder.splits.values()) == len(good) + 1
 
 
+def test_a_file_of_no_part_is_set_aside_where_others_have_one(tmp_path):
+    write(tmp_path / "train.tfrecord", [example(image=png(index), label=index % 2) for index in range(12)])
+    write(tmp_path / "more.tfrecord", [example(image=png(99), label=0)])
+    folder = read_shards(tmp_path)
+    assert reasons(folder) == {"more.tfrecord": "not a train, validation or test file"}
+    assert sum(len(files) for files in folder.splits.values()) == 12
+
+
 def test_copies_under_two_classes_are_set_aside(tmp_path):
     records = [example(image=png(index), label=index % 2) for index in range(12)]
     write(tmp_path / "a.tfrecord", [*records, example(image=png(0), label=1)])

@@ -1,9 +1,12 @@
 """The rows of the benchmark by name, one function each: it prepares the work, checks that ours and the peers
 come to the same result, and yields what is to be measured."""
 
-from tools.benchmarks import classifiers, commands, fitting, growth, networks, pictures, texts, updates
+from collections.abc import Callable, Iterable
 
-ROWS = {
+from tools.benchmarks import classifiers, commands, fitting, growth, networks, pictures, texts, updates
+from tools.benchmarks.measuring import Growth, Limit, Work
+
+ROWS: dict[str, Callable[[], Iterable[Work | Limit | Growth]]] = {
     "finetune": classifiers.finetune,
     "features": classifiers.features,
     "fine_tuning_step": classifiers.fine_tuning_step,

@@ -100,7 +100,9 @@ def autoencoder(images: int = 1000) -> Growth:
     model.compile(Adam(config.learning_rate), "mse")  # once: it is traced anew after each
 
     def run(count):
-        examples = tf.data.Dataset.from_tensor_slices((pixels[:count], np.float32(pixels[:count]) / 255))
+        examples = tf.data.Dataset.from_tensor_slices(
+            (pixels[:count], pixels[:count].astype(np.float32) / 255)
+        )
         batches = examples.shuffle(count).repeat().batch(config.batch_size).prefetch(2)
         model.fit(batches, steps_per_epoch=-(-count // config.batch_size), shuffle=False, verbose=0)
 

@@ -141,7 +141,7 @@ def gan(batch_size: int = 64, steps: int = 20) -> Iterator[Work]:
     from suite.data import image_sets
 
     config, data = recipe.Config(batch_size=batch_size), image_sets.load("embedded", 0)
-    real = tf.constant(np.float32(data.images["train"]) / 255)
+    real = tf.constant(data.images["train"].astype(np.float32) / 255)
     shape = real.shape[1:]
 
     def draw(seed):
@@ -155,7 +155,8 @@ def gan(batch_size: int = 64, steps: int = 20) -> Iterator[Work]:
         )
 
     game = recipe.make_game(build(), config.learning_rate, 10**6, draw, penalty=0.0)
-    rival = keras_gan(*build(), config.noise_dim)
+    generator, discriminator = build()
+    rival = keras_gan(generator, discriminator, config.noise_dim)
     for one, other in zip(
         (rival.generator, rival.discriminator), (game.generator, game.discriminator), strict=True
     ):

@@ -61,7 +61,7 @@ def write(name: str, found: Iterable[Lines], names: Iterable[str], path: Path = 
         path: The file; there may be none yet.
     """
     found, names = list(found), list(names)
-    lines = {
+    lines: dict[str, list[tuple[str, ...]]] = {
         "Speed": [line for each in found for line in each.speed],
         "Under their goal": [line for each in found for line in each.under],
         "How cost grows": [line for each in found for line in each.growth],

@@ -103,8 +103,8 @@ def torch_tutorial(root: Path) -> float:
             optimizer.step()
         schedule.step()
         with torch.no_grad():
-            right = sum(int((model(x).argmax(1) == labels).sum()) for x, labels in loaders["validation"])
-        accuracy = right / len(loaders["validation"].dataset)
+            right = torch.cat([model(x).argmax(1) == labels for x, labels in loaders["validation"]])
+        accuracy = float(right.double().mean())
         if accuracy >= ENOUGH:
             break
     return accuracy
