@@ -98,8 +98,7 @@ def make_game(models, learning_rate: float, steps: int, draw, penalty: float) ->
     optimizers = tuple(Adam(schedule, beta_1=0.5, beta_2=0.99) for _ in models)
     for optimizer, model in zip(optimizers, models, strict=True):
         optimizer.build(model.trainable_variables)
-    generator, discriminator = models
-    return Game(generator, discriminator, optimizers, draw, penalty)
+    return Game(models[0], models[1], optimizers, draw, penalty)
 
 
 def discriminator_loss(game: Game, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
@@ -202,9 +201,7 @@ def train_features(data: image_sets.ImageSet, config: Config, seed: int) -> tupl
     classifier.compile(Adam(2e-3), "sparse_categorical_crossentropy")
     pairs = data.images["train"].astype(np.float32) / 255, data.labels["train"]
     fit(classifier, shuffled(pairs, 64, seed).repeat(), steps_per_epoch=config.classifier_steps)
-    probabilities = classifier.predict(
-        data.images["test"].astype(np.float32) / 255, batch_size=500, verbose=0
-    )
+    probabilities = classifier.predict(np.float32(data.images["test"]) / 255, batch_size=500, verbose=0)
     return keras.Model(image, features), accuracy(probabilities, data.labels["test"])
 
 

@@ -16,10 +16,11 @@ _AT_A_TIME = 1024
 
 
 class Digested(Protocol):
-    """A picture that knows the `file_digest` of its file."""
+    """A picture of which copies can be told."""
 
     @property
-    def digest(self) -> str: ...
+    def digest(self) -> str:
+        """The `file_digest` of its file."""
 
 
 Given = TypeVar("Given")
