@@ -1,10 +1,5 @@
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 
 import keras
 import numpy as np
@@ -121,35 +116,6 @@ def test_verify_and_export_again(bundle, tmp_path):
     assert (again / "labels.txt").read_text() == "brick\ngrass\n"
     for folder in (bundle, again):
         assert "\n0. brick\n1. grass\n" in (folder / "mobile/README.md").read_text()
-
-
-def final_weights(folder):
-    return keras.models.load_model(folder / "model.keras").get_weights()
-
-
-def assert_same_weights(one, other):
-    for ours, theirs in zip(final_weights(one), final_weights(other), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-
-
-@pytest.mark.slow
-def test_same_seed_same_weights_even_when_killed(photos, tmp_path):
-    settings = ["--epochs=4", "--patience=4", "--views=1", "--unfreeze=0.3", "--seed=3"]
-    command = [sys.executable, "-m", "suite", "finetune", str(photos), *settings]
-    subprocess.run([*command, "--out", str(tmp_path / "whole")], check=True)
-
-    process = subprocess.Popen([*command, "--out", str(tmp_path / "killed")])
-    progress = tmp_path / ".killed.partial" / "work" / "progress.json"
-    while not (progress.exists() and json.loads(progress.read_text())["epoch"] >= 2):
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "killed").exists()
-
-    subprocess.run([*command, "--out", str(tmp_path / "killed"), "--resume"], check=True)
-    assert_same_weights(tmp_path / "killed", tmp_path / "whole")
-    assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from suite.job import Job as RecipeJob
 from suite.job import execute
 from suite.recipe import Result
 from tests.training.slow_recipe import Config
-from tools.endurance import Fault, Job, check_same, endure
+from tools.endurance import Fault, Job, check_same, endure, make_job
 
 PROGRAM = "import sys; sys.argv.pop(1); from tests.training import slow_recipe; slow_recipe.main()"
 
@@ -18,6 +18,12 @@ def test_a_killed_run_ends_as_one_left_in_peace(tmp_path, number):
     job = Job("slow", ("run", "slow_recipe"), program=PROGRAM)
     row = endure(job, 2, number, 0.0, np.random.default_rng(0), tmp_path)
     assert sum(row[2:4]) == 2 and row[-1] == "same"
+
+
+@pytest.mark.slow
+def test_a_killed_fine_tuning_ends_as_one_left_in_peace(tmp_path):
+    job = make_job("finetune", tmp_path)
+    assert endure(job, 2, signal.SIGKILL, 0.5, np.random.default_rng(0), tmp_path)[-1] == "same"
 
 
 @pytest.fixture
