@@ -11,6 +11,7 @@ from suite.evaluation.page import Table, format_number, heading, in_order_writte
 from suite.evaluation.report import claims_table, headlines, outcomes
 from suite.export.bundle import RESULT_FILE, read_result, write_text
 from suite.export.mobile import FOLDER as MOBILE
+from suite.export.partial_bundle import FAILED_SUFFIX
 
 FOLDER = "saved_models"
 PAGE = "index.html"
@@ -127,15 +128,14 @@ def _recipe_of(bundle: Path) -> str:
         record = read_result(bundle)
         return str(record["name"]) if record["kind"] == "recipe" else ""
     except (ValueError, KeyError, OSError):
-        return bundle.name.removesuffix(".failed")
+        return bundle.name.removesuffix(FAILED_SUFFIX)
 
 
 def _in_force(bundles: list[Path]) -> list[Path]:
     """Leaves out failed runs that a later one of the same folder has passed."""
     written = {path.name: (path / RESULT_FILE).stat().st_mtime_ns for path in bundles}
-    return [
-        path for path in bundles if written[path.name] >= written.get(path.name.removesuffix(".failed"), 0)
-    ]
+    passed = {path: written.get(path.name.removesuffix(FAILED_SUFFIX), 0) for path in bundles}
+    return [path for path in bundles if written[path.name] >= passed[path]]
 
 
 def _recipe_card(entry: str, folder: Path) -> _Card:

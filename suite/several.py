@@ -12,7 +12,7 @@ from suite.commands import BAD_INPUT, FAILED, INTERRUPTED, PASSED
 from suite.evaluation.report import outcomes
 from suite.export.bundle import RESULT_FILE, read_result
 from suite.export.gates import GateError
-from suite.export.partial_bundle import partial_folder
+from suite.export.partial_bundle import failed_folder, partial_folder
 
 OUTCOMES = {PASSED: "ok", FAILED: "claim or export failed", BAD_INPUT: "bad input"}
 COLUMNS = ("recipe", "outcome", "seconds", "claims kept", "artifacts")
@@ -89,7 +89,7 @@ def _from_interrupted(entries: Sequence[str], out: Path) -> list[str]:
 
 
 def _run_one(name: str, out: Path, flags: Sequence[str]) -> Outcome:
-    started, failed = time.monotonic(), out.with_name(f"{out.name}.failed")
+    started, failed = time.monotonic(), failed_folder(out)
     before = {folder: _written(folder) for folder in (out, failed)}
     command = [sys.executable, "-m", "suite", "run", name, f"--out={out}", *flags]
     ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

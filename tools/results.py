@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from suite import catalogue, console
 from suite.cli import silence_libraries
+from suite.export.partial_bundle import failed_folder
 from tools import markdown_tables
 
 if __name__ == "__main__":
@@ -51,7 +52,7 @@ def run_all(names: list[str], data: str, seeds: list[int]) -> None:
         for seed in seeds:
             console.say(f"{name}, {data}, seed {seed}")
             out = run_folder(name, data, seed)
-            for earlier in (out, _failed(out)):  # an old pass must not hide a new failure
+            for earlier in (out, failed_folder(out)):  # an old pass must not hide a new failure
                 shutil.rmtree(earlier, ignore_errors=True)
             command = [sys.executable, "-m", "suite", "run", name, "--quiet"]
             flags = [f"--data={data}", f"--seed={seed}", f"--out={out}"]
@@ -62,7 +63,7 @@ def read_runs(name: str, data: str, seeds: list[int]) -> list[dict]:
     found = []
     for seed in seeds:
         passed = run_folder(name, data, seed)
-        for folder in (passed, _failed(passed)):
+        for folder in (passed, failed_folder(passed)):
             if (folder / "result.json").is_file():
                 found.append(json.loads((folder / "result.json").read_text(encoding="utf-8")))
     if data == "embedded" and found and len(found) < len(seeds):
@@ -71,10 +72,6 @@ def read_runs(name: str, data: str, seeds: list[int]) -> list[dict]:
         )
         return []
     return found
-
-
-def _failed(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.failed")
 
 
 def claim_rows(name: str, data: str, runs: list[dict]) -> list[str]:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from suite.export.bundle import RESULT_FILE
 
+FAILED_SUFFIX = ".failed"
+
 
 class PartialBundle:
     """A bundle in the making, beside its final place: `.NAME.partial/` until `finish` renames it.
@@ -32,7 +34,7 @@ class PartialBundle:
             )
         self.out.parent.mkdir(parents=True, exist_ok=True)
         self._lock: int | None = self._take_lock()
-        for final in (self.out, _failed(self.out)):
+        for final in (self.out, failed_folder(self.out)):
             _recover(final)
         if self.folder.exists() and not resume:
             shutil.rmtree(self.folder)
@@ -55,7 +57,7 @@ class PartialBundle:
         Returns:
             The final folder.
         """
-        final = _failed(self.out) if failed else self.out
+        final = failed_folder(self.out) if failed else self.out
         shutil.rmtree(self.work, ignore_errors=True)
         _sync(self.folder)
         try:
@@ -98,8 +100,9 @@ def partial_folder(out: Path) -> Path:
     return out.with_name(f".{out.name}.partial")
 
 
-def _failed(out: Path) -> Path:
-    return out.with_name(f"{out.name}.failed")
+def failed_folder(out: Path) -> Path:
+    """Where the bundle `out` is put when a claim or an export of it failed."""
+    return out.with_name(out.name + FAILED_SUFFIX)
 
 
 def _old(final: Path) -> Path:

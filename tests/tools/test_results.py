@@ -19,7 +19,7 @@ def folder(tmp_path, monkeypatch):
 def write_runs(name: str, values: list[float], *, failed: int | None = None, data="embedded") -> None:
     for seed, value in enumerate(values):
         folder = results.run_folder(name, data, seed)
-        folder = results._failed(folder) if seed == failed else folder
+        folder = results.failed_folder(folder) if seed == failed else folder
         folder.mkdir(parents=True)
         artifact = {
             "path": "model.tflite", "bytes": 2000, "max_abs_difference": 1e-6, "status": "ok",
