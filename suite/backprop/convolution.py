@@ -29,7 +29,8 @@ def output_size(size: int, kernel_size: int, stride: int = 1, padding: int = 0) 
 
 def windows(X: np.ndarray, kernel_size: tuple[int, int], stride: int) -> np.ndarray:
     """The patches that a kernel sees: a view `(n, rows, columns, channels, *kernel_size)`."""
-    return sliding_window_view(X, kernel_size, axis=(1, 2))[:, ::stride, ::stride]
+    patches = sliding_window_view(X, kernel_size, axis=(1, 2))  # type: ignore[call-overload]  # NumPy 2.2
+    return patches[:, ::stride, ::stride]
 
 
 def convolution(X: np.ndarray, W: np.ndarray, b: np.ndarray, stride: int = 1, padding: int = 0) -> np.ndarray:
