@@ -20,7 +20,7 @@ from suite.export.saved_model import save_saved_model
 from suite.export.tflite import convert_tflite
 from suite.linear.softmax_regression import choose_l2, fit_softmax_regression
 
-L2_CANDIDATES = tuple(10.0**exponent for exponent in np.arange(-1, -6.1, -0.5))
+L2_CANDIDATES = tuple(float(10.0**exponent) for exponent in np.arange(-1, -6.1, -0.5))
 FOLDS = 5
 INDISTINGUISHABLE = 0.005  # nats: of penalties this close, the strongest gives the least overconfident model
 FOR_CHOOSING = 1000  # images that the penalty is chosen on, at most

@@ -211,7 +211,7 @@ def run(config: Config, context: Context) -> Result:
                 looks[name] = curves
         metrics[f"{name}_slow_accuracy"] = accuracies[name][1]
         metrics[f"{name}_fast_accuracy"] = accuracies[name][10]
-    drifts = {name: np.mean(curves["drift"]) for name, curves in looks.items()}
+    drifts = {name: float(np.mean(curves["drift"])) for name, curves in looks.items()}
     metrics["normalized_drift_over_plain"] = drifts["normalized"] / drifts["plain"]
 
     trainer.restart()

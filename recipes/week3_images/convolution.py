@@ -131,7 +131,7 @@ def equivariance(rng) -> dict[str, float]:
         after = convolution(np.roll(X, (shift, shift), axis=(1, 2)), W, b, stride)
         inside = slice(output_shift + 1, None), slice(1, before.shape[1] - output_shift)
         moved, still = (values[:, rows, rows] for values, rows in zip((after, before), inside, strict=True))
-        return np.linalg.norm(moved - still) / np.linalg.norm(still)
+        return float(np.linalg.norm(moved - still) / np.linalg.norm(still))
 
     return {
         "equivariance_gap": gap(stride=1, shift=3, output_shift=3),

@@ -199,9 +199,9 @@ def train_features(data: image_sets.ImageSet, config: Config, seed: int) -> tupl
     features = layers.GlobalAveragePooling2D()(convolution(x, 64))
     classifier = keras.Model(image, layers.Dense(len(data.classes), "softmax")(features))
     classifier.compile(Adam(2e-3), "sparse_categorical_crossentropy")
-    pairs = data.images["train"].astype(np.float32) / 255, data.labels["train"]
+    pairs = data.images["train"] / np.float32(255), data.labels["train"]
     fit(classifier, shuffled(pairs, 64, seed).repeat(), steps_per_epoch=config.classifier_steps)
-    probabilities = classifier.predict(np.float32(data.images["test"]) / 255, batch_size=500, verbose=0)
+    probabilities = classifier.predict(data.images["test"] / np.float32(255), batch_size=500, verbose=0)
     return keras.Model(image, features), accuracy(probabilities, data.labels["test"])
 
 
@@ -212,7 +212,7 @@ def run(config: Config, context: Context) -> Result:
     free_modes, free_good = mode_coverage(free_points, MODES, RING_DEVIATION)
 
     data = image_sets.load(context.source, context.seed)
-    real = tf.constant(data.images["train"].astype(np.float32) / 255)
+    real = tf.constant(data.images["train"] / np.float32(255))
 
     def draw(seed):
         rows = tf.random.stateless_uniform((config.batch_size,), seed, 0, len(real), tf.int32)
@@ -225,7 +225,7 @@ def run(config: Config, context: Context) -> Result:
     losses, samples = play(game, config.steps, config.batch_size, context.seed)
 
     features, classifier_accuracy = train_features(data, config, context.seed)
-    rng, test = np.random.default_rng(context.seed), data.images["test"].astype(np.float32) / 255
+    rng, test = np.random.default_rng(context.seed), data.images["test"] / np.float32(255)
     noise = rng.normal(size=(max(1000, len(test)), config.noise_dim)).astype(np.float32)
     sets = {
         "generated": generator.predict(noise, batch_size=500, verbose=0),

@@ -119,7 +119,7 @@ def gaps_to_keras(name: str, config: Config, rng: np.random.Generator) -> tuple[
 
 
 def mean_squared_error(answers: np.ndarray, targets: np.ndarray) -> float:
-    return float(np.mean((answers.astype(np.float64) - targets) ** 2))
+    return float(np.mean((np.asarray(answers, np.float64) - targets) ** 2))
 
 
 class Training(NamedTuple):

@@ -35,7 +35,8 @@ def windows(X: np.ndarray, kernel_size: tuple[int, int], stride: int) -> np.ndar
         kernel_size: `(height, width)` of the kernel.
         stride: Pixels from one patch to the next.
     """
-    return sliding_window_view(X, kernel_size, axis=(1, 2))[:, ::stride, ::stride]
+    patches = sliding_window_view(X, kernel_size, axis=(1, 2))  # type: ignore[call-overload]  # NumPy 2.2
+    return patches[:, ::stride, ::stride]
 
 
 def convolution(X: np.ndarray, W: np.ndarray, b: np.ndarray, stride: int = 1, padding: int = 0) -> np.ndarray:

@@ -229,7 +229,7 @@ class ImageSource:
         """
         import tensorflow as tf
 
-        order = np.arange(len(self))
+        order: np.ndarray = np.arange(len(self))
         if order_seed is not None:
             order = np.random.default_rng(order_seed).permutation(order)
         return (

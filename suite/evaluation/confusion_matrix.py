@@ -55,7 +55,7 @@ def _add_scale(figure: Figure, axes: Axes, image: AxesImage) -> None:
     with matplotlib.rc_context(STYLE):
         bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02, aspect=30, ticks=(0, 0.1, 0.5, 1))
         bar.set_label("share of the true class")
-    bar.outline.set_visible(False)
+    bar.outline.set_visible(False)  # type: ignore[operator]  # Matplotlib 3.10
 
 
 def _name_cells(axes: Axes, labels: Sequence[str]) -> None:

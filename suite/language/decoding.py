@@ -154,7 +154,7 @@ def beam_search(
         )
     finished: list[Hypothesis] = []
     prefixes: list[tuple[int, ...]] = [()]
-    totals = np.zeros(1)
+    totals: np.ndarray = np.zeros(1)
     last = np.array([start], np.int32)
     for length in range(1, max_length + 1):
         log_probabilities, state = step(last, state)
