@@ -1,7 +1,7 @@
 """Describe pictures in words: a pretrained CNN reads, an LSTM writes.
 
 Week 6, "Final Project"; week 5, "Encoder Module", "Generate Text".
-Claim: of scenes with kinds of things that training never showed, at least 0.85 of the captions are right word
+Claim: of scenes with kinds of things that training never showed, at least 0.9 of the captions are right word
        for word, and BLEU-4 is at least 0.9. LiteRT and ONNX Runtime write the same as Keras for at least 0.99
        of 200 pictures.
 Cost:  9 min on 2 CPU cores.
@@ -26,7 +26,7 @@ from suite.data import caption_sets
 from suite.data.batches import shuffled
 from suite.data.layout import PARTS
 from suite.evaluation import plots
-from suite.evaluation.captions import caption_scores, draw_captions, exact_match
+from suite.evaluation.captions import caption_scores, draw_attention, draw_captions, exact_match
 from suite.evaluation.metrics import Metric
 from suite.evaluation.report import Table
 from suite.export.step_model import decoder_export, exported_pairs
@@ -35,7 +35,7 @@ from suite.language.encoder_decoder import EncoderDecoder
 from suite.language.streams import teacher_forcing
 from suite.language.vocabulary import END, PADDING, START, Vocabulary, tokenize
 from suite.layers import Attention, Dropout, LSTMCell, Recurrent
-from suite.models.hypercolumns import CELL, build_hypercolumns
+from suite.models.hypercolumns import build_hypercolumns
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
 from suite.training.loop import fit
@@ -70,7 +70,7 @@ DATA = ("embedded", "tfds", "path")
 STATES = ("hidden_state", "cell_state")
 
 CLAIMS = (
-    Claim("test_exact_match", at_least=0.85, data="embedded"),
+    Claim("test_exact_match", at_least=0.9, data="embedded"),
     Claim("test_bleu_4", at_least=0.9, data="embedded"),
     Claim("test_runtime_agreement", at_least=0.99),
 )
@@ -92,8 +92,12 @@ class Captioner(NamedTuple):
     looking: keras.Model | None
 
 
-def build_reader(shape: tuple[int, ...], config: Config) -> keras.Model:
-    """What the decoder is given: a vector for each cell, and the picture's code as its first states."""
+def build_reader(shape: tuple[int, ...], config: Config, attends: bool) -> keras.Model:
+    """What the decoder is given: a vector for each cell, and its first states.
+
+    Without attention these are the picture's code. With it they are the same for every picture: a code of the
+    whole picture would tell the decoder what goes together in training, and it would look at nothing else.
+    """
     features = keras.Input(shape, name="features")
     x = layers.BatchNormalization(momentum=0.9, center=False, scale=False)(features)
     x = layers.SpatialDropout2D(config.dropout)(x)
@@ -107,15 +111,17 @@ def build_reader(shape: tuple[int, ...], config: Config) -> keras.Model:
     values = layers.Conv2D(config.filters, 3, padding="same")(values)
     values = layers.Reshape((-1, config.filters))(values)
     memory = layers.Concatenate()([keys, values])
-    # Rectified, all of the code may die: the means of 49 cells are far from 0 at first.
-    code = layers.Dense(config.code, activation="tanh")(layers.GlobalAveragePooling1D()(memory))
+    whole = layers.GlobalAveragePooling1D()(memory)
+    # Means of 49 cells are all alike: without the normalization, units of the code may die or saturate.
+    code = layers.BatchNormalization(momentum=0.9)(layers.Dense(config.code, use_bias=False)(whole))
+    code = keras.ops.zeros_like(whole[:, :1]) if attends else layers.ReLU()(code)
     states = {name: layers.Dense(config.units, activation="tanh", name=name)(code) for name in STATES}
     return keras.Model(features, {"memory": memory, **states}, name="reader")
 
 
 def build_captioner(shape: tuple[int, ...], vocabulary: int, config: Config, attends: bool) -> Captioner:
     """The decoder's layers serve twice: on whole captions in training, on a word at a time afterwards."""
-    reader = build_reader(shape, config)
+    reader = build_reader(shape, config, attends)
     embed, cell = layers.Embedding(vocabulary, config.embedding), LSTMCell(config.units)
     attention, head = Attention(), layers.Dense(vocabulary, "softmax", name="probabilities")
 
@@ -223,14 +229,11 @@ def run(config: Config, context: Context) -> Result:
     metrics["test_runtime_agreement"] = min(exact_match(each, in_runtimes[0]) for each in in_runtimes)
     met = {name: values[pairs["test"].row[: config.compared]] for name, values in states.items()}
     rows = [(name, *(f"{value:.3f}" for value in row.values())) for name, row in scores.items()]
-    best = written["attention"]
     return Result(
         metrics=metrics,
         figures={
-            **draw_captions(images, best, right),
-            "attention": draw_attention(
-                captioner.looking, extract(images[:1]), images[0], pairs["test"], words
-            ),
+            **draw_captions(images, written["attention"], right),
+            "attention": show_attention(captioner.looking, extract, images[0], pairs["test"], words),
             "loss": plots.learning_curves(curves, ylabel="nats a word", title="Loss on validation"),
         },
         exports=[
@@ -240,7 +243,7 @@ def run(config: Config, context: Context) -> Result:
         data=data.describe(),
         tables=[
             Table("Test pictures", ("decoder", *scores["attention"]), rows),
-            drawn_table(pair, states, best, steps, context.seed),
+            drawn_table(pair, states, written["attention"], steps, context.seed),
         ],
     )
 
@@ -256,14 +259,11 @@ def encoder_export(encoder, pair: EncoderDecoder, images, right, calibration, st
     return Export(encoder, images, calibration, right[: len(images)], metric, name="encoder")
 
 
-def draw_attention(looking: keras.Model, features, image: np.ndarray, pairs: Pairs, words: Vocabulary):
+def show_attention(looking: keras.Model, extract, image: np.ndarray, pairs: Pairs, words: Vocabulary):
     """Where the decoder looks as it writes each word of the first test picture's caption."""
+    features = extract(image[None])
     weights = looking.predict([features, pairs.previous[:1]], verbose=0)[0]
-    written = words.decode(pairs.target[0])
-    light = weights[: len(written)] / weights[: len(written)].max(axis=1, keepdims=True)
-    light = np.kron(light.reshape(-1, *features.shape[1:3]), np.ones((CELL, CELL)))[..., None]
-    lit = (image * (0.3 + 0.7 * light)).astype(np.uint8)
-    return plots.image_grid(lit, written, columns=5, title="Where the decoder looks")
+    return draw_attention(image, words.decode(pairs.target[0]), weights.reshape(-1, *features.shape[1:3]))
 
 
 def drawn_table(pair: EncoderDecoder, states: dict, best: list[str], steps: int, seed: int) -> Table:

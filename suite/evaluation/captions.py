@@ -115,3 +115,21 @@ def draw_captions(
         title = f"The {name} captions [and what is right]"
         figures[name] = plots.image_grid(images[rows], texts, columns=5, title=title, max_lines=6)
     return figures
+
+
+def draw_attention(image: np.ndarray, words: Sequence[str], weights: np.ndarray) -> Figure:
+    """Draws where a decoder looks as it writes each word: the picture, dark where it does not.
+
+    Args:
+        image: `(height, width, channels)` uint8.
+        words: n words of a caption.
+        weights: `(steps, rows, columns)` >= 0, steps of at least n; rows and columns divide the picture.
+
+    Returns:
+        A picture a word.
+    """
+    light = weights[: len(words)] / weights[: len(words)].max(axis=(1, 2), keepdims=True)
+    cell = [1, *(size // count for size, count in zip(image.shape, weights.shape[1:], strict=False))]
+    light = np.kron(light, np.ones(cell))[..., None]
+    lit = (image * (0.3 + 0.7 * light)).astype(np.uint8)
+    return plots.image_grid(lit, words, columns=5, title="Where the decoder looks")
