@@ -4,7 +4,6 @@ The features of all images and views go to a file as they are computed: memory d
 interrupted run goes on where it stopped.
 """
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,8 +15,7 @@ from suite import console
 from suite.data.images import ImageSource
 from suite.data.row_file import RowFile
 from suite.export.runtime import tflite_artifact
-from suite.export.saved_model import save_saved_model
-from suite.export.tflite import convert_tflite
+from suite.export.tflite import convert_for_now
 from suite.linear.softmax_regression import choose_l2, fit_softmax_regression
 
 L2_CANDIDATES = tuple(float(10.0**exponent) for exponent in np.arange(-1, -6.1, -0.5))
@@ -120,8 +118,6 @@ def feature_extractor(backbone: keras.Model) -> Callable[[np.ndarray | RowFile],
                 for start in range(0, len(images), BATCH_SIZE)
             ]
         )
-    with tempfile.TemporaryDirectory() as work:
-        save_saved_model(backbone, work, batch_size=1)
-        artifact = tflite_artifact(convert_tflite(work, "float32"))
+    artifact = tflite_artifact(convert_for_now(backbone))
     output = artifact.signature.outputs[0].name
     return lambda images: artifact.predict(images)[output]

@@ -5,6 +5,8 @@ from PIL import Image
 
 from suite import finetune_head
 from suite.data.images import ImageSource
+from suite.export.runtime import load_artifact
+from suite.export.tflite import convert_for_now
 from suite.finetune_head import frozen_features, train_head
 
 COUNT, VIEWS, SIDE = 70, 2, 16  # two whole batches and a rest, three times
@@ -100,3 +102,13 @@ def test_the_head_is_that_of_an_uninterrupted_run(backbone, source, tmp_path, mo
         ):
             np.testing.assert_array_equal(ours, theirs)
     assert [path.name for path in (tmp_path / "killed").iterdir()] == ["head.npz"]
+
+
+def test_a_model_without_a_signature_runs_by_the_names_of_its_tensors(backbone, source, tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(convert_for_now(backbone))
+    artifact = load_artifact(path)
+    assert [tensor.name for tensor in artifact.signature.inputs] == [backbone.input.name]
+    images = np.stack([source.image(index) for index in range(len(source))])
+    (features,) = artifact.predict(images).values()
+    np.testing.assert_allclose(features, backbone.predict(images, verbose=0), rtol=0, atol=1e-5)

@@ -202,10 +202,10 @@ def _load_tflite(content: bytes, threads: int):
         if not hasattr(local, "runner"):
             interpreter = Interpreter(model_content=content, num_threads=threads)
             names = list(interpreter.get_signature_list())
-            if not names:
-                raise ValueError("no signature; export it with `suite export` or a SavedModel signature")
             known = [name for name in ("serving_default", "infer") if name in names]
-            local.runner = interpreter.get_signature_runner((known or names)[0])
+            local.runner = (
+                interpreter.get_signature_runner((known or names)[0]) if names else _Unsigned(interpreter)
+            )
         return local.runner
 
     def tensors(details):
@@ -217,6 +217,27 @@ def _load_tflite(content: bytes, threads: int):
     first = runner()
     signature = Signature(tensors(first.get_input_details()), tensors(first.get_output_details()))
     return signature, lambda inputs: runner()(**inputs)
+
+
+class _Unsigned:
+    """Runs a model without signatures as the runner of one would, by the names of its tensors."""
+
+    def __init__(self, interpreter):
+        self._interpreter = interpreter
+        interpreter.allocate_tensors()
+
+    def get_input_details(self) -> dict[str, dict]:
+        return {detail["name"]: detail for detail in self._interpreter.get_input_details()}
+
+    def get_output_details(self) -> dict[str, dict]:
+        return {detail["name"]: detail for detail in self._interpreter.get_output_details()}
+
+    def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+        for name, detail in self.get_input_details().items():
+            self._interpreter.set_tensor(detail["index"], inputs[name])
+        self._interpreter.invoke()
+        details = self.get_output_details().items()
+        return {name: self._interpreter.get_tensor(detail["index"]) for name, detail in details}
 
 
 def _load_onnx(path: Path, threads: int):

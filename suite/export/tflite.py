@@ -61,6 +61,28 @@ def convert_tflite(
     return converter.convert()
 
 
+def convert_for_now(model) -> bytes:
+    """Converts a model of batch size 1 to run in this process, in half the time of `convert_tflite`.
+
+    The graph is frozen in memory instead of saved and loaded; what the way through a SavedModel adds is a
+    signature, by which apps name inputs and outputs.
+
+    Args:
+        model: One input of a fixed size, one output.
+
+    Returns:
+        The TFLite flatbuffer, float32, without a signature.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    (image,) = model.inputs
+    spec = tf.TensorSpec((1, *image.shape[1:]), image.dtype, name=image.name)
+    infer = tf.function(lambda inputs: model(inputs, training=False), input_signature=[spec], autograph=False)
+    frozen = convert_variables_to_constants_v2(infer.get_concrete_function())
+    return tf.lite.TFLiteConverter.from_concrete_functions([frozen]).convert()
+
+
 def calibration_rows(total: int) -> np.ndarray:
     """Chooses at most `CALIBRATION_EXAMPLES` of `total` examples, evenly spread: `(n,)` int, increasing."""
     return np.unique(np.linspace(0, total - 1, min(total, CALIBRATION_EXAMPLES)).astype(int))
