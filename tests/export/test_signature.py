@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from suite.data.row_file import RowFile
 from suite.export.signature import Signature, Tensor, call_model, named_inputs, signature_of
 
 TWO = Signature((Tensor("a", "float32", (3,)), Tensor("b", "int32", (None,))), ())
@@ -31,6 +32,14 @@ def test_inputs_by_order_and_by_name():
     assert named_inputs(TWO, [a, b])["b"] is b
     assert list(named_inputs(TWO, {"b": b, "a": a})) == ["a", "b"]
     assert named_inputs(TWO, [a.astype("float64"), b.astype("int64")])["a"].dtype == "float32"
+
+
+def test_inputs_in_a_file():
+    rows = RowFile.temporary((2, 3), np.float64)
+    rows.write(0, np.ones((2, 3)))
+    given = named_inputs(TWO, [rows, np.zeros((2, 7), "int32")])["a"]
+    assert given.dtype == np.float32
+    np.testing.assert_array_equal(given, np.ones((2, 3)))
 
 
 @pytest.mark.parametrize(
