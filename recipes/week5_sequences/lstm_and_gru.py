@@ -44,7 +44,7 @@ class Config:
     simple_units: int = 64  # about as many weights
     gated_learning_rate: float = 0.01  # at first; falls to 0 along a cosine
     simple_learning_rate: float = 0.002
-    clip_norm: float = 1.0
+    clip_norm: float = 0.1  # at 1 the identity RNN, whose gradients explode at times, failed on a seed of six
 
 
 SMOKE = Config(length=16, rounds=(0, 0, 1), steps=2, gated_units=3, simple_units=4)
