@@ -5,7 +5,7 @@ Claim: with 5 training photos a class, a linear head on the frozen features of E
        model after two-phase fine-tuning both reach a test accuracy of at least 0.98; a small CNN from scratch
        never settles: its validation accuracy averages at most 0.93 over 40 epochs, and it ends no better
        (gain at least 0).
-Cost:  140 s on 2 CPU cores, busy with other work too.
+Cost:  100 s on 2 CPU cores.
 Run:   suite run transfer_learning [--data tfds | --data FOLDER]
 """
 

@@ -6,7 +6,7 @@ Claim: on a ring of 8 Gaussians the non-saturating loss finds one or two modes a
        within 3 standard deviations of one. The DCGAN's images have, in the features of a classifier of our
        own, at most 0.1 of the Frechet distance that noise has from real test images; at most 0.2 of them are
        nearer to a training image than all but 0.05 of the test images are, so they are no copies.
-Cost:  4 min on 2 CPU cores, busy with other work too; mnist 17 min.
+Cost:  80 s on 2 CPU cores; mnist 17 min.
 Run:   suite run gan [--data tfds]
 """
 

@@ -5,7 +5,7 @@ Claim: optimizing the pixels of a photo brings its style loss, which compares Gr
        features, to at most 0.1 of the photo's own, while its content loss stays at most 0.45 of that of
        photos turned upside down. A network trained for this one style reaches on photos that it has not seen,
        in one pass, at most 0.4 of the photos' style loss on average, and a content loss of at most 0.8.
-Cost:  6 min on 2 CPU cores, busy with other work too.
+Cost:  160 s on 2 CPU cores.
 Run:   suite run style_transfer [--content A.jpg] [--style B.jpg] [--data FOLDER]
 """
 

@@ -6,7 +6,7 @@ Claim: nats per character of held-out text, the state carried through all of it:
        writes: of new names at temperature 1 at least 0.95 are distinct; at temperature 0.25 that share is
        0.25 lower, and 0.25 more are names that training had; their share rises each time that the
        temperature falls, by at least 0.02.
-Cost:  50 s on 2 CPU cores; tiny_shakespeare 15 min.
+Cost:  70 s on 2 CPU cores; tiny_shakespeare 15 min.
 Run:   suite run character_generation [--data tfds | --data FILE.txt]
 """
 

@@ -6,7 +6,7 @@ Claim: at least 0.98 of unseen dates, written in 11 ways, become the right ISO d
        state: after one epoch it has at most 0.8 times the loss. A beam of 3 finds as many dates as the most
        probable letters one by one, give or take 0.01. Decoding runs from the exported encoder and decoder
        step; LiteRT and ONNX Runtime write the same in at least 0.99 of the cases.
-Cost:  150 s on 2 CPU cores.
+Cost:  3 min on 2 CPU cores.
 Run:   suite run sequence_to_sequence
 """
 
