@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from nltk.translate.bleu_score import SmoothingFunction, corpus_bleu, sentence_bleu
 
-from suite.evaluation.captions import bleu, caption_scores, draw_captions, exact_match
+from suite.evaluation.captions import bleu, caption_scores, draw_attention, draw_captions, exact_match
 
 
 def drawn(seed, n=40):
@@ -73,3 +73,14 @@ def test_candidates_without_references(candidates, references, received):
         ValueError, match=f"^expected candidates with references for each, received {received}$"
     ):
         bleu(candidates, references)
+
+
+def test_a_picture_a_word_is_dark_where_the_decoder_does_not_look():
+    weights = np.zeros((3, 2, 2))
+    weights[0, 0, 1] = weights[1, 1, 0] = weights[2] = 0.5  # the third is of no word
+    figure = draw_attention(np.full((4, 6, 3), 100, np.uint8), ["a", "star"], weights)
+    first, second = (axes.get_images()[0].get_array() for axes in figure.axes if axes.get_images())
+    np.testing.assert_array_equal(first[:2, 3:], 100)
+    np.testing.assert_array_equal(second[2:, :3], 100)
+    for picture in (first, second):
+        assert np.mean(np.asarray(picture) == 30) == 0.75
