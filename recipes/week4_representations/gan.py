@@ -41,7 +41,7 @@ from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
 from suite.training import replicas, session
 from suite.training.checkpoints import Progress
-from suite.training.loop import fit
+from suite.training.loop import TrainingDiverged, fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,6 +164,9 @@ def play(game: Game, steps: int, batch_size: int, seed: int) -> tuple[dict, list
 
     Returns:
         Both losses by round, and samples from the same 10 noises after each round of this process.
+
+    Raises:
+        TrainingDiverged: A loss is not finite. The checkpoint of the round before is kept.
     """
     folder, others = session.current().next_training().folder, [game.discriminator, *game.optimizers]
     progress = Progress(folder, game.generator, seconds=0.0, others=others)  # a checkpoint a round
@@ -173,6 +176,10 @@ def play(game: Game, steps: int, batch_size: int, seed: int) -> tuple[dict, list
     ends = np.linspace(0, steps, ROUNDS + 1).astype(int)
     for index in console.track(range(progress.epoch + 1, ROUNDS), f"playing for {steps} steps"):
         losses = train(tf.constant(ends[index]), tf.constant(ends[index + 1])).numpy()
+        if not np.isfinite(losses).all():
+            raise TrainingDiverged(
+                f"expected finite losses, received {losses} in round {index + 1}; lower the rate"
+            )
         progress.record({"generator": float(losses[0]), "discriminator": float(losses[1])})
         samples.append(game.generator(shown).numpy())
     return progress.curves, samples

@@ -54,7 +54,7 @@ class Config:
     dropout: float = 0.2  # of whole features
     word_dropout: float = 0.3  # of words said before
     hidden_dropout: float = 0.5
-    epochs: int = 12
+    epochs: int = 9
     batch_size: int = 64
     learning_rate: float = 2e-3  # at first; falls to 0 along a cosine
     beam_width: int = 3

@@ -32,3 +32,14 @@ def shuffled(arrays: Any, batch_size: int, seed: int) -> tf.data.Dataset:
     # A batch is taken at once, which is far faster than row by row.
     rows = tf.data.Dataset.range(counts[0]).shuffle(counts[0], seed=seed).batch(batch_size)
     return rows.map(take, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+
+def without_tuning(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """The same batches, made by as many threads as there are cores from the start; tf.data tunes nothing.
+
+    The end of an iterator can miss the thread that tunes (TensorFlow 2.21): it sleeps on, twice as long each
+    time, and the iterator waits for it. A pass then takes up to twice its time.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return batches.with_options(options)

@@ -229,15 +229,14 @@ class ImageSource:
         """
         import tensorflow as tf
 
+        from suite.data.batches import without_tuning
+
         order: np.ndarray = np.arange(len(self))
         if order_seed is not None:
             order = np.random.default_rng(order_seed).permutation(order)
-        return (
-            tf.data.Dataset.from_tensor_slices(order[start:])
-            .map(lambda index: self._example(index, augment_seed), num_parallel_calls=tf.data.AUTOTUNE)
-            .batch(batch_size)
-            .prefetch(2)
-        )
+        indices = tf.data.Dataset.from_tensor_slices(order[start:])
+        examples = indices.map(lambda index: self._example(index, augment_seed), tf.data.AUTOTUNE)
+        return without_tuning(examples.batch(batch_size).prefetch(2))
 
     def _example(self, index: "tf.Tensor", augment_seed: int | None) -> "tuple[tf.Tensor, tf.Tensor]":
         """Picture and label number `index`, as tensors."""

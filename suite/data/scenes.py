@@ -243,18 +243,19 @@ def _paint(
     worn = {thing.color for thing in scene.things}  # not for camouflage
     tint = _jitter(COLORS[str(rng.choice([name for name in COLORS if name not in worn]))], rng)
     gray = rng.uniform(0.2, 1)  # 1: no color at all
+    # Channels first, as NumPy is slow where the last axis is short.
     image = 0.8 * _texture(photos[scene.background], size, rng) * (gray * tint.mean() + (1 - gray) * tint)
     instances = np.zeros(size, np.uint8)
     for index, (thing, cover) in enumerate(zip(scene.things, covers, strict=True)):
         material = _texture(photos[str(rng.choice(BACKGROUNDS))], size, rng)
         paint = (0.6 + 0.4 * material) * _jitter(COLORS[thing.color], rng)
-        image += cover[..., None] * (paint - image)
+        image += cover * (paint - image)
         instances[cover >= 0.5] = index + 1
-    return np.clip(np.rint(image), 0, 255).astype(np.uint8), instances
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8).transpose(1, 2, 0), instances
 
 
 def _texture(photo: np.ndarray, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """A crop of a photograph, 1 to 2 times as large as the image, shrunk: `(height, width, 1)`, mean 1."""
+    """A crop of a photograph, 1 to 2 times as large as the image, shrunk: `(height, width)`, mean 1."""
     largest = min(2, *(full / side for full, side in zip(photo.shape, size, strict=True)))
     zoom = rng.uniform(min(1, largest), largest)
     height, width = (min(int(zoom * side), full) for side, full in zip(size, photo.shape, strict=True))
@@ -263,11 +264,13 @@ def _texture(photo: np.ndarray, size: tuple[int, int], rng: np.random.Generator)
     )
     crop = Image.fromarray(photo[row : row + height, column : column + width])
     pixels = np.asarray(crop.resize(size[::-1], Image.Resampling.BILINEAR), np.float32)
-    return (pixels / pixels.mean())[..., None]
+    return pixels / pixels.mean()
 
 
 def _jitter(color: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray:
-    return np.array(color, np.float32) * rng.uniform(0.8, 1.1) + rng.uniform(-12, 12, 3)
+    """A color near another: `(3, 1, 1)` float64."""
+    jittered = np.array(color, np.float32) * rng.uniform(0.8, 1.1) + rng.uniform(-12, 12, 3)
+    return jittered[:, None, None]
 
 
 def _box(mask: np.ndarray) -> tuple[float, float, float, float]:

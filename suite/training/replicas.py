@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from suite.data.batches import without_tuning
 from suite.training import session
 
 SUM = tf.distribute.ReduceOp.SUM
@@ -43,7 +44,7 @@ def distribute(batches: tf.data.Dataset) -> Iterable:
         batches = batches.apply(read)
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return now.strategy.experimental_distribute_dataset(batches.with_options(options))
+    return now.strategy.experimental_distribute_dataset(without_tuning(batches.with_options(options)))
 
 
 def replicated(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from suite.data.batches import shuffled
+from suite.data.batches import shuffled, without_tuning
 from suite.training.reproducibility import set_seed
 
 X = np.arange(20, dtype=np.float32).reshape(10, 2)
@@ -44,3 +44,11 @@ def test_says_how_many_batches_a_pass_has():
 def test_rows_of_unequal_number_are_an_error():
     with pytest.raises(ValueError, match="expected as many rows in each array, received 9, 10"):
         shuffled((X, Y[:9]), 4, 0)
+
+
+def test_batches_stay_the_same_without_tuning():
+    set_seed(0)
+    untuned = without_tuning(shuffled((X, {"row": Y}), 4, 0))
+    assert untuned.options().autotune.enabled is False
+    received = [targets["row"].tolist() for _, targets in untuned.as_numpy_iterator()]
+    assert received == [targets["row"].tolist() for _, targets in passes(1)[0]]
