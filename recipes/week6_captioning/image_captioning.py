@@ -4,7 +4,7 @@ Week 6, "Final Project"; week 5, "Encoder Module", "Generate Text".
 Claim: of scenes with kinds of things that training never showed, at least 0.9 of the captions are right word
        for word, and BLEU-4 is at least 0.9. LiteRT and ONNX Runtime write the same as Keras for at least 0.99
        of 200 pictures.
-Cost:  11 min on 2 CPU cores.
+Cost:  9 min on 2 CPU cores.
 Run:   suite run image_captioning [--data tfds | --data FOLDER]
 """
 
@@ -96,7 +96,8 @@ def build_reader(shape: tuple[int, ...], config: Config, attends: bool) -> keras
     """What the decoder is given: a vector for each cell, and its first states.
 
     Without attention these are the picture's code. With it they are the same for every picture: a code of the
-    whole picture also tells the decoder what goes together in training (0.04 fewer right captions, seed 0).
+    whole picture also tells the decoder what goes together in training (0.04 fewer right captions after 12
+    epochs, seed 0).
     """
     features = keras.Input(shape, name="features")
     x = layers.BatchNormalization(momentum=0.9, center=False, scale=False)(features)
