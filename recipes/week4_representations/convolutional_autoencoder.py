@@ -75,7 +75,7 @@ def run(config: Config, context: Context) -> Result:
             errors[kind][index] = np.mean((answers - targets) ** 2)
             pictures[f"{kind}, {code_size}"] = answers[:10]
 
-    best, sizes = models["convolutional"], [models[kind].model.count_params() for kind in models]
+    largest, sizes = models["convolutional"], [models[kind].model.count_params() for kind in models]
     metrics = {
         "largest_error_over_size_before": np.max(errors["convolutional"][1:] / errors["convolutional"][:-1]),
         "largest_error_over_dense": np.max(errors["convolutional"] / errors["dense"]),
@@ -94,6 +94,6 @@ def run(config: Config, context: Context) -> Result:
     return Result(
         metrics=metrics,
         figures={"error": figure, "images": plots.image_rows(pictures, title="Test images by code size")},
-        exports=[encoder_export(best, test, images[:300]), decoder_export(best, test, images[:300])],
+        exports=[encoder_export(largest, test, images[:300]), decoder_export(largest, test, images[:300])],
         data=data.describe(),
     )

@@ -1,11 +1,11 @@
 """Train a generator against a discriminator: points on a ring, then images.
 
 Week 4, "Generative models 101", "Generative Adversarial Networks".
-Claim: on a ring of 8 Gaussians the non-saturating loss finds one or two modes and stays there (at most 4);
-       with a penalty on the discriminator's gradient it finds all 8, and at least 0.9 of its points are
-       within 3 standard deviations of one. The DCGAN's images have, in the features of a classifier of our
-       own, at most 0.1 of the Frechet distance that noise has from real test images; at most 0.2 of them are
-       nearer to a training image than all but 0.05 of the test images are, so they are no copies.
+Claim: on a ring of 8 Gaussians the non-saturating loss ends with at most 4 of the modes; with a penalty on
+       the discriminator's gradient it finds all 8, and at least 0.9 of its points are within 3 standard
+       deviations of one. The DCGAN's images have, in the features of a classifier of our own, at most 0.1 of
+       the Frechet distance that noise has from real test images; at most 0.2 of them are nearer to a training
+       image than all but 0.05 of the test images are, so they are no copies.
 Cost:  80 s on 2 CPU cores; mnist 17 min.
 Run:   suite run gan [--data tfds]
 """

@@ -177,13 +177,13 @@ def run(config: Config, context: Context) -> Result:
     if len(pictures.described["classes"]) == 1:  # all is of the query's class: a precision says nothing
         metrics = {"indexed_images": metrics["indexed_images"]}
     extra = ["features"] if pictures.sources else []
-    best = [*ways, *extra][-1]
+    last = [*ways, *extra][-1]
     return Result(
         metrics=metrics,
         figures={way: draw_found(pictures, found[way], way) for way in reversed([*ways, *extra])},
         exports=exports,
         data=pictures.described,
-        tables=[table(pictures, found[best], best)],
+        tables=[table(pictures, found[last], last)],
         files=files,
     )
 

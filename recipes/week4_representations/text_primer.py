@@ -218,7 +218,7 @@ def step_by_step(text: str, words: Vocabulary, features: Features) -> Table:
         ("bigrams", " | ".join(ngrams(tokens, 2, 2)[:30])),
         (
             "largest TF-IDF",
-            ", ".join(f"{features.vocabulary.words[i + 2]} {weights[i]:.2f}" for i in largest),
+            ", ".join(f"{features.vocabulary.words[i + len(SPECIAL)]} {weights[i]:.2f}" for i in largest),
         ),
     ]
     return Table("From text to numbers", ("step", "result"), rows)

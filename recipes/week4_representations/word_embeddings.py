@@ -174,9 +174,9 @@ def ranking(vectors: Vectors, text: Text, config: Config, seed: int) -> float:
     stream = embeddings.subsample(
         text.streams["test"], embeddings.keep_probabilities(counts, config.threshold), rng
     )
-    pairs = embeddings.draw_pairs(stream, config.window, rng)[:50_000]
+    pairs = embeddings.draw_pairs(stream, config.window, rng)
     noise = rng.choice(len(counts), 500, p=embeddings.noise_distribution(counts))
-    return context_ranking(*vectors, pairs, noise)
+    return context_ranking(*vectors, rng.permutation(pairs)[:50_000], noise)
 
 
 def known(text: Text, vectors: Vectors) -> WordVectors:

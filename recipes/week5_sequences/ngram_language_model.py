@@ -1,15 +1,15 @@
 """Predict the next word from counts of n-grams: sparsity, storage, and four kinds of smoothing.
 
 Week 5, "Motivation for recurrent layers".
-Claim: of held-out text from Python's documentation at least 0.5 of the 5-grams never occurred in training,
-       of the bigrams at most 0.25; there are at least 15 times as many 5-grams to store as words. With the
-       corpus, 5-grams grow almost in proportion (exponent at least 0.85), words far slower (at most 0.6),
-       and all tables together with an exponent of at least 0.75 in bytes. Without smoothing one unseen n-gram
+Claim: of held-out text from Python's documentation at least 0.5 of the 5-grams never occurred in training, of
+       the bigrams at most 0.25; there are at least 15 times as many 5-grams to store as words. With the
+       corpus, 5-grams grow almost in proportion (exponent at least 0.85), words far slower (at most 0.6), and
+       all tables together with an exponent of at least 0.75 in bytes. Without smoothing one unseen n-gram
        makes perplexity infinite; with k added to each count, it is at least 3 times as high with 5-grams as
-       with bigrams; by Kneser-Ney, at most 0.75 times. At their best n, Kneser-Ney has at most 0.6 times
-       the perplexity of add-k, and 0.9 times that of interpolation with fixed weights. On tiny_shakespeare
-       at least 0.85 of the 5-grams are unseen, and these two are at most 0.6 and 0.96. Probabilities sum to
-       1 (gap at most 1e-10); the tests hold them equal to nltk.lm's.
+       with bigrams; by Kneser-Ney, at most 0.75 times. At their best n, Kneser-Ney has at most 0.6 times the
+       perplexity of add-k, and 0.9 times that of interpolation with fixed weights. On tiny_shakespeare at
+       least 0.85 of the 5-grams are unseen, and these two are at most 0.6 and 0.96. Probabilities sum to 1
+       (gap at most 1e-10); the tests hold each smoothing equal to nltk.lm's where nltk.lm has it.
 Cost:  1 s on 2 CPU cores.
 Run:   suite run ngram_language_model [--data tfds | --data FILE.txt]
 """

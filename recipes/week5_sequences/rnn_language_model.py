@@ -6,9 +6,9 @@ Claim: on held-out text from Python's documentation its perplexity is at most 0.
        phrases, it does not reach (at most 1.5 times). exp(mean nats) and 2 to the mean bits are the same
        number (gap at most 1e-9). What backpropagation keeps grows with the length along a line (R-squared at
        least 0.999; from 8 to 128 words at least 15 times as much), so that it is cut off. From half of the
-       corpus to all of it there are at least 1.5 times as many trigrams, and at most 1 times as many weights.
-       The step models exported as TFLite and ONNX read the text as the trained model does (gaps at most 1e-5
-       nats).
+       corpus to all of it there are at least 1.5 times as many trigrams, and at most 1 times as many weights:
+       the vocabulary stays at its 2,000 words. The step models exported as TFLite and ONNX read the text as
+       the trained model does (gaps at most 1e-5 nats).
 Cost:  40 s on 2 CPU cores.
 Run:   suite run rnn_language_model [--data tfds | --data FILE.txt]
 """

@@ -173,7 +173,11 @@ def draw_text(config: Config, seed: int) -> tuple[Text, float]:
 def run(config: Config, context: Context) -> Result:
     drawn, truth = draw_text(config, context.seed)
     small = dataclasses.replace(
-        config, size=min(config.size, 32), units=64, batch_size=64, epochs=config.drawn_epochs
+        config,
+        size=min(config.size, 32),
+        units=min(config.units, 64),
+        batch_size=64,
+        epochs=config.drawn_epochs,
     )
     drawn_model, _ = train(drawn, small, context.seed)
     on_drawn = compare(drawn_model, drawn, config.order)
