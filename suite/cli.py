@@ -167,9 +167,11 @@ def verify(bundle: str) -> None:
 def benchmark(bundle: str) -> None:
     """Time every artifact of BUNDLE here and now."""
     from suite.export.benchmark import benchmark as verb
+    from suite.export.bundle import LABELS_FILE
 
     verb(bundle)
-    say_next(f"suite predict {bundle}/model.tflite PHOTO.jpg")
+    says_names = (Path(bundle) / LABELS_FILE).is_file()
+    say_next(f"suite predict {bundle} PHOTO.jpg" if says_names else f"suite verify {bundle}")
 
 
 @cli.group("data-service", context_settings=SETTINGS)
@@ -236,12 +238,16 @@ def execute(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
         cli.main(arguments, prog_name="suite", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as failure:
+        click.echo(failure.format_message())
+        return BAD_INPUT
     except click.UsageError as failure:
         where = failure.ctx.command_path if failure.ctx else "suite"
         console.error(f"{failure.format_message()} (see `{where} --help`)")
         return BAD_INPUT
     except (KeyboardInterrupt, click.Abort):
-        console.error("interrupted; the same command with --resume goes on")
+        resumes = arguments[:1] in (["run"], ["finetune"])
+        console.error("interrupted" + ("; the same command with --resume goes on" if resumes else ""))
         return INTERRUPTED
     except GateError as failure:
         console.error(str(failure))

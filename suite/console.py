@@ -64,6 +64,11 @@ def error(text: str) -> None:
     _print(f"error: {text}", sys.stderr, style="bold red")
 
 
+def first_line(failure: object, longest: int = 200) -> str:
+    """What a failure says, in one line: the first one of its text, or else the name of its type."""
+    return (str(failure).strip().splitlines() or [type(failure).__name__])[0][:longest]
+
+
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Prints a table; cells are shown with `str`, numbers should come formatted.
 

@@ -180,12 +180,13 @@ def evaluate(artifact: str | Path, directory: str | Path, split: str | None = No
     """
     if split not in (None, *SPLITS):
         raise ValueError(f"expected a split among {', '.join(SPLITS)}, received {split!r}")
+    artifact = _model_of(artifact)
     model, labels = _load_classifier(artifact)
     root = Path(directory)
     parts, aside = read_labeled(root, labels)
     if aside:
         console.warn(f"{len(aside)} files set aside, first {aside[0]['file']}: {aside[0]['reason']}")
-    parts = _as_trained(parts, Path(artifact).resolve().parent, root)
+    parts = _as_trained(parts, artifact.resolve().parent, root)
     name = split or next((part for part in ("test", "validation") if parts.get(part)), "all")
     chosen = [pair for part, pairs in parts.items() if name in ("all", part) for pair in pairs]
     if not chosen:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,11 +23,12 @@ from suite.export.mobile import write_mobile
 from suite.export.partial_bundle import PartialBundle
 from suite.export.pipeline import Export, export_model
 from suite.gallery import FOLDER, update_gallery
-from suite.recipe import Claim, Context, Result
+from suite.recipe import Claim, Context, Result, claims_on
 from suite.training.reproducibility import describe_environment, set_seed
 from suite.training.session import Options, is_chief, running, split_options
 
 SAVED_MODELS = Path(FOLDER)
+SMOKE_MODELS = SAVED_MODELS / "smoke"  # a quick check must not replace what was trained
 
 
 class Job(NamedTuple):
@@ -136,7 +138,10 @@ def _check_settings(path: Path, settings: dict) -> None:
                 for key, value in flat[1].items()
                 if flat[0].get(key) != value
             ]
-            raise ValueError(f"expected the settings of the interrupted run, received {'; '.join(changed)}")
+            raise ValueError(
+                f"expected the settings of the interrupted run, received {'; '.join(changed)}; give the "
+                "same, or start anew without --resume"
+            )
         console.say("resuming the interrupted run")
     write_json(path, settings)
 
@@ -226,7 +231,7 @@ def run(
         name: A recipe's name, as `suite list` prints it.
         data: "embedded"; "tfds" for the recipe's usual TFDS set, "tfds:NAME" for another; or the path of your
             own data; where the recipe takes such.
-        out: Folder of the bundle; `saved_models/NAME` by default.
+        out: Folder of the bundle; `saved_models/NAME` by default, `saved_models/smoke/NAME` of a smoke run.
         seed: Seed of everything random.
         resume: Whether to go on with an interrupted run of the same settings.
         smoke: Whether to run the recipe's tiny configuration, whose claims are not checked.
@@ -244,9 +249,10 @@ def run(
     kind, kinds = kind if kind in ("embedded", "tfds") else "path", getattr(recipe, "DATA", ("embedded",))
     if kind not in kinds:
         raise ValueError(f"expected data among {', '.join(kinds)} for {name}, received {data!r}")
+    source = os.path.realpath(data) if kind == "path" else data
     options, settings = split_options(settings)
     config = dataclasses.replace(recipe.SMOKE if smoke else recipe.Config(), **settings)
-    claims = [claim for claim in recipe.CLAIMS if claim.data in (None, data) and not smoke]
+    claims = () if smoke else claims_on(recipe.CLAIMS, data)
     job = Job(name, "recipe", (recipe.__doc__ or "").split("\n")[0], recipe.run, claims)
     # Small matrices in NumPy gain nothing from a second BLAS thread; where other work, or TensorFlow's own
     # threads, keep the cores busy, each product waits for it (measured: 40 times as long).
@@ -254,8 +260,8 @@ def run(
         return execute(
             job,
             config,
-            source=data,
-            out=out or SAVED_MODELS / name,
+            source=source,
+            out=out or (SMOKE_MODELS if smoke else SAVED_MODELS) / name,
             seed=seed,
             resume=resume,
             options=options,

@@ -47,6 +47,15 @@ class Claim(NamedTuple):
         return f"{self.metric} {' and '.join(lower + upper)}"
 
 
+def claims_on(claims: Sequence[Claim], data: str) -> list[Claim]:
+    """The claims that are about `--data`; of a TFDS set that none of them names, none.
+
+    What holds on the sets of the lectures may not hold on any other; the run then only measures.
+    """
+    is_another = data.startswith("tfds:") and data not in {claim.data for claim in claims}
+    return [claim for claim in claims if claim.data == data or (claim.data is None and not is_another)]
+
+
 class Context(NamedTuple):
     """What a run is given besides its Config.
 

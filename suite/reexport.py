@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from suite import console
-from suite.export.bundle import LABELS_FILE, VERIFICATION_FILE, load_verification, split_labels
+from suite.export.bundle import LABELS_FILE, VERIFICATION_FILE, load_verification, read_arrays, split_labels
 from suite.export.runtime import format_of
 from suite.export.signature import Signature, Tensor, signature_of
 from suite.job import Job, execute
@@ -67,7 +67,7 @@ def _run(config: Config, context: Context) -> Result:
 
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as failure:
-        reason = str(failure).strip().splitlines()[0][:200]
+        reason = console.first_line(failure)
         raise ValueError(
             f"expected a model that Keras loads in safe mode, received {path}: {reason}"
         ) from failure
@@ -91,13 +91,7 @@ def _run(config: Config, context: Context) -> Result:
 def _examples(config: Config, signature: Signature) -> tuple[dict[str, np.ndarray], bool]:
     """Inputs by name, and whether they are real: the given ones, those of the bundle, or random ones."""
     if config.examples:
-        try:
-            with np.load(config.examples, allow_pickle=False) as arrays:
-                return dict(arrays), True
-        except (OSError, ValueError) as failure:
-            raise ValueError(
-                f"expected an .npz of inputs by name, {config.examples} cannot be read"
-            ) from failure
+        return read_arrays(config.examples, "an .npz of inputs by name"), True
     beside = Path(config.model).parent / VERIFICATION_FILE
     if beside.is_file():
         return load_verification(beside)[0], True

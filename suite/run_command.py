@@ -31,7 +31,11 @@ def _options() -> list[click.Option]:
         click.Option(
             ["--data"], default="embedded", help="embedded, tfds, tfds:NAME, or your own data's path."
         ),
-        click.Option(["--out"], default=None, help="Folder of the bundle [default: saved_models/NAME]."),
+        click.Option(
+            ["--out"],
+            default=None,
+            help="Folder of the bundle [default: saved_models/NAME, saved_models/smoke/NAME].",
+        ),
         click.Option(["--seed"], type=int, default=0, show_default=True, help="Seed of everything random."),
         click.Option(["--resume"], is_flag=True, help="Go on with an interrupted run."),
         click.Option(
@@ -68,7 +72,7 @@ def _selection_command(name: str, entries: list[str]) -> click.Command:
     def run_several(out: str | None, **arguments: Any) -> None:
         from suite.several import run_several as verb
 
-        verb(name, entries, out or "saved_models", **arguments)
+        verb(name, entries, out or f"saved_models{'/smoke' if arguments['smoke'] else ''}", **arguments)
         say_next("suite list")
 
     summary = (

@@ -1,5 +1,7 @@
 """`suite run week3`, `suite run all`: many recipes, one after the other."""
 
+import json
+import signal
 import subprocess
 import sys
 import time
@@ -10,11 +12,11 @@ from typing import NamedTuple
 from suite import catalogue, console
 from suite.commands import BAD_INPUT, FAILED, INTERRUPTED, PASSED
 from suite.evaluation.report import outcomes
-from suite.export.bundle import RESULT_FILE, read_result
+from suite.export.bundle import RESULT_FILE, read_result, write_json
 from suite.export.gates import GateError
-from suite.export.partial_bundle import failed_folder, partial_folder
+from suite.export.partial_bundle import failed_folder
 
-OUTCOMES = {PASSED: "ok", FAILED: "claim or export failed", BAD_INPUT: "bad input"}
+OUTCOMES = {PASSED: "ok", FAILED: "failed", BAD_INPUT: "bad input"}
 COLUMNS = ("recipe", "outcome", "seconds", "claims kept", "artifacts")
 
 
@@ -54,7 +56,8 @@ def run_several(
         out: Folder of the bundles.
         data: As of `suite.job.run`; as are `seed` and `smoke`.
         seed: Seed of everything random.
-        resume: Whether to go on with the recipe that was interrupted last; those before it are left out.
+        resume: Whether to go on with the recipe that was interrupted last; those that ended before it are
+            left out.
         smoke: Whether to run the tiny configurations, as a quick check that all of it works.
 
     Returns:
@@ -65,43 +68,86 @@ def run_several(
         KeyboardInterrupt: Ctrl+C stops all; the table then has what was done.
     """
     out = Path(out)
-    entries = _from_interrupted(entries, out) if resume else list(entries)
-    flags = [f"--data={data}", f"--seed={seed}", "--quiet"]
-    flags += [flag for flag, is_set in (("--resume", resume), ("--smoke", smoke)) if is_set]
+    out.mkdir(parents=True, exist_ok=True)
+    flags = [f"--data={data}", f"--seed={seed}", "--quiet", *(["--smoke"] if smoke else [])]
+    journal = out / f".{title}.done"
+    ended = _read_journal(journal, flags) if resume else []
+    entries = [entry for entry in entries if entry.split("/")[1] not in ended]
     names = [entry.split("/")[1] for entry in entries]
     costs = [1.0 if smoke else catalogue.seconds(entry) for entry in entries]
     done: list[Outcome] = []
     try:
         for name in console.track_steps(names, costs):
-            done.append(_run_one(name, out / name, flags))
+            # Of those after the first, what an older run left is not taken up.
+            done.append(_run_one(name, out / name, [*flags, *(["--resume"] if resume and not done else [])]))
+            write_json(journal, {"flags": flags, "ended": [*ended, *(row.name for row in done)]})
     finally:
         console.table(f"suite run {title}", COLUMNS, done)
+    journal.unlink(missing_ok=True)
     failed = [row.name for row in done if row.outcome != OUTCOMES[PASSED]]
     if failed:
         raise GateError(f"{len(failed)} of {len(names)} recipes failed: {', '.join(failed)}")
     return done
 
 
-def _from_interrupted(entries: Sequence[str], out: Path) -> list[str]:
-    begun = [partial_folder(out / entry.split("/")[1]).is_dir() for entry in entries]
-    first = max((index for index, is_begun in enumerate(begun) if is_begun), default=0)
-    return list(entries[first:])
+def _read_journal(path: Path, flags: Sequence[str]) -> list[str]:
+    """The recipes that ended in the interrupted run; none where nothing was interrupted."""
+    if not path.is_file():
+        return []
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if content["flags"] != flags:
+        raise ValueError(
+            f"expected the flags of the interrupted run, {' '.join(content['flags'])}, received "
+            f"{' '.join(flags)}; give the same, or start anew without --resume"
+        )
+    return content["ended"]
 
 
 def _run_one(name: str, out: Path, flags: Sequence[str]) -> Outcome:
     started, failed = time.monotonic(), failed_folder(out)
     before = {folder: _written(folder) for folder in (out, failed)}
-    command = [sys.executable, "-m", "suite", "run", name, f"--out={out}", *flags]
-    ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    if ended.returncode == INTERRUPTED:
-        raise KeyboardInterrupt
-    outcome = OUTCOMES.get(ended.returncode, f"ended with status {ended.returncode}")
+    status, stderr = _run_process([sys.executable, "-m", "suite", "run", name, f"--out={out}", *flags])
+    outcome = OUTCOMES.get(status, f"ended with status {status}")
     row = Outcome(name, outcome, f"{time.monotonic() - started:.0f}")
     for folder, then in before.items():
         if _written(folder) != then:  # a crash leaves the bundles of an earlier run in their places
             row = _measured(row, folder)
-    _report(row, ended.stderr)
+    _report(row, stderr)
     return row
+
+
+def _run_process(command: Sequence[str]) -> tuple[int, str]:
+    """Runs a command to its end; gives its exit status and what it wrote to stderr.
+
+    It is asked to stop as this process is, and then waited for: it writes a checkpoint first.
+
+    Raises:
+        KeyboardInterrupt: It was asked to stop.
+    """
+    asked: list[int] = []
+    signals = [
+        number
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN  # as `nohup` leaves it
+    ]
+    # In a session of its own, Ctrl+C reaches it once and not twice, which would stop it at once.
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+    def forward(number, frame):
+        asked.append(number)
+        process.send_signal(number)
+
+    before = {number: signal.signal(number, forward) for number in signals}
+    try:
+        _, stderr = process.communicate()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if asked or process.returncode == INTERRUPTED:
+        raise KeyboardInterrupt
+    return process.returncode, stderr
 
 
 def _written(bundle: Path) -> int:

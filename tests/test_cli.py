@@ -64,6 +64,13 @@ def test_bad_usage_is_one_line_and_status_2(tmp_path, monkeypatch, capsys, argum
     assert "Traceback" not in captured.err
 
 
+@pytest.mark.parametrize("arguments", [[], ["run"], ["data-service"]])
+def test_a_command_without_its_subcommand_shows_the_help(capsys, arguments):
+    assert cli.execute(arguments) == cli.BAD_INPUT
+    captured = capsys.readouterr()
+    assert captured.out.startswith("Usage: suite") and not captured.err
+
+
 def test_a_damaged_model_is_one_line(tmp_path, capsys):
     for name in ("a.tflite", "a.onnx", "a.keras"):
         (tmp_path / name).write_bytes(b"TFL3 but not really")

@@ -157,7 +157,7 @@ def test_a_run_is_seeded(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("data", "expected"), [("embedded", [0.5]), ("tfds", [0.5, 0.9]), ("tfds:x", [0.5, 0.7])]
+    ("data", "expected"), [("embedded", [0.5]), ("tfds", [0.5, 0.9]), ("tfds:x", [0.5, 0.7]), ("tfds:y", [])]
 )
 def test_a_claim_may_hold_for_one_kind_of_data_alone(tmp_path, monkeypatch, data, expected):
     fake = types.SimpleNamespace(

@@ -1,8 +1,12 @@
 """`suite run week1`: recipes one after the other, whatever becomes of each."""
 
 import json
+import os
 import re
-import subprocess
+import signal
+import sys
+import threading
+import time
 
 import pytest
 
@@ -25,19 +29,19 @@ class Recipes:
     def __init__(self, endings):
         self.endings, self.commands = endings, []
 
-    def __call__(self, command, **settings):
+    def __call__(self, command):
         self.commands.append(command)
         name = command[command.index("run") + 1]
         out = several.Path(next(flag for flag in command if flag.startswith("--out=")).removeprefix("--out="))
         ending = self.endings.get(name, 0)
-        if isinstance(ending, type):
-            raise ending
+        if ending == cli.INTERRUPTED:
+            raise KeyboardInterrupt
         if ending == 0:
             write_bundle(out)
         elif ending == 1:
             write_bundle(out.with_name(f"{name}.failed"), claims=(True, False))
         error = "error: claim missed: x at least 0" if ending == 1 else ""
-        return subprocess.CompletedProcess(command, ending, stderr=error)
+        return ending, error
 
 
 @pytest.fixture
@@ -47,7 +51,7 @@ def run(tmp_path, monkeypatch, capsys):
 
     def start(endings, *flags):
         recipes = Recipes(endings)
-        monkeypatch.setattr(several.subprocess, "run", recipes)
+        monkeypatch.setattr(several, "_run_process", recipes)
         status = cli.execute(["run", "week1", f"--out={tmp_path}", *flags])
         printed = capsys.readouterr()
         cells = [[cell.strip() for cell in row.split("\u2502")[1:-1]] for row in printed.out.splitlines()]
@@ -73,7 +77,7 @@ def test_all_are_run_and_the_table_tells_how(run):
 def test_one_that_fails_does_not_stop_the_rest(run):
     status, table, commands, printed = run({WEEK[0]: 1, WEEK[1]: -11, WEEK[2]: 2})
     assert status == cli.FAILED and len(commands) == len(WEEK)
-    assert table[WEEK[0]][0] == "claim or export failed" and table[WEEK[0]][2] == "1 of 2"
+    assert table[WEEK[0]][0] == "failed" and table[WEEK[0]][2] == "1 of 2"
     assert [table[name][0] for name in WEEK[1:4]] == ["ended with status -11", "bad input", "ok"]
     assert f"error: {WEEK[0]}: claim missed: x at least 0\n" in printed.err
     failed = f"error: 3 of {len(WEEK)} recipes failed: {', '.join(WEEK[:3])}"
@@ -87,19 +91,60 @@ def test_a_crash_does_not_show_the_numbers_of_an_earlier_run(run, tmp_path):
     assert table[WEEK[0]][2:] == ["", ""] and table[WEEK[1]][2] == "2 of 2"
 
 
-@pytest.mark.parametrize("ending", [KeyboardInterrupt, cli.INTERRUPTED])  # here, or in the recipe alone
-def test_an_interrupt_stops_all_and_shows_what_was_done(run, ending):
-    status, table, commands, printed = run({WEEK[2]: ending})
+def test_an_interrupt_stops_all_and_shows_what_was_done(run):
+    status, table, commands, printed = run({WEEK[2]: cli.INTERRUPTED})
     assert status == cli.INTERRUPTED
     assert list(table) == WEEK[:2] and len(commands) == 3
     assert "error: interrupted; the same command with --resume goes on" in printed.err
 
 
 def test_resuming_begins_with_the_recipe_that_was_interrupted(run, tmp_path):
-    (tmp_path / f".{WEEK[2]}.partial").mkdir()
-    status, table, commands, _ = run({}, "--resume")
-    assert status == cli.PASSED and list(table) == WEEK[2:]
-    assert all("--resume" in command for command in commands)
+    (tmp_path / f".{WEEK[4]}.partial").mkdir()  # of an older run
+    run({WEEK[2]: cli.INTERRUPTED})
+    status, table, commands, _ = run({WEEK[3]: cli.INTERRUPTED}, "--resume")
+    assert status == cli.INTERRUPTED and list(table) == WEEK[2:3]
+    assert ["--resume" in command for command in commands] == [True, False]
+    status, table, _, _ = run({}, "--resume")
+    assert status == cli.PASSED and list(table) == WEEK[3:]
+    assert list(run({}, "--resume")[1]) == WEEK  # nothing is interrupted any more
+
+
+def test_resuming_with_other_flags_is_refused(run):
+    run({WEEK[2]: cli.INTERRUPTED})
+    status, _, commands, printed = run({}, "--resume", "--seed=1")
+    assert status == cli.BAD_INPUT and not commands
+    assert "expected the flags of the interrupted run, --data=embedded --seed=0" in printed.err
+
+
+CHILD = """
+import pathlib, sys, time
+pathlib.Path(sys.argv[1], "began").touch()
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(1)  # as long as a checkpoint may take
+    pathlib.Path(sys.argv[1], "checkpoint").touch()
+    sys.exit(130)
+"""
+
+
+def test_a_recipe_is_asked_to_stop_once_and_waited_for(tmp_path):
+    def interrupt():
+        while not (tmp_path / "began").exists():
+            time.sleep(0.05)
+        time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        several._run_process([sys.executable, "-c", CHILD, str(tmp_path)])
+    assert (tmp_path / "checkpoint").exists() and signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_process_gives_its_status_and_its_errors():
+    code = "import sys; print('out'); sys.exit('error: no such file')"
+    assert several._run_process([sys.executable, "-c", code]) == (1, "error: no such file\n")
 
 
 def test_quiet_leaves_the_table(run):

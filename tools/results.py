@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from suite import catalogue, console
 from suite.cli import silence_libraries
 from suite.export.partial_bundle import failed_folder
+from suite.recipe import claims_on
 from tools import markdown_tables
 
 if __name__ == "__main__":
@@ -78,7 +79,7 @@ def claim_rows(name: str, data: str, runs: list[dict]) -> list[str]:
     """What the runs measured, against the bounds that the recipe has now."""
     rows = []
     seconds = statistics.mean(run["wall_seconds"] for run in runs)
-    claims = [claim for claim in catalogue.load_recipe(name).CLAIMS if claim.data in (None, data)]
+    claims = claims_on(catalogue.load_recipe(name).CLAIMS, data)
     measured = [{key: math.nan if x is None else x for key, x in run["metrics"].items()} for run in runs]
     for index, claim in enumerate(claims):
         values = [metrics[claim.metric] for metrics in measured]

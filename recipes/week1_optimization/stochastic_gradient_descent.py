@@ -5,9 +5,9 @@ Claim: the variance of the gradient of m random examples falls as 1/m (log-log s
        passes over the digits, each at its best learning rate, the loss of all examples at a time is at least
        5 times that of one at a time, and of mini-batches; one at a time, the largest learning rate ends at at
        least 10 times the loss of the best, the smallest at at least 5 times, and mini-batches bear a rate at
-       least 2 times as large; on a stream, each digit seen once and first predicted, the error falls to at
-       most 0.2, jumps to at least 0.4 when the camera begins to send negatives, and falls to at most 0.3
-       again; test accuracy at least 0.93.
+       least 2 times as large; on a stream of digits drawn at random (they come again), each first predicted
+       and then learned from, the error falls to at most 0.2, jumps to at least 0.4 when the camera begins to
+       send negatives, and falls to at most 0.3 again; test accuracy at least 0.93.
 Cost:  15 s on 2 CPU cores, half of it the exports.
 Run:   suite run stochastic_gradient_descent
 """
@@ -214,6 +214,6 @@ def draw_stream(error: np.ndarray, change: int):
     axes.plot(np.arange(len(error)) + RECENT, error)
     axes.axvline(change, color=plots.MUTED, linewidth=1, linestyle=":")
     axes.annotate("negatives from here on ", (change, 0.6), ha="right")
-    axes.set(title="Online learning, one pass over a stream of digits", ylim=(0, 1))
+    axes.set(title="Online learning, each digit of a stream predicted before it is learned from", ylim=(0, 1))
     axes.set(xlabel="examples seen", ylabel=f"error on the last {RECENT}, before learning")
     return figure

@@ -2,14 +2,14 @@
 
 Week 3, "Batch Normalization", "Covariate Shift".
 Claim: a network with our layer and one with Keras', from the same weights, agree at every step of a training
-       run (1e-5: outputs, and everything the layers learn or average); softmax regression by gradient
-       descent on wines takes at least 100 times as many steps on raw measurements as on z-scores, whose
-       Hessian has a condition number at least 1000 times as small; in a network of 12 hidden layers the
-       inputs of the activations drift, normalized, at most 0.1 times as far as without the layer; at a rate
-       at which the plain network trains (validation accuracy at least 0.9 on digits, 0.3 on cifar10) the
-       normalized one does so too, and still at 10 times that rate, where the plain one is at chance (at most
-       0.2); test accuracy at least 0.95 on digits, 0.4 on cifar10; gamma and beta are learned: they end at
-       least 0.01 from 1 and 0 (root mean square).
+       run (1e-5: outputs, and everything the layers learn or average); softmax regression by gradient descent
+       on wines takes at least 100 times as many steps on raw measurements as on z-scores, whose second
+       moments (the Hessian of least squares) have a condition number at least 1000 times as small; in a
+       network of 12 hidden layers the inputs of the activations drift, normalized, at most 0.1 times as far
+       as without the layer; at a rate at which the plain network trains (validation accuracy at least 0.9 on
+       digits, 0.3 on cifar10) the normalized one does so too, and still at 10 times that rate, where the
+       plain one is at chance (at most 0.2); test accuracy at least 0.95 on digits, 0.4 on cifar10; gamma and
+       beta are learned: they end at least 0.01 from 1 and 0 (root mean square).
 Cost:  30 s on 2 CPU cores; cifar10 75 s.
 Run:   suite run batch_normalization [--data tfds]
 """

@@ -3,8 +3,8 @@
 Week 3, "Object Detection + localization".
 Claim: on drawn scenes with one to three things, some partly hidden, mAP@0.5 is at least 0.9 and COCO's
        mAP@[.5:.95] at least 0.65 on test; without non-maximum suppression the same boxes reach an mAP@0.5 at
-       least 0.05 lower; suppression inside the graph keeps the same boxes as TensorFlow's greedy one (gap at
-       most 1e-5).
+       least 0.05 lower; suppression inside the graph keeps the same boxes as TensorFlow's greedy one (gap of
+       their scores at most 1e-5).
 Cost:  150 s on 2 CPU cores.
 Run:   suite run object_detection [--data tfds | --data FOLDER]
 """

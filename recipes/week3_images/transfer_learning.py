@@ -3,8 +3,8 @@
 Week 3, "Learning new tasks with pre-trained CNNs", "Transfer Learning".
 Claim: with 5 training photos a class, a linear head on the frozen features of EfficientNet-Lite0 and the
        model after two-phase fine-tuning both reach a test accuracy of at least 0.98; a small CNN from scratch
-       never settles: its validation accuracy averages at most 0.93 over 40 epochs, and it ends no better
-       (gain at least 0).
+       has an accuracy on validation that averages at most 0.93 over its 40 epochs, and it ends no better on
+       test (gain at least 0).
 Cost:  100 s on 2 CPU cores.
 Run:   suite run transfer_learning [--data tfds | --data FOLDER]
 """
@@ -47,10 +47,10 @@ SMOKE = Config(images_per_class=3, epochs=1, scratch_epochs=2)
 DATA = ("embedded", "tfds", "path")
 
 CLAIMS = (
-    Claim("test_accuracy_head", at_least=0.98),
-    Claim("test_accuracy", at_least=0.98),
-    Claim("validation_accuracy_from_scratch_mean", at_most=0.93),
-    Claim("test_accuracy_gain", at_least=0),
+    Claim("test_accuracy_head", at_least=0.98, data="embedded"),
+    Claim("test_accuracy", at_least=0.98, data="embedded"),
+    Claim("validation_accuracy_from_scratch_mean", at_most=0.93, data="embedded"),
+    Claim("test_accuracy_gain", at_least=0, data="embedded"),
 )
 
 
@@ -104,7 +104,8 @@ def run(config: Config, context: Context) -> Result:
 
     backbone = build_backbone()
     sources = {part: image_source(folder, part, backbone, context.folder) for part in folder.splits}
-    test = sources["test"]
+    held_out = "test" if len(sources["test"]) else "validation"
+    test = sources[held_out]
 
     # Phase 1: the backbone is frozen, so its features are computed once and the head is a convex problem.
     kernel, bias = train_head(
@@ -123,9 +124,9 @@ def run(config: Config, context: Context) -> Result:
     result = finetune.report(model, folder, sources, curves, context.folder)
     metrics = {
         **result.metrics,
-        "test_accuracy_head": head_accuracy,
-        "test_accuracy_from_scratch": scratch_accuracy,
-        "test_accuracy_gain": result.metrics["test_accuracy"] - scratch_accuracy,
+        f"{held_out}_accuracy_head": head_accuracy,
+        f"{held_out}_accuracy_from_scratch": scratch_accuracy,
+        f"{held_out}_accuracy_gain": result.metrics[f"{held_out}_accuracy"] - scratch_accuracy,
         "validation_accuracy_from_scratch_mean": sum(scratch_curve) / len(scratch_curve),
     }
     figure = draw_scratch(scratch_curve, curves["validation_accuracy"][0])

@@ -164,9 +164,6 @@ def play(game: Game, steps: int, batch_size: int, seed: int) -> tuple[dict, list
 
     Returns:
         Both losses by round, and samples from the same 10 noises after each round of this process.
-
-    Raises:
-        TrainingDiverged: A loss is not finite. The checkpoint of the round before is kept.
     """
     folder, others = session.current().next_training().folder, [game.discriminator, *game.optimizers]
     progress = Progress(folder, game.generator, seconds=0.0, others=others)  # a checkpoint a round
@@ -177,9 +174,7 @@ def play(game: Game, steps: int, batch_size: int, seed: int) -> tuple[dict, list
     for index in console.track(range(progress.epoch + 1, ROUNDS), f"playing for {steps} steps"):
         losses = train(tf.constant(ends[index]), tf.constant(ends[index + 1])).numpy()
         if not np.isfinite(losses).all():
-            raise TrainingDiverged(
-                f"expected finite losses, received {losses} in round {index + 1}; lower the rate"
-            )
+            raise TrainingDiverged(f"expected finite losses, received {losses}; lower the rate")
         progress.record({"generator": float(losses[0]), "discriminator": float(losses[1])})
         samples.append(game.generator(shown).numpy())
     return progress.curves, samples
@@ -222,12 +217,15 @@ def run(config: Config, context: Context) -> Result:
     real = tf.constant(data.images["train"] / np.float32(255))
 
     def draw(seed):
-        rows = tf.random.stateless_uniform((config.batch_size,), seed, 0, len(real), tf.int32)
-        return tf.gather(real, rows)
+        return tf.gather(
+            real, tf.random.stateless_uniform((config.batch_size,), seed, 0, len(real), tf.int32)
+        )
 
     shape = data.images["train"].shape[1:]
-    generator = build_generator(shape, config.noise_dim, config.filters)
-    models = generator, build_discriminator(shape, config.filters)
+    models = (
+        build_generator(shape, config.noise_dim, config.filters),
+        build_discriminator(shape, config.filters),
+    )
     game = make_game(models, config.learning_rate, config.steps, draw, config.penalty)
     losses, samples = play(game, config.steps, config.batch_size, context.seed)
 
@@ -235,7 +233,7 @@ def run(config: Config, context: Context) -> Result:
     rng, test = np.random.default_rng(context.seed), data.images["test"] / np.float32(255)
     noise = rng.normal(size=(max(1000, len(test)), config.noise_dim)).astype(np.float32)
     sets = {
-        "generated": generator.predict(noise, batch_size=500, verbose=0),
+        "generated": game.generator.predict(noise, batch_size=500, verbose=0),
         "real": real.numpy()[: len(noise)],
         "noise": rng.random((len(noise), *shape), np.float32),
     }
@@ -266,7 +264,7 @@ def run(config: Config, context: Context) -> Result:
             "ring": draw_ring({"with penalty": points, "without": free_points}),
         },
         exports=[
-            Export(generator, noise[:500], noise[500:800], name="generator"),
+            Export(game.generator, noise[:500], noise[500:800], name="generator"),
             Export(ring_generator, ring_noise[:500], ring_noise[500:800], name="ring_generator"),
         ],
         data=data.describe(),

@@ -5,12 +5,15 @@ import hashlib
 import json
 import math
 import os
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from suite.console import first_line
 from suite.export.compatibility import compatibility
 from suite.export.rehearsal import with_spare_labels
 from suite.export.runtime import Artifact, format_of, onnx_ops
@@ -174,6 +177,27 @@ def save_verification(path: Path, inputs: dict[str, np.ndarray], reference: dict
     np.savez_compressed(path, **arrays)
 
 
+def read_arrays(path: str | Path, what: str) -> dict[str, np.ndarray]:
+    """Reads the arrays of an .npz by name.
+
+    Args:
+        path: The file.
+        what: What is expected there, for the message.
+
+    Raises:
+        ValueError: The file is missing, damaged, or no .npz.
+    """
+    try:
+        arrays = np.load(path, allow_pickle=False)
+        if isinstance(arrays, np.ndarray):
+            raise ValueError("a single array has no name")
+        with arrays:
+            return dict(arrays)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as failure:
+        reason = first_line(failure)
+        raise ValueError(f"expected {what}, {path} cannot be read ({reason}); write it anew") from failure
+
+
 def load_verification(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Reads the examples that a bundle carries.
 
@@ -186,13 +210,7 @@ def load_verification(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str
     Raises:
         ValueError: The file is missing or damaged.
     """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            content = dict(arrays)
-    except (OSError, ValueError) as failure:
-        raise ValueError(
-            f"expected {VERIFICATION_FILE} with held-out examples, {path} cannot be read"
-        ) from failure
+    content = read_arrays(path, f"{VERIFICATION_FILE} with held-out examples")
     inputs = {key[6:]: value for key, value in content.items() if key.startswith("input_")}
     outputs = {key[7:]: value for key, value in content.items() if key.startswith("output_")}
     return inputs, outputs

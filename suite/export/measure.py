@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from suite import console
 from suite.data.row_file import RowFile
 from suite.export.rehearsal import rehearse
 from suite.export.runtime import CPU_COUNT, Artifact, format_of, load_artifact
@@ -182,7 +183,7 @@ def _measure_one(folder: Path, index: str, path: str, inputs: dict, predict: boo
             for name, values in outputs.items():
                 np.save(folder / f"{index}-{name}.npy", values)
     except Exception as failure:  # an artifact's failure is its result
-        measured["error"] = (str(failure).strip().splitlines() or [type(failure).__name__])[0][:300]
+        measured["error"] = console.first_line(failure)
     partial = folder / f"{index}.json.partial"
     partial.write_text(json.dumps(measured))
     partial.rename(folder / f"{index}.json")

@@ -13,6 +13,7 @@ from typing import Any
 import flatbuffers
 import numpy as np
 
+from suite.console import first_line
 from suite.export.bundle import LABELS_FILE
 from suite.export.signature import Tensor, check_class_names, class_output, is_image
 
@@ -99,9 +100,8 @@ def _read_model(path: Path):
             raise ValueError(f"no identifier {MODEL_IDENTIFIER.decode()}")
         return schema.ModelT.InitFromPackedBuf(content)
     except Exception as failure:  # a damaged flatbuffer fails in many ways
-        reason = (str(failure).strip().splitlines() or [type(failure).__name__])[0][:200]
         raise ValueError(
-            f"expected a readable TFLite model, {path} is damaged ({reason}); export it again"
+            f"expected a readable TFLite model, {path} is damaged ({first_line(failure)}); export it again"
         ) from failure
 
 

@@ -24,14 +24,17 @@ class PartialBundle:
             resume: Whether to keep the `work` folder of an interrupted run.
 
         Raises:
-            ValueError: `out` holds something that is not a bundle, or another run is writing there.
+            ValueError: `out`, or the folder for a failed run beside it, holds something that is not a bundle;
+                or another run is writing there.
         """
         self.out = Path(os.path.abspath(out))
         self.folder = partial_folder(self.out)
-        if self.out.exists() and not (self.out / RESULT_FILE).is_file() and _is_occupied(self.out):
-            raise ValueError(
-                f"expected a new folder or an earlier bundle, {out} holds other files; choose another folder"
-            )
+        for final in (self.out, failed_folder(self.out)):
+            if final.exists() and not (final / RESULT_FILE).is_file() and _is_occupied(final):
+                raise ValueError(
+                    f"expected a new folder or an earlier bundle, {final} holds other files; choose another "
+                    "folder"
+                )
         self.out.parent.mkdir(parents=True, exist_ok=True)
         self._lock: int | None = self._take_lock()
         for final in (self.out, failed_folder(self.out)):
@@ -87,6 +90,9 @@ class PartialBundle:
         lock = os.open(self._lock_path, os.O_CREAT | os.O_RDWR)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system frees it when the process dies
+            # Between the two calls a run that ended may have removed the file, and another one made its own.
+            if not os.path.samestat(os.fstat(lock), os.stat(self._lock_path)):
+                raise FileNotFoundError
         except OSError:
             os.close(lock)
             raise ValueError(

@@ -57,7 +57,7 @@ class Export:
 
 
 def export_model(item: Export, folder: str | Path, work: str | Path | None = None) -> list[dict]:
-    """Writes a model in every format, runs each artifact in another process, and removes those that fail.
+    """Writes a model in every format, runs each artifact in another process, and removes those it skips.
 
     A classifier with `labels` whose only input is `image`, uint8 pixels of one size, and whose last layer is
     a dense softmax on a vector also gets a personal model, which goes on learning on the phone.
@@ -130,7 +130,8 @@ class _Exporter:
             written += self._convert(variant, calibration)
         rows = self._measure(written)
         if any(
-            row["variant"] == "int8" and row["status"] == "skipped" and row["metric"]["value"] for row in rows
+            row["variant"] == "int8" and row["status"] == "skipped" and row["metric"]["value"] is not None
+            for row in rows
         ):
             rows += self._measure(self._convert("int16x8", calibration))
         return rows + self.skipped
@@ -255,8 +256,7 @@ def _row(name: str, format: str, variant: str) -> dict:
 
 def _row_without_file(name: str, format: str, variant: str, status: str, reason) -> dict:
     _check_room(reason)
-    lines = str(reason).strip().splitlines() or [type(reason).__name__]
-    return _row(name, format, variant) | {"status": status, "reason": lines[0][:300]}
+    return _row(name, format, variant) | {"status": status, "reason": console.first_line(reason)}
 
 
 def _check_room(reason) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from suite.console import first_line
 from suite.export.signature import Signature, Tensor, call_model, named_inputs, signature_of
 
 FORMATS = ("keras", "saved_model", "tflite", "onnx")
@@ -28,7 +29,9 @@ class Artifact:
 
     def __init__(self, path: Path, format: str, signature: Signature, run: Callable, concurrency: int = 1):
         self.path, self.format, self.signature = path, format, signature
-        self._run, self._concurrency = run, concurrency
+        self._run = run
+        # Its threads stay from call to call, as each has an interpreter of its own.
+        self._pool = ThreadPoolExecutor(concurrency) if concurrency > 1 else None
 
     def beside(self, name: str, what: str) -> str:
         """The text of a file in the artifact's folder, or else in the artifact, where TFLite's carry some.
@@ -81,11 +84,8 @@ class Artifact:
                 {name: np.asarray(array[start : start + step]) for name, array in inputs.items()}
             )
 
-        if self._concurrency == 1:
-            batches = [run(start) for start in starts]
-        else:
-            with ThreadPoolExecutor(self._concurrency) as pool:
-                batches = list(pool.map(run, starts))
+        each = self._pool.map if self._pool and len(starts) > 1 else map
+        batches = list(each(run, starts))
         return {
             tensor.name: np.concatenate([batch[tensor.name] for batch in batches])
             for tensor in self.signature.outputs
@@ -139,9 +139,8 @@ def load_artifact(path: str | Path, threads: int | None = None, concurrency: int
     try:
         signature, run = loaders[format]()
     except Exception as failure:
-        reason = (str(failure).strip().splitlines() or [type(failure).__name__])[0][:200]
         raise ValueError(
-            f"expected a readable {format} model, {path} cannot be loaded: {reason}"
+            f"expected a readable {format} model, {path} cannot be loaded: {first_line(failure)}"
         ) from failure
     return Artifact(path, format, signature, run, concurrency if format == "tflite" else 1)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import keras
 
+from suite.console import first_line
 from suite.models import efficientnet_lite
 
 LITE: dict[str, tuple[Callable[..., keras.Model], int]] = {  # builder and input size, in pixels
@@ -53,5 +54,5 @@ def build_backbone(name: str, weights: str | None = "imagenet") -> keras.Model:
             raise
         raise ValueError(
             f"expected the pretrained weights of {name} in Keras' cache or a network to download them from, "
-            f"received {str(failure).splitlines()[0][:150]}; efficientnet_lite0 works offline"
+            f"received {first_line(failure)}; efficientnet_lite0 works offline"
         ) from failure

@@ -148,6 +148,7 @@ def running(options: Options, folder: Path | None = None, logs: Path | None = No
         logs: For TensorBoard, where the options ask for it.
 
     Raises:
+        ValueError: There is no such strategy.
         WorkerLost: Another machine stopped, or does not answer. TensorFlow notices at once that a worker was
             killed, and in about 15 s that it hangs or that its network is gone.
     """
@@ -157,6 +158,9 @@ def running(options: Options, folder: Path | None = None, logs: Path | None = No
         "mirrored": tf.distribute.MirroredStrategy,
         "multi_worker": cluster.join,
     }
+    if options.strategy not in strategies:
+        expected = ", ".join(strategies)
+        raise ValueError(f"expected a strategy among {expected}, received {options.strategy!r}")
     for gpu in tf.config.list_physical_devices("GPU"):
         with contextlib.suppress(RuntimeError):  # an earlier run in this process uses it already
             tf.config.experimental.set_memory_growth(gpu, True)

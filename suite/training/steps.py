@@ -166,6 +166,9 @@ def evaluator(model: keras.Model, batches: tf.data.Dataset, jit_compile: bool) -
         model: Compiled.
         batches: As for `fit`.
         jit_compile: Whether XLA compiles the step.
+
+    Raises:
+        ValueError: By the function, where there is no batch.
     """
     compute = replicas.replicated(_loss_of(model, training=False), [model], jit_compile=jit_compile)
 
@@ -180,6 +183,8 @@ def evaluator(model: keras.Model, batches: tf.data.Dataset, jit_compile: bool) -
         for batch in replicas.distribute(batches):
             value, weight = map(float, step(batch))
             total, weights = total + value * weight, weights + weight
+        if not weights:
+            raise ValueError("expected batches for validation, received none; give some, or no validation")
         return total / weights
 
     return evaluate
@@ -205,6 +210,6 @@ def _loss_of(model: keras.Model, training: bool) -> Callable:
 
 def reset_states(model: keras.Model) -> None:
     """Sets the states of the stateful layers of a model to zero."""
-    for layer in model.layers:
+    for layer in model._flatten_layers():
         if getattr(layer, "stateful", False):
             layer.reset_state()

@@ -1,3 +1,4 @@
+import io
 import json
 
 import numpy as np
@@ -39,6 +40,10 @@ def test_verification_examples(tmp_path):
     loaded_inputs, loaded_outputs = load_verification(tmp_path / "v.npz")
     np.testing.assert_array_equal(loaded_inputs["image"], inputs["image"][:16])
     assert loaded_outputs["scores"].shape == (16, 2)
-    (tmp_path / "v.npz").write_bytes(b"no zip")
-    with pytest.raises(ValueError, match="cannot be read"):
-        load_verification(tmp_path / "v.npz")
+    content = (tmp_path / "v.npz").read_bytes()
+    single = io.BytesIO()
+    np.save(single, np.ones(3))
+    for damaged in (b"no zip", b"", content[: len(content) // 2], single.getvalue()):
+        (tmp_path / "v.npz").write_bytes(damaged)
+        with pytest.raises(ValueError, match="expected verification.npz .* cannot be read .*; write it anew"):
+            load_verification(tmp_path / "v.npz")

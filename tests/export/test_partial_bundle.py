@@ -67,3 +67,7 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path):
     with pytest.raises(ValueError, match="holds other files; choose another folder"):
         PartialBundle(tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
+    (tmp_path / "photos.failed").mkdir()  # where the bundle would go if a claim were missed
+    (tmp_path / "photos.failed" / "blurred.jpg").touch()
+    with pytest.raises(ValueError, match=r"photos\.failed holds other files; choose another folder"):
+        PartialBundle(tmp_path / "photos")

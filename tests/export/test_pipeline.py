@@ -78,7 +78,14 @@ def test_recurrent_model_with_two_inputs_and_outputs(exported_sequences):
     np.testing.assert_allclose(states, expected["states"], atol=1e-5)
 
 
-def _classifier_rows(tmp_path, monkeypatch, spoil):
+def _error(outputs, targets):
+    return float(np.mean(np.abs(outputs["scores"] - targets)))
+
+
+ERROR = Metric("test_error", _error, 0.2, higher_is_better=False)
+
+
+def _classifier_rows(tmp_path, monkeypatch, spoil, metric):
     """Exports a linear model whose TFLite files went through `spoil(variant, content)`."""
     convert = pipeline.tflite.convert_tflite
     monkeypatch.setattr(
@@ -89,14 +96,11 @@ def _classifier_rows(tmp_path, monkeypatch, spoil):
     features = keras.Input((20,), name="features")
     model = keras.Model(features, keras.layers.Dense(4, name="scores")(features))
     inputs = np.random.default_rng(0).normal(size=(30, 20)).astype("float32")
-    metric = Metric(
-        "test_error", lambda outputs, targets: float(np.mean(np.abs(outputs["scores"] - targets))), 0.2, False
-    )
     item = Export(model, inputs, calibration=inputs, targets=model.predict(inputs, verbose=0), metric=metric)
     return {row["path"]: row for row in export_model(item, tmp_path)}
 
 
-def _spoiled(tmp_path, monkeypatch, spoiled_variant):
+def _spoiled(tmp_path, monkeypatch, spoiled_variant, metric=ERROR):
     """Exports with other weights in the TFLite file of one variant."""
     features = keras.Input((20,), name="features")
     scores = keras.layers.Dense(4, name="scores", bias_initializer="ones")(features)
@@ -107,6 +111,7 @@ def _spoiled(tmp_path, monkeypatch, spoiled_variant):
         tmp_path / "out",
         monkeypatch,
         lambda variant, content: wrong if variant == spoiled_variant else content,
+        metric,
     )
 
 
@@ -122,6 +127,14 @@ def test_int8_that_loses_too_much_gives_way_to_int16x8(tmp_path, monkeypatch):
     assert rows["model_int8.tflite"]["status"] == "skipped"
     assert "test_error" in rows["model_int8.tflite"]["reason"]
     assert not (tmp_path / "out" / "model_int8.tflite").exists()
+    assert rows["model_int16x8.tflite"]["status"] == "ok"
+
+
+def test_int8_that_is_never_right_gives_way_as_well(tmp_path, monkeypatch):
+    hits = Metric("test_hits", lambda outputs, targets: float(_error(outputs, targets) < 0.5), 0.2)
+    rows = _spoiled(tmp_path, monkeypatch, "int8", hits)
+    assert rows["model_int8.tflite"]["status"] == "skipped"
+    assert rows["model_int8.tflite"]["metric"]["value"] == 0
     assert rows["model_int16x8.tflite"]["status"] == "ok"
 
 

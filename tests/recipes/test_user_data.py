@@ -59,6 +59,20 @@ def test_a_users_pictures(name, pictures, tmp_path):
         assert data["train"] + data["validation"] + data["test"] == 15
 
 
+def test_a_users_photos_without_a_test_part(tmp_path):
+    for index, image in enumerate(scenes.draw_scenes("train", 24, seed=0, size=(40, 40)).images):
+        kind = tmp_path / "photos" / ("train", "val")[index // 2 % 2] / ("odd", "even")[index % 2]
+        kind.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(kind / f"{index}.png")
+    settings = {"smoke": True, "epochs": 0, "scratch_epochs": 1}
+    folder = suite.run("transfer_learning", data=str(tmp_path / "photos"), out=tmp_path / "a", **settings)
+    result = json.loads((folder / "result.json").read_text())
+    assert {"validation_accuracy", "validation_accuracy_head", "validation_accuracy_gain"} <= set(
+        result["metrics"]
+    )
+    assert (result["data"]["validation"], result["data"]["test"]) == (12, 0)
+
+
 def test_a_users_pictures_are_searched(pictures, tmp_path):
     folder = suite.run("image_retrieval", data=str(pictures), out=tmp_path / "search", smoke=True)
     result = json.loads((folder / "result.json").read_text())

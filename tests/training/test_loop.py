@@ -70,6 +70,8 @@ def test_divergence_stops_with_its_step_and_keeps_the_checkpoint_before(tmp_path
 def test_no_batches_are_an_error(tmp_path):
     with pytest.raises(ValueError, match="expected batches in epoch 1, received none"):
         run(setting(), tmp_path, batches=shuffled().take(0))
+    with pytest.raises(ValueError, match="expected batches for validation, received none"):
+        run(setting(), tmp_path / "other", validation=shuffled().take(0))
 
 
 def test_half_precision_scales_the_loss(tmp_path):
