@@ -217,15 +217,12 @@ def run(config: Config, context: Context) -> Result:
     real = tf.constant(data.images["train"] / np.float32(255))
 
     def draw(seed):
-        return tf.gather(
-            real, tf.random.stateless_uniform((config.batch_size,), seed, 0, len(real), tf.int32)
-        )
+        rows = tf.random.stateless_uniform((config.batch_size,), seed, 0, len(real), tf.int32)
+        return tf.gather(real, rows)
 
     shape = data.images["train"].shape[1:]
-    models = (
-        build_generator(shape, config.noise_dim, config.filters),
-        build_discriminator(shape, config.filters),
-    )
+    generator = build_generator(shape, config.noise_dim, config.filters)
+    models = generator, build_discriminator(shape, config.filters)
     game = make_game(models, config.learning_rate, config.steps, draw, config.penalty)
     losses, samples = play(game, config.steps, config.batch_size, context.seed)
 
@@ -233,7 +230,7 @@ def run(config: Config, context: Context) -> Result:
     rng, test = np.random.default_rng(context.seed), data.images["test"] / np.float32(255)
     noise = rng.normal(size=(max(1000, len(test)), config.noise_dim)).astype(np.float32)
     sets = {
-        "generated": game.generator.predict(noise, batch_size=500, verbose=0),
+        "generated": generator.predict(noise, batch_size=500, verbose=0),
         "real": real.numpy()[: len(noise)],
         "noise": rng.random((len(noise), *shape), np.float32),
     }
@@ -258,13 +255,11 @@ def run(config: Config, context: Context) -> Result:
         metrics=metrics,
         figures={
             "samples": plots.image_rows(rounds, title="The same noises, round by round"),
-            "losses": plots.learning_curves(
-                losses, ylabel="loss, nats", title=f"Both players, {config.steps // ROUNDS} steps an epoch"
-            ),
+            "losses": plots.learning_curves(losses, ylabel="loss, nats", title="Both players, by round"),
             "ring": draw_ring({"with penalty": points, "without": free_points}),
         },
         exports=[
-            Export(game.generator, noise[:500], noise[500:800], name="generator"),
+            Export(generator, noise[:500], noise[500:800], name="generator"),
             Export(ring_generator, ring_noise[:500], ring_noise[500:800], name="ring_generator"),
         ],
         data=data.describe(),
