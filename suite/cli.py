@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from suite import catalogue, console
-from suite.commands import BAD_INPUT, FAILED, INTERRUPTED, PASSED, SETTINGS, Command, given, say_next, shown
+from suite.commands import BAD_INPUT, FAILED, INTERRUPTED, PASSED, SETTINGS, Command, given, say_next
 from suite.run_command import RecipeGroup
 
 
@@ -82,7 +82,7 @@ def finetune(**arguments: Any) -> None:
 
     folder = verb(**given(arguments))
     if folder is not None:
-        bundle = shown(folder)
+        bundle = console.shown(folder)
         say_next(f"suite predict {bundle}/model.tflite PHOTO.jpg", f"suite benchmark {bundle}")
 
 
@@ -145,7 +145,7 @@ def export(model: str, out: str, examples: str | None) -> None:
     """
     from suite.reexport import export_file
 
-    folder = shown(export_file(model, out, examples=examples))
+    folder = console.shown(export_file(model, out, examples=examples))
     say_next(f"suite verify {folder}")
 
 

@@ -1,7 +1,5 @@
 """What every command shares: --quiet and --debug, exit statuses, how paths and next commands are shown."""
 
-import os
-from pathlib import Path
 from typing import Any
 
 import click
@@ -38,12 +36,6 @@ class Command(click.Command):
 def given(arguments: dict) -> dict:
     """Leaves out the arguments that were not given, so that the defaults stay in one place."""
     return {key: value for key, value in arguments.items() if value is not None}
-
-
-def shown(path: Path) -> str:
-    """A path as the user would type it."""
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") else relative
 
 
 def say_next(*commands: str) -> None:

@@ -1,9 +1,11 @@
 """What the suite prints: lines and tables on stdout, progress bars and warnings on stderr."""
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from pathlib import Path
 from typing import TextIO, TypeVar
 
 from rich.console import Console
@@ -62,6 +64,12 @@ def warn(text: str) -> None:
 def error(text: str) -> None:
     """Prints an error on stderr."""
     _print(f"error: {text}", sys.stderr, style="bold red")
+
+
+def shown(path: str | Path) -> str:
+    """A path as the user would type it."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
 
 
 def first_line(failure: object, longest: int = 200) -> str:

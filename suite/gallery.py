@@ -88,7 +88,7 @@ def update_gallery(bundle: Path) -> None:
     if folder.name != FOLDER:
         return
     try:
-        console.say(f"all runs: {write_gallery(folder)}")
+        console.say(f"all runs: {console.shown(write_gallery(folder))}")
     except (OSError, SyntaxError) as failure:  # the run itself is done; a recipe may be half edited
         console.warn(f"the gallery could not be written: {failure}")
 

@@ -101,9 +101,8 @@ def execute(
     _print_summary(final, record)
     update_gallery(final)
     if faults:
-        raise GateError(
-            f"{faults[0]}{f' (and {len(faults) - 1} more)' if faults[1:] else ''}; see {final}/report.html"
-        )
+        more = f" (and {len(faults) - 1} more)" if faults[1:] else ""
+        raise GateError(f"{faults[0]}{more}; see {console.shown(final)}/report.html")
     return final
 
 
@@ -212,7 +211,8 @@ def _print_summary(folder: Path, record: dict) -> None:
     for name, value in record["metrics"].items():
         if name.startswith(("validation_", "test_")):
             console.result(f"{name} {value:.4f}")
-    console.result(f"{folder} written in {record['wall_seconds']:.0f} s; open {folder}/report.html")
+    where = console.shown(folder)
+    console.result(f"{where} written in {record['wall_seconds']:.0f} s; open {where}/report.html")
 
 
 def run(

@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 
-from suite import catalogue
-from suite.commands import Command, given, say_next, shown
+from suite import catalogue, console
+from suite.commands import Command, given, say_next
 
 
 class RecipeGroup(click.Group):
@@ -58,7 +58,7 @@ def _recipe_command(name: str) -> click.Command:
         if folder is None:
             return
         shipped = read_result(folder)["artifacts"]
-        say_next(f"suite verify {shown(folder)}" if shipped else "suite list")
+        say_next(f"suite verify {console.shown(folder)}" if shipped else "suite list")
 
     return Command(
         name,

@@ -26,7 +26,7 @@ from suite.export.rehearsal import rehearse
 from suite.export.runtime import CPU_COUNT, Artifact, format_of, load_artifact
 from suite.export.tflite import PERSONAL_FILE
 
-REQUEST_FILE = "request.json"
+REQUEST_FILE, ANSWER_FILE = "request.json", "answer.json"
 LATENCY_RUNS = 50
 LATENCY_SECONDS = 1.5
 
@@ -53,7 +53,7 @@ def measure_artifacts(
     """Runs each artifact on the inputs, loaded anew, outside of this process.
 
     TensorFlow's formats share one process and the others another; a crash of one artifact costs only that
-    artifact: the rest goes on in a new process.
+    artifact: the next one gets a new process.
 
     Args:
         paths: Artifacts, as `format_of` takes them.
@@ -70,26 +70,23 @@ def measure_artifacts(
                 os.symlink(os.path.abspath(array.path), folder / f"{name}.npy")
             else:
                 np.save(folder / f"{name}.npy", np.ascontiguousarray(array))
-        needs_tensorflow = [format_of(path) in ("keras", "saved_model") for path in paths]
-        crashes: dict[int, str | None] = {}
-        for group in (True, False):
-            pending = [index for index, needs in enumerate(needs_tensorflow) if needs == group]
-            while pending:
-                _write_request(folder, {index: paths[index] for index in pending}, list(inputs), predict)
-                end = _worker(group).run(folder / REQUEST_FILE)
-                pending = [index for index in pending if not (folder / f"{index}.json").exists()]
-                if pending:
-                    crashes[pending.pop(0)] = end
-        return [
-            Measurement({}, {}, crashes[index]) if index in crashes else _read(folder, index)
-            for index in range(len(paths))
-        ]
+        tracked = console.track(paths, "running artifacts")
+        return [_measure(folder, path, list(inputs), predict) for path in tracked]
 
 
-def _write_request(folder: Path, paths: dict[int, Path], inputs: list[str], predict: bool) -> None:
-    where = {index: os.path.abspath(path) for index, path in paths.items()}  # the worker may be elsewhere
-    request = {"paths": where, "inputs": inputs, "predict": predict}
+def _measure(folder: Path, path: Path, inputs: list[str], predict: bool) -> Measurement:
+    """Has an artifact measured by a worker, in the folder that has the inputs."""
+    answer = folder / ANSWER_FILE
+    answer.unlink(missing_ok=True)
+    # The worker may be in another directory.
+    request = {"path": os.path.abspath(path), "inputs": inputs, "predict": predict}
     (folder / REQUEST_FILE).write_text(json.dumps(request))
+    end = _worker(format_of(path) in ("keras", "saved_model")).run(folder / REQUEST_FILE)
+    if not answer.exists():
+        return Measurement({}, {}, end)
+    measured = json.loads(answer.read_text())
+    outputs = {name: np.load(folder / f"output-{name}.npy") for name in measured["outputs"]}
+    return Measurement(outputs, measured["latency_ms"], measured["error"], measured["training"])
 
 
 class _Worker:
@@ -135,12 +132,6 @@ def _worker(needs_tensorflow: bool) -> _Worker:
     return _Worker()
 
 
-def _read(folder: Path, index: int) -> Measurement:
-    measured = json.loads((folder / f"{index}.json").read_text())
-    outputs = {name: np.load(folder / f"{index}-{name}.npy") for name in measured["outputs"]}
-    return Measurement(outputs, measured["latency_ms"], measured["error"], measured["training"])
-
-
 def latency(artifact: Artifact, inputs: Mapping[str, np.ndarray]) -> dict[str, float]:
     """Times calls with one example each, after a warm-up.
 
@@ -168,12 +159,17 @@ def latency(artifact: Artifact, inputs: Mapping[str, np.ndarray]) -> dict[str, f
     return {"p50": round(float(p50), 4), "p95": round(float(p95), 4)}
 
 
-def _measure_one(folder: Path, index: str, path: str, inputs: dict, predict: bool) -> None:
+def _answer(request_path: str) -> None:
+    """Answers a request: in its folder, a file of what was measured and one of each output."""
+    folder = Path(request_path).parent
+    request = json.loads(Path(request_path).read_text())
+    path = request["path"]
+    inputs: dict[str, Any] = {name: RowFile.open(folder / f"{name}.npy") for name in request["inputs"]}
     measured: dict[str, Any] = {"outputs": [], "latency_ms": {}, "error": None, "training": None}
     try:
         artifact = load_artifact(path)
         measured["latency_ms"] = latency(artifact, inputs)
-        if predict:
+        if request["predict"]:
             if artifact.path.name == PERSONAL_FILE:
                 measured["training"] = rehearse(path, inputs["image"], CPU_COUNT)
             if artifact.format == "tflite":
@@ -181,20 +177,12 @@ def _measure_one(folder: Path, index: str, path: str, inputs: dict, predict: boo
             outputs = artifact.predict(inputs)
             measured["outputs"] = list(outputs)
             for name, values in outputs.items():
-                np.save(folder / f"{index}-{name}.npy", values)
+                np.save(folder / f"output-{name}.npy", values)
     except Exception as failure:  # an artifact's failure is its result
         measured["error"] = console.first_line(failure)
-    partial = folder / f"{index}.json.partial"
+    partial = folder / f"{ANSWER_FILE}.partial"
     partial.write_text(json.dumps(measured))
-    partial.rename(folder / f"{index}.json")
-
-
-def _answer(request_path: str) -> None:
-    folder = Path(request_path).parent
-    request = json.loads(Path(request_path).read_text())
-    inputs = {name: RowFile.open(folder / f"{name}.npy") for name in request["inputs"]}
-    for index, path in request["paths"].items():
-        _measure_one(folder, index, path, inputs, request["predict"])
+    partial.rename(folder / ANSWER_FILE)
 
 
 def _main() -> None:

@@ -1,5 +1,6 @@
 """Servers of a tf.data service: other processes, or machines, that prepare batches for training."""
 
+import signal
 from typing import Any
 
 import tensorflow as tf
@@ -35,6 +36,11 @@ def start_worker(dispatcher: str, host: str, port: int) -> tf.data.experimental.
 
 
 def serve(server: Any) -> None:
-    """Lets a server run until it is interrupted."""
+    """Lets a server run until it is interrupted.
+
+    Raises:
+        KeyboardInterrupt: By Ctrl+C.
+    """
     console.say("serving; Ctrl+C stops")
-    server.join()
+    while True:
+        signal.pause()  # `server.join` cannot be interrupted

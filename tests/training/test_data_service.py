@@ -1,9 +1,14 @@
+import signal
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import suite
+from suite import cli
 from suite.training import session
 from suite.training.data_service import start_dispatcher, start_worker
 from suite.training.loop import fit
@@ -29,6 +34,16 @@ def test_batches_of_a_service_train_as_those_of_the_process_do():
         train(session.Options(input_service=address)), train(session.Options()), rtol=1e-6
     )
     del worker, dispatcher
+
+
+def test_ctrl_c_ends_a_server():
+    command = [sys.executable, "-m", "suite", "data-service", "dispatcher", "--port=0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        while "serving" not in server.stdout.readline():
+            assert server.poll() is None
+        server.send_signal(signal.SIGINT)
+        _, errors = server.communicate(timeout=60)
+    assert server.returncode == cli.INTERRUPTED and errors.strip() == "error: interrupted"
 
 
 def test_pictures_of_a_folder_are_not_sent_through_a_service(tmp_path):
