@@ -1,5 +1,6 @@
 """The commands, nothing else: each parses its arguments and calls the verb of the same name."""
 
+import io
 import json
 import logging
 import os
@@ -278,6 +279,8 @@ def silence_libraries() -> None:
     sys.stderr.flush()
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be UTF-8
 
 
 def main(arguments: list[str] | None = None) -> None:

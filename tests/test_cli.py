@@ -86,6 +86,12 @@ def test_commands_print_nothing_of_tensorflow(tmp_path):
     assert done.stdout == ""
 
 
+def test_file_names_need_not_be_utf_8():
+    code = "import os; from suite import cli, console; cli.silence_libraries(); "
+    done = run("-c", code + "console.result(os.fsdecode(b'caf\\xe9.jpg'))")
+    assert done.returncode == 0 and done.stdout == "caf\\udce9.jpg\n"
+
+
 def test_a_recipe_runs_as_a_script(tmp_path):
     script = "recipes/week1_optimization/linear_regression.py"
     done = run(script, "--smoke", "--quiet", "--out", str(tmp_path / "out"))

@@ -137,6 +137,9 @@ def run(config: Config, context: Context) -> Result:
     examples = single_boxes(data, "train")
     images, boxes, labels = single_boxes(data, "test")
 
+    described, used = data.describe(), {"train": len(examples[0]), "test": len(images)}
+    described["without_exactly_one_box"] = sum(described[part] - count for part, count in used.items())
+
     num_classes = len(data.classes)
     model, linear = build_model(config.side, num_classes), build_linear(config.side, num_classes)
     losses = train(model, examples, config.learning_rate, config, context.seed)
@@ -162,7 +165,7 @@ def run(config: Config, context: Context) -> Result:
             "loss": plots.learning_curves({"CNN": losses}, ylabel="sum of the losses", title="Training"),
         },
         exports=[Export(model, images, examples[0][:300], boxes, metric, data.classes)],
-        data=data.describe(),
+        data=described | used,
         tables=classification_tables(outputs["probabilities"], labels, data.classes),
     )
 

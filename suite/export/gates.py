@@ -99,8 +99,9 @@ def _first_fault(measurement, reference, metric, variant, size, ops, parity_shar
     foreign = [op for op in ops if op.startswith("custom:")]
     if foreign:
         return f"needs operators that phones do not have: {', '.join(foreign)}"
-    if not all(np.all(np.isfinite(values)) for values in measurement.outputs.values()):
-        return "gives NaN or infinity"
+    for outputs, who in ((reference, "the Keras model "), (measurement.outputs, "")):
+        if not all(np.all(np.isfinite(values)) for values in outputs.values()):
+            return f"{who}gives NaN or infinity"
     difference = max_abs_difference(measurement.outputs, reference)
     if not np.isfinite(difference):
         return "gives other names or shapes than the Keras model"

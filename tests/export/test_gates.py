@@ -50,6 +50,15 @@ def test_each_fault_is_caught(changes, status, reason):
     assert got[0] == status and reason in got[1]
 
 
+def test_a_reference_that_is_no_number_is_named():
+    got = judge(
+        Measurement(REFERENCE, {}, None),
+        {"probabilities": REFERENCE["probabilities"] * np.nan},
+        (ACCURACY, 0.9, 0.9), "float32", (4000, 1000), [],
+    )  # fmt: skip
+    assert got == ("failed", "the Keras model gives NaN or infinity")
+
+
 def test_difference_of_other_names_shapes_and_nan():
     assert max_abs_difference({"a": np.zeros(2)}, {"b": np.zeros(2)}) == np.inf
     assert max_abs_difference({"a": np.zeros(2)}, {"a": np.zeros(3)}) == np.inf
