@@ -164,7 +164,7 @@ def run(config: Config, context: Context) -> Result:
         if name in (MODELS[0], MODELS[-1]):
             hunger[name] = {
                 size: np.mean([learn(rows[:size]) for rows in draws[: config.more_draws]])
-                for size in {*config.more_examples, 2 * config.examples}
+                for size in sorted({*config.more_examples, 2 * config.examples})
             }
         accuracies[name] = np.array([learn(rows[: config.examples]) for rows in draws])
         costs[name] = model.count_params(), multiplications(model)
