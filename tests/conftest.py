@@ -1,13 +1,22 @@
-"""A real browser, for the pages that the suite writes and serves."""
+"""A real browser, for the pages that the suite writes and serves; Ctrl+C for what it stops."""
 
 import os
 import shutil
+import signal
 
 import pytest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NARROW = {"width": 390, "height": 844}  # of a phone
 PHONE = "computer.test"  # what a phone calls this machine: no secure origin
+
+
+@pytest.fixture
+def heeds_ctrl_c():
+    """Processes in which pytest runs tests side by side ignore it, and so do those that they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -128,7 +128,7 @@ except KeyboardInterrupt:
 """
 
 
-def test_a_recipe_is_asked_to_stop_once_and_waited_for(tmp_path):
+def test_a_recipe_is_asked_to_stop_once_and_waited_for(tmp_path, heeds_ctrl_c):
     def interrupt():
         while not (tmp_path / "began").exists():
             time.sleep(0.05)

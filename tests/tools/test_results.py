@@ -72,7 +72,9 @@ def test_a_recipe_without_runs_here_keeps_its_rows_and_a_new_run_replaces_them()
     assert "0.95 (seed 0)" in text and "0.9 (seed 0)" not in text
 
 
-def test_another_tfds_set_gets_its_own_table_with_as_many_seeds_as_there_are():
+def test_another_tfds_set_gets_its_own_table_with_as_many_seeds_as_there_are(monkeypatch):
+    claims = Claim("test_accuracy", at_least=0.8), Claim("test_r2", at_least=0.4, data="tfds:cifar10")
+    monkeypatch.setattr(results.catalogue, "load_recipe", lambda name: SimpleNamespace(CLAIMS=claims))
     write_runs("first", [0.9, 0.9, 0.9])
     write_runs("first", [0.85], data="tfds:cifar10")
     results.write_table([0, 1, 2])

@@ -36,13 +36,16 @@ def test_batches_of_a_service_train_as_those_of_the_process_do():
     del worker, dispatcher
 
 
-def test_ctrl_c_ends_a_server():
+def test_ctrl_c_ends_a_server(heeds_ctrl_c):
     command = [sys.executable, "-m", "suite", "data-service", "dispatcher", "--port=0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         while "serving" not in server.stdout.readline():
             assert server.poll() is None
         server.send_signal(signal.SIGINT)
-        _, errors = server.communicate(timeout=60)
+        try:
+            _, errors = server.communicate(timeout=60)
+        finally:
+            server.kill()
     assert server.returncode == cli.INTERRUPTED and errors.strip() == "error: interrupted"
 
 
