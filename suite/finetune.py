@@ -30,7 +30,8 @@ from suite.export.pipeline import SPARE_CLASSES
 from suite.export.tflite import calibration_rows
 from suite.finetune_data import describe, image_source, images_on_disk, open_folder
 from suite.finetune_head import class_weights, train_head
-from suite.job import SAVED_MODELS, Job, execute
+from suite.gallery import FOLDER
+from suite.job import Job, execute
 from suite.models.backbones import build_backbone
 from suite.recipe import Context, Export, Result
 from suite.training.loop import fit
@@ -110,7 +111,7 @@ def finetune(
     name = "textures" if directory is None else re.sub(r"[^\w.-]+", "_", Path(source).name) or "model"
     job = Job(name, "finetune", f"Image classifier fine-tuned on {name}", run)
     return execute(
-        job, config, source=source, out=out or SAVED_MODELS / name, seed=seed, resume=resume, options=options
+        job, config, source=source, out=out or Path(FOLDER) / name, seed=seed, resume=resume, options=options
     )
 
 

@@ -14,6 +14,7 @@ from suite.export.mobile import FOLDER as MOBILE
 from suite.export.partial_bundle import FAILED_SUFFIX
 
 FOLDER = "saved_models"
+SMOKE_FOLDER = f"{FOLDER}/smoke"  # a quick check must not replace what was trained
 PAGE = "index.html"
 OWN_MODELS = "Your models"
 

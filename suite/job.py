@@ -22,13 +22,10 @@ from suite.export.gates import GateError
 from suite.export.mobile import write_mobile
 from suite.export.partial_bundle import PartialBundle
 from suite.export.pipeline import Export, export_model
-from suite.gallery import FOLDER, update_gallery
+from suite.gallery import FOLDER, SMOKE_FOLDER, update_gallery
 from suite.recipe import Claim, Context, Result, claims_on
 from suite.training.reproducibility import describe_environment, set_seed
 from suite.training.session import Options, is_chief, running, split_options
-
-SAVED_MODELS = Path(FOLDER)
-SMOKE_MODELS = SAVED_MODELS / "smoke"  # a quick check must not replace what was trained
 
 
 class Job(NamedTuple):
@@ -261,7 +258,7 @@ def run(
             job,
             config,
             source=source,
-            out=out or (SMOKE_MODELS if smoke else SAVED_MODELS) / name,
+            out=out or Path(SMOKE_FOLDER if smoke else FOLDER) / name,
             seed=seed,
             resume=resume,
             options=options,

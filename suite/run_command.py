@@ -69,10 +69,10 @@ def _recipe_command(name: str) -> click.Command:
 
 
 def _selection_command(name: str, entries: list[str]) -> click.Command:
-    def run_several(out: str | None, **arguments: Any) -> None:
+    def run_several(**arguments: Any) -> None:
         from suite.several import run_several as verb
 
-        verb(name, entries, out or f"saved_models{'/smoke' if arguments['smoke'] else ''}", **arguments)
+        verb(name, entries, **arguments)
         say_next("suite list")
 
     summary = (

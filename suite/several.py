@@ -15,6 +15,7 @@ from suite.evaluation.report import outcomes
 from suite.export.bundle import RESULT_FILE, read_result, write_json
 from suite.export.gates import GateError
 from suite.export.partial_bundle import failed_folder
+from suite.gallery import FOLDER, SMOKE_FOLDER
 
 OUTCOMES = {PASSED: "ok", FAILED: "failed", BAD_INPUT: "bad input"}
 COLUMNS = ("recipe", "outcome", "seconds", "claims kept", "artifacts")
@@ -41,8 +42,8 @@ class Outcome(NamedTuple):
 def run_several(
     title: str,
     entries: Sequence[str],
-    out: str | Path,
     *,
+    out: str | Path | None = None,
     data: str = "embedded",
     seed: int = 0,
     resume: bool = False,
@@ -53,7 +54,7 @@ def run_several(
     Args:
         title: What was asked for, for the table at the end.
         entries: Catalogue entries.
-        out: Folder of the bundles.
+        out: Folder of the bundles; `saved_models` by default, `saved_models/smoke` of a smoke run.
         data: As of `suite.job.run`; as are `seed` and `smoke`.
         seed: Seed of everything random.
         resume: Whether to go on with the recipe that was interrupted last; those that ended before it are
@@ -67,7 +68,7 @@ def run_several(
         GateError: Some failed; the message names them.
         KeyboardInterrupt: Ctrl+C stops all; the table then has what was done.
     """
-    out = Path(out)
+    out = Path(out or (SMOKE_FOLDER if smoke else FOLDER))
     out.mkdir(parents=True, exist_ok=True)
     flags = [f"--data={data}", f"--seed={seed}", "--quiet", *(["--smoke"] if smoke else [])]
     journal = out / f".{title}.done"
@@ -76,6 +77,7 @@ def run_several(
     names = [entry.split("/")[1] for entry in entries]
     costs = [1.0 if smoke else catalogue.seconds(entry) for entry in entries]
     done: list[Outcome] = []
+    write_json(journal, {"flags": flags, "ended": ended})  # in place of that of an older run
     try:
         for name in console.track_steps(names, costs):
             # Of those after the first, what an older run left is not taken up.

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import os
 import resource
 import types
 
@@ -16,6 +17,7 @@ from suite.export.gates import GateError
 from suite.export.verify import verify
 from suite.job import Job, execute
 from suite.recipe import Claim, Export, Result
+from suite.training.session import Options
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,8 +178,28 @@ def test_a_claim_may_hold_for_one_kind_of_data_alone(tmp_path, monkeypatch, data
     folder = job.run("toy", data=data, out=tmp_path / "toy")
     claims = json.loads((folder / "result.json").read_text())["claims"]
     assert [claim["at_least"] for claim in claims] == expected
-    folder = job.run("toy", data=data, out=tmp_path / "toy", smoke=True)
+    monkeypatch.chdir(tmp_path)
+    folder = job.run("toy", data=data, smoke=True)
+    assert folder == tmp_path / "saved_models" / "smoke" / "toy"
     assert json.loads((folder / "result.json").read_text())["claims"] == []
+
+
+def test_a_users_data_is_named_by_its_full_path(tmp_path, monkeypatch):
+    fake = types.SimpleNamespace(
+        __doc__="A toy.\n", Config=Config, SMOKE=Config(0.1), DATA=("path",), CLAIMS=(),
+        run=lambda config, context: Result({"test_x": 1.0}),
+    )  # fmt: skip
+    monkeypatch.setattr(job, "load_recipe", lambda name: fake)
+    monkeypatch.chdir(tmp_path)
+    record = json.loads((job.run("toy", data="photos", out="toy") / "result.json").read_text())
+    assert record["data"]["source"] == os.path.realpath(tmp_path / "photos")
+
+
+def test_a_strategy_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(
+        ValueError, match="expected a strategy among default, mirrored, multi_worker, received 'x'"
+    ):
+        run_job(tmp_path, lambda config, context: Result({}), options=Options(strategy="x"))
 
 
 def test_a_recipe_runs_numpy_on_one_thread_and_gives_the_others_back(tmp_path, monkeypatch):

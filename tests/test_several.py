@@ -109,6 +109,22 @@ def test_resuming_begins_with_the_recipe_that_was_interrupted(run, tmp_path):
     assert list(run({}, "--resume")[1]) == WEEK  # nothing is interrupted any more
 
 
+def test_an_older_run_is_not_resumed_for_one_that_was_interrupted_at_once(run):
+    run({WEEK[2]: cli.INTERRUPTED})
+    run({WEEK[0]: cli.INTERRUPTED})
+    assert list(run({}, "--resume")[1]) == WEEK
+
+
+def test_smoke_runs_lie_beside_what_was_trained(tmp_path, monkeypatch):
+    recipes = Recipes({})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(several, "_run_process", recipes)
+    assert cli.execute(["run", "week1", "--smoke", "--quiet"]) == cli.PASSED
+    console.set_quiet(False)
+    assert [path.name for path in tmp_path.glob("saved_models/*")] == ["smoke"]
+    assert {path.name for path in tmp_path.glob("saved_models/smoke/*")} == set(WEEK)
+
+
 def test_resuming_with_other_flags_is_refused(run):
     run({WEEK[2]: cli.INTERRUPTED})
     status, _, commands, printed = run({}, "--resume", "--seed=1")

@@ -3,9 +3,9 @@
 Week 5, "Long Short-Term Memory (LSTM)", "Gated Recurrent Units (GRU)".
 Claim: with the same weights, all different, our cells give the outputs and gradients of Keras' (1e-5). On the
        adding problem at length 200, after a curriculum of growing lengths, a simple RNN that begins at
-       Glorot's uniform weights (at Keras' orthogonal matrix half of the error is left) is no better than
-       guessing (mean squared error at least 0.15; guessing 1, the mean, has 0.167), while LSTM, GRU and a
-       simple RNN of as many units, but ReLU ones that begin at an identity matrix, have at most 0.02.
+       Glorot's uniform weights is no better than guessing (mean squared error at least 0.15; guessing 1, the
+       mean, has 0.167), while LSTM, GRU and a simple RNN of as many units, but ReLU ones that begin at an
+       identity matrix, have at most 0.02.
 Cost:  2 min on 2 CPU cores.
 Run:   suite run lstm_and_gru
 """

@@ -37,8 +37,8 @@ def shuffled(arrays: Any, batch_size: int, seed: int) -> tf.data.Dataset:
 def without_tuning(batches: tf.data.Dataset) -> tf.data.Dataset:
     """The same batches, made by as many threads as there are cores from the start; tf.data tunes nothing.
 
-    The end of an iterator can miss the thread that tunes (TensorFlow 2.21): it sleeps on, twice as long each
-    time, and the iterator waits for it. A pass then takes up to twice its time.
+    With tuning, the end of an iterator may wait for the thread that tunes (TensorFlow 2.21): some passes over
+    the data then take twice their time.
     """
     options = tf.data.Options()
     options.autotune.enabled = False

@@ -72,7 +72,7 @@ def test_an_interrupted_run_ends_as_another_one(tmp_path, monkeypatch):
             np.testing.assert_array_equal(received, expected)
 
 
-def test_stops_where_a_loss_is_no_number_and_keeps_the_rounds_before(tmp_path):
+def test_stops_where_a_loss_is_no_number_without_a_checkpoint_of_it(tmp_path):
     played = game()
     with pytest.raises(gan.TrainingDiverged, match=r"received \[nan .*\]; lower the rate"):
         play(played._replace(draw=lambda seed: gan.ring_points(seed) * np.nan), tmp_path / "run")
