@@ -25,13 +25,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from suite import catalogue, console
 from suite.cli import silence_libraries
-from suite.export.partial_bundle import failed_folder
-from suite.recipe import claims_on
-from tools import markdown_tables
 
 if __name__ == "__main__":
     silence_libraries()  # before TensorFlow is imported
 
+from suite.export.partial_bundle import failed_folder
+from suite.recipe import claims_on
+from tools import markdown_tables
+from tools.published import PUBLISHED
 
 RUNS = Path("saved_models/results")
 TABLE = Path("RESULTS.md")
@@ -105,17 +106,41 @@ def artifact_rows(name: str, run: dict) -> list[str]:
     return rows
 
 
+def published_rows(claims: dict[str, dict[str, list[str]]]) -> dict[str, list[str]]:
+    """What comparable projects state, by recipe, beside what ours measured.
+
+    Args:
+        claims: Rows of the tables of claims, by `--data` and recipe.
+    """
+    rows: dict[str, list[str]] = {}
+    for other in PUBLISHED:
+        for row in claims.get(other.data, {}).get(other.recipe, ()):
+            _, _, _, claim, measured, *_ = (cell.strip() for cell in row.split("|"))
+            if claim.split()[0] == other.metric:
+                project = f"[{other.project}]({other.address})"
+                rows.setdefault(other.recipe, []).append(
+                    f"| `{other.recipe}` | {other.data} | {other.metric} | {measured} | {other.figure} "
+                    f"| {project} | {other.differs} |"
+                )
+                break
+    return rows
+
+
 CLAIMS_HEAD = ["| recipe | seconds | claim | measured | |", "|---|---|---|---|---|"]
 ARTIFACTS_HEAD = [
     "| recipe | artifact | MB | max difference | metric | p50 ms | |",
     "|---|---|---|---|---|---|---|",
 ]
+PUBLISHED_HEADING = "Beside comparable projects"
+PUBLISHED_HEAD = [
+    "| recipe | data | metric | ours | theirs | project | what differs |",
+    "|---|---|---|---|---|---|---|",
+]
 
 
-def section(heading: str, head: list[str], rows: dict[str, list[str]]) -> list[str]:
-    """A table of new rows by recipe, and of those on file for the recipes that were not run here."""
-    names = [entry.split("/")[1] for entry in catalogue.catalogue()]
-    return markdown_tables.table(heading, head, markdown_tables.rows_by_name(TABLE, heading) | rows, names)
+def with_those_on_file(heading: str, rows: dict[str, list[str]]) -> dict[str, list[str]]:
+    """New rows by recipe, and those under the heading now of the recipes that were not run here."""
+    return markdown_tables.rows_by_name(TABLE, heading) | rows
 
 
 def data_kinds() -> list[str]:
@@ -129,14 +154,19 @@ def data_kinds() -> list[str]:
 def write_table(seeds: list[int]) -> None:
     names = [entry.split("/")[1] for entry in catalogue.catalogue()]
     lines = [HEADER.format(seeds=", ".join(map(str, seeds)))]
+    claims = {}
     for data in data_kinds():
         runs = {name: found for name in names if (found := read_runs(name, data, seeds))}
+        heading = f"Claims, {data} data"
         rows = {name: claim_rows(name, data, found) for name, found in runs.items()}
-        lines += section(f"Claims, {data} data", CLAIMS_HEAD, rows)
+        claims[data] = with_those_on_file(heading, rows)
+        lines += markdown_tables.table(heading, CLAIMS_HEAD, claims[data], names)
         if data == "embedded":
             first = {name: found[0] for name, found in runs.items()}
-    rows = {name: artifact_rows(name, run) for name, run in first.items()}
-    lines += section(f"Artifacts, seed {seeds[0]}", ARTIFACTS_HEAD, rows)
+    lines += markdown_tables.table(PUBLISHED_HEADING, PUBLISHED_HEAD, published_rows(claims), names)
+    heading = f"Artifacts, seed {seeds[0]}"
+    rows = with_those_on_file(heading, {name: artifact_rows(name, run) for name, run in first.items()})
+    lines += markdown_tables.table(heading, ARTIFACTS_HEAD, rows, names)
     hardware = f"{os.cpu_count()} CPU cores, {platform.machine()}"
     lines.append(f"Hardware: {hardware}, shared with other work. Times and latencies are of one run.\n")
     TABLE.write_text("\n".join(lines), encoding="utf-8")

@@ -1,10 +1,12 @@
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from suite.recipe import Claim
 from tools import results
+from tools.published import PUBLISHED, Published
 
 
 @pytest.fixture(autouse=True)
@@ -89,3 +91,26 @@ def test_a_recipe_with_fewer_seeds_than_asked_is_left_out(capsys):
     results.write_table([0, 1, 2])
     assert "`first`" not in results.TABLE.read_text()
     assert "first, embedded: 2 of 3 seeds have a result" in capsys.readouterr().err
+
+
+def test_what_others_publish_stands_beside_ours_once_it_is_measured(monkeypatch):
+    other = Published("first", "tfds", "test_r2", "0.3", "another", "https://example.org", "fewer examples")
+    monkeypatch.setattr(results, "PUBLISHED", (other, other._replace(recipe="second")))
+    write_runs("first", [0.9], data="tfds")
+    results.write_table([0])
+    results.shutil.rmtree(results.RUNS)
+    results.write_table([0])  # from the rows on file
+    (row,) = (row for row in results.TABLE.read_text().splitlines() if "another" in row)
+    assert row == (
+        "| `first` | tfds | test_r2 | 0.5 (seed 0) | 0.3 | [another](https://example.org) | fewer examples |"
+    )
+
+
+def test_the_file_compares_every_published_figure():
+    _, table = (
+        (Path(__file__).parents[2] / "RESULTS.md")
+        .read_text(encoding="utf-8")
+        .split(f"## {results.PUBLISHED_HEADING}\n")
+    )
+    for other in PUBLISHED:
+        assert f"| {other.figure} | [{other.project}]({other.address}) |" in table
