@@ -15,7 +15,7 @@ from suite.data.images import load_image
 from suite.evaluation.metrics import accuracy, cross_entropy
 from suite.export.bundle import RESULT_FILE, SPLIT_FILE, class_labels, read_result
 from suite.export.runtime import CPU_COUNT, Artifact, load_artifact
-from suite.export.signature import Tensor, is_image
+from suite.export.signature import is_image
 from suite.pair_inference import ENCODER, sentence_writer
 from suite.text_inference import best_classes, text_reader
 
@@ -126,7 +126,7 @@ def _output_reader(model: Artifact) -> Callable:
     else:
         raise ValueError(
             "expected a model that gives class probabilities, a box or boxes, a map of classes, or a code, "
-            f"{model.path} gives {_describe(model.signature.outputs)}"
+            f"{model.path} gives {', '.join(map(str, model.signature.outputs))}"
         )
     return functools.partial(read, class_labels(model))
 
@@ -222,7 +222,7 @@ def _check_takes_image(model: Artifact) -> None:
     if len(model.signature.inputs) != 1 or not is_image(image):
         raise ValueError(
             f"expected a model that takes one RGB or gray image, {model.path} takes "
-            f"{_describe(model.signature.inputs)}"
+            f"{', '.join(map(str, model.signature.inputs))}"
         )
 
 
@@ -230,7 +230,8 @@ def _load_classifier(path: str | Path) -> tuple[Artifact, list[str]]:
     model = _load_image_model(path)
     outputs = model.signature.outputs
     if len(outputs) != 1 or len(outputs[0].shape) != 1:
-        raise ValueError(f"expected a classifier, which gives one vector, {path} gives {_describe(outputs)}")
+        given = ", ".join(map(str, outputs))
+        raise ValueError(f"expected a classifier, which gives one vector, {path} gives {given}")
     return model, class_labels(model)
 
 
@@ -241,10 +242,6 @@ def _load_batch(model: Artifact, paths: Sequence[str | Path]) -> np.ndarray:
     if image.shape[2] == 1:
         pixels = np.stack([np.asarray(Image.fromarray(each).convert("L")) for each in pixels])[..., None]
     return pixels.astype(image.dtype)
-
-
-def _describe(tensors: Sequence[Tensor]) -> str:
-    return ", ".join(f"{tensor.name} {tensor.dtype} {tensor.shape}" for tensor in tensors)
 
 
 def _as_trained(parts: dict[str, list], bundle: Path, root: Path) -> dict[str, list]:

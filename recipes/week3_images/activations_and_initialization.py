@@ -9,8 +9,9 @@ Claim: where sigmoid units are the inputs, any two weights of a neuron have grad
        weights at most 1), random ones do not (at least 16, of 16 units); through 20 layers He's variance
        (ReLU) and Xavier's (tanh, near 0) hold the standard deviation of activations and of gradients (ratio
        of the ends 0.5 to 2), a quarter of the variance makes both vanish (at most 0.01), 4 times as much
-       makes ReLU's explode (at least 100); after the same steps, each at the best of 8 learning rates, such
-       networks have on digits at least 5 times the training loss that He's variance leads to.
+       makes ReLU's explode (at least 100); after the same steps, each at the best of 8 learning rates,
+       networks so ill-conditioned have on digits at least 5 times the training loss that He's variance leads
+       to.
 Cost:  15 s on 2 CPU cores.
 Run:   suite run activations_and_initialization
 """

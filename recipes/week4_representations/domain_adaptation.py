@@ -5,6 +5,8 @@ Claim: digits with labels on black, digits without labels on gravel. A network t
        judge of the domain, through a gradient-reversal layer, gains at least 0.1 of accuracy on gravel over
        the same network without; on black it still reaches 0.95; and the judge, who tells the features of the
        two domains apart with at least 0.85 where nothing is reversed, is held to 0.75 (all on test digits).
+       Only that judge is fooled: a new one, fitted to the finished features, is right at least 0.9 of the
+       time.
 Cost:  30 s on 2 CPU cores; mnist 4 min.
 Run:   suite run domain_adaptation [--data tfds]
 """
@@ -27,6 +29,7 @@ from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, accuracy
 from suite.evaluation.report import Table
 from suite.layers import GradientReversal
+from suite.linear.softmax_regression import fit_softmax_regression
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
 from suite.training.loop import fit
@@ -46,6 +49,7 @@ SMOKE = Config(steps=20, batch_size=8, features=8)
 DATA = ("embedded", "tfds")
 
 ROUNDS = 20  # of a training, each with a look at validation
+NEW_JUDGE_L2 = 1e-2  # of the linear judge; with 1e-4 it is right as often
 LEAST_SIDE = 16  # pixels; smaller images are enlarged, so that the gravel is finer than the strokes
 
 CLAIMS = (
@@ -53,6 +57,7 @@ CLAIMS = (
     Claim("test_accuracy_source", at_least=0.95),
     Claim("test_domain_accuracy_alone", at_least=0.85),
     Claim("test_domain_accuracy", at_most=0.75),
+    Claim("test_domain_accuracy_new_judge", at_least=0.9, data="embedded"),
 )
 
 
@@ -154,6 +159,21 @@ def judge_accuracy(both: keras.Model, images: dict[str, np.ndarray]) -> float:
     return float((np.mean(~said["source"]) + np.mean(said["target"])) / 2)
 
 
+def new_judge_accuracy(both: keras.Model, domains: dict[str, dict[str, np.ndarray]]) -> float:
+    """The same of a linear judge who had no part in the training, and is fitted to what came of it."""
+    encoder = keras.Model(both.input, both.get_layer("reversal").input)
+
+    def examples(part):
+        features = {name: _answers(encoder, images) for name, images in domains[part].items()}
+        is_target = np.repeat([0, 1], [len(features["source"]), len(features["target"])])
+        return np.concatenate([features["source"], features["target"]]), is_target
+
+    features, is_target = examples("train")
+    kernel, bias = fit_softmax_regression(features, is_target, 2, l2=NEW_JUDGE_L2)
+    features, is_target = examples("test")
+    return accuracy(features @ kernel + bias, is_target)
+
+
 def run(config: Config, context: Context) -> Result:
     data = image_sets.load(context.source, context.seed)
     if not config.steps:
@@ -174,6 +194,7 @@ def run(config: Config, context: Context) -> Result:
         "test_accuracy_source": rows["adapted"]["source"],
         "test_domain_accuracy": judge_accuracy(adapted, images),
         "test_domain_accuracy_alone": judge_accuracy(alone, images),
+        "test_domain_accuracy_new_judge": new_judge_accuracy(adapted, domains),
     }
     metric = Metric("test_accuracy", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
     return Result(

@@ -51,12 +51,12 @@ class AppModel:
     @property
     def takes(self) -> str:
         """The inputs as one line."""
-        return ", ".join(map(describe, self.inputs))
+        return ", ".join(map(str, self.inputs))
 
     @property
     def gives(self) -> str:
         """The outputs as one line."""
-        return ", ".join(map(describe, self.outputs))
+        return ", ".join(map(str, self.outputs))
 
     @property
     def is_portable(self) -> bool:
@@ -115,11 +115,6 @@ class AppModel:
     def letters(self) -> int:
         """Characters of a tagger's word; 0 where it reads words only."""
         return self.shapes.get("characters", (0, 0, 0))[2]
-
-
-def describe(tensor: Tensor) -> str:
-    """A tensor as the code's comments have it: "image: uint8 (1, 224, 224, 3)"."""
-    return f"{tensor.name}: {tensor.dtype} {tensor.shape}"
 
 
 def app_model(path: str | Path, name: str) -> AppModel:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from suite.export.app_model import AppModel, app_model, describe
+from suite.export.app_model import AppModel, app_model
 from suite.export.bundle import LABELS_FILE
 from suite.export.compatibility import phone_notes
 from suite.export.rehearsal import LEARNING_RATE
@@ -102,7 +102,6 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         undefined=StrictUndefined,
     )
-    environment.filters["describe"] = describe
     environment.filters["count"] = lambda tensor: math.prod(tensor.shape)
     environment.filters["bytes"] = lambda tensor: math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize
     return environment

@@ -27,6 +27,9 @@ class Tensor(NamedTuple):
     dtype: str
     shape: tuple[Any, ...]
 
+    def __str__(self) -> str:
+        return f"{self.name}: {self.dtype} {self.shape}"
+
 
 class Signature(NamedTuple):
     """The inputs and outputs of an exported model, in a fixed order."""
