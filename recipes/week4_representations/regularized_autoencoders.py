@@ -3,11 +3,12 @@
 Week 4, "Regularized Autoencoders", "Sparse autoencoders", "Denoising autoencoders".
 Claim: with twice as many codes as pixels and no regularization the network learns the identity: of images
        whose pixels were shuffled, of which it has seen none, it copies at least 0.99 of the variance (mnist:
-       0.7, after as many steps for 12 times the pixels). On the same budget: of five regularized ones none copies more than 0.9. L1 brings the mean activation to at
-       most 0.2 of the plain one's; the divergence holds the mean at rho (off by at most 0.2 of it). A
-       denoising one has at most 0.5 of the plain one's error on noisy images, one trained on images with
-       missing pixels at most 0.4 of it on such; a contractive one has at most 0.02 of the plain one's norm of
-       the Jacobian, whose closed form is the tape's (relative gap at most 0.00001).
+       0.7, after as many steps for 12 times the pixels). On the same budget: of five regularized ones none
+       copies more than 0.9. L1 brings the mean activation to at most 0.2 of the plain one's; the divergence
+       holds the mean at rho (off by at most 0.2 of it). A denoising one has at most 0.5 of the plain one's
+       error on noisy images, one trained on images with missing pixels at most 0.4 of it on such; a
+       contractive one has at most 0.02 of the plain one's norm of the Jacobian, whose closed form is the
+       tape's (relative gap at most 0.00001).
 Cost:  100 s on 2 CPU cores; mnist 7 min.
 Run:   suite run regularized_autoencoders [--data tfds]
 """
