@@ -4,9 +4,10 @@ Week 4, "Cheap image morphing".
 Claim: between two digits of different classes, the images along a line of codes look like digits, those of a
        cross-fade do not: over the middle of the way, the mean distance to the nearest real image is at most
        0.85 of the cross-fade's; of what it rises above the ends, where blur shows alone, at most 0.9. A
-       classifier (test accuracy at least 0.95) is on average surer of its answer by at least 0.04. The way is
-       smooth: of its 20 steps the largest changes the image on average at most 3 times as much as the mean.
-Cost:  60 s on 2 CPU cores.
+       classifier (test accuracy at least 0.95) is on average surer of its answer by at least 0.04 (mnist:
+       neither of these two holds, with three times the steps nor without). The way is smooth: of its 20 steps
+       the largest changes the image on average at most 3 times as much as the mean.
+Cost:  60 s on 2 CPU cores; mnist 3 min.
 Run:   suite run image_morphing [--data tfds]
 """
 
@@ -55,8 +56,8 @@ MIDDLE = slice(6, 15)  # of its 21 images, where neither end shows through
 
 CLAIMS = (
     Claim("distance_to_real_over_crossfade", at_most=0.85),
-    Claim("distance_rise_over_crossfade", at_most=0.9),
-    Claim("confidence_gained_on_crossfade", at_least=0.04),
+    Claim("distance_rise_over_crossfade", at_most=0.9, data="embedded"),
+    Claim("confidence_gained_on_crossfade", at_least=0.04, data="embedded"),
     Claim("largest_step_over_mean", at_most=3),
     Claim("test_accuracy_classifier", at_least=0.95),
 )

@@ -6,9 +6,9 @@ Claim: with twice as many codes as pixels and no regularization the network lear
        0.7, after as many steps for 12 times the pixels). On the same budget: of five regularized ones none
        copies more than 0.9. L1 brings the mean activation to at most 0.2 of the plain one's; the divergence
        holds the mean at rho (off by at most 0.2 of it). A denoising one has at most 0.5 of the plain one's
-       error on noisy images, one trained on images with missing pixels at most 0.4 of it on such; a
-       contractive one has at most 0.02 of the plain one's norm of the Jacobian, whose closed form is the
-       tape's (relative gap at most 0.00001).
+       error on noisy images, one trained on images with missing pixels at most 0.4 of it on such (mnist:
+       0.5); a contractive one has at most 0.02 of the plain one's norm of the Jacobian, whose closed form is
+       the tape's (relative gap at most 0.00001).
 Cost:  100 s on 2 CPU cores; mnist 7 min.
 Run:   suite run regularized_autoencoders [--data tfds]
 """
@@ -62,7 +62,8 @@ CLAIMS = (
     Claim("activation_l1_over_plain", at_most=0.2),
     Claim("activation_kl_off_rho", at_most=0.2),
     Claim("noisy_error_denoising_over_plain", at_most=0.5),
-    Claim("missing_error_masked_over_plain", at_most=0.4),
+    Claim("missing_error_masked_over_plain", at_most=0.4, data="embedded"),
+    Claim("missing_error_masked_over_plain", at_most=0.5, data="tfds"),
     Claim("jacobian_contractive_over_plain", at_most=0.02),
     Claim("jacobian_gap_to_tape", at_most=1e-5),
 )

@@ -1,8 +1,9 @@
+import numpy as np
 import pytest
 import tensorflow as tf
 
 from suite.export import personalize
-from suite.export.rehearsal import UNUSED, rehearse
+from suite.export.rehearsal import UNUSED, _learn, _Regression, rehearse
 from tests.export.personal_models import CLASSES, SPARE, small_images, write_personal
 
 
@@ -66,3 +67,27 @@ def test_rehearsal_notices(mutant, message, tmp_path, monkeypatch):
 
 def test_rehearsal_of_a_good_one(tmp_path):
     assert rehearse(write_personal(tmp_path), small_images(), threads=1)["loss_difference"] <= 1e-5
+
+
+def test_large_losses_may_differ_by_a_share_of_them():
+    """Of 20 nats, float32 has not kept four decimals."""
+    kernel, features = np.zeros((3, 2)), np.array([[30.0, -20.0, 10.0]])
+
+    def learn(error):
+        theirs = _Regression(kernel, np.zeros(2))
+
+        def train(label, learning_rate, **_):
+            return {"loss": (1 + error) * theirs.step(features[0], int(label[0]), learning_rate)}
+
+        run = {
+            "infer_features": lambda image: {"features": features},
+            "weights": lambda: {"kernel": theirs.kernel, "bias": theirs.bias},
+        }
+        photos = [np.zeros((1, 8, 8, 3))]
+        return _learn(
+            run | {"train": train, "train_on_features": train}, photos, _Regression(kernel, np.zeros(2))
+        )[0]
+
+    assert learn(5e-5) == pytest.approx(5e-5, rel=0.1)
+    with pytest.raises(ValueError, match="learns with losses"):
+        learn(2e-4)
