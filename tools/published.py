@@ -25,7 +25,7 @@ class Published(NamedTuple):
     differs: str
 
 
-_KERAS_IO = "https://github.com/keras-team/keras-io/blob/master/examples"
+_KERAS_IO = "https://github.com/keras-team/keras-io/blob"
 _NANOGPT = "https://github.com/karpathy/nanoGPT#quick-start"
 
 PUBLISHED = (
@@ -36,7 +36,7 @@ PUBLISHED = (
     ),
     Published(
         "cnn_classification", "tfds", "test_accuracy", "0.9922", "keras.io, mnist_convnet",
-        f"{_KERAS_IO}/vision/md/mnist_convnet.md",
+        f"{_KERAS_IO}/38324b71e65c48731fb8ff4342cd8fcaac276953/examples/vision/md/mnist_convnet.md",
         "theirs: 34,826 weights, 15 epochs",
     ),
     Published(
@@ -46,7 +46,7 @@ PUBLISHED = (
     ),
     Published(
         "stochastic_autoencoder", "tfds", "test_negative_elbo", "146.95", "keras.io, vae",
-        f"{_KERAS_IO}/generative/md/vae.md",
+        f"{_KERAS_IO}/216c5a2b6c4ef626f7acd8c69b29919ee7c5e758/examples/generative/md/vae.md",
         "both with a code of 2 numbers; theirs: 30 epochs, measured on what it was trained on",
     ),
     Published(

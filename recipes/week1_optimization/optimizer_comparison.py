@@ -8,7 +8,7 @@ Claim: at the rate 2/L gradient descent swings across a valley forever, momentum
        at most -0.3), RMSprop's is kept (at least -0.1); the rates that suit an MLP (validation accuracy 0.9)
        with the mean and with the sum of a batch's losses span at least 2.3 decades for each adaptive
        optimizer, at most 1.7 for each other (with the mean alone, as wide); test accuracy at least 0.95.
-Cost:  30 s on 2 CPU cores, a third of it the exports; mnist 4 min.
+Cost:  30 s on 2 CPU cores, a third of it the exports; mnist 6 min, beside other work.
 Run:   suite run optimizer_comparison [--data tfds]
 """
 

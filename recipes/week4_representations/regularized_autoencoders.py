@@ -9,7 +9,7 @@ Claim: with twice as many codes as pixels and no regularization the network lear
        error on noisy images, one trained on images with missing pixels at most 0.4 of it on such (mnist:
        0.5); a contractive one has at most 0.02 of the plain one's norm of the Jacobian, whose closed form is
        the tape's (relative gap at most 0.00001).
-Cost:  100 s on 2 CPU cores; mnist 7 min.
+Cost:  100 s on 2 CPU cores; mnist 10 min, beside other work.
 Run:   suite run regularized_autoencoders [--data tfds]
 """
 

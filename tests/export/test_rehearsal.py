@@ -70,7 +70,7 @@ def test_rehearsal_of_a_good_one(tmp_path):
 
 
 def test_large_losses_may_differ_by_a_share_of_them():
-    """Of 20 nats, float32 has not kept four decimals."""
+    """Rounding of large logits shows in a loss of many nats."""
     kernel, features = np.zeros((3, 2)), np.array([[30.0, -20.0, 10.0]])
 
     def learn(error):
