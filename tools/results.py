@@ -1,6 +1,7 @@
 """Runs recipes over seeds and writes RESULTS.md from their result.json files.
 
-python tools/results.py                      every recipe, seeds 0-2
+python tools/results.py                      every recipe, seeds 0-2, one seed after the other
+python tools/results.py --resume             goes on where the same command was interrupted
 python tools/results.py gan --data tfds      one recipe on its TFDS set (or on another: tfds:NAME)
 python tools/results.py --table-only         the table from the runs that are there
 
@@ -15,8 +16,8 @@ import platform
 import re
 import shutil
 import statistics
-import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -25,12 +26,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from suite import catalogue, console
 from suite.cli import silence_libraries
+from suite.commands import FAILED, INTERRUPTED, PASSED
 
 if __name__ == "__main__":
     silence_libraries()  # before TensorFlow is imported
 
+from suite.export.bundle import RESULT_FILE
+from suite.export.gates import GateError
 from suite.export.partial_bundle import failed_folder
 from suite.recipe import claims_on
+from suite.several import run_several
 from tools import markdown_tables
 from tools.published import PUBLISHED
 
@@ -45,29 +50,49 @@ Mean and range over seeds {seeds}.
 
 
 def run_folder(name: str, data: str, seed: int) -> Path:
-    return RUNS / f"{name}-{data}" / f"seed-{seed}"
+    return RUNS / data / f"seed-{seed}" / name
 
 
-def run_all(names: list[str], data: str, seeds: list[int]) -> None:
-    """Runs each recipe with each seed; one that fails keeps its numbers in a folder ending in .failed."""
-    for name in names:
-        for seed in seeds:
-            console.say(f"{name}, {data}, seed {seed}")
-            out = run_folder(name, data, seed)
-            for earlier in (out, failed_folder(out)):  # an old pass must not hide a new failure
-                shutil.rmtree(earlier, ignore_errors=True)
-            command = [sys.executable, "-m", "suite", "run", name, "--quiet"]
-            flags = [f"--data={data}", f"--seed={seed}", f"--out={out}"]
-            subprocess.run([*command, *flags], stdout=subprocess.DEVNULL)
+def results_of(name: str, data: str, seed: int) -> list[Path]:
+    """The result.json of a run, which a run that failed keeps in a folder ending in .failed."""
+    passed = run_folder(name, data, seed)
+    files = [folder / RESULT_FILE for folder in (passed, failed_folder(passed))]
+    return [file for file in files if file.is_file()]
+
+
+def run_all(chosen: Sequence[str], data: str, seeds: list[int], resume: bool) -> bool:
+    """Runs each recipe with each seed; one that fails does not stop the rest.
+
+    Args:
+        chosen: Recipes, weeks or "all".
+        data: As of `suite.job.run`.
+        seeds: Seeds of everything random.
+        resume: Whether to keep the runs that are there; they are removed first otherwise.
+
+    Returns:
+        Whether all runs passed, with those that are kept.
+    """
+    names = {entry: entry.split("/")[1] for name in chosen for entry in catalogue.select(name)}
+    for seed in () if resume else seeds:
+        for name in names.values():  # all at once: an old run must not stand for a new one
+            for file in results_of(name, data, seed):
+                shutil.rmtree(file.parent)
+    for seed in seeds:
+        console.say(f"{data} data, seed {seed}")
+        waiting = [entry for entry, name in names.items() if not results_of(name, data, seed)]
+        out = run_folder("", data, seed)
+        try:
+            run_several(" ".join(chosen), waiting, out=out, data=data, seed=seed)
+        except GateError as failure:
+            console.error(f"seed {seed}: {failure}")
+    return all(
+        (run_folder(name, data, seed) / RESULT_FILE).is_file() for name in names.values() for seed in seeds
+    )
 
 
 def read_runs(name: str, data: str, seeds: list[int]) -> list[dict]:
-    found = []
-    for seed in seeds:
-        passed = run_folder(name, data, seed)
-        for folder in (passed, failed_folder(passed)):
-            if (folder / "result.json").is_file():
-                found.append(json.loads((folder / "result.json").read_text(encoding="utf-8")))
+    files = [file for seed in seeds for file in results_of(name, data, seed)]
+    found = [json.loads(file.read_text(encoding="utf-8")) for file in files]
     if data == "embedded" and found and len(found) < len(seeds):
         console.warn(
             f"{name}, {data}: {len(found)} of {len(seeds)} seeds have a result; left out of the table"
@@ -147,7 +172,7 @@ def data_kinds() -> list[str]:
     """What `--data` was in the runs that are here or in the table."""
     text = TABLE.read_text(encoding="utf-8") if TABLE.exists() else ""
     named = re.findall(r"^## Claims, (\S+) data$", text, re.M)
-    named += [folder.name.partition("-")[2] for folder in RUNS.glob("*-tfds*")]
+    named += [folder.name for folder in RUNS.glob("tfds*")]
     return ["embedded", *sorted({*named} - {"embedded"})]
 
 
@@ -177,14 +202,20 @@ def write_table(seeds: list[int]) -> None:
 @click.argument("names", nargs=-1)
 @click.option("--data", default="embedded", show_default=True)
 @click.option("--seeds", default="0,1,2", show_default=True)
+@click.option("--resume", is_flag=True, help="Go on with an interrupted run.")
 @click.option("--table-only", is_flag=True)
-def main(names, data, seeds, table_only):
-    """Run recipes (all by default) over seeds and write RESULTS.md."""
+def main(names, data, seeds, resume, table_only):
+    """Run recipes (all by default) over seeds and write RESULTS.md; exit status 1 if some failed."""
     numbers = [int(seed) for seed in seeds.split(",")]
+    passed = True
     if not table_only:
-        chosen = [entry.split("/")[1] for name in names or ("all",) for entry in catalogue.select(name)]
-        run_all(chosen, data, numbers)
+        try:
+            passed = run_all(names or ("all",), data, numbers, resume)
+        except KeyboardInterrupt:
+            console.error("interrupted; the same command with --resume goes on")
+            sys.exit(INTERRUPTED)
     write_table(numbers)
+    sys.exit(PASSED if passed else FAILED)
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def test_another_tfds_set_gets_its_own_table_with_as_many_seeds_as_there_are(mon
     write_runs("first", [0.9, 0.9, 0.9])
     write_runs("first", [0.85], data="tfds:cifar10")
     results.write_table([0, 1, 2])
-    results.shutil.rmtree(results.run_folder("first", "tfds:cifar10", 0).parent)
+    results.shutil.rmtree(results.RUNS / "tfds:cifar10")
     results.write_table([0, 1, 2])  # keeps it
     _, table = results.TABLE.read_text().split("## Claims, tfds:cifar10 data\n")
     assert table.splitlines()[3] == "| `first` | 10 | test_accuracy at least 0.8 | 0.85 (seed 0) | kept |"
@@ -114,3 +114,58 @@ def test_the_file_compares_every_published_figure():
     )
     for other in PUBLISHED:
         assert f"| {other.figure} | [{other.project}]({other.address}) |" in table
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """Stands for the runs of the recipes: "second" fails on seed 1, and Ctrl+C stops it on seed `stop`."""
+    calls: list[tuple[int, list[str]]] = []
+
+    def run_several(title, entries, *, out, data, seed):
+        names = [entry.split("/")[1] for entry in entries]
+        calls.append((seed, names))
+        for name in names:
+            if seed == ran.stop and name == "second":
+                raise KeyboardInterrupt
+            folder = out / (f"{name}.failed" if (name, seed) == ("second", 1) else name)
+            folder.mkdir(parents=True)
+            record = {"seed": seed, "wall_seconds": 1, "metrics": {"test_accuracy": 0.9}, "artifacts": []}
+            (folder / "result.json").write_text(json.dumps(record))
+        if seed == 1 and names:
+            raise results.GateError("1 of 2 recipes failed: second")
+
+    ran = SimpleNamespace(calls=calls, stop=None)
+    monkeypatch.setattr(results, "run_several", run_several)
+    return ran
+
+
+def run(*flags: str) -> int:
+    with pytest.raises(SystemExit) as stopped:
+        results.main(flags, standalone_mode=False)
+    return stopped.value.code
+
+
+def test_all_seeds_run_and_one_that_fails_is_the_exit_status(ran, capsys):
+    assert run() == 1
+    assert ran.calls == [(seed, ["first", "second"]) for seed in range(3)]
+    assert "error: seed 1: 1 of 2 recipes failed: second" in capsys.readouterr().err
+    assert (
+        "| `second` | 1 | test_accuracy at least 0.8 | 0.9 (0.9 to 0.9) | kept |" in results.TABLE.read_text()
+    )
+    assert run("first", "--seeds=0,2") == 0
+
+
+def test_an_interrupted_run_goes_on_where_it_was(ran, capsys):
+    run()
+    ran.calls.clear()
+    ran.stop = 1
+    written = results.TABLE.stat().st_mtime_ns
+    assert run() == 130 and results.TABLE.stat().st_mtime_ns == written
+    assert "error: interrupted; the same command with --resume goes on" in capsys.readouterr().err
+    assert not results.results_of("first", "embedded", 2)  # of the run before
+    ran.calls.clear()
+    ran.stop = None
+    assert run("--resume") == 1
+    assert ran.calls == [(0, []), (1, ["second"]), (2, ["first", "second"])]
+    ran.calls.clear()
+    assert run("--resume") == 1 and not any(names for _, names in ran.calls)  # one that is kept had failed
