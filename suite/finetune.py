@@ -8,7 +8,6 @@ phones do.
 
 import contextlib
 import dataclasses
-import json
 import os
 import re
 from pathlib import Path
@@ -25,7 +24,6 @@ from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, confusion, most_wrong
 from suite.evaluation.confusion_matrix import confusion_matrix
 from suite.evaluation.metrics import Metric, accuracy, cross_entropy
-from suite.export.bundle import SPLIT_FILE
 from suite.export.pipeline import SPARE_CLASSES
 from suite.export.tflite import calibration_rows
 from suite.finetune_data import describe, image_source, images_on_disk, open_folder
@@ -279,7 +277,6 @@ def report(
         ],
         data=describe(folder),
         tables=classification_tables(measured, labels, folder.classes),
-        files={SPLIT_FILE: json.dumps(folder.to_json(), indent=1, ensure_ascii=False)},
     )
 
 

@@ -78,4 +78,5 @@ def describe(folder: ImageFolder) -> dict:
         **counts,
         "images_per_class": dict(per_class),
         "quarantined": list(folder.quarantined),
+        "files": {file: part for part, files in folder.splits.items() for file, _ in files},
     }

@@ -16,7 +16,7 @@ from suite import console
 from suite.catalogue import load_recipe
 from suite.evaluation.report import Table, write_report
 from suite.export.benchmark import COLUMNS, artifact_cells, print_artifacts
-from suite.export.bundle import RESULT_FILE, disk_is_full, write_json
+from suite.export.bundle import RESULT_FILE, SPLIT_FILE, disk_is_full, write_json
 from suite.export.compatibility import phone_notes
 from suite.export.gates import GateError
 from suite.export.mobile import write_mobile
@@ -90,6 +90,7 @@ def execute(
             result = job.run(config, Context(seed, source, partial.work))
             session.log_figures(result.figures)
         record = _record(job, settings, result)
+        _write_split(partial.folder, record["data"])
         record["artifacts"] = _export_all(result.exports, partial)
         record["wall_seconds"] = round(time.time() - started, 2)
         _write_files(partial.folder, record, result)
@@ -159,6 +160,14 @@ def _record(job: Job, settings: dict, result: Result) -> dict:
             for claim in (job.claims if result.claims_apply else ())
         ],
     }
+
+
+def _write_split(folder: Path, data: dict) -> None:
+    """Moves the files of a user's folder, which may be many, out of the record and into split.json."""
+    files = data.pop("files", None)
+    if files:
+        split = {"classes": data["classes"], "files": files, "quarantined": data["quarantined"]}
+        write_json(folder / SPLIT_FILE, split)
 
 
 def _export_all(exports: Sequence[Export], partial: PartialBundle) -> list[dict]:

@@ -210,17 +210,30 @@ def stack(arrays: Sequence[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     return np.stack(arrays) if len(arrays) else np.zeros((0, *shape), np.uint8)
 
 
-def describe(source: str, classes: Sequence[str], images: Mapping, quarantined: Sequence[dict]) -> dict:
-    """What `Result.data` says of a set: source, classes, the size of each part, and what was set aside.
+def describe(
+    source: str,
+    classes: Sequence[str],
+    images: Mapping,
+    quarantined: Sequence[dict],
+    files: Mapping[str, str],
+) -> dict:
+    """What `Result.data` says of a set.
 
     Args:
         source: Where the set is from.
         classes: Their names.
         images: Images by part.
         quarantined: Entries `{"file", "reason"}`.
+        files: The part of each file; none of a set that is not a folder.
     """
     sizes = {part: len(images[part]) for part in PARTS}
-    return {"source": source, "classes": list(classes), **sizes, "quarantined": list(quarantined)}
+    about = {"source": source, "classes": list(classes), **sizes, "quarantined": list(quarantined)}
+    return about | ({"files": dict(files)} if files else {})
+
+
+def parts_of_files(parts: Mapping[str, Sequence[Picture]]) -> dict[str, str]:
+    """The part of each file, of what `divide` gave."""
+    return {picture.file: part for part in PARTS for picture in parts[part]}
 
 
 def stretch(pixels: np.ndarray, size: tuple[int, int], is_mask: bool = False) -> np.ndarray:

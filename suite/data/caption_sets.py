@@ -33,17 +33,18 @@ class CaptionSet:
         captions: Per part, a picture: its captions, at least one.
         source: Name of the set, or path of the folder.
         quarantined: `{"file", "reason"}` for everything that was set aside.
+        files: The part of each file of a folder.
     """
 
     images: Mapping[str, np.ndarray]
     captions: Mapping[str, Sequence[tuple[str, ...]]]
     source: str
     quarantined: tuple[dict[str, str], ...] = ()
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def describe(self) -> dict:
-        """What `Result.data` says of it: source, the size of each part, what was set aside."""
-        sizes = {part: len(captions) for part, captions in self.captions.items()}
-        return {"source": self.source, **sizes, "quarantined": list(self.quarantined)}
+        """What `Result.data` says of it."""
+        return annotated.describe(self.source, (), self.images, self.quarantined, self.files)
 
 
 def load(source: str, seed: int, size: tuple[int, int], most: int) -> CaptionSet:
@@ -176,6 +177,7 @@ def read_caption_folder(directory: str | os.PathLike, seed: int, size: tuple[int
         captions={part: [tuple(captions[root / each.file]) for each in parts[part]] for part in PARTS},
         source=str(root),
         quarantined=tuple(aside),
+        files=annotated.parts_of_files(parts),
     )
 
 

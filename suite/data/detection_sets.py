@@ -31,6 +31,7 @@ class DetectionSet:
         classes: Class names by label; the background is none.
         source: Name of the set.
         quarantined: `{"file", "reason"}` for everything that was set aside.
+        files: The part of each file of a folder.
     """
 
     images: Mapping[str, np.ndarray]
@@ -40,10 +41,11 @@ class DetectionSet:
     classes: tuple[str, ...]
     source: str
     quarantined: tuple[dict[str, str], ...] = ()
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def describe(self) -> dict:
-        """What `Result.data` says of it: source, classes, the size of each part, and what was set aside."""
-        return annotated.describe(self.source, self.classes, self.images, self.quarantined)
+        """What `Result.data` says of it."""
+        return annotated.describe(self.source, self.classes, self.images, self.quarantined, self.files)
 
 
 def load(source: str, seed: int, size: tuple[int, int]) -> DetectionSet:
@@ -130,7 +132,8 @@ def read_detection_folder(directory: str | os.PathLike, seed: int, size: tuple[i
     images = {part: [picture.content[0] for picture in parts[part]] for part in PARTS}
     rows = {part: [picture.content[1] for picture in parts[part]] for part in PARTS}
     quarantined = tuple(sorted(aside, key=lambda entry: entry["file"]))
-    return _make(images, rows, size, listing.classes, str(root), quarantined)
+    made = _make(images, rows, size, listing.classes, str(root), quarantined)
+    return dataclasses.replace(made, files=annotated.parts_of_files(parts))
 
 
 def _list(root: Path) -> Listing:

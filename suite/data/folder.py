@@ -36,11 +36,6 @@ class ImageFolder:
     quarantined: tuple[dict[str, str], ...]
     load: Callable[[str, tuple[int, int]], np.ndarray] = load_image
 
-    def to_json(self) -> dict:
-        """What `split.json` holds: the part of each file, and what was set aside."""
-        parts = {file: part for part in layout.PARTS for file, _ in self.splits[part]}
-        return {"classes": list(self.classes), "files": parts, "quarantined": list(self.quarantined)}
-
 
 class Picture(NamedTuple):
     """A sound picture: its path relative to the root, its part, its class, the sha256 of its bytes."""

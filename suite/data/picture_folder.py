@@ -34,13 +34,12 @@ class PictureFolder:
 
     def describe(self) -> dict:
         """What `Result.data` says of it."""
-        sizes = {part: len(files) for part, files in self.files.items()}
-        source = str(self.root)
         return {
-            "source": source,
+            "source": str(self.root),
             "classes": list(self.classes),
-            **sizes,
+            **{part: len(files) for part, files in self.files.items()},
             "quarantined": list(self.quarantined),
+            "files": {file: part for part, files in self.files.items() for file in files},
         }
 
 

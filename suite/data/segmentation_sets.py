@@ -32,6 +32,7 @@ class SegmentationSet:
         classes: Class names by label, the background included.
         source: Name of the set.
         quarantined: `{"file", "reason"}` for everything that was set aside.
+        files: The part of each file of a folder.
     """
 
     images: Mapping[str, np.ndarray]
@@ -39,10 +40,11 @@ class SegmentationSet:
     classes: tuple[str, ...]
     source: str
     quarantined: tuple[dict[str, str], ...] = ()
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def describe(self) -> dict:
-        """What `Result.data` says of it: source, classes, the size of each part, and what was set aside."""
-        return annotated.describe(self.source, self.classes, self.images, self.quarantined)
+        """What `Result.data` says of it."""
+        return annotated.describe(self.source, self.classes, self.images, self.quarantined, self.files)
 
 
 class _Mask(NamedTuple):
@@ -146,6 +148,7 @@ def read_segmentation_folder(
         classes=classes,
         source=str(root),
         quarantined=tuple(sorted(aside, key=lambda entry: entry["file"])),
+        files=annotated.parts_of_files(parts),
     )
 
 

@@ -53,7 +53,7 @@ def write_report(folder: Path, record: dict, tables: Sequence[Table]) -> Path:
         quarantined=_quarantined(record["data"]),
         facts=_data_facts(record["data"]),
         classes=_classes(record["data"]),
-        commands=_commands(record, has_pictures=(folder / "split.json").is_file()),
+        commands=_commands(record, are_photos="images_per_class" in record["data"]),
         config=[(name, format_value(value)) for name, value in record["config"].items()],
         run=_run_facts(record),
     )
@@ -118,12 +118,12 @@ def _classes(data: dict) -> list[tuple[str, str]]:
     return [(name, f"{counts[name]:,}" if name in counts else "") for name in data.get("classes", ())]
 
 
-def _commands(record: dict, has_pictures: bool) -> list[tuple[str, str]]:
+def _commands(record: dict, are_photos: bool) -> list[tuple[str, str]]:
     shipped = [row for row in record["artifacts"] if row["status"] == "ok"]
     if not shipped:
         return []
     commands = []
-    if has_pictures:
+    if are_photos:
         best = next((row for row in shipped if row["format"] == "tflite"), shipped[0])
         commands = [
             ("Name what is in a photo", f"suite predict BUNDLE/{best['path']} photo.jpg"),

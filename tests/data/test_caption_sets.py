@@ -73,7 +73,8 @@ def test_a_users_folder(tmp_path):
     (tmp_path / "a" / "text.png").write_text("text")
     found = load(str(tmp_path), 0, SIZE, most=3)
     assert sizes(found) == [8, 2, 2] and found.source == str(tmp_path)
-    assert found.describe()["train"] == 8
+    described = found.describe()
+    assert described["train"] == 8 and set(described["files"]) == set(names)
     assert reasons(found) == {
         "captions.csv:26": "a/12.png is missing",
         "captions.csv:27": "no caption",

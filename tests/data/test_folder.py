@@ -1,5 +1,4 @@
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -230,15 +229,6 @@ def test_progress_is_shown(root, capsys):
     console.set_quiet(False)
     read_folder(root)
     assert capsys.readouterr().err == "Checking pictures (60)\n"
-
-
-def test_split_json_names_the_part_of_every_file(root):
-    (root / "cats" / "empty.png").write_bytes(b"")
-    folder = read_folder(root)
-    content = json.loads(json.dumps(folder.to_json()))
-    assert content["classes"] == ["cats", "dogs"]
-    assert content["files"] == {file: part for part in folder.splits for file in files(folder, part)}
-    assert content["quarantined"] == [{"file": "cats/empty.png", "reason": "zero bytes"}]
 
 
 def test_too_few_usable_pictures_are_counted_without_copies(root):

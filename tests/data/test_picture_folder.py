@@ -27,7 +27,9 @@ def test_subfolders_are_classes(tmp_path):
         ]
     again, other = read_picture_folder(tmp_path, seed=0), read_picture_folder(tmp_path, seed=1)
     assert again.files == folder.files != other.files
-    assert folder.describe()["test"] == 4
+    described = folder.describe()
+    assert described["test"] == 4
+    assert {file for file, part in described["files"].items() if part == "test"} == set(folder.files["test"])
 
 
 def test_a_flat_folder_has_one_class_and_loses_nothing(tmp_path):

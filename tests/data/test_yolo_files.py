@@ -1,9 +1,11 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from suite.data.yolo_files import parse_names
-from tests.data.boxes import message, of_seed, read, write, write_text
-from tests.data.noise import reasons, sizes
+from tests.data.boxes import SIZE, message, of_seed, read, write, write_text
+from tests.data.noise import noise, reasons, sizes
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -28,7 +30,10 @@ def test_yolo(yolo):
     assert labels.tolist() == [1, 0] and not is_crowd.any()
     for seed in (0, 7, 19):
         np.testing.assert_allclose(np.diff(of_seed(found, seed)[0][0][[0, 2]]), 0.01 + seed / 100, atol=1e-6)
-    assert found.describe() == {
+    described = found.describe()
+    for file, part in described.pop("files").items():
+        assert (noise(int(Path(file).stem), SIZE) == found.images[part]).all(axis=(1, 2, 3)).any()
+    assert described == {
         "source": str(yolo),
         "classes": ["cat", "dog"],
         "train": 14,

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -50,13 +51,35 @@ def pictures(tmp_path_factory):
 def test_a_users_pictures(name, pictures, tmp_path):
     folder = suite.run(name, data=str(pictures), out=tmp_path / name, smoke=True)
     data = json.loads((folder / "result.json").read_text())["data"]
-    assert data["source"] == str(pictures)
+    split = json.loads((folder / "split.json").read_text())
+    assert data["source"] == str(pictures) and "files" not in data
+    assert split["classes"] == data["classes"] and split["quarantined"] == data["quarantined"]
+    counts = Counter(split["files"].values())
+    if name == "object_localization":
+        assert data["without_exactly_one_box"] == 0
+    assert {part: data[part] for part in PARTS} == counts and "images/3.png" in split["files"]
     if name == "semantic_segmentation":
         assert data["train"] + data["validation"] + data["test"] == 16
         assert data["classes"] == list(scenes.SHAPES)
     else:
         assert [entry["file"] for entry in data["quarantined"]] == ["images/15.png"]
         assert data["train"] + data["validation"] + data["test"] == 15
+
+
+def test_pictures_of_none_or_two_things_are_not_localized(pictures, tmp_path):
+    shutil.copytree(pictures, tmp_path / "mixed")
+    twice, none = (sorted((tmp_path / "mixed/labels").glob(f"*{digit}.txt")) for digit in (2, 3))
+    for file in twice:
+        file.write_text(f"{file.read_text()}\n0 0.5 0.5 0.2 0.2")
+    for file in none:
+        file.write_text("")
+    folder = suite.run("object_localization", data=str(tmp_path / "mixed"), out=tmp_path / "a", smoke=True)
+    data = json.loads((folder / "result.json").read_text())["data"]
+    left_out = {f"images/{file.stem}.png" for file in twice + none}
+    parts = json.loads((folder / "split.json").read_text())["files"]
+    assert len(left_out) == 4  # 2, 12, 3, 13
+    expected = sum(parts[file] in ("train", "test") for file in left_out)
+    assert data["without_exactly_one_box"] == expected > 0
 
 
 def test_a_users_photos_without_a_test_part(tmp_path):
@@ -147,7 +170,9 @@ def test_coco_captions(tmp_path):
     with tfds.testing.mock_data(num_examples=9, as_dataset_fn=as_dataset):
         folder = suite.run("image_captioning", data="tfds", out=tmp_path / "a", smoke=True, most_words=4)
     result = json.loads((folder / "result.json").read_text())
-    assert result["data"] == {"source": "coco_captions", "quarantined": []} | dict.fromkeys(PARTS, 9)
+    assert result["data"] == {"source": "coco_captions", "classes": [], "quarantined": []} | dict.fromkeys(
+        PARTS, 9
+    )
     assert set(result["metrics"]) >= {"test_bleu_4", "test_bleu_4_code", "test_exact_match_beam"}
     assert (folder / "figures" / "worst.png").is_file()
 
