@@ -206,11 +206,15 @@ def write_table(seeds: list[int]) -> None:
 @click.option("--table-only", is_flag=True)
 def main(names, data, seeds, resume, table_only):
     """Run recipes (all by default) over seeds and write RESULTS.md; exit status 1 if some failed."""
+    if not re.fullmatch(r"\d+(,\d+)*", seeds):
+        raise click.UsageError(f"expected seeds such as 0,1,2, received {seeds!r}")
     numbers = [int(seed) for seed in seeds.split(",")]
     passed = True
     if not table_only:
         try:
             passed = run_all(names or ("all",), data, numbers, resume)
+        except ValueError as failure:
+            raise click.UsageError(str(failure)) from failure
         except KeyboardInterrupt:
             console.error("interrupted; the same command with --resume goes on")
             sys.exit(INTERRUPTED)

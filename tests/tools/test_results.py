@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import click
 import pytest
 
 from suite.recipe import Claim
@@ -169,3 +170,16 @@ def test_an_interrupted_run_goes_on_where_it_was(ran, capsys):
     assert ran.calls == [(0, []), (1, ["second"]), (2, ["first", "second"])]
     ran.calls.clear()
     assert run("--resume") == 1 and not any(names for _, names in ran.calls)  # one that is kept had failed
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["frist"], "^expected a recipe, a week or 'all', received 'frist'; did you mean 'first'[?]$"),
+        (["--seeds=0-2"], "^expected seeds such as 0,1,2, received '0-2'$"),
+    ],
+)
+def test_bad_usage_is_one_line(flags, message, ran):
+    with pytest.raises(click.UsageError, match=message):
+        results.main(flags, standalone_mode=False)
+    assert not ran.calls and not results.TABLE.exists()
