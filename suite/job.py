@@ -188,7 +188,7 @@ def _write_files(folder: Path, record: dict, result: Result) -> None:
         if isinstance(content, str):
             content = content.encode("utf-8", errors="backslashreplace")
         (folder / name).write_bytes(content)
-    notes = " ".join(f"{note}." for note in phone_notes(record["artifacts"]))
+    notes = " ".join(f"{note[0].upper()}{note[1:]}." for note in phone_notes(record["artifacts"]))
     artifacts = Table("Artifacts", COLUMNS, [artifact_cells(row) for row in record["artifacts"]], notes)
     write_report(folder, record, [artifacts, *result.tables] if record["artifacts"] else result.tables)
     write_mobile(folder, record["artifacts"], record["name"])

@@ -211,11 +211,13 @@ def draw_steps(named, curves, shares, losses, conditions, counts, theory):
 def draw_costs(columns: np.ndarray, costs: np.ndarray):
     figure, axes = plots.new_figure(width=10, columns=2)
     for panel, values, unit in zip(axes, np.moveaxis(costs, 2, 0), ("seconds", "bytes"), strict=True):
-        for name, line in zip(("analytical solution", "gradient descent"), values.T, strict=True):
-            panel.loglog(columns, line, marker="o", label=name)
-        panel.set(xlabel="columns p, with 16 p rows", ylabel=unit, xticks=columns, xticklabels=columns)
-        panel.minorticks_off()
-        panel.legend(frameon=False)
+        lines = zip(("analytical solution", "gradient descent"), values.T, strict=True)
+        plots.curves(
+            panel,
+            {name: (columns, line, "o-") for name, line in lines},
+            xlabel="columns p, with 16 p rows", ylabel=unit, xscale="log", yscale="log",
+            xticks=columns, xticklabels=columns,
+        )  # fmt: skip
     equal = crossover(columns, *costs[..., 0].T)
     axes[0].axvline(equal, color=plots.MUTED, linewidth=1, linestyle=":")
     axes[0].set_title(f"Time: equal at {equal:.0f} columns")

@@ -214,7 +214,6 @@ def draw_hunger(hunger: dict[str, dict[int, float]]):
     figure, axes = plots.new_figure("How many labels an accuracy takes")
     names = {MODELS[0]: "no hint", MODELS[-1]: "all hints"}
     lines = {names[name]: (list(values), list(values.values()), "o-") for name, values in hunger.items()}
-    plots.curves(axes, lines, xscale="log", xlabel="labeled images", ylabel="validation accuracy")
-    axes.set_xticks([*hunger[MODELS[0]]], [*hunger[MODELS[0]]])
-    axes.minorticks_off()
+    ticks = {"xticks": [*hunger[MODELS[0]]], "xticklabels": [*hunger[MODELS[0]]]}
+    plots.curves(axes, lines, xscale="log", xlabel="labeled images", ylabel="validation accuracy", **ticks)
     return figure

@@ -236,7 +236,10 @@ def draw_costs(widths: np.ndarray, costs: np.ndarray):
     figure, panels = plots.new_figure(width=10, columns=2)
     for axes, values, unit in zip(panels, np.moveaxis(costs, 2, 0), ("seconds", "bytes"), strict=True):
         lines = zip(("through the Jacobian", "by backpropagation"), values.T, strict=True)
-        plots.curves(axes, {name: (widths, line, "o-") for name, line in lines}, xscale="log", yscale="log")
-        axes.set(xlabel="inputs = units of a dense layer", ylabel=unit, xticks=widths, xticklabels=widths)
-        axes.minorticks_off()
+        plots.curves(
+            axes,
+            {name: (widths, line, "o-") for name, line in lines},
+            xlabel="inputs = units of a dense layer", ylabel=unit, xscale="log", yscale="log",
+            xticks=widths, xticklabels=widths,
+        )  # fmt: skip
     return figure

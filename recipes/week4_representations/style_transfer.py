@@ -276,5 +276,5 @@ def draw_losses(pixels: dict, network: dict):
         panels, ("pixels", "network"), ("step", "round"), (pixels, network), strict=True
     ):
         lines = {name: (1 + np.arange(len(curves[name])), curves[name]) for name in ("style", "content")}
-        plots.curves(axes, lines, title=title, xlabel=unit, yscale="log")
+        plots.curves(axes, lines, title=title, xlabel=unit, ylim=(0, None))
     return figure

@@ -250,10 +250,9 @@ def draw_storage(unseen: np.ndarray, growth: Growth):
     shares.set(
         title="unseen n-grams of held-out text", xlabel="n", ylabel="share", ylim=(0, 1), xticks=orders
     )
+    ticks = {"xticks": growth.words, "xticklabels": [f"{words / 1000:.3g}k" for words in growth.words]}
     for axes, amounts, name in ((entries, growth.entries, "entries"), (sizes, growth.bytes, "bytes")):
         lines = {f"n = {n}": (growth.words, amounts[:, n - 1], "o-") for n in orders}
         style = {"xlabel": "words of training", "ylabel": name, "xscale": "log", "yscale": "log"}
-        plots.curves(axes, lines, title=f"{name} stored", **style)
-        axes.set_xticks(growth.words, [f"{words / 1000:.3g}k" for words in growth.words])
-        axes.minorticks_off()
+        plots.curves(axes, lines, title=f"{name} stored", **style, **ticks)
     return figure

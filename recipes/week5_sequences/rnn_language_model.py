@@ -240,10 +240,10 @@ def draw_memory(kept: list[int], line: np.ndarray):
 
 def draw_storage(read: list[int], entries: list[int], weights: list[int]):
     figure, axes = plots.new_figure("Trigrams grow with the corpus, weights with the vocabulary alone")
-    axes.loglog(read, entries, marker="o", label="different trigrams")
-    axes.loglog(read, weights, marker="o", label="weights of the network")
-    axes.set(xlabel="words of the corpus", ylabel="how many are stored")
-    axes.set_xticks(read, [f"{n:,}" for n in read], minor=False)
-    axes.minorticks_off()
-    axes.legend(frameon=False)
+    plots.curves(
+        axes,
+        {"different trigrams": (read, entries, "o-"), "weights of the network": (read, weights, "o-")},
+        xlabel="words of the corpus", ylabel="how many are stored", xscale="log", yscale="log",
+        xticks=read, xticklabels=[f"{n:,}" for n in read],
+    )  # fmt: skip
     return figure

@@ -128,6 +128,8 @@ def curves(axes: Axes, lines: Mapping[str, tuple], **settings: Any) -> None:
     for name, line in lines.items():
         axes.plot(*line, label=name)
     axes.set(**settings)
+    if "xticks" in settings:
+        axes.xaxis.minorticks_off()  # a logarithmic axis would name others between them
     if len(lines) > 1:
         axes.legend(frameon=False)
 

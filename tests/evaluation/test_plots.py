@@ -119,6 +119,15 @@ def test_curves_draw_each_line_with_its_name():
     assert right.get_legend() is None
 
 
+def test_named_ticks_of_a_logarithmic_axis_have_no_others_between_them(tmp_path):
+    figure, axes = plots.new_figure()
+    settings = {"xscale": "log", "yscale": "log", "xticks": (4, 16), "xticklabels": (4, 16)}
+    plots.curves(axes, {"": ((4, 16), (1, 50))}, **settings)
+    figure.savefig(tmp_path / "figure.png")  # places the ticks
+    assert axes.get_xticks().tolist() == [4, 16] and not len(axes.get_xticks(minor=True))
+    assert len(axes.get_yticks(minor=True))
+
+
 def test_draws_show_every_number_and_the_mean():
     figure = plots.draws({"plain": [1.0, 3.0], "better": [0.5, 1.0]}, xlabel="nats", title="T")
     axes = figure.axes[0]
