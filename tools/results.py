@@ -208,6 +208,8 @@ def main(names, data, seeds, resume, table_only):
     """Run recipes (all by default) over seeds and write RESULTS.md; exit status 1 if some failed."""
     if not re.fullmatch(r"\d+(,\d+)*", seeds):
         raise click.UsageError(f"expected seeds such as 0,1,2, received {seeds!r}")
+    if not re.fullmatch(r"embedded|tfds(:\w+)?", data):  # it is the name of a folder of runs, too
+        raise click.UsageError(f"expected data among embedded, tfds, tfds:NAME, received {data!r}")
     numbers = [int(seed) for seed in seeds.split(",")]
     passed = True
     if not table_only:

@@ -209,17 +209,11 @@ def draw_steps(named, curves, shares, losses, conditions, counts, theory):
 
 
 def draw_costs(columns: np.ndarray, costs: np.ndarray):
-    figure, axes = plots.new_figure(width=10, columns=2)
-    for panel, values, unit in zip(axes, np.moveaxis(costs, 2, 0), ("seconds", "bytes"), strict=True):
-        lines = zip(("analytical solution", "gradient descent"), values.T, strict=True)
-        plots.curves(
-            panel,
-            {name: (columns, line, "o-") for name, line in lines},
-            xlabel="columns p, with 16 p rows", ylabel=unit, xscale="log", yscale="log",
-            xticks=columns, xticklabels=columns,
-        )  # fmt: skip
+    ways = "analytical solution", "gradient descent"
+    figure = plots.costs(columns, costs, ways, "columns p, with 16 p rows")
+    time, memory = figure.axes
     equal = crossover(columns, *costs[..., 0].T)
-    axes[0].axvline(equal, color=plots.MUTED, linewidth=1, linestyle=":")
-    axes[0].set_title(f"Time: equal at {equal:.0f} columns")
-    axes[1].set_title("Memory beside X")
+    time.axvline(equal, color=plots.MUTED, linewidth=1, linestyle=":")
+    time.set_title(f"Time: equal at {equal:.0f} columns")
+    memory.set_title("Memory beside X")
     return figure

@@ -198,10 +198,15 @@ def run(config: Config, context: Context) -> Result:
     others = [elementwise_operation(name, scores) for name in ACTIVATIONS if name != "tanh"]
     errors = [gaps(operation, rng) for operation in (*shown.values(), *others, network)]
 
-    ways = through_jacobian, lambda dZ, X: dense_parameter_gradients(dZ, X)[0]
+    ways = {
+        "through the Jacobian": through_jacobian,
+        "by backpropagation": lambda dZ, X: dense_parameter_gradients(dZ, X)[0],
+    }
     widths = np.geomspace(32, config.largest_width, 5).astype(int)
     points = [rng.normal(size=(2, 8, width)) for width in widths]  # dZ and X of 8 examples
-    costs = np.array([[time_and_memory(way, *point, seconds=0.02) for way in ways] for point in points])
+    costs = np.array(
+        [[time_and_memory(way, *point, seconds=0.02) for way in ways.values()] for point in points]
+    )
     return Result(
         metrics={
             **{key: max(error[key] for error in errors) for key in errors[0]},
@@ -209,12 +214,14 @@ def run(config: Config, context: Context) -> Result:
             "jacobian_memory_slope": log_log_slope(widths, costs[:, 0, 1]),
             "backward_memory_slope": log_log_slope(widths, costs[:, 1, 1]),
             "jacobian_seconds_over_backward": costs[-1, 0, 0] / costs[-1, 1, 0],
-            "cost_gradients_gap": max(relative_error(*(way(*point) for way in ways)) for point in points),
+            "cost_gradients_gap": max(
+                relative_error(*(way(*point) for way in ways.values())) for point in points
+            ),
         },
         figures={
             "layers": draw_jacobians(shown),
             "network": draw_jacobians({"dense, tanh, dense, softmax, by X, W, b and the next W, b": network}),
-            "costs": draw_costs(widths, costs),
+            "costs": plots.costs(widths, costs, [*ways], "inputs = units of a dense layer"),
         },
         data={"source": "random arrays", "train": EXAMPLES},
     )
@@ -229,17 +236,4 @@ def draw_jacobians(operations: dict[str, Operation]):
             axes.axvline(edge - 0.5, color=plots.INK, linewidth=1)
         axes.set(title=name, xticks=(), yticks=())
         axes.set(xlabel=f"{operation.jacobian.shape[1]} inputs", ylabel=f"{len(operation.jacobian)} outputs")
-    return figure
-
-
-def draw_costs(widths: np.ndarray, costs: np.ndarray):
-    figure, panels = plots.new_figure(width=10, columns=2)
-    for axes, values, unit in zip(panels, np.moveaxis(costs, 2, 0), ("seconds", "bytes"), strict=True):
-        lines = zip(("through the Jacobian", "by backpropagation"), values.T, strict=True)
-        plots.curves(
-            axes,
-            {name: (widths, line, "o-") for name, line in lines},
-            xlabel="inputs = units of a dense layer", ylabel=unit, xscale="log", yscale="log",
-            xticks=widths, xticklabels=widths,
-        )  # fmt: skip
     return figure

@@ -134,6 +134,28 @@ def curves(axes: Axes, lines: Mapping[str, tuple], **settings: Any) -> None:
         axes.legend(frameon=False)
 
 
+def costs(sizes: np.ndarray, measured: np.ndarray, ways: Sequence[str], xlabel: str) -> Figure:
+    """What several ways to compute the same cost, on logarithmic axes.
+
+    Args:
+        sizes: `(n,)`, of the problem.
+        measured: `(n, ways, 2)`, seconds and bytes.
+        ways: Their names.
+        xlabel: What the sizes are.
+
+    Returns:
+        A figure with a pair of axes for the seconds and one for the bytes.
+    """
+    figure, panels = new_figure(width=10, columns=2)
+    for axes, values, unit in zip(panels, np.moveaxis(measured, 2, 0), ("seconds", "bytes"), strict=True):
+        curves(
+            axes,
+            {way: (sizes, line, "o-") for way, line in zip(ways, values.T, strict=True)},
+            xlabel=xlabel, ylabel=unit, xscale="log", yscale="log", xticks=sizes, xticklabels=sizes,
+        )  # fmt: skip
+    return figure
+
+
 def attention(axes: Axes, weights: np.ndarray, read: Sequence[str], written: Sequence[str]) -> None:
     """Shows where a decoder looked for each token that it wrote: the darker, the more.
 

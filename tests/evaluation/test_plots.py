@@ -128,6 +128,16 @@ def test_named_ticks_of_a_logarithmic_axis_have_no_others_between_them(tmp_path)
     assert len(axes.get_yticks(minor=True))
 
 
+def test_costs_of_each_way_in_seconds_and_bytes():
+    sizes, measured = np.array([16, 64]), np.arange(1.0, 9).reshape(2, 2, 2)
+    time, memory = plots.costs(sizes, measured, ("one", "two"), "size").axes
+    assert [line.get_label() for line in time.lines] == ["one", "two"]
+    assert [list(line.get_ydata()) for line in time.lines] == [[1, 5], [3, 7]]
+    assert [list(line.get_ydata()) for line in memory.lines] == [[2, 6], [4, 8]]
+    assert (time.get_ylabel(), memory.get_ylabel(), time.get_xlabel()) == ("seconds", "bytes", "size")
+    assert time.get_xscale() == memory.get_yscale() == "log"
+
+
 def test_draws_show_every_number_and_the_mean():
     figure = plots.draws({"plain": [1.0, 3.0], "better": [0.5, 1.0]}, xlabel="nats", title="T")
     axes = figure.axes[0]

@@ -177,6 +177,7 @@ def test_an_interrupted_run_goes_on_where_it_was(ran, capsys):
     [
         (["frist"], "^expected a recipe, a week or 'all', received 'frist'; did you mean 'first'[?]$"),
         (["--seeds=0-2"], "^expected seeds such as 0,1,2, received '0-2'$"),
+        (["--data=/photos"], "^expected data among embedded, tfds, tfds:NAME, received '/photos'$"),
     ],
 )
 def test_bad_usage_is_one_line(flags, message, ran):
