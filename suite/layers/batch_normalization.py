@@ -16,9 +16,9 @@ class BatchNormalization(keras.layers.Layer):
     gradients flow through both, and moving averages follow them:
     `moving = momentum * moving + (1 - momentum) * batch`. Steps that a mask, given or of the inputs, leaves
     out do not count in the statistics; they are normalized as the others. In inference the moving averages
-    take their place, so an output depends on its own example alone. With `trainable = False` it runs in inference mode, as
-    Keras' layer does. Statistics are kept in float32 at least; under `tf.distribute` those of a replica are
-    of its own part of the batch.
+    take their place, so an output depends on its own example alone. With `trainable = False` it runs in
+    inference mode, as Keras' layer does. Statistics are kept in float32 at least; under `tf.distribute` those
+    of a replica are of its own part of the batch.
 
     Args:
         momentum: Float in [0, 1), the share of the moving averages that is kept.

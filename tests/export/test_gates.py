@@ -39,6 +39,7 @@ def test_good_ones_pass():
         ({"size": (200, 1000)}, "failed", "weights are missing"),
         ({"size": (700, 1000), "variant": "int8"}, "skipped", "weights are missing"),
         ({"ops": ("ADD", "custom:FlexErf")}, "failed", "custom:FlexErf"),
+        ({"ops": ("custom:MaxPoolWithArgmax",)}, "failed", "custom:MaxPoolWithArgmax"),
         ({"error": "exploded"}, "failed", "exploded"),
         ({"variant": "int8", "metric": (ACCURACY, 0.884, 0.9)}, "skipped", "test_accuracy is 0.0160 worse"),
         ({"variant": "int8", "metric": (ACCURACY, np.nan, 0.9)}, "skipped", "worse"),
