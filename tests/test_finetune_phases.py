@@ -1,5 +1,7 @@
 """What each phase of fine-tuning is given, on pictures of one color that tell where they are from."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -110,7 +112,7 @@ def test_classes_weigh_the_same_and_the_rate_decays_to_0_over_all_steps(phase_2,
     schedule = phase_2["model"].optimizer._learning_rate
     rates = [float(schedule(step)) for step in range(21)]  # 4 epochs of 5 steps
     assert rates[0] == pytest.approx(0.01) and rates[10] == pytest.approx(0.005) and rates[20] == 0
-    assert all(after < before for before, after in zip(rates, rates[1:], strict=False))
+    assert all(after < before for before, after in itertools.pairwise(rates))
 
 
 @pytest.fixture
