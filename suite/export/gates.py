@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from suite.evaluation.metrics import Metric
 from suite.export.measure import Measurement
@@ -79,6 +78,8 @@ def weight_bytes(weights: Sequence[Any], variant: str, added: int = 0) -> int:
         variant: A precision of `tflite.FILES`, which is the most that a number takes.
         added: Number of further parameters.
     """
+    import tensorflow as tf  # knows the dtypes that NumPy does not
+
     most = BYTES_PER_PARAMETER[variant]
     sizes = [math.prod(each.shape) * min(most, tf.as_dtype(each.dtype).size) for each in weights]
     return sum(sizes) + most * added

@@ -95,9 +95,20 @@ def tflite_obstacle(failure: Exception, model: Any) -> FormatError:
     return FormatError(f"TFLite cannot hold this model{where}: {what}")
 
 
+def runtime_obstacle(error: str) -> str:
+    """What a runtime says that refuses a file, without its codes and the paths of its own source.
+
+    Args:
+        error: Its message, or another.
+    """
+    text = re.sub(r"^expected a readable .* cannot be loaded: ", "does not load: ", error)
+    text = re.sub(r"\[ONNXRuntimeError\] : \d+ : (\w+) : ", "", text)
+    return re.sub(r"(^|(?<=\s))/?\w[\w.]*/\S+", "", text).strip().rstrip(":")
+
+
 def _plain(text: str) -> str:
     """The readable end of a converter's message, without its locations."""
     lines = [line for line in text.splitlines() if line.strip()] or ["its converter gives no reason"]
-    line = re.sub(r"^.*\berror: ", "", lines[0])
+    line = re.sub(r"^.*\berror: |\x1b\[[\d;]*m", "", lines[0])
     line = "".join(character for character in line if character.isprintable())
     return line[:200]

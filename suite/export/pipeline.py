@@ -17,12 +17,12 @@ from suite.export.bundle import LABELS_FILE, VERIFICATION_FILE, describe, disk_i
 from suite.export.gates import DECIDING_PARITY_SHARE, GateError, judge, max_abs_difference, weight_bytes
 from suite.export.measure import Measurement, measure_artifacts
 from suite.export.metadata import add_metadata, associated_files
-from suite.export.obstacles import check_exportable, tflite_obstacle
+from suite.export.obstacles import check_exportable, runtime_obstacle, tflite_obstacle
 from suite.export.onnx import save_onnx
 from suite.export.personalize import PRECISIONS, base_of, save_personal
 from suite.export.rehearsal import known_classes, with_spare_labels
 from suite.export.runtime import BATCH_SIZE, format_of
-from suite.export.saved_model import as_float32, save_saved_model
+from suite.export.saved_model import as_float32, save_saved_model, weights_in_use
 from suite.export.signature import (
     Signature,
     as_functional,
@@ -142,7 +142,7 @@ class _Exporter:
         self.reference_value = self.metric.function(reference, self.targets)
         self.parity_share = DECIDING_PARITY_SHARE if _decides(model) else 1.0
         self.skipped: list[dict] = []
-        self.weights = model.weights
+        self.weights = weights_in_use(model)
 
     def run(self, calibration: Any) -> list[dict]:
         """Writes and measures everything; takes the next rung of precision where int8 loses too much."""
@@ -185,7 +185,6 @@ class _Exporter:
     def _write_float32(self) -> list[tuple[str, str]]:
         self.model.save(self.folder / "model.keras")
         written = [("model.keras", "float32")]
-        lengths = {name: array.shape[1:] for name, array in self.inputs.items()}
         writers = (
             ("saved_model", "saved_model", lambda path: save_saved_model(self.model, path)),
             ("model.onnx", "onnx", lambda path: save_onnx(self.model, path)),
@@ -196,7 +195,6 @@ class _Exporter:
                 written.append((name, "float32"))
             except Exception as failure:  # converters raise what they like
                 self._skip(name, format, "float32", "failed", failure)
-        save_saved_model(self.model, self.work / "one", batch_size=1, lengths=lengths)
         return written + self._convert("float32", None)
 
     def _convert(self, variant: str, calibration) -> list[tuple[str, str]]:
@@ -207,6 +205,9 @@ class _Exporter:
             return []
         made = self.work / name
         try:
+            if variant == "float32":
+                lengths = {name: array.shape[1:] for name, array in self.inputs.items()}
+                save_saved_model(self.model, self.work / "one", batch_size=1, lengths=lengths)
             made.write_bytes(tflite.convert_tflite(self.work / "one", variant, calibration))
             add_metadata(made, **self.carried)
         except Exception as failure:  # the converter raises bare Exceptions
@@ -251,6 +252,8 @@ class _Exporter:
         precision = precision or variant
         size = row["bytes"], weight_bytes(self.weights, precision, added_parameters)
         metric = self.metric, value, self.reference_value
+        if measured.error:
+            measured = measured._replace(error=runtime_obstacle(measured.error))
         row["status"], row["reason"] = judge(
             measured, self.reference, metric, precision, size, row["ops"], self.parity_share
         )

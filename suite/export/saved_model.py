@@ -101,6 +101,24 @@ def _add_cast(graph, name: str, source: str, from_dtype: int, to_dtype: int) -> 
     cast.attr["SrcT"].type, cast.attr["DstT"].type = from_dtype, to_dtype
 
 
+def weights_in_use(model: keras.Model) -> list:
+    """Gives the weights that the outputs depend on: a nested model may have branches that nobody reads.
+
+    Args:
+        model: A functional or built Sequential model.
+    """
+    serve, _ = serving_function(model, batch_size=None)
+    graph = serve.get_concrete_function().graph
+    pending, seen = [tensor.op for tensor in graph.outputs], set()
+    while pending:  # by data only: the outputs also wait for variables that they do not use
+        operation = pending.pop()
+        if operation.name not in seen:
+            seen.add(operation.name)
+            pending += [tensor.op for tensor in operation.inputs]
+    used = {id(outside) for outside, inside in graph.captures if inside.op.name in seen}
+    return [weight for weight in model.weights if id(weight.value.handle) in used]
+
+
 def as_float32(model: keras.Model) -> keras.Model:
     """Copies a model of another precision into float32, which is what the converters accept.
 

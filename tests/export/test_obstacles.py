@@ -2,7 +2,7 @@ import keras
 import pytest
 from keras import layers, ops
 
-from suite.export.obstacles import FormatError, check_exportable, layer_in, tflite_obstacle
+from suite.export.obstacles import FormatError, check_exportable, layer_in, runtime_obstacle, tflite_obstacle
 from suite.export.onnx import save_onnx
 
 SELECT = """Could not translate MLIR to FlatBuffer.<unknown>:0: error: loc(callsite(fused[\
@@ -41,9 +41,18 @@ def test_the_converters_pages_become_a_line(model):
         "must be 32-bit float, but got 'tensor<1xi8>'"
     )
     assert str(tflite_obstacle(Exception("\0\1<unknown>:0: error: \x1b[1mbad\nmore"), model)) == (
-        "TFLite cannot hold this model: [1mbad"
+        "TFLite cannot hold this model: bad"
     )
     assert "gives no reason" in str(tflite_obstacle(Exception(), model))
+
+
+def test_a_runtime_refuses_in_words():
+    onnx = (
+        "expected a readable onnx model, /tmp/a b/model.onnx cannot be loaded: [ONNXRuntimeError] : 1 : "
+        "FAIL : Exception during initialization: /onnxruntime_src/onnxruntime/core/upsamplebase.h:314"
+    )
+    assert runtime_obstacle(onnx) == "does not load: Exception during initialization"
+    assert runtime_obstacle("its process was ended by SIGSEGV") == "its process was ended by SIGSEGV"
 
 
 def test_the_layer_is_found_by_its_scope(model):

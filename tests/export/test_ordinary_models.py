@@ -6,7 +6,7 @@ import onnx
 import pytest
 from keras import layers, ops
 
-from suite.export.saved_model import as_float32
+from suite.export.saved_model import as_float32, weights_in_use
 from suite.export.signature import call_model, signature_of
 from suite.export.step_model import exported_artifacts
 
@@ -96,6 +96,15 @@ def test_every_format_gives_every_output_of(build, tmp_path):
     proto = onnx.load(str(tmp_path / "model.onnx"))
     onnx.checker.check_model(proto, full_check=True)
     assert {each.name for each in proto.graph.input} == set(inputs)
+
+
+def test_weights_of_a_branch_that_nobody_reads_are_not_missed():
+    inner = keras.Input((6,))
+    two = keras.Model(inner, [layers.Dense(3, name="read")(inner), layers.Dense(50, name="unread")(inner)])
+    x = keras.Input((6,), name="x")
+    model = keras.Model(x, layers.Dense(2, name="y")(two(x)[0]))
+    assert [weight.path.split("/")[-2] for weight in weights_in_use(model)] == ["read", "read", "y", "y"]
+    assert len(model.weights) == 6
 
 
 def nested_backbone():
