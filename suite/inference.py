@@ -41,13 +41,13 @@ def predict(
             bundle nor its file says so: "0..1", "-1..1" or "0..255".
 
     Returns:
-        A dict an image: {"file", "classes": [{"class", "probability"}, ...]}, "score" for
-        "probability" where the numbers are none (logits, several answers at once); from a localizer also
-        "box", [top, left, bottom, right] in [0, 1]; from a detector {"file", "detections": [{"class",
-        "score", "box"}, ...]}; from a segmenter classes with the "share" of the pixels, largest first; from an
-        encoder {"file", "neighbors": [{"name", "distance"}, ...]}; from word embeddings the same with "word",
-        the distance being 1 - cosine; from a classifier of texts {"text", "classes"}; from a tagger {"text",
-        "tags": [{"word", "tag", "probability"}, ...]}, one a word; from the step of a language model {"text",
+        A dict an image: {"file", "classes": [{"class", "probability"}, ...]}, "score" for "probability" where
+        the numbers are none (logits, several answers at once); from a localizer also "box", [top, left,
+        bottom, right] in [0, 1]; from a detector {"file", "detections": [{"class", "score", "box"}, ...]};
+        from a segmenter classes with the "share" of the pixels, largest first; from an encoder {"file",
+        "neighbors": [{"name", "distance"}, ...]}; from word embeddings the same with "word", the distance
+        being 1 - cosine; from a classifier of texts {"text", "classes"}; from a tagger {"text", "tags":
+        [{"word", "tag", "probability"}, ...]}, one a word; from the step of a language model {"text",
         "continuations": [...]}, `top` of them, the same at each call.
 
     Raises:

@@ -227,7 +227,7 @@ def _image(builder: _Builder, tensor: Tensor, taken: ValueRange | None) -> int:
     units = None
     if taken is not None:
         mean, deviation = (
-            builder.CreateNumpyVector(np.array([value], np.float32))
+            builder.CreateNumpyVector(np.float32(np.atleast_1d(value)))
             for value in (taken.mean, taken.deviation)
         )
         units = builder.tables([builder.table(NORMALIZATION_OPTIONS, builder.table(mean, deviation))])
