@@ -79,8 +79,8 @@ def test_sizes_that_do_not_fit_are_said_in_a_line():
     model = keras.Model(image, layers.Dense(2, name="y")(x))
     check_fit(model, {"image": (6, 6, 3)})
     message = (
-        r"^expected inputs large enough for the model, of image \(5, 5, 3\) nothing is left( in \w+)?; give a "
-        "larger --size, or --examples$"
+        r"^expected inputs large enough for the model, of image \(5, 5, 3\) nothing is left( in \w+)?; "
+        "give a larger --size, or --examples$"
     )
     with pytest.raises(ValueError, match=message):
         check_fit(model, {"image": (5, 5, 3)})
