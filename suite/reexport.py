@@ -9,7 +9,7 @@ import numpy as np
 
 from suite import console
 from suite.export.bundle import LABELS_FILE, VERIFICATION_FILE, load_verification, read_arrays, split_labels
-from suite.export.draws import check_fit, constant_outputs, draw_inputs, misfit
+from suite.export.draws import check_fit, constant_outputs, draw_inputs, has_fixed_batch, misfit
 from suite.export.image_input import recorded_inputs
 from suite.export.keras_file import load_keras
 from suite.export.ranges import ASK, ValueRange, is_picture, known_ranges, parse_scale
@@ -125,7 +125,7 @@ def _prepare(
     given = _given_examples(path, examples, signature)
     shapes = _shapes(signature, given, sides)
     if any(None in tensor.shape for tensor in signature.inputs):
-        check_fit(model, shapes)
+        check_fit(model, signature, shapes)
     known = known_ranges(signature, scale, given, model)
     recorded = recorded_inputs(path)
     for name, (found, _) in known.items():
@@ -247,6 +247,8 @@ def _say_ranges(signature: Signature, known: Mapping[str, tuple[ValueRange | Non
 
 def _try(model: Any, inputs: Mapping[str, np.ndarray]) -> list[str]:
     """Runs the model on a few examples; gives the outputs that answer the same to all."""
+    if has_fixed_batch(model):
+        return []
     some = {name: np.asarray(array[:FEW]) for name, array in inputs.items()}
     try:
         outputs = {name: np.asarray(values) for name, values in call_model(model, some).items()}

@@ -49,7 +49,10 @@ def draw_inputs(
     Raises:
         ValueError: The model gives NaN, or fails, for all of them.
     """
-    kinds = {tensor.name: _kinds(model, tensor, ranges.get(tensor.name)) for tensor in signature.inputs}
+    kinds = {
+        tensor.name: _kinds(model, symbol, tensor, ranges.get(tensor.name))
+        for tensor, symbol in zip(signature.inputs, model.inputs, strict=True)
+    }
     best: Draw | None = None
     fault = ""
     for chosen in _combinations(kinds):
@@ -60,6 +63,9 @@ def draw_inputs(
             )
             for tensor in signature.inputs
         }
+        what = ", ".join(f"{name} {kind}" for name, (kind, _) in chosen.items())
+        if has_fixed_batch(model):  # of another size, which these rows do not have
+            return Draw(inputs, what, [])
         try:
             outputs = {name: np.asarray(x) for name, x in call_model(model, inputs).items()}
         except Exception as failure:  # ids that a table does not have, sizes that do not fit
@@ -71,7 +77,6 @@ def draw_inputs(
                 "infinity; give real ones with --examples"
             )
             continue
-        what = ", ".join(f"{name} {kind}" for name, (kind, _) in chosen.items())
         draw = Draw(inputs, what, constant_outputs(outputs))
         if best is None or len(draw.constant) < len(best.constant):
             best = draw
@@ -82,11 +87,17 @@ def draw_inputs(
     return best
 
 
-def check_fit(model: Any, shapes: Mapping[str, tuple[int, ...]]) -> None:
+def has_fixed_batch(model: Any) -> bool:
+    """Whether a functional Keras model takes a certain number of examples at a time."""
+    return any(symbol.shape[:1] != (None,) for symbol in model.inputs)
+
+
+def check_fit(model: Any, signature: Signature, shapes: Mapping[str, tuple[int, ...]]) -> None:
     """Checks that a model can take inputs of these shapes, without running it.
 
     Args:
         model: A functional Keras model.
+        signature: Its signature.
         shapes: By input name, without the batch.
 
     Raises:
@@ -95,7 +106,8 @@ def check_fit(model: Any, shapes: Mapping[str, tuple[int, ...]]) -> None:
     import keras
 
     symbols = {
-        given.name: keras.KerasTensor((1, *shapes[given.name]), dtype=given.dtype) for given in model.inputs
+        tensor.name: keras.KerasTensor((1, *shapes[tensor.name]), dtype=tensor.dtype)
+        for tensor in signature.inputs
     }
     try:
         call_model(model, symbols)
@@ -134,15 +146,15 @@ def constant_outputs(outputs: Mapping[str, np.ndarray]) -> list[str]:
 Kind = tuple[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]]
 
 
-def _kinds(model: Any, tensor: Tensor, known: ValueRange | None) -> list[Kind]:
+def _kinds(model: Any, symbol: Any, tensor: Tensor, known: ValueRange | None) -> list[Kind]:
     """Ways to draw an input, in words and as functions of a generator and a shape; the likeliest first."""
     if tensor.dtype == "bool":
         return [_integers(0, 2)]
     if tensor.dtype == "uint8":
         return [_integers(0, 256)]
     if np.issubdtype(tensor.dtype, np.integer):
-        rows = _embedding_rows(model, tensor.name)
-        if rows:
+        # Those of the smallest table that they go to.
+        if rows := min(_tables(model, symbol), default=0):
             return [_integers(min(1, rows - 1), rows), _integers(0, rows)]
         return [_integers(0, 2), _integers(1, 10), _integers(0, 256)]
     if known is not None:
@@ -165,12 +177,6 @@ def _combinations(kinds: Mapping[str, list[Kind]]) -> Iterator[dict[str, Kind]]:
     for chosen in itertools.product(*groups.values()):
         by_group = dict(zip(groups, chosen, strict=True))
         yield {name: by_group[tuple(kind for kind, _ in each)] for name, each in kinds.items()}
-
-
-def _embedding_rows(model: Any, name: str) -> int | None:
-    """Rows of the smallest table that an input of ids goes to; None where it goes to none."""
-    (tensor,) = (given for given in model.inputs if given.name == name)
-    return min(_tables(model, tensor), default=None)
 
 
 def _tables(model: Any, tensor: Any) -> Iterator[int]:

@@ -109,7 +109,7 @@ def _extremes(values: Any) -> tuple[float, float]:
 
 
 def known_range(
-    tensor: Tensor, scale: ValueRange | None = None, examples: Any = None, model: Any = None
+    tensor: Tensor, scale: ValueRange | None = None, examples: Any = None, implied: ValueRange | None = None
 ) -> tuple[ValueRange | None, str]:
     """Finds out what an image input takes: from its dtype, a flag, examples, or the model's first layer.
 
@@ -117,7 +117,7 @@ def known_range(
         tensor: The input.
         scale: What the user says.
         examples: Values that it really takes, batch first; or None.
-        model: The functional Keras model; or None.
+        implied: What `implied_range` gives for it; or None.
 
     Returns:
         The range, None where it is not known; and where that is from, or why it is not known.
@@ -134,7 +134,6 @@ def known_range(
         return PIXELS, "its dtype"
     if scale is not None:
         return scale, "--scale"
-    implied = None if model is None else implied_range(model, tensor.name)
     if examples is None:
         return implied, "the layer behind it" if implied else "nothing says it"
     found, (low, high) = seen_range(examples), _extremes(examples)
@@ -153,32 +152,34 @@ def known_ranges(
 
     Args:
         signature: That of the model.
-        scale, model: As in `known_range`.
+        scale: As in `known_range`.
         examples: Arrays by input name, or None.
+        model: The Keras model, whose inputs are in the order of the signature; or None.
 
     Returns:
         By input name what `known_range` gives.
     """
-    return {
-        tensor.name: known_range(tensor, scale, examples and examples[tensor.name], model)
-        for tensor in signature.inputs
-        if is_picture(tensor)
-    }
+    symbols = model.inputs if model is not None else [None] * len(signature.inputs)
+    found = {}
+    for tensor, symbol in zip(signature.inputs, symbols, strict=True):
+        if is_picture(tensor):
+            implied = None if symbol is None else implied_range(model, symbol)
+            found[tensor.name] = known_range(tensor, scale, examples and examples[tensor.name], implied)
+    return found
 
 
-def implied_range(model: Any, name: str) -> ValueRange | None:
+def implied_range(model: Any, symbol: Any) -> ValueRange | None:
     """The range that the `Rescaling` or `Normalization` right behind an image input is made for.
 
     Args:
         model: A functional Keras model.
-        name: The input's name.
+        symbol: One of its symbolic inputs.
 
     Returns:
         The one of `USUAL` that the layer turns into another usual one; None where there is no such layer,
         or several ranges would do.
     """
-    (tensor,) = (given for given in model.inputs if given.name == name)
-    found = {_made_for(layer) for layer in _first_layers(model, tensor)}
+    found = {_made_for(layer) for layer in _first_layers(model, symbol)}
     return found.pop() if len(found) == 1 else None
 
 

@@ -195,8 +195,8 @@ def _load_keras(path: Path) -> Loaded:
         return {name: value.numpy() for name, value in infer(tensors).items()}
 
     signature, assumed = signature_of(model), {}
-    for tensor in signature.inputs:
-        implied = implied_range(model, tensor.name) if is_picture(tensor) else None
+    for tensor, symbol in zip(signature.inputs, model.inputs, strict=True):
+        implied = implied_range(model, symbol) if is_picture(tensor) else None
         if implied:
             assumed[tensor.name] = implied, "for which the layer behind its input is made"
     return Loaded(signature, run, _common_size(tensor.shape[0] for tensor in model.inputs), assumed=assumed)

@@ -1,7 +1,7 @@
 """Runs .tflite files, our own and other people's: with or without signatures, quantized or not."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ class TfliteModel:
         outputs = self._runner()(**given)
         return {name: _real(self._outputs[name], array) for name, array in outputs.items()}
 
-    def _runner(self) -> Callable:
+    def _runner(self) -> Any:
         if not hasattr(self._local, "runner"):
             interpreter = self._interpreter()
             names = list(interpreter.get_signature_list())

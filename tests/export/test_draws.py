@@ -77,22 +77,28 @@ def test_sizes_that_do_not_fit_are_said_in_a_line():
     image = keras.Input((None, None, 3), name="image")
     x = layers.GlobalAveragePooling2D()(layers.MaxPooling2D(4)(layers.Conv2D(2, 3)(image)))
     model = keras.Model(image, layers.Dense(2, name="y")(x))
-    check_fit(model, {"image": (6, 6, 3)})
+    check_fit(model, signature_of(model), {"image": (6, 6, 3)})
     message = (
         r"^expected inputs large enough for the model, of image \(5, 5, 3\) nothing is left( in \w+)?; "
         "give a larger --size, or --examples$"
     )
     with pytest.raises(ValueError, match=message):
-        check_fit(model, {"image": (5, 5, 3)})
+        check_fit(model, signature_of(model), {"image": (5, 5, 3)})
     x = keras.Input((None,), name="x")
     odd = keras.Model(x, layers.Flatten()(layers.Reshape((3, -1))(x)))
     with pytest.raises(
         ValueError, match=r"^expected inputs that the model takes, of x \(4,\) it says.*--examples$"
     ):
-        check_fit(odd, {"x": (4,)})
+        check_fit(odd, signature_of(odd), {"x": (4,)})
 
 
 def test_what_varies_less_than_parity_allows_is_constant():
     values = np.linspace(0, 1, 5)[:, None]
     assert constant_outputs({"a": values * 0 + 7, "b": values, "c": 1 + values * 5e-5}) == ["a", "c"]
     assert constant_outputs({"a": values, "big": 1e6 * values}) == ["a"]  # one limit for all, as in the gate
+
+
+def test_a_batch_that_is_fixed_is_left_to_the_export():
+    x = keras.Input(batch_shape=(1, 3), name="x")
+    draw = drawn(keras.Model(x, layers.Dense(1, name="y")(x)))
+    assert draw.constant == [] and draw.inputs["x"].shape == (EXAMPLES, 3)

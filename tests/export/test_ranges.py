@@ -97,26 +97,24 @@ def test_the_layer_behind_an_input_says_what_it_is_made_for(first, expected):
     x = image = keras.Input((8, 8, 3), name="image")
     for layer in first():
         x = layer(x)
-    assert implied_range(keras.Model(image, layers.Flatten()(x)), "image") == expected
+    assert implied_range(keras.Model(image, layers.Flatten()(x)), image) == expected
 
 
 def test_two_ways_from_an_input_that_contradict_each_other_say_nothing():
     image = keras.Input((8, 8, 3), name="image")
     both = [layers.Rescaling(1 / 255)(image), layers.Rescaling(2.0, offset=-1.0)(image)]
-    assert implied_range(keras.Model(image, both), "image") is None
+    assert implied_range(keras.Model(image, both), image) is None
     raw = [layers.Rescaling(1 / 255)(image), layers.Conv2D(2, 3)(image)]
-    assert implied_range(keras.Model(image, raw), "image") is None
+    assert implied_range(keras.Model(image, raw), image) is None
 
 
 def test_the_user_comes_before_examples_and_examples_before_layers():
-    image = keras.Input((4, 4, 3), name="image")
-    model = keras.Model(image, layers.Flatten()(layers.Rescaling(1 / 255)(image)))
     unit = np.linspace(0, 1, 48).reshape(1, 4, 4, 3)
-    assert known_range(FLOATS, SIGNED, unit, model) == (SIGNED, "--scale")
-    found, why = known_range(FLOATS, None, unit, model)
+    assert known_range(FLOATS, SIGNED, unit, PIXELS) == (SIGNED, "--scale")
+    found, why = known_range(FLOATS, None, unit, PIXELS)
     assert (found, why) == (UNIT, "the examples, though the layer behind it is made for [0, 255]")
     assert known_range(FLOATS, None, unit) == (UNIT, "the examples")
-    assert known_range(FLOATS, None, 90 * unit, model) == (PIXELS, "the layer behind it")  # dark ones
+    assert known_range(FLOATS, None, 90 * unit, PIXELS) == (PIXELS, "the layer behind it")  # dark ones
     assert known_range(FLOATS, None, 16 * unit) == (None, "the examples lie in [0, 16]")
     assert known_range(FLOATS) == (None, "nothing says it")
     pixels = FLOATS._replace(dtype="uint8")
