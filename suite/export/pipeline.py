@@ -20,6 +20,7 @@ from suite.export.metadata import add_metadata, associated_files
 from suite.export.obstacles import check_exportable, runtime_obstacle, tflite_obstacle
 from suite.export.onnx import save_onnx
 from suite.export.personalize import PRECISIONS, base_of, save_personal
+from suite.export.ranges import ValueRange, describe_inputs, known_ranges
 from suite.export.rehearsal import known_classes, with_spare_labels
 from suite.export.runtime import BATCH_SIZE, format_of
 from suite.export.saved_model import as_float32, save_saved_model, weights_in_use
@@ -53,6 +54,8 @@ class Export:
         name: Subfolder, where a run exports several models.
         files: Further texts that an app needs, by file name, such as the vocabulary.
         spare_classes: Number of classes that the personal model of an image classifier can learn besides.
+        ranges: The values of black and white by image input, None where they are not known; by default what
+            `inputs` and the model say.
     """
 
     model: Any
@@ -64,6 +67,7 @@ class Export:
     name: str = ""
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
     spare_classes: int = SPARE_CLASSES
+    ranges: Mapping[str, ValueRange | None] | None = None
 
 
 def export_model(item: Export, folder: str | Path, work: str | Path | None = None) -> list[dict]:
@@ -108,9 +112,13 @@ def export_model(item: Export, folder: str | Path, work: str | Path | None = Non
     for name, text in associated_files(item.labels, item.files).items():
         (folder / name).write_bytes(text)
     save_verification(folder / VERIFICATION_FILE, inputs, reference)
+    ranges = item.ranges
+    if ranges is None:
+        known = known_ranges(signature, examples=inputs, model=model)
+        ranges = {name: found for name, (found, _) in known.items()}
 
     with tempfile.TemporaryDirectory(prefix="suite-export-", dir=work) as work:
-        carried = {"labels": item.labels, "files": item.files}
+        carried = {"labels": item.labels, "files": item.files, "ranges": ranges}
         exporter = _Exporter(model, folder, Path(work), inputs, reference, (metric, targets), carried)
         calibration = None if item.calibration is None else named_inputs(signature, item.calibration)
         rows = exporter.run(calibration)
@@ -121,7 +129,8 @@ def export_model(item: Export, folder: str | Path, work: str | Path | None = Non
             images = (calibration or inputs)["image"]
             images = images[tflite.calibration_rows(len(images))]
             rows.append(exporter.run_personal(base, images, item.spare_classes))
-        return rows
+    shapes = {name: array.shape[1:] for name, array in inputs.items()}
+    return [row | {"inputs": describe_inputs(signature, shapes, ranges)} for row in rows]
 
 
 class _Exporter:
