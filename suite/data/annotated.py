@@ -15,8 +15,6 @@ from suite.data.pictures import by_digest, file_digest, in_threads, split_copies
 LEAST = {"train": 5, "validation": 1, "test": 1}
 
 _SHARES = {"validation": 0.15, "test": 0.15}
-_ORIENTATION = 0x0112  # EXIF
-_SIDEWAYS = (5, 6, 7, 8)
 
 
 class Unusable(Exception):
@@ -105,17 +103,6 @@ def read_names(path: Path) -> tuple[str, ...]:
         return ()
     lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     return tuple(line.strip() for line in lines if line.strip())
-
-
-def upright_size(path: Path) -> tuple[int, int]:
-    """`(height, width)` in pixels of a sound picture, after its EXIF orientation."""
-    with Image.open(path) as image:
-        width, height = image.size
-        try:
-            is_sideways = image.getexif().get(_ORIENTATION) in _SIDEWAYS
-        except Exception:  # broken metadata says nothing about the orientation
-            is_sideways = False
-    return (width, height) if is_sideways else (height, width)
 
 
 def read_all(

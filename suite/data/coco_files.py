@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from suite.data import annotated
 from suite.data.annotated import Unusable
 from suite.data.box_files import Boxes, Listing, clipped
+from suite.data.images import upright_size
 
 _COCO_KEYS = ("images", "annotations", "categories")
 
@@ -151,7 +152,7 @@ def _locate(root: Path, json_file: Path, part: str, name: str, index: Mapping[st
 
 
 def _coco_boxes(path: Path, image: dict, rows: Sequence[dict], labels: Mapping[int, int]) -> Boxes:
-    height, width = annotated.upright_size(path)
+    height, width = upright_size(path)
     stated = image.get("height", height), image.get("width", width)
     if stated != (height, width):
         raise Unusable(

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
 from suite.data import annotated, layout
 from suite.data.annotated import Picture, Unusable
-from suite.data.images import load_image
+from suite.data.images import load_image, open_picture, upright_size
 from suite.data.layout import PARTS
 from suite.data.tfds_images import is_tfds, split_training, tfds_builder, tfds_examples
 
@@ -176,7 +176,7 @@ def _match(
 def _read_pair(path: Path, mask_path: Path, size: tuple[int, int]) -> tuple[np.ndarray, _Mask]:
     pixels = load_image(path, size)
     mask, is_gray = _read_mask(mask_path)
-    height, width = annotated.upright_size(path)
+    height, width = upright_size(path)
     if mask.shape != (height, width):
         raise Unusable(
             f"{width} x {height} pixels upright, but its mask is {mask.shape[1]} x {mask.shape[0]}; save the "
@@ -190,7 +190,7 @@ def _read_mask(path: Path) -> tuple[np.ndarray, bool]:
     """`(height, width)` uint8 values of a mask, and whether they are grays, not indices of a palette."""
     mend = "save it as a PNG with a palette or in gray whose values are the class indices"
     try:
-        with Image.open(path) as image:
+        with open_picture(path) as image:
             kind, mode = image.format, image.mode
             if kind != "PNG":
                 lossy = ", which changes labels" if kind in ("JPEG", "WEBP") else ""
