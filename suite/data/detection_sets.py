@@ -1,4 +1,4 @@
-"""Pictures with labeled boxes: drawn scenes, Pascal VOC 2007, or a user's folder in COCO or YOLO form."""
+"""Pictures with labeled boxes: drawn scenes, Pascal VOC 2007, or a user's folder in one of three forms."""
 
 import dataclasses
 import os
@@ -13,9 +13,10 @@ from suite.data.coco_files import find_coco, list_coco
 from suite.data.images import load_image
 from suite.data.layout import PARTS
 from suite.data.tfds_images import is_tfds, tfds_builder, tfds_examples
+from suite.data.voc_files import find_voc, list_voc
 from suite.data.yolo_files import list_yolo
 
-_EXPECTED = "a folder with images and COCO annotations, or with images/ and labels/"
+_EXPECTED = "a folder with images and COCO or Pascal VOC annotations, or with images/ and labels/"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -99,7 +100,7 @@ def load_voc(size: tuple[int, int]) -> DetectionSet:
 
 
 def read_detection_folder(directory: str | os.PathLike, seed: int, size: tuple[int, int]) -> DetectionSet:
-    """Reads a folder of pictures with boxes in one of two forms. Nothing in it is changed.
+    """Reads a folder of pictures with boxes in one of three forms. Nothing in it is changed.
 
     YOLO: images/ and labels/, where a picture and its label file have the same name but for the ending, with
     train/, val/ and test/ above or inside them. A line is `class cx cy w h`, relative to the picture, or a
@@ -109,6 +110,9 @@ def read_detection_folder(directory: str | os.PathLike, seed: int, size: tuple[i
     COCO: one or more JSON files with images, annotations and categories (of `instances_*.json` and others,
     only the former), in annotations/, in the root, or in train/, valid/ and test/; the part is in the name of
     the file or of its folder. Pictures lie anywhere in the folder. Boxes are `[x, y, w, h]` in pixels.
+
+    Pascal VOC: JPEGImages/ and Annotations/ with an XML file a picture, or images/ and annotations/, or both
+    in train/, valid/ and test/; ImageSets/Main may divide them. Objects marked difficult are crowds here.
 
     A picture with a wrong annotation is set aside as a whole, because a thing without its box would be
     learned as background. A box may reach over the border by 1 % of the side, and is clipped. Parts that are
@@ -167,6 +171,9 @@ def _check_boxes(
 
 
 def _list(root: Path) -> Listing:
+    voc = find_voc(root)
+    if voc:
+        return list_voc(root, voc)
     pairs = annotated.find_pairs(root, "images", "labels")
     if pairs:
         return list_yolo(root, pairs)
@@ -174,9 +181,9 @@ def _list(root: Path) -> Listing:
     if files:
         return list_coco(root, files)
     raise ValueError(
-        f"expected images/ and labels/, or annotations/*.json, in {str(root)!r}, received "
-        f"{annotated.contents(root)}; put the pictures in images/ and a YOLO label file for each in labels/, "
-        "or a COCO file in annotations/"
+        f"expected images/ and labels/, annotations/*.json or JPEGImages/ and Annotations/ in {str(root)!r}, "
+        f"received {annotated.contents(root)}; put the pictures in images/ and a YOLO label file for each in "
+        "labels/, or a COCO file in annotations/"
     )
 
 

@@ -15,6 +15,7 @@ from suite.data.layout import MINIMUM_PER_CLASS
 from suite.data.pictures import by_digest, file_digest, in_threads, split_copies_together
 
 MINIMUM_SIDE = 16
+_NAMED = 6  # classes in a message
 _TOO_SMALL = f"less than {MINIMUM_SIDE} on a side"
 
 
@@ -232,7 +233,8 @@ def check_counts(
     if few:
         lost = [entry for entry in aside if not set(few).isdisjoint(Path(entry["file"]).parts)]
         first = f" ({len(lost)} set aside, as {lost[0]['file']!r}: {lost[0]['reason']})" if lost else ""
-        received = ", ".join(f"{distinct[name]} in {name!r}" for name in few) + first
+        more = f" and {len(few) - _NAMED} other classes" if len(few) > _NAMED else ""
+        received = ", ".join(f"{distinct[name]} in {name!r}" for name in few[:_NAMED]) + more + first
         raise ValueError(
             f"expected at least {MINIMUM_PER_CLASS} different usable training pictures per class "
             f"in {str(root)!r}, received {received}; {_advice(root, few, distinct, lost)}"
