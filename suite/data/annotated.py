@@ -12,7 +12,7 @@ from suite.data.companions import child
 from suite.data.images import UndecodableImage
 from suite.data.layout import PARTS
 from suite.data.pictures import by_digest, file_digest, in_threads, split_copies_together
-from suite.data.set_aside import first_names
+from suite.data.set_aside import first_names, printable
 from suite.data.text_files import read_text
 
 LEAST = {"train": 5, "validation": 1, "test": 1}
@@ -117,7 +117,7 @@ def remarks(pictures: Sequence[tuple[str, Collection[str]]]) -> tuple[str, ...]:
 def contents(root: Path) -> str:
     """Names the first things in a folder, for a message."""
     names = sorted(path.name + "/" * path.is_dir() for path in root.iterdir())
-    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    return printable(", ".join(names[:6])) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
 
 
 def read_names(path: Path) -> tuple[str, ...]:

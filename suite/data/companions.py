@@ -47,11 +47,11 @@ def match(
     for image in images:
         names = image.stem, image.name
         candidates = [exact.get(name) for name in names] + [alike.get(_alike(name)) for name in names]
-        other = next(filter(None, candidates), None)
-        if other in owners:
-            aside.append(layout.entry(image, root, f"its {kind} is that of {owners[other].name!r}, too"))
-        elif other:
-            found[image], owners[other] = other, image
+        nearest = next(filter(None, candidates), None)
+        if nearest in owners:
+            aside.append(layout.entry(image, root, f"its {kind} is that of {owners[nearest].name!r}, too"))
+        elif nearest:
+            found[image], owners[nearest] = nearest, image
     known = {_alike(name) for image in images for name in (image.stem, image.name)}
     for other in others:
         if other not in owners:

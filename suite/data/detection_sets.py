@@ -12,6 +12,7 @@ from suite.data.box_files import Boxes, Listing
 from suite.data.coco_files import find_coco, list_coco
 from suite.data.images import load_image
 from suite.data.layout import PARTS
+from suite.data.set_aside import printable
 from suite.data.tfds_images import is_tfds, tfds_builder, tfds_examples
 from suite.data.voc_files import find_voc, list_voc
 from suite.data.yolo_files import list_yolo
@@ -162,7 +163,7 @@ def _check_boxes(
     for part in ("train", "test"):
         if any((~boxes.is_crowd).any() for boxes in rows[part]):
             continue
-        first = [f"{entry['file']}: {entry['reason']}" for entry in aside[:2]]
+        first = [printable(f"{entry['file']}: {entry['reason']}") for entry in aside[:2]]
         why = f" ({'; '.join([*notes[:2], *first])})" if notes or first else ""
         raise ValueError(
             f"expected boxes in the {part} pictures of {str(root)!r}, received none in {len(rows[part])} "
