@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from suite import console
 
 RIGHT, REFUSED, WRONG = VERDICTS = ("right", "refused", "WRONG")
-TIMEOUT = 240  # seconds of one model
+TIMEOUT = 300  # seconds of one model
 MODELS_A_PROCESS = 40  # TensorFlow's memory grows
 
 

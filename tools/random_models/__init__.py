@@ -12,7 +12,7 @@ import numpy as np
 
 from tools.random_models import operations, pictures, sequences, steps, unusual  # noqa: F401  fill the tables
 from tools.random_models.drawing import DYNAMIC_SIZE, STEPS, Domain, Draw, draw_examples, draw_weights
-from tools.random_models.structures import STRUCTURES
+from tools.random_models.structures import OPEN, STRUCTURES
 
 POLICIES = ("mixed_float16", "mixed_bfloat16", "float16")
 USUAL_SHARE = 0.82  # of models in float32
@@ -20,6 +20,7 @@ DYNAMIC_SHARE = 0.2
 LEAST_VARIATION = 1e-3  # of an output over examples, as a share of its size
 WEIGHT_DRAWS = 6
 ROWS = 8
+WANTED = 3  # steps of a model that have their turn
 
 
 class RandomModel(NamedTuple):
@@ -47,7 +48,7 @@ class RandomModel(NamedTuple):
         return draw_examples(described, batch or rows, np.random.default_rng(seed), size)
 
 
-def draw_model(seed: int, index: int, policy: str | None = None) -> RandomModel:
+def draw_model(seed: int, index: int, policy: str | None = None, give=True) -> RandomModel:
     """Draws a model.
 
     Args:
@@ -61,7 +62,7 @@ def draw_model(seed: int, index: int, policy: str | None = None) -> RandomModel:
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed * 10_000 + index)
     random = np.random.default_rng((seed, index))
-    d = Draw(random, _in_turn(tuple(STEPS), seed, index), dynamic=random.random() < DYNAMIC_SHARE)
+    d = Draw(random, _wanted(seed, index), dynamic=random.random() < DYNAMIC_SHARE)
     usual = random.random() < USUAL_SHARE
     drawn = "float32" if usual else d.pick(POLICIES)
     kind = _in_turn(tuple(STRUCTURES), seed + 1, index)
@@ -78,10 +79,29 @@ def draw_model(seed: int, index: int, policy: str | None = None) -> RandomModel:
     known = {id(tensor): domain for tensor, domain in d.inputs}
     domains = tuple(known[id(tensor)] for tensor in model.inputs)
     found = RandomModel(model, domains, tuple(d.kinds), policy or drawn)
-    _give_weights(found, random)
+    if give:
+        _give_weights(found, random)
     if d.after is not None:
         d.after(model)
     return found
+
+
+def _wanted(seed: int, index: int) -> list[str]:
+    """Steps that share a rank, so that all find their place; all kinds come once before any comes again."""
+    kinds = tuple(STRUCTURES)
+    if _in_turn(kinds, seed + 1, index) not in OPEN:
+        return []
+    number = sum(_in_turn(kinds, seed + 1, each) in OPEN for each in range(index))
+    random = np.random.default_rng((seed, 0))
+    by_rank: dict[int, list[str]] = {}
+    for place in random.permutation(len(STEPS)):
+        kind = tuple(STEPS)[place]
+        ranks = STEPS[kind][0]
+        by_rank.setdefault(ranks[int(random.integers(len(ranks)))], []).append(kind)
+    for own in by_rank.values():  # what fits one rank only comes before what may change it
+        own.sort(key=lambda kind: len(STEPS[kind][0]))
+    sets = [own[i :: -(-len(own) // WANTED)] for own in by_rank.values() for i in range(-(-len(own) // WANTED))]
+    return list(sets[random.permutation(len(sets))[number % len(sets)]])
 
 
 def _in_turn(kinds: tuple[str, ...], seed: int, index: int) -> str:

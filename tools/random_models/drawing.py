@@ -48,12 +48,12 @@ class Draw:
 
     Args:
         random: Where every choice comes from.
-        wanted: Kind of a step that goes into the first place that takes its rank.
+        wanted: Kinds of steps; each goes into the first place that takes its rank.
         dynamic: Whether lengths and sides are left open.
     """
 
-    def __init__(self, random: np.random.Generator, wanted: str, dynamic: bool = False):
-        self.random, self.wanted, self.dynamic = random, wanted, dynamic
+    def __init__(self, random: np.random.Generator, wanted: Sequence[str], dynamic: bool = False):
+        self.random, self.wanted, self.dynamic = random, list(wanted), dynamic
         self.kinds: list[str] = []
         self.inputs: list[tuple[Any, Domain]] = []
         self._names: set[str] = set()
@@ -111,16 +111,24 @@ class Draw:
         return name
 
     def wanted_rank(self) -> int:
-        return self.pick(STEPS[self.wanted][0]) if self.wanted else self.number(2, 4)
+        """A rank that all wanted steps take."""
+        if not self.wanted:
+            return self.number(2, 4)
+        return self.pick(sorted(set.intersection(*(set(STEPS[kind][0]) for kind in self.wanted))))
 
     def grow(self, x: Any, steps: int) -> Any:
-        """Applies the wanted step, where it fits and has not been applied, and then random ones."""
-        if self.wanted and self.wanted not in self.kinds and len(x.shape) in STEPS[self.wanted][0]:
-            x = self._try(self.wanted, x)
-        for _ in range(steps):
-            fitting = [kind for kind, (ranks, _) in STEPS.items() if len(x.shape) in ranks]
+        """Applies steps: the wanted ones as far as they fit, then random ones up to the number."""
+        count = 0
+        while True:
+            rank = len(x.shape)
+            wanted = [kind for kind in self.wanted if rank in STEPS[kind][0]]
+            if not wanted and count >= steps:
+                return x
+            if wanted:
+                self.wanted.remove(wanted[0])
+            fitting = wanted[:1] or [kind for kind, (ranks, _) in STEPS.items() if rank in ranks]
             x = self._try(self.pick(fitting), x)
-        return x
+            count += 1
 
     def _try(self, kind: str, x: Any) -> Any:
         try:

@@ -206,4 +206,4 @@ def mel(d: Draw, x):
 @step("preprocessing: STFTSpectrogram", RANK)
 def fourier(d: Draw, x):
     wave = layers.Dense(80, activation="tanh")(layers.GlobalAveragePooling1D()(x))
-    return layers.STFTSpectrogram(frame_length=16, frame_stride=8, fft_length=16)(wave[..., None])
+    return layers.STFTSpectrogram(frame_length=16, frame_step=8, fft_length=16)(wave[..., None])

@@ -195,6 +195,6 @@ def binned(d: Draw, x):
     return ops.one_hot(layer(x), 5) if len(x.shape) == 2 else ops.cast(layer(x), "float32") * 0.3
 
 
-@step("keras: train-only Lambda-free identity", 2)
+@step("ops: stop_gradient", 2)
 def stopped(d: Draw, x):
     return keras.ops.stop_gradient(x) + 0.1

@@ -9,13 +9,16 @@ from suite import layers as own
 from tools.random_models.drawing import VOCABULARY, Domain, Draw
 
 STRUCTURES: dict[str, Callable] = {}
+OPEN: set[str] = set()  # kinds of structures that take any step, on a tensor of any rank
 
 
-def structure(kind: str) -> Callable:
+def structure(kind: str, takes_any: bool = False) -> Callable:
     """Enters a function `(draw) -> keras.Model` into the table of structures."""
 
     def enter(function: Callable) -> Callable:
         STRUCTURES[kind] = function
+        if takes_any:
+            OPEN.add(kind)
         return function
 
     return enter
@@ -26,53 +29,54 @@ def the_inputs(d: Draw):
     return found[0] if len(found) == 1 else found
 
 
-@structure("chain")
+@structure("chain", takes_any=True)
 def chain(d: Draw):
-    y = d.head(d.chain(d.number(1, 3)), d.pick((None, "y", "probabilities")))
+    y = d.head(d.chain(d.number(2, 4)), d.pick((None, "y", "probabilities")))
     return keras.Model(the_inputs(d), y)
 
 
-@structure("chain without a dense head")
+@structure("chain without a dense head", takes_any=True)
 def bare(d: Draw):
-    return keras.Model(the_inputs(d), d.chain(d.number(1, 2)))
+    y = d.chain(d.number(2, 3))
+    return keras.Model(the_inputs(d), y)
 
 
-@structure("two branches")
+@structure("two branches", takes_any=True)
 def branches(d: Draw):
-    x = d.chain(1)
+    x = d.chain(2)
     left, right = (layers.Dense(4, activation="tanh")(d.vector(d.grow(x, 1))) for _ in range(2))
     merge = d.pick((layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum, layers.Minimum))
     merged = merge()([left, right]) if d.chance(0.7) else layers.Dot(axes=1, normalize=True)([left, right])
     return keras.Model(the_inputs(d), d.head(merged))
 
 
-@structure("several inputs")
+@structure("several inputs", takes_any=True)
 def several_inputs(d: Draw):
-    vectors = [d.vector(d.chain(1)), d.vector(d.grow(d.input(d.number(2, 4)), 1))]
+    vectors = [d.vector(d.chain(2)), d.vector(d.grow(d.input(d.number(2, 4)), 1))]
     if d.chance(0.5):
         vectors.append(d.vector(embedded(d)))
     return keras.Model(the_inputs(d), d.head(layers.Concatenate()(vectors), "y"))
 
 
-@structure("several outputs")
+@structure("several outputs", takes_any=True)
 def several_outputs(d: Draw):
-    x = d.chain(1)
+    x = d.chain(2)
     vector = d.vector(x)
     outputs = [d.head(vector, "first"), d.head(vector), vector * 2.0]
     return keras.Model(the_inputs(d), outputs[: d.number(2, 3)] if d.chance(0.7) else [x, outputs[0]])
 
 
-@structure("dict of outputs")
+@structure("dict of outputs", takes_any=True)
 def dict_outputs(d: Draw):
-    vector = d.vector(d.chain(1))
+    vector = d.vector(d.chain(2))
     names = d.pick((("logits", "code"), ("b", "a"), ("probabilities", "embedding")))
     outputs = {names[0]: d.head(vector), names[1]: layers.Dense(3)(vector)}
     return keras.Model(the_inputs(d), outputs)
 
 
-@structure("nested outputs")
+@structure("nested outputs", takes_any=True)
 def nested_outputs(d: Draw):
-    vector = d.vector(d.chain(1))
+    vector = d.vector(d.chain(2))
     one, two, three = d.head(vector), layers.Dense(3)(vector), layers.Dense(2, name="third")(vector)
     outputs = d.pick(
         (
@@ -85,21 +89,20 @@ def nested_outputs(d: Draw):
     return keras.Model(the_inputs(d), outputs)
 
 
-@structure("dict of inputs")
+@structure("dict of inputs", takes_any=True)
 def dict_inputs(d: Draw):
-    x = d.chain(1)
+    x = d.chain(2)
     other = d.input(2, "other")
     y = d.head(layers.Concatenate()([d.vector(x), other]))
     given = {"main": d.inputs[0][0], "other": other}
-    d.inputs = [d.inputs[0], d.inputs[1]]
     return keras.Model(given if d.chance(0.7) else {"both": [d.inputs[0][0], other]}, y)
 
 
-@structure("an input passed through")
+@structure("an input passed through", takes_any=True)
 def passed_through(d: Draw):
     x = d.input()
     name = x.name
-    y = d.head(d.grow(x, 1), d.pick((None, name, "y")))
+    y = d.head(d.grow(x, 2), d.pick((None, "out")))
     outputs = d.pick(([x, y], {"y": y, "x": x}, {name: y}, [y, y]))
     return keras.Model(x, outputs)
 
@@ -125,11 +128,11 @@ def siamese(d: Draw):
     return keras.Model([one, other], [a, b] if d.chance(0.5) else d.head(ops.abs(a - b)))
 
 
-@structure("a functional model inside")
+@structure("a functional model inside", takes_any=True)
 def nested(d: Draw):
     x = d.input()
     inner = keras.Input(x.shape[1:])
-    body = keras.Model(inner, d.grow(inner, d.number(1, 2)), name=d.pick((None, "backbone")))
+    body = keras.Model(inner, d.grow(inner, 2), name=d.pick((None, "backbone")))
     y = d.head(d.grow(body(x), 1))
     return keras.Model(x, y)
 
@@ -146,9 +149,9 @@ def twice_nested(d: Draw):
     return keras.Model(x, layers.Concatenate()([d.head(z), w]) if d.chance(0.6) else [z, w])
 
 
-@structure("a Sequential inside")
+@structure("a Sequential inside", takes_any=True)
 def sequential_inside(d: Draw):
-    vector = d.vector(d.chain(1))
+    vector = d.vector(d.chain(2))
     activation = d.pick(("relu", "gelu", "elu", "silu"))
     block = keras.Sequential([layers.Dense(5, activation=activation), layers.BatchNormalization()])
     if d.chance(0.4):

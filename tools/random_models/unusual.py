@@ -36,9 +36,9 @@ def pixels(d: Draw):
 
 @structure("integer inputs")
 def integers(d: Draw):
-    dtype = d.pick(("int32", "int64", "uint8", "int16", "int8"))
-    x = d.input(2, dtype=dtype, domain=Domain("ids", VOCABULARY))
     kind = d.pick(("cast", "one_hot", "multi_hot", "embedding", "lookup", "hashing", "tf-idf"))
+    dtypes = ("int32", "int64", "uint8", "int16", "int8") if kind in ("cast", "embedding") else ("int32", "int64")
+    x = d.input(2, dtype=d.pick(dtypes), domain=Domain("ids", VOCABULARY))
     d.note(f"integers: {kind}")
     if kind == "cast":
         y = ops.cast(x, "float32") * 0.1
@@ -55,18 +55,18 @@ def integers(d: Draw):
     return keras.Model(x, d.head(d.grow(y, 1)))
 
 
-@structure("inputs of several dtypes")
+@structure("inputs of several dtypes", takes_any=True)
 def several_dtypes(d: Draw):
-    x = d.vector(d.chain(1))
+    x = d.vector(d.chain(2))
     switch = d.input(2, "switch", shape=(1,), dtype=d.pick(("bool", "uint8")), domain=Domain("switch"))
     half = d.input(2, "half", shape=(3,), dtype=d.pick(("float16", "float64", "bfloat16")), domain=Domain())
     chosen = ops.where(ops.cast(switch, "bool"), ops.cast(x, "float32"), 0.1 * ops.cast(x, "float32"))
     return keras.Model(the_inputs(d), d.head(layers.Concatenate()([chosen, ops.cast(half, "float32")])))
 
 
-@structure("outputs that are no floats")
+@structure("outputs that are no floats", takes_any=True)
 def other_outputs(d: Draw):
-    x = d.vector(d.chain(1))
+    x = d.vector(d.chain(2))
     scores = layers.Dense(6, name="scores")(x)
     kind = d.pick(("argmax", "greater", "cast", "top_k", "argsort"))
     d.note(f"output: {kind}")
@@ -89,7 +89,7 @@ def scalars(d: Draw):
     return keras.Model([one, features], d.pick((ops.sum(y, axis=-1), layers.Dense(1)(y)[:, 0], layers.Dense(2)(y))))
 
 
-@structure("an input that nothing uses")
+@structure("an input that nothing uses", takes_any=True)
 def unused_input(d: Draw):
     x = d.chain(1)
     d.input(2, "unused")
@@ -128,17 +128,17 @@ def strings(d: Draw):
     return keras.Model(the_inputs(d), d.head(y))
 
 
-@structure("quantized")
+@structure("quantized", takes_any=True)
 def quantized(d: Draw):
-    x = layers.Dense(96, activation="relu")(d.vector(d.chain(1)))
+    x = layers.Dense(96, activation="relu")(d.vector(d.chain(2)))
     d.after = lambda model: model.quantize("int8")  # when the weights have their values
     return keras.Model(the_inputs(d), d.head(layers.Dense(96, activation="tanh")(x)))
 
 
-@structure("many parameters")
+@structure("many parameters", takes_any=True)
 def large(d: Draw):
     """Large enough for its weights to outweigh the graph in every file."""
-    x = layers.Dense(160, activation="relu")(d.vector(d.chain(1)))
+    x = layers.Dense(160, activation="relu")(d.vector(d.chain(2)))
     frozen = layers.Dense(160, trainable=False, dtype=d.pick((None, "float16")))(x)
     return keras.Model(the_inputs(d), d.head(ops.cast(frozen, "float32")))
 
