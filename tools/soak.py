@@ -31,6 +31,7 @@ from suite import console
 RIGHT, REFUSED, WRONG = VERDICTS = ("right", "refused", "WRONG")
 TIMEOUT = 300  # seconds of one model
 MODELS_A_PROCESS = 40  # TensorFlow's memory grows
+PROGRAM = (sys.executable, str(Path(__file__).resolve()), "--worker")
 
 
 class Outcome(NamedTuple):
@@ -54,11 +55,11 @@ class Outcome(NamedTuple):
 class _Worker:
     """A process that judges one model after the other."""
 
-    def __init__(self, seed: int):
+    def __init__(self, seed: int, program: Sequence[str]):
         self.seed, self.index, self.began, self.judged = seed, None, 0.0, 0
         self.complaints = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  as long as it
         self.process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).resolve()), "--worker"],
+            program,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.complaints,
@@ -88,13 +89,16 @@ class _Worker:
         self.process.wait()
 
 
-def soak(seed: int, indices: Sequence[int], processes: int = 2) -> Iterator[Outcome]:
+def soak(
+    seed: int, indices: Sequence[int], processes: int = 2, program: Sequence[str] = PROGRAM
+) -> Iterator[Outcome]:
     """Judges models in processes of their own.
 
     Args:
         seed: Of all models.
         indices: Which ones.
         processes: How many at a time.
+        program: What such a process runs: it answers lines as `_work` does.
 
     Yields:
         An outcome each, as they come.
@@ -103,7 +107,7 @@ def soak(seed: int, indices: Sequence[int], processes: int = 2) -> Iterator[Outc
     busy: list[_Worker] = []
     try:
         for _ in range(min(processes, len(waiting))):
-            busy.append(_Worker(seed))
+            busy.append(_Worker(seed, program))
             busy[-1].give(waiting.pop())
         while busy:
             worker, line = _next_answer(busy)
@@ -113,7 +117,7 @@ def soak(seed: int, indices: Sequence[int], processes: int = 2) -> Iterator[Outc
                 busy.remove(worker)
                 worker.end()
                 if waiting:
-                    busy.append(_Worker(seed))
+                    busy.append(_Worker(seed, program))
                     busy[-1].give(waiting.pop())
             else:
                 worker.give(waiting.pop())

@@ -37,7 +37,7 @@ RAW = re.compile(
 )
 MEND = re.compile(
     r"\b(give|export|use|build|name|rename|put|leave|take|save|call|end|replace|set|make|say|ask|convert|keep|"
-    r"draw|choose|write|pass|without|install|load|remove)\b"
+    r"draw|choose|write|pass|without|install|load|remove)\b|--[a-z]"
 )
 
 
@@ -208,10 +208,12 @@ def _compare(exact: RandomModel, row: Mapping, runner: tuple, size: int) -> tupl
     limit = REDUCED_PARITY.get(row["variant"], HALF_PARITY if _has_half_layers(exact.model) else PARITY)
     matched = []
     for name, values in zip(_natural_names(exact.model), expected, strict=True):
-        rest = {key: found for key, found in got.items() if key not in matched}
-        key = name if name in rest else min(rest, key=lambda key: difference(rest[key], values))
+        rest = {key: got[key] for key in sorted(got) if key not in matched}
+        far_by_key = {key: difference(found, values) for key, found in rest.items()}
+        near = [key for key, far in far_by_key.items() if far <= limit]  # equal ones in the order of names
+        key = name if name in rest else (near or [min(rest, key=lambda key: far_by_key[key])])[0]
         matched.append(key)
-        far = difference(rest[key], values)
+        far = far_by_key[key]
         if not far <= limit:
             raise Fault(
                 f"{row['path']} differs in {key!r} by {far:.2g} of its size ({rest[key].shape}, {values.shape})"

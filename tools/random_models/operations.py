@@ -56,7 +56,6 @@ ELEMENTWISE = {
     "prod": lambda x: x + ops.prod(ops.tanh(x), axis=-1, keepdims=True),
     "logsumexp": lambda x: x - ops.logsumexp(x, axis=-1, keepdims=True),
     "norm": lambda x: x / (ops.norm(x, axis=-1, keepdims=True) + 0.3),
-    "triu": lambda x: ops.triu(x),
     "diff and pad": lambda x: ops.concatenate([x[..., :1], ops.diff(x, axis=-1)], axis=-1),
     "outer and trace": lambda x: x * ops.sum(x * x, axis=-1, keepdims=True) * 0.1,
     "median": lambda x: x - ops.median(x, axis=-1, keepdims=True),
@@ -107,6 +106,11 @@ def expanded(d: Draw, x):
 @step("ops: expand_dims", 2)
 def as_channels(d: Draw, x):
     return x[..., None]
+
+
+@step("ops: triu", 3, 4)
+def upper(d: Draw, x):
+    return ops.triu(x)
 
 
 @step("ops: transpose", 3)
