@@ -257,10 +257,10 @@ def _box(
     """Box, label and remark ("" for none) of an annotation."""
     try:
         category = _key(row.content.get("category_id"))
+        if category is None:
+            raise Unusable("has no category_id")
         if category not in labels:
-            raise Unusable(
-                "has no category_id" if category is None else f"has category {category}, which is not listed"
-            )
+            raise Unusable(f"has category {category}, which is not listed")
         (top, left, bottom, right), remark = _sides(row.content)
         box = clipped(top / height, left / width, bottom / height, right / width)
     except Unusable as error:

@@ -162,7 +162,8 @@ def _match(
     root: Path, pairs: Mapping[str, tuple[Path, Path]]
 ) -> tuple[list[tuple[Path, str]], dict[Path, Path], list[dict]]:
     """Pictures with their part, the mask of each, and entries for what stands alone."""
-    files, mask_of, aside = [], {}, []
+    files, aside = [], []
+    mask_of: dict[Path, Path] = {}
     for part, (image_folder, mask_folder) in pairs.items():
         images, others = annotated.list_files(image_folder, root)
         masks, more = annotated.list_files(mask_folder, root)
