@@ -17,6 +17,9 @@ def mode_coverage(points: np.ndarray, modes: np.ndarray, deviation: float) -> tu
         How many modes have at least a tenth of the good points that are their due, n / k, so that a few stray
         points make no mode; and the share of the points that are good, in [0, 1].
 
+    Raises:
+        ValueError: There are no points, or no modes.
+
     Reference:
         Srivastava, Valkov, Russell, Gutmann, Sutton (2017), VEEGAN: good points, within 3 deviations.
     """
