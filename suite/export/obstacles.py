@@ -74,25 +74,28 @@ def layer_in(scopes: Sequence[str], model: Any) -> str | None:
     return next(iter(functions)) if len(functions) == 1 else None  # of keras.ops, which open no scope
 
 
-def tflite_obstacle(failure: Exception, model: Any) -> FormatError:
-    """Puts what TensorFlow's converter raises, which may be pages of MLIR, in a line.
+def in_a_line(failure: Exception, format: str, model: Any) -> FormatError:
+    """Puts what a converter raises, which may be pages of MLIR, in a line.
 
     Args:
-        failure: The exception.
+        failure: The exception; a `FormatError` is one already.
+        format: Name of the format.
         model: The Keras model.
     """
+    if isinstance(failure, FormatError):
+        return failure
     text = str(failure)
     listed = re.findall(r"(?:TF Select|Custom) ops: ([\w, ]+)", text)
     found = [name for names in listed for name in re.split(r"[,\s]+", names) if name]
     found = found or re.findall(r"'tf\.(\w+)' op", text)
     scopes = re.findall(r'"([^"@]+/[^"@]+)@', text)
     if found:
-        return missing_operators("TFLite", found, scopes, model)
+        return missing_operators(format, found, scopes, model)
     refused = re.findall(r"'tfl\.(\w+)' op ([^\n]*)", text)
     layer = layer_in(scopes, model)
     what = f"the operator {refused[0][0].upper()}, whose {refused[0][1]}" if refused else _plain(text)
     where = f" (layer {layer!r})" if layer else ""
-    return FormatError(f"TFLite cannot hold this model{where}: {what}")
+    return FormatError(f"{format} cannot hold this model{where}: {what}")
 
 
 def runtime_obstacle(error: str) -> str:

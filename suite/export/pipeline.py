@@ -17,7 +17,7 @@ from suite.export.bundle import LABELS_FILE, VERIFICATION_FILE, describe, disk_i
 from suite.export.gates import DECIDING_PARITY_SHARE, GateError, judge, max_abs_difference, weight_bytes
 from suite.export.measure import Measurement, measure_artifacts
 from suite.export.metadata import add_metadata, associated_files
-from suite.export.obstacles import check_exportable, runtime_obstacle, tflite_obstacle
+from suite.export.obstacles import check_exportable, in_a_line, runtime_obstacle
 from suite.export.onnx import save_onnx
 from suite.export.personalize import PRECISIONS, base_of, save_personal
 from suite.export.ranges import ValueRange, describe_inputs, known_ranges
@@ -89,6 +89,7 @@ def export_model(item: Export, folder: str | Path, work: str | Path | None = Non
         ValueError: The model's signature, the given inputs or the number of labels do not fit, or
             `spare_classes` is below 0.
         OSError: The disk is full.
+        GateError: An output has no name of its own.
     """
     if item.spare_classes < 0:
         raise ValueError(f"expected spare_classes of at least 0, received {item.spare_classes}")
@@ -195,15 +196,16 @@ class _Exporter:
         self.model.save(self.folder / "model.keras")
         written = [("model.keras", "float32")]
         writers = (
-            ("saved_model", "saved_model", lambda path: save_saved_model(self.model, path)),
-            ("model.onnx", "onnx", lambda path: save_onnx(self.model, path)),
+            ("saved_model", "saved_model", "SavedModel", save_saved_model),
+            ("model.onnx", "onnx", "ONNX", save_onnx),
         )
-        for name, format, write in writers:
+        for name, format, title, write in writers:
             try:
-                write(self.folder / name)
+                write(self.model, self.folder / name)
                 written.append((name, "float32"))
             except Exception as failure:  # converters raise what they like
-                self._skip(name, format, "float32", "failed", failure)
+                _check_room(failure)
+                self._skip(name, format, "float32", "failed", in_a_line(failure, title, self.model))
         return written + self._convert("float32", None)
 
     def _convert(self, variant: str, calibration) -> list[tuple[str, str]]:
@@ -221,8 +223,8 @@ class _Exporter:
             add_metadata(made, **self.carried)
         except Exception as failure:  # the converter raises bare Exceptions
             _check_room(failure)
-            failure = tflite_obstacle(failure, self.model)
-            self._skip(name, "tflite", variant, "failed" if variant == "float32" else "skipped", failure)
+            status = "failed" if variant == "float32" else "skipped"
+            self._skip(name, "tflite", variant, status, in_a_line(failure, "TFLite", self.model))
             return []
         shutil.move(made, self.folder / name)
         return [(name, variant)]

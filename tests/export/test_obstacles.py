@@ -2,7 +2,7 @@ import keras
 import pytest
 from keras import layers, ops
 
-from suite.export.obstacles import FormatError, check_exportable, layer_in, runtime_obstacle, tflite_obstacle
+from suite.export.obstacles import FormatError, check_exportable, in_a_line, layer_in, runtime_obstacle
 from suite.export.onnx import save_onnx
 
 SELECT = """Could not translate MLIR to FlatBuffer.<unknown>:0: error: loc(callsite(fused[\
@@ -32,18 +32,21 @@ def model():
 
 
 def test_the_converters_pages_become_a_line(model):
-    assert str(tflite_obstacle(Exception(SELECT), model)) == (
+    assert str(in_a_line(Exception(SELECT), "TFLite", model)) == (
         "TFLite has no operator for Conv2DBackpropInput, Erfinv (layer 'up'); end the model before it, or "
         "put another layer in its place"
     )
-    assert str(tflite_obstacle(Exception(OPERAND), model)) == (
+    assert str(in_a_line(Exception(OPERAND), "TFLite", model)) == (
         "TFLite cannot hold this model (layer 'up_1'): the operator FULLY_CONNECTED, whose operand #0 "
         "must be 32-bit float, but got 'tensor<1xi8>'"
     )
-    assert str(tflite_obstacle(Exception("\0\1<unknown>:0: error: \x1b[1mbad\nmore"), model)) == (
+    assert str(in_a_line(Exception("\0\1<unknown>:0: error: \x1b[1mbad\nmore"), "TFLite", model)) == (
         "TFLite cannot hold this model: bad"
     )
-    assert "gives no reason" in str(tflite_obstacle(Exception(), model))
+    assert str(in_a_line(KeyError("tf.float8"), "ONNX", model)) == "ONNX cannot hold this model: 'tf.float8'"
+    own = FormatError("ONNX has no operator")
+    assert in_a_line(own, "ONNX", model) is own
+    assert "gives no reason" in str(in_a_line(Exception(), "TFLite", model))
 
 
 def test_a_runtime_refuses_in_words():
