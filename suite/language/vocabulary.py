@@ -1,32 +1,17 @@
 """Words and their ids."""
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from suite.language.tokens import tokenize as tokenize
+
 PADDING, UNKNOWN = 0, 1  # ids of what fills a sequence up, and of every word that is not in the vocabulary
 SPECIAL = ("<pad>", "<unk>")
 START, END = "<start>", "<end>"  # words like others, around what a decoder writes
 VOCABULARY_FILE = "vocabulary.txt"
-
-_TOKEN = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
-_WORD = re.compile(r"\w+(?:['’]\w+)*")
-
-
-def tokenize(text: str, *, punctuation: bool = True, lower: bool = True) -> list[str]:
-    """Cuts a text into lower-case words ("don't" is one) and single punctuation marks.
-
-    Args:
-        text: Any text; composed to Unicode's NFC first, so that two spellings of "é" are one.
-        punctuation: Whether the marks are tokens, too; otherwise they are left out.
-        lower: Whether words are put in lower case; otherwise they stay as written.
-    """
-    pattern = _TOKEN if punctuation else _WORD
-    text = unicodedata.normalize("NFC", text)
-    return pattern.findall(text.lower() if lower else text)
 
 
 class Vocabulary:

@@ -1,14 +1,8 @@
 import pytest
 
-from suite.language.vocabulary import Vocabulary, tokenize
+from suite.language.vocabulary import Vocabulary
 
 TEXTS = [["b", "a", "b"], ["c", "a", "b", "d"]]
-
-
-def test_tokens():
-    assert tokenize("It isn't GOOD, is it?") == ["it", "isn't", "good", ",", "is", "it", "?"]
-    assert tokenize("No, 3 cafés...", punctuation=False) == ["no", "3", "cafés"]
-    assert tokenize("cafe\u0301") == ["caf\u00e9"] and tokenize(" \n") == []
 
 
 def test_the_most_frequent_come_first_and_ties_by_the_alphabet():

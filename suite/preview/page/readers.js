@@ -2,7 +2,7 @@
 
 import * as answers from "./answers.js";
 import { fixedStates, generate, greedySearch, initialState, isStep, stepOf } from "./decoding.js";
-import { END, fold, PADDING, spell, START, tokenize, UNKNOWN, Vocabulary } from "./text.js";
+import { cutLike, END, fold, PADDING, spell, START, tokenize, UNKNOWN, Vocabulary } from "./text.js";
 
 const TOP = 5; // classes shown
 const SURE = 0.3; // score from which a detection is shown
@@ -138,7 +138,7 @@ async function tagger(model, beside) {
     return inputs;
   };
   return textReader("tags each word", "Tag", async (text) => {
-    const words = tokensOf(text, { lower: false });
+    const words = some(cutLike(text, known.ids));
     const tags = [];
     for (let at = 0; at < words.length; at += length) {
       const piece = words.slice(at, at + length);
@@ -162,7 +162,7 @@ async function writer(model, beside) {
   const words = new Vocabulary(await beside.text("vocabulary.txt"));
   const step = stepOf((inputs) => model.run(inputs));
   const answer = async (text, { temperature, tokens, onText }) => {
-    const read = words.spells ? [...text] : tokensOf(text, {});
+    const read = words.spells ? [...text] : tokensOf(text);
     const beginning = words.ids.has("\n") ? ["\n"] : []; // a text begins after a break
     const ids = [];
     const onToken = (token) => {
@@ -184,8 +184,11 @@ function textReader(what, verb, answer) {
   return { kind: "text", what, verb, answer };
 }
 
-function tokensOf(text, settings) {
-  const tokens = tokenize(text, settings);
+function tokensOf(text) {
+  return some(tokenize(text));
+}
+
+function some(tokens) {
   if (!tokens.length) throw new Error("expected a text with at least one word, received none; write one");
   return tokens;
 }
