@@ -109,16 +109,17 @@ def test_what_is_no_set(tmp_path):
         return str(raised.value).replace(str(tmp_path), "ROOT")
 
     assert message() == (
-        "expected a folder with pictures and captions.csv, received 'ROOT', which is empty; put them in it"
+        "expected a folder with pictures and a table of captions, such as captions.csv, received 'ROOT', "
+        "which is empty; put them in it"
     )
     (tmp_path / "photos").mkdir()
     assert message() == (
         "expected captions.csv in 'ROOT', received photos/; write one with columns file and caption, a row "
         "for each caption"
     )
-    (tmp_path / "captions.csv").write_text("name,caption\n")
+    (tmp_path / "captions.csv").write_text("title,caption\n")
     assert message() == (
-        "expected columns file and caption in the first line of ROOT/captions.csv, received name, caption; "
+        "expected columns file and caption in the first line of ROOT/captions.csv, received title, caption; "
         "name them"
     )
     write(tmp_path, [("0.png", "one")], ["0.png"])

@@ -99,7 +99,10 @@ def test_bad_rows_are_set_aside_with_their_line(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (["a,b", *ROWS], "columns text and label in the first line of .*, received a, b; name them"),
+        (
+            ["a,b", *(f"{n},{n}" for n in range(20))],
+            "a column of labels in .*, received none that looks so; name it by --label_column, one of: a, b",
+        ),
         ([], "columns text and label in the first line of .*, received nothing; name them"),
         (["text,label"], "at least 2 labels in .*, received 0; add texts of another"),
         (["text,label", *ROWS[::2]], r"at least 2 labels in .*, received 1 \('bad'\); add texts of another"),
