@@ -60,10 +60,19 @@ class Config:
     learning_rate: float = 2e-3  # at first; falls to 0 along a cosine
     beam_width: int = 3
     compared: int = 200  # test pictures that every runtime describes
+    searched: int = 60  # validation pictures that choose the beam search's length power
 
 
 SMOKE = Config(
-    image_size=32, most_pictures=24, filters=4, embedding=4, units=4, epochs=1, batch_size=8, compared=4
+    image_size=32,
+    most_pictures=24,
+    filters=4,
+    embedding=4,
+    units=4,
+    epochs=1,
+    batch_size=8,
+    compared=4,
+    searched=2,
 )
 
 DATA = ("embedded", "tfds", "path")
@@ -217,6 +226,7 @@ def run(config: Config, context: Context) -> Result:
         states = pair.encode({"image": images})
         written[name] = pair.write(states, steps)
 
+    powers = choose_power(pair, data.images["validation"], tokens["validation"], config, steps)
     found = [pair.search(states, row, config.beam_width, steps) for row in range(len(images))]
     written["attention, beam"] = [sentences[0][0] for sentences in found]
     scores = {name: caption_scores(captions, right) for name, captions in written.items()}
@@ -244,9 +254,26 @@ def run(config: Config, context: Context) -> Result:
         data=data.describe(),
         tables=[
             Table("Test pictures", ("decoder", *scores["attention"]), rows),
+            powers,
             drawn_table(pair, states, written["attention"], steps, context.seed),
         ],
     )
+
+
+def choose_power(pair: EncoderDecoder, images: np.ndarray, right: list, config: Config, steps: int) -> Table:
+    """Chooses how much the beam search favors long captions, by those of validation pictures."""
+    some, valid = images[: config.searched], right[: config.searched]
+    scores = pair.choose_length_power(
+        pair.encode({"image": some}),
+        lambda captions: caption_scores(captions, valid)["bleu_4"],
+        config.beam_width,
+        steps,
+    )
+    rows = [
+        (f"{power:g}" + " *" * (power == pair.length_power), f"{score:.3f}")
+        for power, score in scores.items()
+    ]
+    return Table("Length power of the beam search, by validation pictures", ("power", "BLEU-4"), rows)
 
 
 def encoder_export(encoder, pair: EncoderDecoder, images, right, calibration, steps: int) -> Export:

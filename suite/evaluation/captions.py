@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from suite.evaluation import plots
+from suite.language.vocabulary import tokenize
 
 Tokens = Sequence[str]
 
@@ -82,7 +83,7 @@ def caption_scores(captions: Sequence[str], references: Sequence[Sequence[Tokens
     Returns:
         "bleu_1" to "bleu_4" and "exact_match", each in [0, 1].
     """
-    tokens = [caption.split() for caption in captions]
+    tokens = list(map(tokenize, captions))
     scores = {f"bleu_{order}": bleu(tokens, references, order) for order in (1, 2, 3, 4)}
     matches = [one in map(list, valid) for one, valid in zip(tokens, references, strict=True)]
     return scores | {"exact_match": float(np.mean(matches))}
@@ -104,7 +105,7 @@ def draw_captions(
         Figures "best" and "worst".
     """
     pairs = zip(captions, references, strict=True)
-    order = np.argsort([bleu([text.split()], [valid], added=1) for text, valid in pairs], kind="stable")
+    order = np.argsort([bleu([tokenize(text)], [valid], added=1) for text, valid in pairs], kind="stable")
     figures = {}
     for name, rows in {"best": order[::-1][:shown], "worst": order[:shown]}.items():
         valid = [[" ".join(tokens) for tokens in references[row]] for row in rows]

@@ -12,6 +12,9 @@ PADDING, UNKNOWN = 0, 1  # ids of what fills a sequence up, and of every word th
 SPECIAL = ("<pad>", "<unk>")
 START, END = "<start>", "<end>"  # words like others, around what a decoder writes
 VOCABULARY_FILE = "vocabulary.txt"
+# Of held-out tokens. Measured on texts of 40,000 to 230,000 words in English, German and French, with 2,000
+# words or all that occur twice: 0.04 to 0.22. Of Chinese cut at its commas 0.44 were, and "perplexity" 2.35.
+MOST_UNKNOWN = 0.3
 
 
 class Vocabulary:
@@ -129,6 +132,32 @@ class Vocabulary:
                 f"{words[:2]}"
             )
         return cls(words[len(SPECIAL) :])
+
+
+def unknown_share(texts: Iterable[np.ndarray]) -> float:
+    """The share of the tokens of texts, ids `(length,)` each, that are the unknown word."""
+    return float(np.mean(np.concatenate(list(texts)) == UNKNOWN))
+
+
+def check_known(texts: Iterable[np.ndarray], source: str) -> None:
+    """Refuses a user's text of which so much is unknown that its perplexity would be a fiction.
+
+    All unknown words are one word for a model, which is easily guessed where it is frequent.
+
+    Args:
+        texts: Ids of the validation texts, `(length,)` each.
+        source: As `Context.source`; embedded and TFDS sets are not judged.
+
+    Raises:
+        ValueError: More than `MOST_UNKNOWN` of the tokens are unknown.
+    """
+    share = unknown_share(texts)
+    if share > MOST_UNKNOWN and source.partition(":")[0] not in ("embedded", "tfds"):
+        raise ValueError(
+            f"expected at most {MOST_UNKNOWN:.0%} unknown words in held-out text of {source}, received "
+            f"{share:.0%}, so that a perplexity would say nothing; take its characters, as by suite run "
+            "character_generation, or give more text"
+        )
 
 
 def _escape(word: str) -> str:

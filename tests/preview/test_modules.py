@@ -158,9 +158,12 @@ def test_a_decoder_is_followed_until_it_ends():
         await module.generate(step, { count: [0], fixed: [1] }, [2, 1], 3, {
             temperature: 0, forbidden: [0], random: Math.random, onToken: (token) => { drawn.push(token); },
         });
+        const last = found.ids[0];
         const outputs = [{ name: "probabilities" }, { name: "new_count" }];
         const model = { inputs, outputs };
-        return { ...found, drawn, isStep: module.isStep(model), fixed: module.fixedStates(model) };
+        const speaking = module.speaking(step, 2, last, [0]);
+        const spoken = (await module.greedySearch(speaking, { count: [0], fixed: [1] }, 2, last, 1)).ids;
+        return { ...found, drawn, spoken, isStep: module.isStep(model), fixed: module.fixedStates(model) };
     """
     nats = log_softmax(table)
     found = run("decoding.js", script, nats.tolist())
@@ -170,6 +173,8 @@ def test_a_decoder_is_followed_until_it_ends():
         ids.append(last)
     assert found["ids"] == ids and ids[-1] == 4
     assert found["logProbability"] == pytest.approx(total, abs=1e-9)
+    others = np.where(np.isin(range(5), [0, 2, ids[0]]), -np.inf, nats[0, 2])
+    assert found["spoken"] == [int(others.argmax())] != ids[:1]  # were the first token the end
     assert found["isStep"] and found["fixed"] == ["fixed"]
 
     def step(tokens, count):

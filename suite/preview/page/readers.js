@@ -1,7 +1,7 @@
 // How a model answers a picture or a text, by the names and shapes of its inputs and outputs.
 
 import * as answers from "./answers.js";
-import { fixedStates, generate, greedySearch, initialState, isStep, stepOf } from "./decoding.js";
+import { fixedStates, generate, greedySearch, initialState, isStep, speaking, stepOf } from "./decoding.js";
 import { cutLike, END, fold, PADDING, spell, START, tokenize, UNKNOWN, Vocabulary } from "./text.js";
 
 const TOP = 5; // classes shown
@@ -83,7 +83,8 @@ async function pictureReader(model, beside) {
 async function sentenceWriter(encoder, { step, text }) {
   const words = new Vocabulary(await text("../decoder_step/vocabulary.txt"));
   const [start, end] = words.encode([START, END]);
-  const next = stepOf((inputs) => step.run(inputs));
+  const run = stepOf((inputs) => step.run(inputs));
+  const next = speaking(run, start, end, FORBIDDEN);
   return async (inputs) => {
     const encoded = { ...inputs, ...(await encoder.run(inputs)) };
     const names = Object.keys(initialState(step));
