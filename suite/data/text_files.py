@@ -211,7 +211,8 @@ def _delimiter(lines: Sequence[str]) -> str:
         widths = [len(_cells(line, delimiter)) for line in lines]
         if not widths or widths[0] < 2:
             return 0, 0
-        return widths.count(widths[0]) / len(widths), lines[0].count(delimiter)
+        share = widths.count(widths[0]) / len(widths)
+        return share * (2 if delimiter == "\t" else 1), lines[0].count(delimiter)  # a text has no tabs
 
     return max(_DELIMITERS, key=regular) if lines and max(map(regular, _DELIMITERS))[0] else ","
 

@@ -61,7 +61,15 @@ def load_labeled(
             `read_csv`.
         seed: Of the draws and of the split.
         text_column, label_column: Names of the columns of a file, or their numbers from 1; None: found.
+
+    Raises:
+        ValueError: As for `read_csv`; a set that cannot be had, or columns of one that is no file.
     """
+    if (text_column or label_column) and source.partition(":")[0] in ("embedded", "tfds"):
+        raise ValueError(
+            f"expected text_column and label_column with a file of your own, received --data {source}; leave "
+            "them out"
+        )
     if is_tfds(source, "imdb_reviews"):
         return _read_reviews(tfds_builder("imdb_reviews"), seed)
     return (

@@ -59,7 +59,7 @@ def test_a_text_of_which_most_is_unknown_has_no_perplexity():
     texts.append(np.array([1, 1, 1]))
     message = (
         "^expected at most 30% unknown words in held-out text of /my/book.txt, received 38%, so that a "
-        "perplexity would say nothing; take its characters, as by suite run character_generation, or give more"
+        "perplexity would say nothing; take its characters, as by suite run character_generation, or give "
     )
     with pytest.raises(ValueError, match=message):
         check_known(texts, "/my/book.txt")
