@@ -157,14 +157,15 @@ def _divide(
     pairs: Sequence[tuple[str, str]], classes: Sequence[str], parts: Sequence[str], seed: int
 ) -> dict[str, list[tuple[str, str]]]:
     """Splits texts label by label; a part that is not asked for leaves its share to training."""
-    names, chosen = np.array([name for _, name in pairs]), {part: [] for part in parts}
+    names = np.array([name for _, name in pairs])
+    chosen: dict[str, list[int]] = {part: [] for part in parts}
     for name in classes:
         rows = np.flatnonzero(names == name)
         shares = {"train": 0.6, "validation": 0.2, "test": 0.2}
         if len(rows) >= MANY_PER_LABEL:
             shares = {"train": 0.8, "validation": 0.1, "test": 0.1}
         if len(parts) == 1:
-            cut = (np.arange(len(rows)),)
+            cut: tuple[np.ndarray, ...] = (np.arange(len(rows)),)
         else:
             held_out = [shares[part] for part in parts[1:]]
             cut = tabular.split(len(rows), seed, (1 - sum(held_out), *held_out))

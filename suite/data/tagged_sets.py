@@ -275,7 +275,9 @@ def _say_of_other_parts(path: Path) -> None:
 
 def _read_sentences(path: Path, aside: list[dict[str, str]]) -> list[list[tuple[str, str]]]:
     """Pairs of a word and its tag; what is wrong goes to `aside`."""
-    sentences, pairs, is_bad = [], [], False
+    sentences: list[list[tuple[str, str]]] = []
+    pairs: list[tuple[str, str]] = []
+    is_bad = False
     for number, line in enumerate([*read_text(path, "a CoNLL-U file").split("\n"), ""], 1):
         if not line.strip():
             if pairs and not is_bad:

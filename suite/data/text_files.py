@@ -242,11 +242,11 @@ def _rows(
 
     reader, width = reader_from_here(), len(_cells(lines[0], delimiter))
     while start < len(lines):
-        before, cells, failure = reader.line_num, [], None
+        before, failure = reader.line_num, None
         try:
-            cells = next(reader, [])
+            cells: list[str] = next(reader, [])
         except csv.Error as error:
-            failure = error
+            cells, failure = [], error
         used = max(1, reader.line_num - before)
         if failure and used == 1 and len(lines[start]) > csv.field_size_limit():
             raise csv.Error(f"{failure} in line {start + 1}")

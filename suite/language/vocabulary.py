@@ -72,7 +72,7 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.words)
 
-    def __contains__(self, word: str) -> bool:
+    def __contains__(self, word: object) -> bool:
         return word in self._ids
 
     def ids(self, tokens: Iterable[str], length: int | None = None) -> np.ndarray:
