@@ -26,7 +26,7 @@ from keras import layers
 from suite.data import caption_sets
 from suite.data.batches import shuffled
 from suite.data.layout import PARTS
-from suite.evaluation import plots
+from suite.evaluation import captions, plots
 from suite.evaluation.captions import caption_scores, draw_attention, draw_captions, exact_match
 from suite.evaluation.metrics import Metric
 from suite.evaluation.report import Table
@@ -226,10 +226,11 @@ def run(config: Config, context: Context) -> Result:
         states = pair.encode({"image": images})
         written[name] = pair.write(states, steps)
 
-    powers = choose_power(pair, data.images["validation"], tokens["validation"], config, steps)
+    some = {"image": data.images["validation"][: config.searched]}
+    powers = captions.choose_length_power(pair, some, tokens["validation"], config.beam_width, steps)
     found = [pair.search(states, row, config.beam_width, steps) for row in range(len(images))]
     written["attention, beam"] = [sentences[0][0] for sentences in found]
-    scores = {name: caption_scores(captions, right) for name, captions in written.items()}
+    scores = {name: caption_scores(texts, right) for name, texts in written.items()}
     some = images[: config.compared]
     in_runtimes = [each.write(each.encode({"image": some}), steps) for each in exported.values()]
     metrics = {
@@ -258,22 +259,6 @@ def run(config: Config, context: Context) -> Result:
             drawn_table(pair, states, written["attention"], steps, context.seed),
         ],
     )
-
-
-def choose_power(pair: EncoderDecoder, images: np.ndarray, right: list, config: Config, steps: int) -> Table:
-    """Chooses how much the beam search favors long captions, by those of validation pictures."""
-    some, valid = images[: config.searched], right[: config.searched]
-    scores = pair.choose_length_power(
-        pair.encode({"image": some}),
-        lambda captions: caption_scores(captions, valid)["bleu_4"],
-        config.beam_width,
-        steps,
-    )
-    rows = [
-        (f"{power:g}" + " *" * (power == pair.length_power), f"{score:.3f}")
-        for power, score in scores.items()
-    ]
-    return Table("Length power of the beam search, by validation pictures", ("power", "BLEU-4"), rows)
 
 
 def encoder_export(encoder, pair: EncoderDecoder, images, right, calibration, steps: int) -> Export:

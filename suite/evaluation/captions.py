@@ -1,12 +1,14 @@
 """How close written sentences are to those of people."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from suite.evaluation import plots
+from suite.evaluation.report import Table
+from suite.language.encoder_decoder import EncoderDecoder
 from suite.language.vocabulary import tokenize
 
 Tokens = Sequence[str]
@@ -87,6 +89,29 @@ def caption_scores(captions: Sequence[str], references: Sequence[Sequence[Tokens
     scores = {f"bleu_{order}": bleu(tokens, references, order) for order in (1, 2, 3, 4)}
     matches = [one in map(list, valid) for one, valid in zip(tokens, references, strict=True)]
     return scores | {"exact_match": float(np.mean(matches))}
+
+
+def choose_length_power(
+    pair: EncoderDecoder, inputs: Mapping[str, np.ndarray], references: Sequence, width: int, length: int
+) -> Table:
+    """Chooses how much a pair's beam search favors long captions, by BLEU-4 of held-out examples.
+
+    Args:
+        pair: Gets the power.
+        inputs: Of its encoder, n examples that are not those of a test.
+        references: For each of these, and perhaps more, the tokens of one sentence or more.
+        width, length: Of the beam search.
+
+    Returns:
+        The scores, for the report.
+    """
+    valid = references[: len(next(iter(inputs.values())))]
+    scores = pair.choose_length_power(
+        pair.encode(inputs), lambda captions: caption_scores(captions, valid)["bleu_4"], width, length
+    )
+    rows = [(f"{power:g}", f"{score:.3f}") for power, score in scores.items()]
+    note = f"By validation pictures; {pair.length_power:g} is taken."
+    return Table("Length power of the beam search", ("power", "BLEU-4"), rows, note)
 
 
 def draw_captions(
