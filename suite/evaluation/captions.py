@@ -12,6 +12,7 @@ from suite.language.encoder_decoder import EncoderDecoder
 from suite.language.vocabulary import tokenize
 
 Tokens = Sequence[str]
+SEARCHED = 60  # validation pictures that choose the length power
 
 
 def bleu(
@@ -92,22 +93,26 @@ def caption_scores(captions: Sequence[str], references: Sequence[Sequence[Tokens
 
 
 def choose_length_power(
-    pair: EncoderDecoder, inputs: Mapping[str, np.ndarray], references: Sequence, width: int, length: int
+    pair: EncoderDecoder,
+    images: Mapping[str, np.ndarray],
+    references: Mapping[str, Sequence[Sequence[Tokens]]],
+    width: int,
+    length: int,
 ) -> Table:
-    """Chooses how much a pair's beam search favors long captions, by BLEU-4 of held-out examples.
+    """Chooses how much a pair's beam search favors long captions, by BLEU-4 of some validation pictures.
 
     Args:
         pair: Gets the power.
-        inputs: Of its encoder, n examples that are not those of a test.
-        references: For each of these, and perhaps more, the tokens of one sentence or more.
+        images: By part, what its encoder takes as "image".
+        references: By part, the tokens of one sentence or more for each picture.
         width, length: Of the beam search.
 
     Returns:
         The scores, for the report.
     """
-    valid = references[: len(next(iter(inputs.values())))]
+    some, valid = images["validation"][:SEARCHED], references["validation"][:SEARCHED]
     scores = pair.choose_length_power(
-        pair.encode(inputs), lambda captions: caption_scores(captions, valid)["bleu_4"], width, length
+        pair.encode({"image": some}), lambda texts: caption_scores(texts, valid)["bleu_4"], width, length
     )
     rows = [(f"{power:g}", f"{score:.3f}") for power, score in scores.items()]
     note = f"By validation pictures; {pair.length_power:g} is taken."

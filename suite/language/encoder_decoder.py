@@ -78,6 +78,11 @@ class EncoderDecoder:
         found = beam_search(self._speak, state, self._start, self._end, width, length, power)
         return [(self.words.sentence(each.tokens), each.log_probability) for each in found]
 
+    def best(self, states: dict[str, np.ndarray], width: int, length: int) -> list[str]:
+        """The best sentence of each row by `search`."""
+        rows = range(len(next(iter(states.values()))))
+        return [self.search(states, row, width, length)[0][0] for row in rows]
+
     def choose_length_power(
         self, states: dict, score: Callable[[Sequence[str]], float], width: int, length: int
     ) -> dict[float, float]:
@@ -93,8 +98,7 @@ class EncoderDecoder:
         """
         scores = {}
         for self.length_power in LENGTH_POWERS:
-            rows = range(len(next(iter(states.values()))))
-            scores[self.length_power] = score([self.search(states, row, width, length)[0][0] for row in rows])
+            scores[self.length_power] = score(self.best(states, width, length))
         self.length_power = max(LENGTH_POWERS, key=lambda power: scores[power])
         return scores
 
