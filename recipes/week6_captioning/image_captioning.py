@@ -238,7 +238,7 @@ def run(config: Config, context: Context) -> Result:
             "loss": plots.learning_curves(curves, ylabel="nats a word", title="Loss on validation"),
         },
         exports=[
-            encoder_export(encoder, pair, some, right, data.images["train"][:300], steps),
+            encoder_export(encoder, pair, some, right[: len(some)], data.images["train"][:300], steps),
             decoder_export(captioner.step, pair, met, *pairs["test"][1:]),
         ],
         data=data.describe(),
@@ -257,8 +257,7 @@ def encoder_export(encoder, pair: EncoderDecoder, images, right, calibration, st
         captions = pair.write({name: outputs[name] for name in pair.step.initial_state()}, steps)
         return caption_scores(captions, right)["bleu_4"]
 
-    metric = Metric("test_bleu_4", quality)
-    return Export(encoder, images, calibration, right[: len(images)], metric, name="encoder")
+    return Export(encoder, images, calibration, right, Metric("test_bleu_4", quality), name="encoder")
 
 
 def show_attention(looking: keras.Model, extract, image: np.ndarray, pairs: Pairs, words: Vocabulary):
