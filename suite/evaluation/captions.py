@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from suite.evaluation import plots
+from suite.evaluation.baselines import Baseline
 from suite.evaluation.report import Table
 from suite.language.encoder_decoder import EncoderDecoder
 from suite.language.vocabulary import tokenize
@@ -72,7 +73,13 @@ def _ngrams(tokens: Tokens, n: int) -> Counter:
 
 
 def exact_match(candidates: Sequence, expected: Sequence) -> float:
-    """The share of the candidates that are what is expected, in [0, 1]."""
+    """The share of the candidates that are what is expected, in [0, 1].
+
+    Raises:
+        ValueError: There is none, or not as many of each.
+    """
+    if not candidates:
+        raise ValueError("expected at least one candidate, received none")
     return float(np.mean([one == other for one, other in zip(candidates, expected, strict=True)]))
 
 
@@ -119,6 +126,33 @@ def choose_length_power(
     return Table("Length power of the beam search", ("power", "BLEU-4"), rows, note)
 
 
+def scores_table(scores: Mapping[str, Mapping[str, float]]) -> Table:
+    """The `caption_scores` of several decoders, by name."""
+    rows = [(name, *(f"{value:.3f}" for value in row.values())) for name, row in scores.items()]
+    return Table("Test pictures", ("decoder", *next(iter(scores.values()))), rows)
+
+
+def constant_caption(
+    known: Sequence[Tokens], references: Sequence[Sequence[Tokens]], metric: str = "test_bleu_4"
+) -> Baseline:
+    """The BLEU-4 of one caption for every picture: the most frequent one of training.
+
+    Of equally frequent ones it is that whose words are the most frequent on average.
+
+    Args:
+        known: Captions of training.
+        references: For each picture that is measured, the tokens of one sentence or more.
+        metric: The model's BLEU-4.
+    """
+    captions, words = Counter(map(tuple, known)), Counter(word for text in known for word in text)
+
+    def frequency(caption: tuple[str, ...]) -> tuple[int, float]:
+        return captions[caption], sum(words[word] for word in caption) / max(1, len(caption))
+
+    best = max(captions, key=frequency)
+    return Baseline(metric, bleu([best] * len(references), references), f"always {' '.join(best)!r}")
+
+
 def draw_captions(
     images: np.ndarray, captions: Sequence[str], references: Sequence[Sequence[Tokens]], shown: int = 10
 ) -> dict[str, Figure]:
@@ -159,7 +193,8 @@ def draw_attention(image: np.ndarray, words: Sequence[str], weights: np.ndarray)
     Returns:
         A picture a word.
     """
-    light = weights[: len(words)] / weights[: len(words)].max(axis=(1, 2), keepdims=True)
+    light = weights[: len(words)]
+    light = light / np.maximum(light.max(axis=(1, 2), keepdims=True), np.finfo(np.float32).tiny)
     cell = [1, *(size // count for size, count in zip(image.shape, weights.shape[1:], strict=False))]
     light = np.kron(light, np.ones(cell))[..., None]
     lit = (image * (0.3 + 0.7 * light)).astype(np.uint8)

@@ -5,6 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from suite import console
+
+_ROUNDING = 1e-6  # of float32, relative: a few of its steps of 1.2e-7
+
 
 class Metric(NamedTuple):
     """A number by which a model, and each of its exported artifacts, is judged.
@@ -28,6 +32,21 @@ class Metric(NamedTuple):
         return reference - value if self.higher_is_better else value - reference
 
 
+def choose(scores: Mapping[str, float], metric: str, higher_is_better: bool = True) -> str:
+    """Chooses the model to export by a metric of the validation part, and says so.
+
+    Args:
+        scores: The metric by model, the simplest first: of equal ones the first is taken.
+        metric: What it is, in words.
+        higher_is_better: Whether a larger value is better.
+    """
+    sign = 1 if higher_is_better else -1
+    best = max(scores, key=lambda name: sign * np.nan_to_num(scores[name], nan=-sign * np.inf))
+    found = ", ".join(f"{name} {score:.4g}" for name, score in scores.items())
+    console.say(f"exporting {best}, the best on validation by {metric}: {found}")
+    return best
+
+
 def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Gives the share of examples whose most probable class is the right one.
 
@@ -37,7 +56,11 @@ def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
     Returns:
         A number in [0, 1].
+
+    Raises:
+        ValueError: There is no example.
     """
+    _check_some(labels)
     return float(np.mean(np.argmax(probabilities, axis=-1) == labels))
 
 
@@ -72,7 +95,11 @@ def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
     Returns:
         A number >= 0.
+
+    Raises:
+        ValueError: There is no example.
     """
+    _check_some(labels)
     right = np.asarray(probabilities, np.float64)[np.arange(len(labels)), labels]
     return float(abs(np.mean(np.log(np.clip(right, 1e-7, 1.0)))))  # abs: no -0.0 for a perfect model
 
@@ -85,12 +112,23 @@ def r2(predictions: np.ndarray, targets: np.ndarray) -> float:
         targets: Array of the same number of elements.
 
     Returns:
-        1 for a perfect fit, 0 for the mean, negative where the mean does better.
+        1 for a perfect fit, 0 for the mean, negative where the mean does better. Of targets that do not vary
+        by more than float32 rounds: 1 where the predictions do not differ from them by more, else 0.
+
+    Raises:
+        ValueError: There is no target.
     """
+    _check_some(targets)
     targets = np.asarray(targets, np.float64).ravel()
-    residual = targets - np.asarray(predictions, np.float64).ravel()
+    lost = np.sum((targets - np.asarray(predictions, np.float64).ravel()) ** 2)
     total = np.sum((targets - targets.mean()) ** 2)
-    return float(1 - np.sum(residual**2) / max(total, np.finfo(np.float64).tiny))
+    rounding = _ROUNDING**2 * np.sum(targets**2)
+    return float(lost <= rounding) if total <= rounding else float(1 - lost / total)
+
+
+def _check_some(values: Any) -> None:
+    if not np.size(values):
+        raise ValueError("expected at least one example, received none")
 
 
 def agreement(reference: Mapping[str, np.ndarray]) -> Metric:

@@ -33,3 +33,10 @@ def test_long_sentences_are_cut_into_pieces():
     np.testing.assert_array_equal(found.mask, found.inputs["words"] != 0)
     assert found.inputs["characters"].shape == (4, 2, 6)
     assert found.mask.dtype == found.unseen.dtype == bool
+
+
+def test_a_rare_word_is_unknown_but_not_unseen():
+    vocabulary = TaggerVocabulary.fit(SENTENCES, min_count=2)
+    found = Sequences.of([["Cat", "the", "dog"]], [np.arange(3)], vocabulary, 3, 6)
+    np.testing.assert_array_equal(found.inputs["words"], [[1, 2, 1]])
+    np.testing.assert_array_equal(found.unseen, [[0, 0, 1]])
