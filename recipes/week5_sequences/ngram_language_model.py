@@ -32,7 +32,7 @@ from suite.evaluation.baselines import unigrams
 from suite.evaluation.report import Table
 from suite.language.ngrams import NgramCounts, perplexity
 from suite.language.smoothing import AddK, JelinekMercer, KneserNey, Smoothing, WittenBell
-from suite.language.vocabulary import Vocabulary, check_known, tokenize, unknown_share
+from suite.language.vocabulary import Vocabulary, known_ids, tokenize, unknown_share
 from suite.recipe import Claim, Context, Result
 
 
@@ -139,8 +139,7 @@ def run(config: Config, context: Context) -> Result:
     corpus = text_sets.load_corpus(context.source, context.seed)
     tokens = {part: [tokenize(text) for text in texts] for part, texts in corpus.texts.items()}
     vocabulary = Vocabulary.fit(tokens["train"], min_count=config.min_count)
-    texts = {part: [vocabulary.ids(each) for each in some] for part, some in tokens.items()}
-    check_known(texts["validation"], context.source)
+    texts = known_ids(vocabulary, tokens, context.source)
 
     counts = NgramCounts(texts["train"], config.order, len(vocabulary))
     chosen = choose(counts, texts["validation"])

@@ -241,9 +241,7 @@ def run(config: Config, context: Context) -> Result:
         data=corpus.describe()
         | {"words": sum(map(len, text.texts["train"])), "vocabulary": len(text.vocabulary)},
         baselines=[unigrams(known, words)],
-        tables=[
-            perplexity_table({"drawn sentences": on_drawn, corpus.source: on_real}, config.order),
-        ],
+        tables=[perplexity_table({"drawn sentences": on_drawn, corpus.source: on_real}, config.order)],
     )
 
 

@@ -79,7 +79,12 @@ class EncoderDecoder:
         return [(self.words.sentence(each.tokens), each.log_probability) for each in found]
 
     def best(self, states: dict[str, np.ndarray], width: int, length: int) -> list[str]:
-        """The best sentence of each row by `search`."""
+        """The best sentence of each row by `search`.
+
+        Args:
+            states: What `encode` gives.
+            width, length: As in `search`.
+        """
         rows = range(len(next(iter(states.values()))))
         return [self.search(states, row, width, length)[0][0] for row in rows]
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -158,6 +158,24 @@ def check_known(texts: Iterable[np.ndarray], source: str) -> None:
             f"{share:.0%}, so that a perplexity would say nothing; take its characters, as by suite run "
             "character_generation, or give more text"
         )
+
+
+def known_ids(
+    vocabulary: Vocabulary, tokens: Mapping[str, Sequence[Sequence[str]]], source: str
+) -> dict[str, list[np.ndarray]]:
+    """Ids of the tokens of texts, by part; of a user's text after `check_known`.
+
+    Args:
+        vocabulary: Fitted on the training part.
+        tokens: By part, the tokens of each text.
+        source: As `Context.source`.
+
+    Raises:
+        ValueError: As `check_known`.
+    """
+    ids = {part: [vocabulary.ids(text) for text in texts] for part, texts in tokens.items()}
+    check_known(ids["validation"], source)
+    return ids
 
 
 def _escape(word: str) -> str:
