@@ -1,6 +1,11 @@
 """Every field of a Config is a flag."""
 
+import ast
 import dataclasses
+import inspect
+import io
+import textwrap
+import tokenize
 import types
 import typing
 from typing import Any
@@ -16,18 +21,39 @@ def config_flags(config_class: type) -> list[click.Option]:
     Args:
         config_class: A dataclass whose fields all have defaults and are int, float, str, bool, one of those
             or None, a `Literal`, or a tuple of one type (`tuple[int, ...]`, given as "100,50"). The help of
-            a field is the text of `Annotated[type, "text"]`.
+            a field is the text of `Annotated[type, "text"]`, or else the comment behind it.
 
     Returns:
         click options named exactly as the fields (`--batch_size`; click also accepts `--batch-size`, see the
         CLI). Flags that are not given have the value None, so that the defaults stay in one place.
     """
     hints = typing.get_type_hints(config_class, include_extras=True)
-    return [_flag(field, hints[field.name]) for field in dataclasses.fields(config_class)]
+    comments = _comments(config_class)
+    return [
+        _flag(field, hints[field.name], comments.get(field.name, ""))
+        for field in dataclasses.fields(config_class)
+    ]
 
 
-def _flag(field: dataclasses.Field, hint: Any) -> click.Option:
-    text = ""
+def _comments(config_class: type) -> dict[str, str]:
+    """The comments behind the fields of a class; none where its source is not to be had."""
+    try:
+        source = textwrap.dedent(inspect.getsource(config_class))
+    except (OSError, TypeError):
+        return {}
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = {token.start[0]: token.string for token in tokens if token.type == tokenize.COMMENT}
+    (definition,) = ast.parse(source).body
+    return {
+        node.target.id: comments[node.end_lineno].lstrip("# ")
+        for node in getattr(definition, "body", ())
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.target, ast.Name)
+        and node.end_lineno in comments
+    }
+
+
+def _flag(field: dataclasses.Field, hint: Any, text: str = "") -> click.Option:
     if typing.get_origin(hint) is typing.Annotated:
         hint, text = typing.get_args(hint)
     if isinstance(hint, types.UnionType):

@@ -13,7 +13,8 @@ from suite.export.bundle import class_labels
 from suite.export.runtime import Artifact
 from suite.language.decoding import CONTINUATION, NEW, TEMPERATURE, StepModel, generate
 from suite.language.tagging import CHARACTERS_FILE, TaggerVocabulary
-from suite.language.vocabulary import PADDING, SPECIAL, UNKNOWN, VOCABULARY_FILE, Vocabulary, tokenize
+from suite.language.tokens import cut_like, fold, tokenize
+from suite.language.vocabulary import PADDING, SPECIAL, UNKNOWN, VOCABULARY_FILE, Vocabulary
 from suite.pair_inference import sentence_writer
 
 
@@ -59,15 +60,16 @@ def _vocabulary(model: Artifact, name: str = VOCABULARY_FILE, what: str = "words
     return Vocabulary.from_text(model.beside(name, what))
 
 
-def _tokens(text: str, *, lower: bool) -> list[str]:
-    tokens = tokenize(text, lower=lower)
+def _tokens(text: str, known: Vocabulary | None = None) -> list[str]:
+    """Tokens in lower case, or words as a tagger knows them."""
+    tokens = tokenize(text) if known is None else cut_like(text, known)
     if not tokens:
         raise ValueError(f"expected a text with at least one word, received {text!r}; give one")
     return tokens
 
 
 def _classify(model: Artifact, labels: list[str], known: Vocabulary, text: str, top: int) -> dict:
-    tokens = _tokens(text, lower=True)
+    tokens = _tokens(text)
     length = model.signature.inputs[0].shape[0] or len(tokens)
     (probabilities,) = model.predict({"tokens": known.ids(tokens, length)[None]}).values()
     return {"text": text, **best_classes(labels, {"probabilities": probabilities[0]}, top)}
@@ -77,7 +79,7 @@ def _translate(write: Callable, known: Vocabulary, length: int | None, text: str
     if known.spells:  # a capital that the model never saw is read as a small letter
         tokens = [letter if letter in known else letter.lower() for letter in text]
     else:
-        tokens = _tokens(text, lower=True)
+        tokens = _tokens(text)
     if not tokens or (length and len(tokens) > length):
         limit = f"1 to {length}" if length else "at least 1"
         raise ValueError(f"expected a text of {limit} tokens, received {len(tokens)}: {text!r}")
@@ -92,7 +94,7 @@ def _tagger_vocabulary(model: Artifact) -> TaggerVocabulary:
 
 def _tag(model: Artifact, labels: list[str], known: TaggerVocabulary, text: str, top: int) -> dict:
     shapes = {tensor.name: tensor.shape for tensor in model.signature.inputs}
-    words, letters = _tokens(text, lower=False), shapes.get("characters", (0, 0))[1]
+    words, letters = _tokens(text, known.words), shapes.get("characters", (0, 0))[1]
     length = shapes["words"][0] or len(words)
     tags = []
     for start in range(0, len(words), length):  # a model of fixed length reads a long text in pieces
@@ -141,5 +143,5 @@ def _word_reader(model: Artifact) -> Callable[[str, int], dict]:
 
 
 def _nearest(vectors: Any, word: str, top: int) -> dict:
-    found = vectors.nearest(word.lower(), top)
+    found = vectors.nearest(fold(word), top)
     return {"word": word, "neighbors": [{"name": near, "distance": 1 - cosine} for near, cosine in found]}

@@ -103,7 +103,7 @@ def test_a_recipe_runs_as_a_script(tmp_path):
 @dataclasses.dataclass(frozen=True)
 class Config:
     batch_size: Annotated[int, "Images a step."] = 16
-    rate: float = 0.5
+    rate: float = 0.5  # at first # or ever
     units: tuple[int, ...] = (100, 50)
     kind: Literal["a", "b"] = "a"
     verbose: bool = False
@@ -122,6 +122,10 @@ def test_every_field_is_a_flag():
     assert parse(*numbers, "--kind", "b", "--verbose") == Config(3, 1e-3, (7, 8, 9), "b", True, 4)
     help_text = config_flags(Config)[0].help
     assert help_text == "Images a step. [default: 16]"
+    assert [flag.help for flag in config_flags(Config)[1:3]] == [
+        "at first # or ever [default: 0.5]",
+        "[default: 100,50]",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -250,6 +250,22 @@ def test_a_tagger_tags_every_word_of_a_text(length, save, capsys):
     assert "The cat: The/dog cat/dog" in capsys.readouterr().out
 
 
+def test_a_tagger_is_asked_about_words_as_it_learned_them(save):
+    """Of a treebank's words, with marks, blanks and apostrophes in them, and of Thai, which has no blanks."""
+    from suite.language.vocabulary import Vocabulary
+
+    words = keras.Input((None,), dtype="int32", name="words")
+    one_hot = keras.ops.one_hot(keras.ops.mod(words, 3), 3, dtype="float32")
+    path, _ = save(keras.Model(words, keras.layers.Identity(name="probabilities")(one_hot)))
+    known = Vocabulary(["l'", "eau", "10 000", "नमस्ते", "ฉัน", "กิน", "istanbul", "."])
+    (path.parent / "vocabulary.txt").write_text(known.to_text(), encoding="utf-8")
+    (row,) = suite.predict(path, "L'eau 10 000 नमस्ते ฉันกิน İstanbul.")
+    expected = ["L'", "eau", "10 000", "नमस्ते", "ฉัน", "กิน", "İstanbul", "."]
+    assert [entry["word"] for entry in row["tags"]] == expected
+    numbers = [index for index, _ in enumerate(expected, 2)]
+    assert [entry["tag"] for entry in row["tags"]] == [LABELS[index % 3] for index in numbers]
+
+
 def floats(labels=3, activation="softmax", shape=(4, 4, 3), **settings):
     """Gives each class the mean of a color, of which it takes any values."""
     image = keras.Input(shape, name="image", **settings)

@@ -98,11 +98,9 @@ NGRAMS = [
 ]  # fmt: skip
 
 SOFTENED = "log_softmax(logits / (temperature or 1.0))"
-FINISHED = "np.where(ends, totals, -np.inf)"
 ALIVE = "np.where(ends, -np.inf, totals)"
 DRAWN = "np.argmax(cumulative > draws"
 SCORE = "total, total / length**length_power)"
-BOUND = "alive[0][2] / max_length**length_power"
 ENDS = "np.full(totals.shape, length == max_length)"
 GREEDY = "state = step(tokens, state)\n        tokens"
 DECODING = [
@@ -126,15 +124,15 @@ DECODING = [
     ("states not reordered", "_take(state, rows)\n    return", "_take(state, np.sort(rows))\n    return"),
     ("tokens of other sequences", "last = np.array([token for", "last = np.array([alive[0][1] for"),
     ("the end token goes on", ALIVE, "totals"),
-    ("finished at any token", FINISHED, "totals"),
+    ("finished at any token", "            if ends[row, token]\n", ""),
+    ("finished below the best", "_best(totals, width)", "_best(np.where(ends, totals, -np.inf), width)"),
     ("not finished at the largest length", ENDS, "np.full(totals.shape, False)"),
     ("length without effect", SCORE, "total, total)"),
     ("length without the end token", SCORE, "total, total / max(1, length - 1) ** length_power)"),
     ("score for the log-probability", SCORE, "total / length**length_power, total)"),
     ("worst first", "key=lambda found: -found.score", "key=lambda found: found.score"),
-    ("stops at the first finished", "len(finished) == width and finished[-1].score >= bound", "finished"),
-    ("stops as if nothing grew longer", BOUND, "alive[0][2] / length**length_power"),
-    ("the bound of the last one alive", BOUND, "alive[-1][2] / max_length**length_power"),
+    ("stops at the first finished", "len(finished) >= width", "finished"),
+    ("goes on when enough are finished", "not alive or len(finished) >= width", "not alive"),
     ("one sequence in the beam", f"_best({ALIVE}, width)", f"_best({ALIVE}, 1)"),
     ("the prompt's last token alone", "for token in prompt:", "for token in prompt[-1:]:"),
     ("the last token again", "drawn[place - 1 : place]", "drawn[:1]"),
@@ -145,16 +143,29 @@ DECODING = [
 ]  # fmt: skip
 
 TAGGING = [
-    ("no boundaries", "[BOUNDARY, *unicodedata.normalize(\"NFC\", word), BOUNDARY]", "[*word]"),
-    ("spelled in lower case", "*unicodedata.normalize(\"NFC\", word), B", "*fold(word), B"),
-    ("spelled without composing", "*unicodedata.normalize(\"NFC\", word), B", "*word, B"),
+    ("no boundaries", "[BOUNDARY, *clean(word), BOUNDARY]", "[*word]"),
+    ("spelled in lower case", "*clean(word), B", "*fold(word), B"),
+    ("spelled without composing", "*clean(word), B", "*word, B"),
     ("beginnings alone", "    ending = (length + 1) // 2", "    ending = 0"),
     ("endings alone", "    ending = (length + 1) // 2", "    ending = length"),
     ("more of the beginning", "    ending = (length + 1) // 2", "    ending = length // 2"),
     ("cut too late", "len(characters) <= length", "len(characters) <= length + 1"),
-    ("case kept", "word).lower()", "word)"),
     ("words as written", "self.words.ids(map(fold, sentence), length)", "self.words.ids(sentence, length)"),
     ("characters of the first word alone", "characters[row, place] = ", "characters[row, 0] = "),
+]  # fmt: skip
+
+TOKENS = [
+    ("case kept", '.replace("İ", "i").lower()', ""),
+    ("a stray dot", '.replace("İ", "i")', ""),
+    ("not composed", 'unicodedata.normalize("NFC", text)', "text"),
+    ("invisible marks kept", "return _INVISIBLE.sub", "return (lambda _, text: text)"),
+    ("marks apart", r'_MARKS = r"[\p{M}', r'_MARKS = r"['),
+    ("no scripts without blanks", r'rf"\p{{Script={name}}}"', 'r"\\p{Script=Lao}"'),
+    ("skin tones apart", r"\U0001f3fb-\U0001f3ff", r"\U0001f3fb"),
+    ("known words cost as others do", "[0] + 1, start)", "[0] + 1 + len(word), start)"),
+    ("the longest known word first", "ways.append(min(found))", "ways.append(found[0])"),
+    ("blanks kept", 'return [word for word in reversed(words) if word != " "]', "return words[::-1]"),
+    ("known as written", "elif fold(word) in known", "elif word in known"),
 ]  # fmt: skip
 
 MUTANTS = {
@@ -163,4 +174,5 @@ MUTANTS = {
     "suite.language.ngrams": (ngram_checks.ngrams, NGRAMS),
     "suite.language.smoothing": (ngram_checks.smoothing, SMOOTHING),
     "suite.language.tagging": (checks.tagging, TAGGING),
+    "suite.language.tokens": (checks.tokens, TOKENS),
 }

@@ -7,7 +7,7 @@ Claim: nats per character of held-out text, the state carried through all of it:
        0.25 lower, and 0.25 more are names that training had; their share rises each time that the
        temperature falls, by at least 0.02.
 Cost:  70 s on 2 CPU cores; tiny_shakespeare 15 min.
-Run:   suite run character_generation [--data tfds | --data FILE.txt]
+Run:   suite run character_generation [--data tfds | --data FILE.txt or FOLDER with train, test]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
@@ -31,7 +31,7 @@ from suite.evaluation.report import Table
 from suite.export.step_model import exported_steps, reading_gap, step_export
 from suite.language.decoding import StepModel, generate
 from suite.language.streams import parallel_streams
-from suite.language.vocabulary import PADDING, UNKNOWN, Vocabulary
+from suite.language.vocabulary import PADDING, UNKNOWN, Vocabulary, unknown_share
 from suite.layers import Dropout, LSTMCell, Recurrent
 from suite.models.step_model import build_step_model
 from suite.optimizers import Adam
@@ -155,6 +155,7 @@ def run(config: Config, context: Context) -> Result:
     baseline = unigrams(ids["train"], ids["test"][1:], "test_nats_per_character", in_nats=True)
     metrics = {
         "test_nats_per_character": nats.mean(),
+        "test_unknown_share": unknown_share([ids["test"]]),
         "test_nats_per_character_unigram": baseline.value,
         **{
             f"step_gap_{name}": reading_gap(step, ids["test"], nats[: config.checked])

@@ -8,7 +8,7 @@ Claim: in a generated grammar, each step of the ladder gains test accuracy: a si
        tagger gives at least 0.93 of the words the right universal tag. Further padding changes no
        probability by more than 1e-5.
 Cost:  40 s on 2 CPU cores; the English Web Treebank 8 min.
-Run:   suite run part_of_speech_tagging [--data tfds | --data FILE.conllu]
+Run:   suite run part_of_speech_tagging [--data tfds | --data FILE.conllu, or a treebank's folder]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly

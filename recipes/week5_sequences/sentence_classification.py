@@ -8,7 +8,8 @@ Claim: of generated judgments with a negation ("not bad", and "not bad , it was 
        The classifier that is best on validation gets at least 0.98 of all kinds of sentences. Further padding
        changes no probability by more than 1e-5.
 Cost:  30 s on 2 CPU cores.
-Run:   suite run sentence_classification [--data tfds | --data FILE.csv, with columns text and label]
+Run:   suite run sentence_classification [--data tfds | --data FILE.csv or FOLDER with train, test]
+       The columns of texts and labels are found; --text_column and --label_column name others.
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
@@ -54,6 +55,8 @@ class Config:
     patience: int = 3  # of 20 epochs, those without a gain on validation before the end
     batch_size: int = 64
     learning_rate: float = 2e-3
+    text_column: str | None = None  # of your own file: its name, or its number from 1
+    label_column: str | None = None  # likewise
 
 
 SMOKE = Config(words=100, embedding=4, units=4, filters=4, epochs=1, least_steps=0, batch_size=512)
@@ -149,7 +152,7 @@ def predict(model: keras.Model, ids: np.ndarray) -> np.ndarray:
 
 
 def run(config: Config, context: Context) -> Result:
-    data = text_sets.load_labeled(context.source, context.seed)
+    data = text_sets.load_labeled(context.source, context.seed, config.text_column, config.label_column)
     tokens = {part: [tokenize(text) for text in texts] for part, texts in data.texts.items()}
     length = config.length or min(256, max(map(len, tokens["train"])))
     words = Vocabulary.fit(tokens["train"], config.words + len(SPECIAL), config.min_count)

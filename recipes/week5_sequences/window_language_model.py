@@ -7,7 +7,7 @@ Claim: where words fall into kinds (drawn sentences), it has at most 0.65 times 
        it has more than the 5-grams (at most 1.5 times), in a mixture with them at most 0.95 times. It takes
        at most 0.5 times the bytes of their tables.
 Cost:  40 s on 2 CPU cores; tiny_shakespeare 120 s.
-Run:   suite run window_language_model [--data tfds | --data FILE.txt]
+Run:   suite run window_language_model [--data tfds | --data FILE.txt or FOLDER with train, test]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
@@ -36,7 +36,7 @@ from suite.evaluation.report import Table
 from suite.language.ngrams import NgramCounts, perplexity
 from suite.language.smoothing import AddK, KneserNey, Smoothing, WittenBell
 from suite.language.streams import windows
-from suite.language.vocabulary import SPECIAL, Vocabulary, tokenize
+from suite.language.vocabulary import SPECIAL, Vocabulary, check_known, tokenize, unknown_share
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result, about
 from suite.training.loop import epochs_for, fit, lower
@@ -185,6 +185,10 @@ def draw_text(config: Config, seed: int) -> tuple[Text, float]:
 
 
 def run(config: Config, context: Context) -> Result:
+    corpus = text_sets.load_corpus(context.source, context.seed)
+    tokens = {part: [tokenize(text) for text in texts] for part, texts in corpus.texts.items()}
+    text = Text.encode(tokens, config.words)
+    check_known(text.texts["validation"], context.source)
     drawn, truth = draw_text(config, context.seed)
     small = dataclasses.replace(
         config,
@@ -197,14 +201,12 @@ def run(config: Config, context: Context) -> Result:
     drawn_model, _ = train(drawn, small, context.seed)
     on_drawn = compare(drawn_model, drawn, config.order)
 
-    corpus = text_sets.load_corpus(context.source, context.seed)
-    tokens = {part: [tokenize(text) for text in texts] for part, texts in corpus.texts.items()}
-    text = Text.encode(tokens, config.words)
     model, curve = train(text, config, context.seed)
     on_real = compare(model, text, config.order)
 
     metrics = {
         "test_perplexity": on_real.perplexities["window"],
+        "test_unknown_share": unknown_share(text.texts["test"]),
         "test_perplexity_ngram": on_real.perplexities["ngram"],
         "test_perplexity_mixed": on_real.perplexities["mixed"],
         **{f"drawn_perplexity_{name}": value for name, value in on_drawn.perplexities.items()},
@@ -239,9 +241,7 @@ def run(config: Config, context: Context) -> Result:
         data=corpus.describe()
         | {"words": sum(map(len, text.texts["train"])), "vocabulary": len(text.vocabulary)},
         baselines=[unigrams(known, words)],
-        tables=[
-            perplexity_table({"drawn sentences": on_drawn, corpus.source: on_real}, config.order),
-        ],
+        tables=[perplexity_table({"drawn sentences": on_drawn, corpus.source: on_real}, config.order)],
     )
 
 

@@ -26,7 +26,7 @@ from keras import layers
 from suite.data import caption_sets
 from suite.data.batches import shuffled
 from suite.data.layout import PARTS
-from suite.evaluation import plots
+from suite.evaluation import captions, plots
 from suite.evaluation.captions import (
     caption_scores,
     constant_caption,
@@ -234,9 +234,9 @@ def run(config: Config, context: Context) -> Result:
         states = pair.encode({"image": images})
         written[name] = pair.write(states, steps)
 
-    found = [pair.search(states, row, config.beam_width, steps) for row in range(len(images))]
-    written["attention, beam"] = [sentences[0][0] for sentences in found]
-    scores = {name: caption_scores(captions, right) for name, captions in written.items()}
+    powers = captions.choose_length_power(pair, data.images, tokens, config.beam_width, steps)
+    written["attention, beam"] = pair.best(states, config.beam_width, steps)
+    scores = {name: caption_scores(texts, right) for name, texts in written.items()}
     some = images[: config.compared]
     in_runtimes = [each.write(each.encode({"image": some}), steps) for each in exported.values()]
     metrics = {
@@ -254,13 +254,14 @@ def run(config: Config, context: Context) -> Result:
             "loss": plots.learning_curves(curves, ylabel="nats a word", title="Loss on validation"),
         },
         exports=[
-            encoder_export(encoder, pair, some, right, data.images["train"][:300], steps),
+            encoder_export(encoder, pair, some, right[: len(some)], data.images["train"][:300], steps),
             decoder_export(captioner.step, pair, met, *pairs["test"][1:]),
         ],
         data=data.describe(),
         baselines=[constant_caption(spoken, right)],
         tables=[
             scores_table(scores),
+            powers,
             drawn_table(pair, states, written["attention"], steps, context.seed),
         ],
     )
@@ -273,8 +274,7 @@ def encoder_export(encoder, pair: EncoderDecoder, images, right, calibration, st
         captions = pair.write({name: outputs[name] for name in pair.step.initial_state()}, steps)
         return caption_scores(captions, right)["bleu_4"]
 
-    metric = Metric("test_bleu_4", quality)
-    return Export(encoder, images, calibration, right[: len(images)], metric, name="encoder")
+    return Export(encoder, images, calibration, right, Metric("test_bleu_4", quality), name="encoder")
 
 
 def show_attention(looking: keras.Model, extract, image: np.ndarray, pairs: Pairs, words: Vocabulary):

@@ -1,4 +1,4 @@
-"""Pictures with captions: drawn scenes, COCO, or a user's folder with a captions.csv."""
+"""Pictures with captions: drawn scenes, COCO, or a user's folder, see `suite.data.caption_files`."""
 
 import dataclasses
 import functools
@@ -8,20 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.data import annotated, layout, scenes
-from suite.data.annotated import Unusable
+from suite.data import annotated, scenes
+from suite.data.caption_files import EXPECTED, find_table, read_captions
 from suite.data.images import load_image
 from suite.data.layout import PARTS
 from suite.data.scenes import Scene
-from suite.data.text_files import read_rows
 from suite.data.tfds_images import is_tfds, tfds_builder, tfds_examples
 
-CAPTIONS_FILE = "captions.csv"
 COUNTS = {"train": 12000, "validation": 300, "test": 500}  # scenes
 LEAST_GAP = 0.08  # between the centers of two things, as a share of the width: less is no order
 MOST_CUT_OFF = 0.2  # of a thing's reach, by the border: a triangle without its corners is none
-
-_EXPECTED = f"a folder with pictures and {CAPTIONS_FILE}"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -138,12 +134,12 @@ def load_coco(size: tuple[int, int], most: int) -> CaptionSet:
 
 
 def read_caption_folder(directory: str | os.PathLike, seed: int, size: tuple[int, int]) -> CaptionSet:
-    """Reads a folder of pictures with `captions.csv`. Nothing in it is changed.
+    """Reads a folder of pictures with a table of captions. Nothing in it is changed.
 
-    The table has columns "file" (its path in the folder) and "caption"; a picture with several captions has a
-    row for each. Pictures in the folders train, validation and test are of these parts; parts that are
-    missing are split off, 15 % of the pictures each. Bad rows, pictures that cannot be decoded and pictures
-    without a caption are set aside.
+    The table names a picture and a caption in each row; a picture with several captions has a row for each.
+    See `suite.data.caption_files` for where the pictures and the table may be, and for the owner's split.
+    Without one, 15 % of the pictures each are split off for validation and test. Bad rows, pictures that
+    cannot be decoded and pictures without a caption are set aside.
 
     Args:
         directory: The folder.
@@ -154,65 +150,21 @@ def read_caption_folder(directory: str | os.PathLike, seed: int, size: tuple[int
         ValueError: There is no such folder, no table in it, or too few usable pictures.
     """
     root = Path(os.path.normpath(directory))
-    annotated.check_folder(root, _EXPECTED)
-    if not (root / CAPTIONS_FILE).is_file():
-        raise ValueError(
-            f"expected {CAPTIONS_FILE} in {str(root)!r}, received {annotated.contents(root)}; write one with "
-            "columns file and caption, a row for each caption"
-        )
-    captions, aside = _read_captions(root)
-    named = [(path, _part(path, root)) for path in captions]
-    given = {part for _, part in named}
-    if "train" not in given:
-        named, given = [(path, "train") for path, _ in named], {"train"}
+    annotated.check_folder(root, EXPECTED)
+    found = read_captions(find_table(root), root)
+    given = set(found.parts.values())
+    named = [(path, found.parts[path]) for path in found.captions]
     pictures, unreadable = annotated.read_all(
         named, root, lambda path: (load_image(path, size),), "Reading pictures"
     )
-    aside += unreadable
+    aside = found.aside + unreadable
     parts = annotated.divide(pictures, given, root, seed, aside)
     return CaptionSet(
         images={
             part: annotated.stack([each.content[0] for each in parts[part]], (*size, 3)) for part in PARTS
         },
-        captions={part: [tuple(captions[root / each.file]) for each in parts[part]] for part in PARTS},
+        captions={part: [tuple(found.captions[root / each.file]) for each in parts[part]] for part in PARTS},
         source=str(root),
         quarantined=tuple(aside),
         files=annotated.parts_of_files(parts),
     )
-
-
-def _read_captions(root: Path) -> tuple[dict[Path, list[str]], list[dict[str, str]]]:
-    """Captions by picture, and entries for bad rows and for pictures without a caption."""
-    captions: dict[Path, list[str]] = {}
-    aside = []
-    for line, cells, fault in read_rows(root / CAPTIONS_FILE, ("file", "caption")):
-        try:
-            if fault:
-                raise Unusable(fault)
-            path = _located(root, cells[0])
-            if cells[1] in captions.get(path, ()):
-                raise Unusable(f"{cells[0]} has the same caption before")
-            captions.setdefault(path, []).append(cells[1])
-        except Unusable as error:
-            aside.append({"file": f"{CAPTIONS_FILE}:{line}", "reason": error.reason})
-    strangers = sorted(set(_files(root)) - set(captions) - {root / CAPTIONS_FILE})
-    return captions, aside + [layout.entry(path, root, "no caption") for path in strangers]
-
-
-def _located(root: Path, name: str) -> Path:
-    path = Path(os.path.normpath(root / name.replace("\\", "/")))
-    if not path.is_relative_to(root):
-        raise Unusable(f"{name} is not in the folder")
-    if not path.is_file():
-        raise Unusable(f"{name} is missing")
-    return path
-
-
-def _files(root: Path) -> list[Path]:
-    folders, files, _ = layout.list_entries(root, root)
-    return [*files, *(file for folder in folders for file in _files(folder))]
-
-
-def _part(path: Path, root: Path) -> str:
-    folders = path.relative_to(root).parts[:-1]
-    return (annotated.part_named(folders[0]) if folders else None) or "train"

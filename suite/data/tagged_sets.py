@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from suite import console
 from suite.data import tabular
-from suite.data.text_files import read_text
-from suite.data.text_sets import PARTS
+from suite.data.layout import PARTS
+from suite.data.text_files import find_parts, part_named, read_text
 from suite.data.tfds_images import is_tfds, tfds_builder, tfds_examples
 
 MINIMUM_SENTENCES = 20
@@ -65,7 +66,8 @@ def load_tagged(source: str, seed: int) -> TaggedSet:
 
     Args:
         source: "embedded" for `generate_tagged`, "tfds" for the English Web Treebank of Universal
-            Dependencies with its own split, else the path of a CoNLL-U file; see `read_conllu`.
+            Dependencies with its own split, else the path of a CoNLL-U file or of a treebank's folder; see
+            `read_conllu`.
         seed: Of the draws and of the split.
 
     Raises:
@@ -210,15 +212,18 @@ def _read_treebank(builder: Any) -> TaggedSet:
 
 
 def read_conllu(path: str | os.PathLike, seed: int) -> TaggedSet:
-    """Reads a file in the CoNLL-U format of Universal Dependencies.
+    """Reads a file in the CoNLL-U format of Universal Dependencies, or a treebank's folder.
 
     A line a word, with ten columns between tabs, of which FORM (the second) and UPOS (the fourth) are read;
     a blank line after each sentence; comments begin with "#". Contractions ("1-2") and words that are not
     there ("1.1") are passed over. A sentence with a line that is none of these is set aside as a whole.
-    The rest is split 80/10/10. Encodings are those of `suite.data.text_sets.read_csv`.
+    Encodings are those of `suite.data.labeled_texts.read_csv`.
+
+    A file is split 80/10/10. In a folder, files with "train", "dev" and "test" in their names are the parts;
+    what is missing is split off the training file, a tenth each.
 
     Args:
-        path: The file.
+        path: The file or the folder.
         seed: Of the split.
 
     Returns:
@@ -231,38 +236,63 @@ def read_conllu(path: str | os.PathLike, seed: int) -> TaggedSet:
         https://universaldependencies.org/format.html
     """
     path = Path(path)
-    sentences, aside = [], []
+    files = {"train": path}
+    if path.is_dir():
+        files = find_parts(path, (".conllu", ".conll"), "CoNLL-U files of a treebank")
+    elif path.is_file():
+        _say_of_other_parts(path)
+    aside: list[dict[str, str]] = []
+    parts = {part: _read_sentences(file, aside) for part, file in files.items()}
+    sentences = parts["train"]
+    if len(sentences) < MINIMUM_SENTENCES:
+        bad = (
+            f"; {len(aside)} lines are wrong, first {aside[0]['file']}: {aside[0]['reason']}" if aside else ""
+        )
+        raise ValueError(
+            f"expected at least {MINIMUM_SENTENCES} sentences in {files['train']}, received "
+            f"{len(sentences)}{bad}; add some, with a blank line after each"
+        )
+    missing = [part for part in PARTS if not parts.get(part)]
+    if missing:
+        shares = (1 - 0.1 * len(missing), *[0.1] * len(missing))
+        rows = zip(["train", *missing], tabular.split(len(sentences), seed, shares), strict=True)
+        parts |= {part: [sentences[row] for row in chosen] for part, chosen in rows}
+    found = _make_set({part: parts[part] for part in PARTS}, str(path), aside)
+    if len(found.tags) < 2:
+        raise ValueError(
+            f"expected at least 2 tags in the fourth column of {path}, received {found.tags[0]!r} alone"
+        )
+    return found
+
+
+def _say_of_other_parts(path: Path) -> None:
+    """A training file alone is split anew, though its owner has split already."""
+    siblings = [each.name for each in path.parent.glob(f"*{path.suffix}") if each != path]
+    others = sorted(name for name in siblings if part_named(name))
+    if part_named(path.name) == "train" and others:
+        console.warn(f"{path.name} is split anew; give its folder to keep {', '.join(others)} as they are")
+
+
+def _read_sentences(path: Path, aside: list[dict[str, str]]) -> list[list[tuple[str, str]]]:
+    """Pairs of a word and its tag; what is wrong goes to `aside`."""
+    sentences: list[list[tuple[str, str]]] = []
     pairs: list[tuple[str, str]] = []
-    fault = None
+    is_bad = False
     for number, line in enumerate([*read_text(path, "a CoNLL-U file").split("\n"), ""], 1):
         if not line.strip():
-            if pairs and not fault:
+            if pairs and not is_bad:
                 sentences.append(pairs)
-            pairs, fault = [], None
+            pairs, is_bad = [], False
         elif not line.startswith("#"):
             pair, reason = _read_word(line)
             if reason:
                 aside.append(
                     {"file": f"{path.name}:{number}", "reason": f"{reason}; its sentence is left out"}
                 )
-                fault = reason
+                is_bad = True
             elif pair:
                 pairs.append(pair)
-    if len(sentences) < MINIMUM_SENTENCES:
-        bad = (
-            f"; {len(aside)} lines are wrong, first {aside[0]['file']}: {aside[0]['reason']}" if aside else ""
-        )
-        raise ValueError(
-            f"expected at least {MINIMUM_SENTENCES} sentences in {path}, received {len(sentences)}{bad}; add "
-            "some, with a blank line after each"
-        )
-    rows = zip(PARTS, tabular.split(len(sentences), seed, (0.8, 0.1, 0.1)), strict=True)
-    found = _make_set({part: [sentences[row] for row in chosen] for part, chosen in rows}, str(path), aside)
-    if len(found.tags) < 2:
-        raise ValueError(
-            f"expected at least 2 tags in the fourth column of {path}, received {found.tags[0]!r} alone"
-        )
-    return found
+    return sentences
 
 
 def _read_word(line: str) -> tuple[tuple[str, str] | None, str | None]:

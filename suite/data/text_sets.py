@@ -1,24 +1,22 @@
 """Sets of texts: generated sentences, CSV files of labeled texts, running text, and names."""
 
 import dataclasses
-import os
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from suite import console
 from suite.data import tabular
-from suite.data.text_files import read_rows, read_text
+from suite.data.labeled_texts import PARTS, TextSet, read_csv
+from suite.data.text_files import find_parts, one_line_ends, read_text
 from suite.data.tfds_images import is_tfds, split_training, tfds_builder, tfds_examples
 
-PARTS = ("train", "validation", "test")
 KINDS = ("plain", "negated", "contrasted", "distant")
-MINIMUM_PER_LABEL = 5
-MANY_PER_LABEL = 1000
 MINIMUM_PARAGRAPHS = 20
+LONGEST_PARAGRAPH = 10_000  # characters; where there is a longer one, blank lines do not part paragraphs
 
 _SUBJECTS = (
     "film", "book", "meal", "hotel", "concert", "lecture", "game", "story", "garden", "train", "coffee",
@@ -33,33 +31,6 @@ _OPENINGS = ("", "i think ", "honestly , ", "they say ", "for me ", "this time "
 _VERBS = ("was", "is", "seemed")
 _INTENSIFIERS = ("", "really ", "very ", "quite ", "simply ")
 _DISTANT = ("what i would call ", "the kind that people call ", "anything that i would describe as ")
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class TextSet:
-    """Labeled texts, split.
-
-    Attributes:
-        texts: Per part of "train", "validation", "test": n strings.
-        labels: Per part: `(n,)` int64 in [0, number of classes).
-        classes: Class names by label.
-        source: Name of the set, or path of the file.
-        kinds: Per part: n kinds, where the set has some; see `generate_sentences`.
-        quarantined: `{"file", "reason"}` of each line that was set aside.
-    """
-
-    texts: Mapping[str, Sequence[str]]
-    labels: Mapping[str, np.ndarray]
-    classes: tuple[str, ...]
-    source: str
-    kinds: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
-    quarantined: tuple[dict[str, str], ...] = ()
-
-    def describe(self) -> dict:
-        """What `Result.data` says of it: source, classes, the size of each part, what was set aside."""
-        sizes = {part: len(labels) for part, labels in self.labels.items()}
-        aside = list(self.quarantined)
-        return {"source": self.source, "classes": list(self.classes), **sizes, "quarantined": aside}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -79,17 +50,33 @@ class Corpus:
         return {"source": self.source, **{part: len(texts) for part, texts in self.texts.items()}}
 
 
-def load_labeled(source: str, seed: int) -> TextSet:
+def load_labeled(
+    source: str, seed: int, text_column: str | None = None, label_column: str | None = None
+) -> TextSet:
     """Loads what `--data` names.
 
     Args:
         source: "embedded" for `generate_sentences`, "tfds" for imdb_reviews (its own test part; validation is
-            a tenth of its training part), else the path of a CSV file; see `read_csv`.
+            a tenth of its training part), else the path of a CSV file or of a folder of such; see
+            `read_csv`.
         seed: Of the draws and of the split.
+        text_column, label_column: Names of the columns of a file, or their numbers from 1; None: found.
+
+    Raises:
+        ValueError: As for `read_csv`; a set that cannot be had, or columns of one that is no file.
     """
+    if (text_column or label_column) and source.partition(":")[0] in ("embedded", "tfds"):
+        raise ValueError(
+            f"expected text_column and label_column with a file of your own, received --data {source}; leave "
+            "them out"
+        )
     if is_tfds(source, "imdb_reviews"):
         return _read_reviews(tfds_builder("imdb_reviews"), seed)
-    return generate_sentences(seed) if source == "embedded" else read_csv(source, seed)
+    return (
+        generate_sentences(seed)
+        if source == "embedded"
+        else read_csv(source, seed, text_column, label_column)
+    )
 
 
 def _read_reviews(builder: Any, seed: int) -> TextSet:
@@ -152,85 +139,20 @@ def _draw_twins(rng: np.random.Generator) -> tuple[tuple[str, str], str]:
     return (f"{start}{before}{good}", f"{start}{before}{bad}"), kind
 
 
-def read_csv(path: str | os.PathLike, seed: int) -> TextSet:
-    """Reads a CSV file of labeled texts.
-
-    The first line names the columns, "text" and "label" among them; commas, semicolons or tabs stand
-    between. Encodings: UTF-8, UTF-16 with a byte order mark, else Windows-1252. Rows without text or label,
-    with too few or too many cells, and copies of an earlier text are set aside. The rest is split 60/20/20,
-    label by label; labels with 1,000 rows or more 80/10/10, since a tenth is enough to measure.
-
-    Args:
-        path: The file.
-        seed: Of the split.
-
-    Returns:
-        The set; "file" in `quarantined` is the file's name and the number of the line, from 1.
-
-    Raises:
-        ValueError: No such file, no such columns, fewer than 2 labels, or a label with fewer than 5 rows.
-    """
-    path = Path(path)
-    texts, names, aside = [], [], []
-    seen: dict[str, tuple[int, str]] = {}
-    for line, cells, fault in read_rows(path, ("text", "label")):
-        if fault or cells[0] in seen:
-            reason = fault or _copy_of(*seen[cells[0]], cells[1])
-            aside.append({"file": f"{path.name}:{line}", "reason": reason})
-        else:
-            text, name = cells
-            texts.append(text)
-            names.append(name)
-            seen[text] = line, name
-    return _split(texts, names, aside, path, seed)
-
-
-def _copy_of(line: int, label: str, name: str) -> str:
-    return f"copy of line {line}" + ("" if label == name else f", which has the label {label!r}")
-
-
-def _split(texts: list[str], names: list[str], aside: list[dict], path: Path, seed: int) -> TextSet:
-    counts = Counter(names)
-    classes = tuple(sorted(counts))
-    if len(classes) < 2:
-        found = f" ({classes[0]!r})" if classes else ""
-        raise ValueError(
-            f"expected at least 2 labels in {path}, received {len(classes)}{found}; add texts of another"
-        )
-    rarest = min(classes, key=lambda name: counts[name])
-    if counts[rarest] < MINIMUM_PER_LABEL:
-        raise ValueError(
-            f"expected at least {MINIMUM_PER_LABEL} different texts of each label in {path}, received "
-            f"{counts[rarest]} of {rarest!r}; add some"
-        )
-    labels = np.array([classes.index(name) for name in names])
-    parts: dict[str, list[int]] = {part: [] for part in PARTS}
-    for label in range(len(classes)):
-        rows = np.flatnonzero(labels == label)
-        shares = (0.6, 0.2, 0.2) if len(rows) < MANY_PER_LABEL else (0.8, 0.1, 0.1)
-        for part, chosen in zip(PARTS, tabular.split(len(rows), seed, shares), strict=True):
-            parts[part] += rows[chosen].tolist()
-    return TextSet(
-        texts={part: [texts[row] for row in sorted(rows)] for part, rows in parts.items()},
-        labels={part: labels[sorted(rows)] for part, rows in parts.items()},
-        classes=classes,
-        source=str(path),
-        quarantined=tuple(aside),
-    )
-
-
 def load_corpus(source: str, seed: int, *, copies: bool = False) -> Corpus:
     """Loads running text.
 
     Args:
         source: "embedded" for Python's own documentation (465 kB of English), "tfds" for tiny_shakespeare
-            (1.1 MB), or the path of a text file, in UTF-8, UTF-16 with a byte order mark, or Windows-1252.
-        seed: Of the split of paragraphs, 80/10/10; tiny_shakespeare has its own.
+            (1.1 MB), or the path of a text file, in UTF-8, UTF-16 or Windows-1252; or of a folder with one
+            for each part, by "train", "test" and "validation" in their names.
+        seed: Of the split of paragraphs, 80/10/10; tiny_shakespeare and such a folder have their own.
         copies: Whether a paragraph stays that has the words of an earlier one. Of Python's documentation
             that is more than a fifth: with them, three of ten held-out ones are in training, too.
 
     Returns:
-        The corpus; blank lines stand between paragraphs.
+        The corpus; blank lines stand between paragraphs. Where a file has too few of these, or one of more
+        than 10,000 characters, its lines are taken for paragraphs, or else its sentences, and that is said.
 
     Raises:
         ValueError: No such file or set, or fewer than 20 paragraphs.
@@ -245,15 +167,50 @@ def load_corpus(source: str, seed: int, *, copies: bool = False) -> Corpus:
 
         found, name = paragraphs("\n\n".join(topics[key] for key in sorted(topics))), "Python documentation"
     else:
-        found, name = paragraphs(read_text(Path(source), "a text file")), source
+        return _read_corpus(Path(source), seed, copies)
     found = found if copies else _without_copies({"": found})[""]
-    if len(found) < MINIMUM_PARAGRAPHS:
+    return Corpus(_split_texts(found, seed, PARTS), name)
+
+
+def _read_corpus(path: Path, seed: int, copies: bool) -> Corpus:
+    files = {"train": path}
+    if path.is_dir():
+        files = find_parts(path, (".txt", ".text", ".tokens"), "text files of the parts of a corpus")
+    parts = {part: _paragraphs_of(files[part]) for part in reversed(PARTS) if part in files}
+    parts = parts if copies else _without_copies(parts)
+    if len(parts["train"]) < MINIMUM_PARAGRAPHS:
         raise ValueError(
-            f"expected at least {MINIMUM_PARAGRAPHS} paragraphs in {name}, received {len(found)}; put blank "
-            "lines between them"
+            f"expected at least {MINIMUM_PARAGRAPHS} paragraphs in {files['train']}, received "
+            f"{len(parts['train'])}; put blank lines between them, or give more text"
         )
-    rows = zip(PARTS, tabular.split(len(found), seed, (0.8, 0.1, 0.1)), strict=True)
-    return Corpus({part: [found[row] for row in chosen] for part, chosen in rows}, name)
+    missing = [part for part in PARTS if part not in parts]
+    return Corpus(parts | _split_texts(parts["train"], seed, ["train", *missing]), str(path))
+
+
+def _split_texts(texts: Sequence[str], seed: int, parts: Sequence[str]) -> dict[str, list[str]]:
+    """A tenth for each of validation and test that are asked for, the rest for training."""
+    if len(parts) == 1:
+        return {"train": list(texts)}
+    shares = (1 - 0.1 * (len(parts) - 1), *[0.1] * (len(parts) - 1))
+    rows = zip(parts, tabular.split(len(texts), seed, shares), strict=True)
+    return {part: [texts[row] for row in chosen] for part, chosen in rows}
+
+
+def _paragraphs_of(path: Path) -> list[str]:
+    """What blank lines part in a file; where that leaves too few or huge pieces, its lines or sentences."""
+    text = one_line_ends(read_text(path, "a text file"))
+    ways = {"paragraphs": paragraphs(text), "lines": _with_letters(text.split("\n"))}
+    ways["sentences"] = _with_letters(re.split(r"(?<=[.!?…])\s+|(?<=[。！？])|\n", text))
+    good = [way for way, found in ways.items() if len(found) >= MINIMUM_PARAGRAPHS]
+    usual = [way for way in good if max(map(len, ways[way])) <= LONGEST_PARAGRAPH]
+    way = (usual or good or ["paragraphs"])[0]
+    if way != "paragraphs":
+        longest = max(map(len, ways["paragraphs"]), default=0)
+        console.warn(
+            f"{path.name}: blank lines part it into {len(ways['paragraphs'])} paragraphs, the longest of "
+            f"{longest:,} characters; its {len(ways[way]):,} {way} are taken instead"
+        )
+    return ways[way]
 
 
 def _without_copies(parts: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
@@ -288,5 +245,8 @@ def load_names(seed: int) -> Corpus:
 
 def paragraphs(text: str) -> list[str]:
     """The parts of a text between blank lines, those without a letter left out."""
-    found = (part.strip() for part in re.split(r"\n[ \t\r]*\n", text))
-    return [part for part in found if re.search(r"\w", part)]
+    return _with_letters(re.split(r"\n[ \t\r]*\n", text))
+
+
+def _with_letters(parts: Sequence[str]) -> list[str]:
+    return [part.strip() for part in parts if re.search(r"\w", part)]

@@ -9,8 +9,11 @@ from matplotlib.figure import Figure
 from suite.evaluation import plots
 from suite.evaluation.baselines import Baseline
 from suite.evaluation.report import Table
+from suite.language.encoder_decoder import EncoderDecoder
+from suite.language.vocabulary import tokenize
 
 Tokens = Sequence[str]
+SEARCHED = 60  # validation pictures that choose the length power
 
 
 def bleu(
@@ -90,10 +93,37 @@ def caption_scores(captions: Sequence[str], references: Sequence[Sequence[Tokens
     Returns:
         "bleu_1" to "bleu_4" and "exact_match", each in [0, 1].
     """
-    tokens = [caption.split() for caption in captions]
+    tokens = list(map(tokenize, captions))
     scores = {f"bleu_{order}": bleu(tokens, references, order) for order in (1, 2, 3, 4)}
     matches = [one in map(list, valid) for one, valid in zip(tokens, references, strict=True)]
     return scores | {"exact_match": float(np.mean(matches))}
+
+
+def choose_length_power(
+    pair: EncoderDecoder,
+    images: Mapping[str, np.ndarray],
+    references: Mapping[str, Sequence[Sequence[Tokens]]],
+    width: int,
+    length: int,
+) -> Table:
+    """Chooses how much a pair's beam search favors long captions, by BLEU-4 of some validation pictures.
+
+    Args:
+        pair: Gets the power.
+        images: By part, what its encoder takes as "image".
+        references: By part, the tokens of one sentence or more for each picture.
+        width, length: Of the beam search.
+
+    Returns:
+        The scores, for the report.
+    """
+    some, valid = images["validation"][:SEARCHED], references["validation"][:SEARCHED]
+    scores = pair.choose_length_power(
+        pair.encode({"image": some}), lambda texts: caption_scores(texts, valid)["bleu_4"], width, length
+    )
+    rows = [(f"{power:g}", f"{score:.3f}") for power, score in scores.items()]
+    note = f"By validation pictures; {pair.length_power:g} is taken."
+    return Table("Length power of the beam search", ("power", "BLEU-4"), rows, note)
 
 
 def scores_table(scores: Mapping[str, Mapping[str, float]]) -> Table:
@@ -139,7 +169,7 @@ def draw_captions(
         Figures "best" and "worst".
     """
     pairs = zip(captions, references, strict=True)
-    order = np.argsort([bleu([text.split()], [valid], added=1) for text, valid in pairs], kind="stable")
+    order = np.argsort([bleu([tokenize(text)], [valid], added=1) for text, valid in pairs], kind="stable")
     figures = {}
     for name, rows in {"best": order[::-1][:shown], "worst": order[:shown]}.items():
         valid = [[" ".join(tokens) for tokens in references[row]] for row in rows]

@@ -20,6 +20,7 @@ from suite.export.tflite import FILES, PERSONAL_FILE
 from suite.language.decoding import TEMPERATURE, TOKEN
 from suite.language.encoder_decoder import ENCODER, LONGEST, STEP
 from suite.language.tagging import CHARACTERS_FILE
+from suite.language.tokens import MOST_PIECES, patterns
 from suite.language.vocabulary import VOCABULARY_FILE
 
 FOLDER = "mobile"
@@ -84,6 +85,8 @@ def write_app_code(model: AppModel, folder: str | Path, rows: Sequence[dict] = (
         "temperature": TEMPERATURE,
         "learning_rate": LEARNING_RATE,
         "most_labels": MOST_LABELS,
+        "most_pieces": MOST_PIECES,
+        **{"icu": patterns("icu"), "ecma": patterns("javascript"), "python": patterns("python")},
         **{"android": ANDROID, "ios": IOS, "javascript": JAVASCRIPT},
     }
     folder = Path(folder)

@@ -137,5 +137,5 @@ def decoder_export(
     counts = target.ravel() != PADDING
     metric = Metric("test_tokens", lambda outputs, right: accuracy(outputs["probabilities"], right))
     inputs = {name: values[counts] for name, values in inputs.items()}
-    right, files = target.ravel()[counts], pair.words.to_files()
+    right, files = target.ravel()[counts], pair.to_files()
     return Export(model, inputs, targets=right, metric=metric, name=STEP, files=files)

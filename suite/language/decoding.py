@@ -121,20 +121,21 @@ class Hypothesis(NamedTuple):
 def beam_search(
     step: Step, state: Any, start: int, end: int, width: int, max_length: int, length_power: float = 0.0
 ) -> list[Hypothesis]:
-    """Looks for the most probable sequences, keeping the `width` best unfinished ones after each step.
+    """Looks for the most probable sequences, going on with the `width` best unfinished ones after each step.
 
         score = log_probability / length ** length_power
 
-    A sequence is finished when it has the end token, or `max_length` tokens; its length counts the end token.
-    With a power of 0 the score is the log-probability, which favors short sequences; with 1 it is the mean
-    per token. The search ends when no unfinished sequence can still enter the best.
+    A sequence is finished when it has the end token, or `max_length` tokens, and is among the `width` most
+    probable continuations of its step; its length counts the end token. The search ends when `width`
+    sequences are finished. So a width of 1 is `greedy_search` up to the end token. With a power of 0 the
+    score is the log-probability, which favors short sequences; with 1 it is the mean per token.
 
     Args:
         step: As above.
         state: State of one sequence, that is with one row, before the start token.
         start: Id of the start token.
         end: Id of the end token.
-        width: Sequences kept, >= 1; 1 follows the most probable tokens and looks where to end best.
+        width: Sequences kept, >= 1; 1 follows the most probable tokens.
         max_length: Most tokens after the start, >= 1.
         length_power: In [0, 1] usually; >= 0.
 
@@ -163,19 +164,17 @@ def beam_search(
         ends[:, end] = True
         finished += [
             Hypothesis((*prefixes[row], token), total, total / length**length_power)
-            for row, token, total in _best(np.where(ends, totals, -np.inf), width)
+            for row, token, total in _best(totals, width)
+            if ends[row, token]
         ]
-        finished = sorted(finished, key=lambda found: -found.score)[:width]
         alive = _best(np.where(ends, -np.inf, totals), width)
-        # The best that can become of an unfinished sequence: nothing more lost, and the largest divisor.
-        bound = alive[0][2] / max_length**length_power if alive else -np.inf
-        if not alive or (len(finished) == width and finished[-1].score >= bound):
+        if not alive or len(finished) >= width:
             break
         rows = np.array([row for row, _, _ in alive])
         prefixes = [(*prefixes[row], token) for row, token, _ in alive]
         last = np.array([token for _, token, _ in alive], np.int32)
         totals, state = np.array([total for _, _, total in alive]), _take(state, rows)
-    return finished
+    return sorted(finished, key=lambda found: -found.score)[:width]
 
 
 def _best(totals: np.ndarray, width: int) -> list[tuple[int, int, float]]:

@@ -1,12 +1,12 @@
 """What a tagger of words reads: the ids of the words, and of the characters of each."""
 
-import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from suite.data.tagged_sets import TaggedSet
+from suite.language.tokens import clean, fold
 from suite.language.vocabulary import UNKNOWN, Vocabulary
 
 CHARACTERS_FILE = "characters.txt"
@@ -130,11 +130,6 @@ def _pieces(sequences: Sequence, length: int) -> list:
     return [each[start : start + length] for each in sequences for start in range(0, len(each), length)]
 
 
-def fold(word: str) -> str:
-    """A word as the vocabulary has it: composed (Unicode's NFC) and in lower case."""
-    return unicodedata.normalize("NFC", word).lower()
-
-
 def spell(word: str, length: int | None = None) -> list[str]:
     """The characters of a word between boundaries.
 
@@ -143,7 +138,7 @@ def spell(word: str, length: int | None = None) -> list[str]:
         length: Characters at most; of a longer word the middle is left out, for beginnings and endings say
             more. None: all.
     """
-    characters = [BOUNDARY, *unicodedata.normalize("NFC", word), BOUNDARY]
+    characters = [BOUNDARY, *clean(word), BOUNDARY]
     if length is None or len(characters) <= length:
         return characters
     ending = (length + 1) // 2

@@ -3,6 +3,7 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
+from suite import console
 from suite.data import caption_sets, scenes
 from suite.data.caption_sets import load
 from suite.data.layout import PARTS
@@ -102,6 +103,87 @@ def test_given_parts(tmp_path):
     }
 
 
+def draw(folder, numbers, suffix="png"):
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in numbers:
+        Image.fromarray(noise(number, SIZE)).save(folder / f"{number}.{suffix}")
+
+
+def captions_of(found):
+    """By the number of the picture, which its captions name; and the pictures are right."""
+    every = {}
+    for part in PARTS:
+        for image, captions in zip(found.images[part], found.captions[part], strict=True):
+            number = int(captions[0].split()[0])
+            np.testing.assert_array_equal(image, noise(number, SIZE))
+            every[number] = captions
+    return every
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "row"),
+    [
+        ("captions.txt", "", "{}.png,{} dogs, running, fast"),
+        ("captions.txt", "image,caption", '{}.png,"{} dogs, running, fast"'),
+        ("captions.tsv", "", "{}.png\t{} dogs, running, fast"),
+        ("captions.csv", "image_name| comment_number| comment", "{}.png| 0| {} dogs, running, fast"),
+        ("results.csv", "image_name| comment_number| comment", "{}.png| 0| {} dogs, running, fast"),
+        ("Flickr8k.token.txt", "", "{}.png#0\t{} dogs, running, fast"),
+        ("captions.csv", "caption,file", '"{1} dogs, running, fast",{0}.png'),
+        ("captions.csv", "file,caption", "images/{}.png,{} dogs, running, fast"),
+    ],
+)
+def test_tables_as_people_publish_them(name, header, row, tmp_path, capsys):
+    draw(tmp_path / "images", range(10))
+    lines = [header] * bool(header) + [row.format(n, n) for n in range(10)]
+    (tmp_path / name).write_text("\n".join(lines))
+    found = load(str(tmp_path), 0, SIZE, most=3)
+    assert captions_of(found) == {n: (f"{n} dogs, running, fast",) for n in range(10)}
+    assert sizes(found) == [6, 2, 2] and reasons(found) == {} and "images/3.png" in found.files
+    told = "the first line is data, not names of columns; its first column is taken for the pictures"
+    assert (told in capsys.readouterr().err) == (not header)
+
+
+def test_a_table_beside_the_folder_of_pictures(tmp_path, capsys):
+    draw(tmp_path / "images", range(10))
+    (tmp_path / "captions.csv").write_text(
+        "\n".join(["file,caption", *(f"{n}.png,{n} x" for n in range(10))])
+    )
+    console.set_quiet(False)
+    found = load(str(tmp_path / "images"), 0, SIZE, most=3)
+    assert len(captions_of(found)) == 10 and found.source == str(tmp_path / "images")
+    assert "captions.csv, beside the pictures" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_the_lists_of_the_owners_split_are_kept(tmp_path):
+    draw(tmp_path / "Flicker8k_Dataset", range(12))
+    rows = [f"{n}.png#{i}\t{n} words, {i}" for n in range(12) for i in range(2)]
+    (tmp_path / "Flickr8k.token.txt").write_text("\n".join(rows))
+    for part, numbers in {"train": range(7), "dev": (7, 8), "test": (9, 10)}.items():
+        names = "\n".join(f"{n}.png" for n in numbers)
+        (tmp_path / f"Flickr_8k.{part}Images.txt").write_text(f"{names}\n")
+    found = load(str(tmp_path), 0, SIZE, most=3)
+    assert sizes(found) == [7, 2, 2]
+    numbers = [sorted(int(captions[0].split()[0]) for captions in found.captions[part]) for part in PARTS]
+    assert numbers == [[0, 1, 2, 3, 4, 5, 6], [7, 8], [9, 10]]
+    assert captions_of(found)[3] == ("3 words, 0", "3 words, 1")
+    assert reasons(found) == {"Flicker8k_Dataset/11.png": "in none of the lists of the split"}
+
+
+def test_names_that_are_in_two_folders_and_two_tables(tmp_path):
+    draw(tmp_path / "a", range(8))
+    draw(tmp_path / "b", (7,))
+    (tmp_path / "captions.csv").write_text("\n".join(["file,caption", *(f"{n}.png,{n} x" for n in range(8))]))
+    assert reasons(load(str(tmp_path), 0, SIZE, most=3)) == {
+        "captions.csv:9": "7.png is in 2 folders", "a/7.png": "no caption", "b/7.png": "no caption",
+    }  # fmt: skip
+    (tmp_path / "captions.txt").write_text("")
+    with pytest.raises(
+        ValueError, match="^expected one table of captions in .*, received captions.csv, captions.txt"
+    ):
+        load(str(tmp_path), 0, SIZE, most=3)
+
+
 def test_what_is_no_set(tmp_path):
     def message():
         with pytest.raises(ValueError) as raised:
@@ -109,16 +191,17 @@ def test_what_is_no_set(tmp_path):
         return str(raised.value).replace(str(tmp_path), "ROOT")
 
     assert message() == (
-        "expected a folder with pictures and captions.csv, received 'ROOT', which is empty; put them in it"
+        "expected a folder with pictures and a table of captions, such as captions.csv, received 'ROOT', "
+        "which is empty; put them in it"
     )
     (tmp_path / "photos").mkdir()
     assert message() == (
         "expected captions.csv in 'ROOT', received photos/; write one with columns file and caption, a row "
         "for each caption"
     )
-    (tmp_path / "captions.csv").write_text("name,caption\n")
+    (tmp_path / "captions.csv").write_text("title,caption\n")
     assert message() == (
-        "expected columns file and caption in the first line of ROOT/captions.csv, received name, caption; "
+        "expected columns file and caption in the first line of ROOT/captions.csv, received title, caption; "
         "name them"
     )
     write(tmp_path, [("0.png", "one")], ["0.png"])

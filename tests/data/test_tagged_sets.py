@@ -1,4 +1,5 @@
 from collections import Counter, defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ import tensorflow_datasets as tfds
 
 from suite.data import tagged_sets
 from suite.data.text_sets import PARTS
+from suite.language.tokens import cut_like
 
 
 def pairs(data, part="train"):
@@ -107,6 +109,43 @@ def test_a_conllu_file(tmp_path):
         f"texts.conllu:{first + 9}": f"no tag for 'so'{left_out}",
     }
     assert data.describe()["quarantined"] == list(data.quarantined)
+
+
+def treebank(folder, **parts):
+    for part, (start, stop) in parts.items():
+        sentences = [[("1", f"Wort{n}", "NOUN"), ("2", "geht", "VERB")] for n in range(start, stop)]
+        (folder / f"de_x-ud-{part}.conllu").write_text(conllu(*sentences))
+
+
+def test_a_treebank_keeps_its_owners_split(tmp_path, capsys):
+    (tmp_path / "LICENSE.txt").write_text("free")
+    treebank(tmp_path, train=(0, 30), dev=(30, 37), test=(40, 45))
+    data = tagged_sets.load_tagged(str(tmp_path), 0)
+    assert [[words[0] for words in data.words[part]] for part in PARTS] == [
+        [f"Wort{n}" for n in range(*bounds)] for bounds in ((0, 30), (30, 37), (40, 45))
+    ]
+    assert data.source == str(tmp_path) and capsys.readouterr().err == ""
+    file = tmp_path / "de_x-ud-train.conllu"
+    alone = tagged_sets.load_tagged(str(file), 0)
+    assert [len(alone.words[part]) for part in PARTS] == [24, 3, 3]
+    assert capsys.readouterr().err == (
+        "warning: de_x-ud-train.conllu is split anew; give its folder to keep de_x-ud-dev.conllu, "
+        "de_x-ud-test.conllu as they are\n"
+    )
+    (tmp_path / "de_x-ud-dev.conllu").unlink()
+    without = tagged_sets.load_tagged(str(tmp_path), 0)
+    assert [len(without.words[part]) for part in PARTS] == [27, 3, 5]
+
+
+def test_a_treebank_of_others():
+    folder = Path(__file__).parents[3] / "shared" / "real" / "ud_french_sequoia"
+    if not folder.is_dir():
+        pytest.skip("no such treebank here")
+    data = tagged_sets.load_tagged(str(folder), 0)
+    assert [len(data.words[part]) for part in PARTS] == [2231, 412, 456]
+    assert len(data.tags) == 16 and data.quarantined == ()
+    known = {word.lower() for words in data.words["train"] for word in words}
+    assert cut_like("L'association a changé.", known) == ["L'", "association", "a", "changé", "."]
 
 
 def test_a_last_sentence_without_a_blank_line_counts(tmp_path):

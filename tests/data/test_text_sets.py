@@ -99,7 +99,10 @@ def test_bad_rows_are_set_aside_with_their_line(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (["a,b", *ROWS], "columns text and label in the first line of .*, received a, b; name them"),
+        (
+            ["a,b", *(f"{n},{n}" for n in range(20))],
+            "a column of labels in .*, received none that looks so; name it by --label_column, one of: a, b",
+        ),
         ([], "columns text and label in the first line of .*, received nothing; name them"),
         (["text,label"], "at least 2 labels in .*, received 0; add texts of another"),
         (["text,label", *ROWS[::2]], r"at least 2 labels in .*, received 1 \('bad'\); add texts of another"),
@@ -185,6 +188,77 @@ def test_reviews_of_films():
         match="^expected --data tfds, which is imdb_reviews, received 'tfds:mnist'; it is the only one",
     ):
         text_sets.load_labeled("tfds:mnist", 0)
+
+
+def test_columns_are_those_of_a_file():
+    message = (
+        "^expected text_column and label_column with a file of your own, received --data embedded; leave"
+    )
+    with pytest.raises(ValueError, match=message):
+        text_sets.load_labeled("embedded", 0, text_column="text")
+
+
+SENTENCES = [f"Sentence number {n} of some length, is it?" for n in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("content", "taken", "count"),
+    [
+        ("\n".join(SENTENCES), "60 lines", 60),
+        ("\u2028".join(SENTENCES), "60 lines", 60),
+        ("\n\n".join([" ".join(SENTENCES)] * 3), "180 sentences", 60),
+        ("。".join(f"第{n}句话很短" for n in range(60)) + "。", "60 sentences", 60),
+        (
+            "\n\n".join([*SENTENCES[:30], "\n".join(f"{text} {'x' * 300}" for text in SENTENCES[30:] * 2)]),
+            None,
+            60,
+        ),
+    ],
+)
+def test_where_blank_lines_do_not_part_a_text_its_lines_or_sentences_do(
+    content, taken, count, tmp_path, capsys
+):
+    path = tmp_path / "book.txt"
+    path.write_text(content, encoding="utf-8")
+    corpus = text_sets.load_corpus(str(path), 0)
+    assert sum(map(len, corpus.texts.values())) == count
+    assert max(len(text) for part in PARTS for text in corpus.texts[part]) < 400
+    warning = capsys.readouterr().err
+    assert (
+        warning.startswith("warning: book.txt: blank lines part it into ")
+        and "paragraphs, the longest of" in warning
+    )
+    assert warning.endswith(f"its {taken or '90 lines'} are taken instead\n")
+
+
+def test_paragraphs_stay_where_there_are_enough(tmp_path, capsys):
+    path = tmp_path / "book.txt"
+    path.write_text("\n\n".join(f"{text}\nand its second line" for text in SENTENCES))
+    texts = text_sets.load_corpus(str(path), 0).texts
+    assert all(text.endswith("?\nand its second line") for part in PARTS for text in texts[part])
+    assert capsys.readouterr().err == ""
+
+
+def test_running_text_has_one_kind_of_line_end(tmp_path):
+    path = tmp_path / "book.txt"
+    path.write_bytes("\r\n\r\n".join(f"line {n}\r\nnext\x0cpage\u2028end" for n in range(25)).encode())
+    texts = text_sets.load_corpus(str(path), 0).texts
+    assert "line 7\nnext\npage\nend" in {text for part in PARTS for text in texts[part]}
+    assert not set("\r\x0c\u2028") & set("".join(text for part in PARTS for text in texts[part]))
+
+
+def test_a_folder_of_running_text_keeps_its_parts(tmp_path):
+    for name, start, stop in (("wiki.train", 0, 40), ("wiki.test", 35, 50)):
+        (tmp_path / f"{name}.txt").write_text("\n\n".join(SENTENCES[start:stop]))
+    corpus = text_sets.load_corpus(str(tmp_path), 0)
+    assert corpus.texts["test"] == SENTENCES[35:50]
+    assert sorted(corpus.texts["train"] + corpus.texts["validation"]) == sorted(SENTENCES[:35])
+    (tmp_path / "wiki.train.txt").rename(tmp_path / "wiki.other.txt")
+    message = (
+        "^expected text files of the parts of a corpus, with train in the name of one, in .*, received wiki"
+    )
+    with pytest.raises(ValueError, match=message):
+        text_sets.load_corpus(str(tmp_path), 0)
 
 
 def test_planted_analogies():

@@ -14,8 +14,13 @@ from suite.models.detector import build_detector
 
 LABELS = ("cat", "big dog", "hen")
 PIXELS = np.random.default_rng(0).integers(256, size=(50, 70, 3), dtype=np.uint8)
-TEXT = "Don't see the Red star, seé the moon!"
-WORDS = Vocabulary(["don't", "see", "the", "red", "star", ",", "seé", "moon"])
+TEXT = "Don't see the Red star, seé the moon! L'eau नमस्ते กำลัง İstanbul 👍🏽 New  York"
+KNOWN_WORDS = (
+    "don't", "see", "the", "red", "star", ",", "seé", "moon", "l'", "eau", "नमस्ते", "กำ", "กำลัง", "istanbul",
+    "👍🏽",
+)  # fmt: skip
+WORDS = Vocabulary(KNOWN_WORDS)
+KNOWN = Vocabulary([*KNOWN_WORDS, "new york"])  # of a tagger, whose words may have blanks in them
 
 
 def write_tflite(model, folder, labels=(), **texts):
@@ -81,7 +86,7 @@ def segmenter(folder):
 
 
 def text_classifier(folder):
-    tokens = keras.Input((6,), dtype="int32", name="tokens")
+    tokens = keras.Input((19,), dtype="int32", name="tokens")
     x = layers.Flatten()(layers.Embedding(len(WORDS), 4, embeddings_initializer="random_normal")(tokens))
     outputs = dense(3, "softmax", name="probabilities")(100 * x)
     write_tflite(keras.Model(tokens, outputs), folder, LABELS, vocabulary=WORDS)
@@ -92,10 +97,10 @@ def tagger(folder):
     words = keras.Input((4,), dtype="int32", name="words")
     characters = keras.Input((4, 5), dtype="int32", name="characters")
     spelled = ops.reshape(ops.cast(characters, "float32"), (-1, 4, 5))
-    x = ops.concatenate([layers.Embedding(len(WORDS), 4)(words), spelled / 8], axis=-1)
+    x = ops.concatenate([layers.Embedding(len(KNOWN), 4)(words), spelled / 8], axis=-1)
     model = keras.Model([words, characters], dense(3, "softmax", name="probabilities")(x))
     letters = Vocabulary(list(" Dontsehrmé'"))
-    write_tflite(model, folder, LABELS, vocabulary=WORDS, characters=letters)
+    write_tflite(model, folder, LABELS, vocabulary=KNOWN, characters=letters)
     return TEXT
 
 

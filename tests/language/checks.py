@@ -131,3 +131,18 @@ def tagging(module):
         [[" ", "T", "<unk>", " "], [" ", "O", "x", " "]],
         [[" ", "c", "t", " "], pad],
     ]
+
+
+def tokens(module):
+    """Texts of several scripts, and words as they are known."""
+    text = "Cafe\u0301 İKİ co\u00adop नमस्ते 我爱 👍🏽"
+    assert module.tokenize(text) == ["caf\u00e9", "iki", "coop", "नमस्ते", "我", "爱", "👍🏽"]
+    assert module.tokenize("A B", lower=False) == ["A", "B"]
+    known = {"l'", "eau", "eau de", "de l'", "été", "new york", "ฉัน", "กิน", "ฉันก"}
+    cut = {
+        "L'eau été": ["L'", "eau", "été"],
+        "New  York l'inconnu": ["New York", "l'", "inconnu"],
+        "ฉันกินข้าว": ["ฉัน", "กิน", "ข้าว"],
+    }
+    for given, words in cut.items():
+        assert module.cut_like(given, known) == words, given

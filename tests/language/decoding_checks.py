@@ -131,7 +131,10 @@ def searching(module):
 
 
 def narrow_beams(module):
-    """A narrow beam keeps the best unfinished ones, step by step, as written down here in plain loops."""
+    """A narrow beam keeps the best unfinished ones, step by step, as written down here in plain loops.
+
+    A width of 1 is the greedy search up to the end.
+    """
     missed = 0
     for seed, width, power in itertools.product(range(12), (1, 2, 3), (0.0, 1.0)):
         model = Recurrence(100 + seed)
@@ -139,13 +142,19 @@ def narrow_beams(module):
         for length in range(1, 6):
             longer = [(*tokens, token) for tokens in beam for token in range(VOCABULARY)]
             longer.sort(key=lambda tokens: -model.log_probability(tokens))
-            finished += [tokens for tokens in longer if tokens[-1] == END or length == 5]
+            finished += [tokens for tokens in longer[:width] if tokens[-1] == END or length == 5]
             beam = [tokens for tokens in longer if tokens[-1] != END and length < 5][:width]
+            if len(finished) >= width:
+                break
         finished.sort(key=lambda tokens: -model.log_probability(tokens) / len(tokens) ** power)
         found = module.beam_search(model, model.initial_state(), START, END, width, 5, power)
         assert [hypothesis.tokens for hypothesis in found] == finished[:width]
         best = max(every_sequence(5), key=lambda tokens: model.log_probability(tokens) / len(tokens) ** power)
         missed += found[0].tokens != best
+        if width == 1:
+            (tokens,) = module.greedy_search(model, model.initial_state(), np.int32([START]), 5).tolist()
+            tokens = tokens[: tokens.index(END) + 1] if END in tokens else tokens
+            assert found[0].tokens == tuple(tokens)
     assert missed  # otherwise nothing tells a beam from a search through all
 
 

@@ -1,5 +1,8 @@
 """An encoder with a decoder's step, from exported files in each runtime."""
 
+import json
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -59,19 +62,20 @@ IMAGES = np.random.default_rng(0).integers(256, size=(5, 2, 2, 3), dtype=np.uint
 
 
 def most_probable(models, image, length):
-    """Word after word by the Keras models, one picture at a time."""
+    """Word after word by the Keras models, one picture at a time; at least one, and no special ones."""
     encoder, step = models
     states, token, found, total = encoder(image[None]), WORDS.ids([START]), [], 0.0
     for _ in range(length):
         outputs = call_model(step, {"token": keras.ops.convert_to_tensor(token), **states})
         states |= {name: outputs[f"new_{name}"] for name in STATES}
         scores = log_softmax(outputs["logits"].numpy()[0])
+        scores[[0, 1, *WORDS.ids([START] + [END] * (not found))]] = -np.inf
         token = np.int32([scores.argmax()])
         total += scores.max()
         if WORDS.words[token[0]] == END:
             break
         found.append(WORDS.words[token[0]])
-    return " ".join(word for word in found if word != "<pad>"), total
+    return " ".join(found), total
 
 
 @pytest.mark.parametrize("runtime", ["tflite", "onnx"])
@@ -82,10 +86,56 @@ def test_sentences_are_those_of_the_keras_models(models, pairs, runtime):
     assert len({text for text, _ in expected}) > 1
     assert pair.write(states, 6) == [text for text, _ in expected]
     for row, (text, nats) in enumerate(expected):
+        assert pair.search(states, row, 1, 6) == [(text, pytest.approx(nats, abs=1e-4))]
         found = pair.search(states, row, 30, 6)
         assert len({sentence for sentence, _ in found}) > 5 and found[0][1] >= nats - 1e-4
         assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
         assert pair.draw(states, row, 6, np.random.default_rng(0), temperature=0) == text
+
+
+class Talker:
+    """An encoder of nothing, and a step that would rather say nothing."""
+
+    path = "model"
+
+    def __init__(self, inputs=(), outputs=("state",)):
+        tensors = [[types.SimpleNamespace(name=name) for name in names] for names in (inputs, outputs)]
+        self.signature = types.SimpleNamespace(inputs=tensors[0], outputs=tensors[1])
+
+    def initial_state(self):
+        return {"state": np.zeros((1, 1))}
+
+    def __call__(self, tokens, state):
+        # <pad>, <unk>, <start>, <end>, a, red, star; later the end has 0.3
+        first, later = [0.1, 0.1, 0.08, 0.6, 0.06, 0.04, 0.02], [0.1, 0.1, 0.1, 0.3, 0.02, 0.28, 0.1]
+        return np.log([first if steps == 0 else later for steps in state["state"][:, 0]]), {
+            "state": state["state"] + 1
+        }
+
+
+def test_no_sentence_is_empty():
+    talker = Talker()
+    pair = EncoderDecoder(talker, talker, WORDS)
+    assert pair.write(talker.initial_state(), 4) == ["a"]
+    for width in (1, 3, 30):
+        found = pair.search(talker.initial_state(), 0, width, 4)
+        assert found[0] == ("a", pytest.approx(np.log(0.06 * 0.3))) and all(text for text, _ in found)
+        assert not {"<pad>", "<unk>", "<start>"} & {word for text, _ in found for word in text.split()}
+    drawn = {pair.draw(talker.initial_state(), 0, 4, np.random.default_rng(seed)) for seed in range(30)}
+    assert "" not in drawn and len(drawn) > 3
+
+
+def test_the_length_power_that_is_best_on_held_out_examples_is_taken(tmp_path):
+    talker = Talker()
+    pair = EncoderDecoder(talker, talker, WORDS)
+    states, length = {"state": np.zeros((2, 1))}, lambda texts: np.mean([len(text.split()) for text in texts])
+    scores = pair.choose_length_power(states, length, 3, 4)
+    assert set(scores) == {1.0, 0.5, 0.0} and scores[1.0] > scores[0.0] == 1
+    assert pair.length_power == 1 and json.loads(pair.to_files()["search.json"]) == {"length_power": 1.0}
+    pair.choose_length_power(states, lambda texts: -length(texts), 3, 4)
+    assert scores[pair.length_power] == 1
+    pair.choose_length_power(states, lambda texts: 0.0, 3, 4)
+    assert pair.length_power == 1  # the first of equals
 
 
 def test_what_is_met_on_the_way(pairs):
@@ -134,6 +184,13 @@ def test_a_bundle_describes_a_picture(models, pairs, tmp_path, capsys):
             [entry["log_probability"] for entry in row["captions"]], [nats for _, nats in expected], atol=1e-4
         )
     assert cli.execute(["predict", str(tmp_path), str(photo), "--top", "1"]) == 0
+    pair = pairs["onnx"]
+    searched = EncoderDecoder(pair.encoder, pair.step, WORDS, length_power=2.0)
+    (tmp_path / "decoder_step" / "search.json").write_text(searched.to_files()["search.json"])
+    (row,) = suite.predict(tmp_path / "encoder" / "model.onnx", photo)
+    longer = searched.search(pair.encode({"image": image}), 0, 3, LONGEST)
+    assert [entry["text"] for entry in row["captions"]] == [text for text, _ in longer]
+    (tmp_path / "decoder_step" / "search.json").unlink()
     text, nats = expected[0]
     shown = capsys.readouterr().out
     assert f"photo.png: {text} ({nats:.2f})" in shown and f"next: suite benchmark {tmp_path}\n" in shown

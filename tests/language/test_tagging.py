@@ -2,7 +2,6 @@ import numpy as np
 
 from suite.language import tagging
 from suite.language.tagging import Sequences, TaggerVocabulary
-from suite.language.vocabulary import tokenize
 from tests.language import checks
 
 SENTENCES = [["The", "cat", "sat"], ["the", "Cats"], ["THE"]]
@@ -34,13 +33,6 @@ def test_long_sentences_are_cut_into_pieces():
     np.testing.assert_array_equal(found.mask, found.inputs["words"] != 0)
     assert found.inputs["characters"].shape == (4, 2, 6)
     assert found.mask.dtype == found.unseen.dtype == bool
-
-
-def test_words_as_written():
-    assert tokenize("The owner/Baker don't\nGO.", lower=False) == [
-        "The", "owner", "/", "Baker", "don't", "GO", ".",
-    ]  # fmt: skip
-    assert tokenize("Cafe\u0301 A", lower=False) == ["Caf\u00e9", "A"]
 
 
 def test_a_rare_word_is_unknown_but_not_unseen():

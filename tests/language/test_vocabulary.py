@@ -1,14 +1,9 @@
+import numpy as np
 import pytest
 
-from suite.language.vocabulary import Vocabulary, tokenize
+from suite.language.vocabulary import Vocabulary, check_known, unknown_share
 
 TEXTS = [["b", "a", "b"], ["c", "a", "b", "d"]]
-
-
-def test_tokens():
-    assert tokenize("It isn't GOOD, is it?") == ["it", "isn't", "good", ",", "is", "it", "?"]
-    assert tokenize("No, 3 cafés...", punctuation=False) == ["no", "3", "cafés"]
-    assert tokenize("cafe\u0301") == ["caf\u00e9"] and tokenize(" \n") == []
 
 
 def test_the_most_frequent_come_first_and_ties_by_the_alphabet():
@@ -55,6 +50,21 @@ def test_a_file_of_it():
         Vocabulary.from_text("<pad>\n<unk>\na\na\n")
     with pytest.raises(ValueError, match="^expected every word once, received '<pad>' twice"):
         Vocabulary(["<pad>"])
+
+
+def test_a_text_of_which_most_is_unknown_has_no_perplexity():
+    texts = [np.array([1, 2, 3]), np.array([4, 1, 5, 6, 7, 8, 9])]
+    assert unknown_share(texts) == 0.2
+    check_known(texts, "/my/book.txt")
+    texts.append(np.array([1, 1, 1]))
+    message = (
+        "^expected at most 30% unknown words in held-out text of /my/book.txt, received 38%, so that a "
+        "perplexity would say nothing; take its characters, as by suite run character_generation, or give "
+    )
+    with pytest.raises(ValueError, match=message):
+        check_known(texts, "/my/book.txt")
+    for source in ("embedded", "tfds", "tfds:x"):
+        check_known(texts, source)
 
 
 def test_ties_do_not_depend_on_the_order_of_the_texts():

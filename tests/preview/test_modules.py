@@ -11,12 +11,14 @@ from PIL import Image
 from suite.export.ranges import ValueRange
 from suite.language.decoding import generate, log_softmax, next_probabilities
 from suite.language.tagging import spell
+from suite.language.tokens import cut_like, patterns
 from suite.language.vocabulary import END, START, Vocabulary, tokenize
 from suite.preview.litert import PAGE
 
 TEXTS = [
     "Don't STOP, it’s 3.14€ – naïve Café_2 été!",
     "İstanbul ΣΟΦΟΣ straße 東京タワー ½ ² Ⅷ x'y''z 'quoted'",
+    "مُحَمَّدٌ كِتَابٌ می‌خواهم สวัสดี กำลัง 我爱iPhone手机。コーヒー ﾊﾞ I\u0307I co\xadop 👍🏽🏴󠁧󠁢󠁥󠁮󠁧󠁿🙂❤️🇩🇪🇫🇷1️⃣",
     "tab\tvt\x0bfs\x1cnel\x85nbsp\xa0bom\ufeffzero\u200bwidth\u2028line 👩‍🚀 नमस्ते e\u0301",
     "",
 ]
@@ -77,6 +79,16 @@ def test_texts_are_cut_as_by_the_suite():
     script = "return given.map((text) => [module.tokenize(text), module.tokenize(text, { lower: false })]);"
     expected = [[tokenize(text), tokenize(text, lower=False)] for text in TEXTS]
     assert run("text.js", script, TEXTS) == expected and max(len(each[0]) for each in expected) > 15
+
+
+def test_texts_are_cut_into_known_words_as_by_the_suite():
+    known = ["l'", "eau", "new york", "qu'", "ฉัน", "กิน", "'s", "'", "-", "t", "i"]
+    texts = [*TEXTS, "L'eau de l'inconnu", "New  York\nqu'il", "ฉันกินข้าวมันไก่", "John's don't x-y", "İ"]
+    script = "return given.texts.map((text) => module.cutLike(text, new Set(given.known)));"
+    found = run("text.js", script, {"texts": texts, "known": known})
+    assert found == [cut_like(text, known) for text in texts]
+    assert found[len(TEXTS) :][:2] == [["L'", "eau", "de", "l'", "inconnu"], ["New York", "qu'", "il"]]
+    assert run("text.js", "return module.PATTERNS;", None) == patterns("javascript")
 
 
 def test_words_are_spelled_and_numbered_as_by_the_suite():
@@ -155,9 +167,12 @@ def test_a_decoder_is_followed_until_it_ends():
         await module.generate(step, { count: [0], fixed: [1] }, [2, 1], 3, {
             temperature: 0, forbidden: [0], random: Math.random, onToken: (token) => { drawn.push(token); },
         });
+        const last = found.ids[0];
         const outputs = [{ name: "probabilities" }, { name: "new_count" }];
         const model = { inputs, outputs };
-        return { ...found, drawn, isStep: module.isStep(model), fixed: module.fixedStates(model) };
+        const speaking = module.speaking(step, 2, last, [0]);
+        const spoken = (await module.greedySearch(speaking, { count: [0], fixed: [1] }, 2, last, 1)).ids;
+        return { ...found, drawn, spoken, isStep: module.isStep(model), fixed: module.fixedStates(model) };
     """
     nats = log_softmax(table)
     found = run("decoding.js", script, nats.tolist())
@@ -167,6 +182,8 @@ def test_a_decoder_is_followed_until_it_ends():
         ids.append(last)
     assert found["ids"] == ids and ids[-1] == 4
     assert found["logProbability"] == pytest.approx(total, abs=1e-9)
+    others = np.where(np.isin(range(5), [0, 2, ids[0]]), -np.inf, nats[0, 2])
+    assert found["spoken"] == [int(others.argmax())] != ids[:1]  # were the first token the end
     assert found["isStep"] and found["fixed"] == ["fixed"]
 
     def step(tokens, count):

@@ -53,6 +53,16 @@ export function argmax(values) {
   return values.reduce((best, value, index) => (value > values[best] ? index : best), 0);
 }
 
+/** A step that gives sentences of at least one token, without the forbidden ones and the start token. */
+export function speaking(step, start, end, forbidden) {
+  return async (token, state) => {
+    const next = await step(token, state);
+    const never = [...forbidden, start, ...(token === start ? [end] : [])];
+    const logProbabilities = next.logProbabilities.map((nats, id) => (never.includes(id) ? -Infinity : nats));
+    return { ...next, logProbabilities };
+  };
+}
+
 /** The most probable token after each other until the end token, at most `length`: {ids, logProbability}. */
 export async function greedySearch(step, state, start, end, length) {
   const ids = [];

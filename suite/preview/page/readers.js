@@ -1,9 +1,9 @@
 // How a model answers a picture or a text, by the names and shapes of its inputs and outputs.
 
 import * as answers from "./answers.js";
-import { fixedStates, generate, greedySearch, initialState, isStep, stepOf } from "./decoding.js";
+import { fixedStates, generate, greedySearch, initialState, isStep, speaking, stepOf } from "./decoding.js";
 import { valuesOf } from "./pixels.js";
-import { END, fold, PADDING, spell, START, tokenize, UNKNOWN, Vocabulary } from "./text.js";
+import { cutLike, END, fold, PADDING, spell, START, tokenize, UNKNOWN, Vocabulary } from "./text.js";
 
 const TOP = 5; // classes shown
 const SURE = 0.3; // score from which a detection is shown
@@ -97,7 +97,8 @@ function pixelTaker({ name, dtype }, { inputs }) {
 async function sentenceWriter(encoder, { step, text }) {
   const words = new Vocabulary(await text("../decoder_step/vocabulary.txt"));
   const [start, end] = words.encode([START, END]);
-  const next = stepOf((inputs) => step.run(inputs));
+  const run = stepOf((inputs) => step.run(inputs));
+  const next = speaking(run, start, end, FORBIDDEN);
   return async (inputs) => {
     const encoded = { ...inputs, ...(await encoder.run(inputs)) };
     const names = Object.keys(initialState(step));
@@ -152,7 +153,7 @@ async function tagger(model, beside) {
     return inputs;
   };
   return textReader("tags each word", "Tag", async (text) => {
-    const words = tokensOf(text, { lower: false });
+    const words = some(cutLike(text, known.ids));
     const tags = [];
     for (let at = 0; at < words.length; at += length) {
       const piece = words.slice(at, at + length);
@@ -176,7 +177,7 @@ async function writer(model, beside) {
   const words = new Vocabulary(await beside.text("vocabulary.txt"));
   const step = stepOf((inputs) => model.run(inputs));
   const answer = async (text, { temperature, tokens, onText }) => {
-    const read = words.spells ? [...text] : tokensOf(text, {});
+    const read = words.spells ? [...text] : tokensOf(text);
     const beginning = words.ids.has("\n") ? ["\n"] : []; // a text begins after a break
     const ids = [];
     const onToken = (token) => {
@@ -198,8 +199,11 @@ function textReader(what, verb, answer) {
   return { kind: "text", what, verb, answer };
 }
 
-function tokensOf(text, settings) {
-  const tokens = tokenize(text, settings);
+function tokensOf(text) {
+  return some(tokenize(text));
+}
+
+function some(tokens) {
   if (!tokens.length) throw new Error("expected a text with at least one word, received none; write one");
   return tokens;
 }
