@@ -159,7 +159,7 @@ def show(outcomes: Sequence[Outcome], seed: int) -> None:
     """Prints verdicts by kind, the refusals by what they say, and how to make each wrong one anew."""
     counts: dict[str, Counter] = {}
     for outcome in outcomes:
-        for kind in {group for kind in outcome.kinds for group in (kind.split(":")[0], kind)}:
+        for kind in {part for each in outcome.kinds for part in (each.split(":")[0], each)}:
             counts.setdefault(kind, Counter())[outcome.verdict] += 1
     rows = [[kind, *(found[verdict] for verdict in VERDICTS)] for kind, found in sorted(counts.items())]
     console.table("Verdicts by kind", ("kind", *VERDICTS), rows)

@@ -10,6 +10,7 @@ from tools import soak, soak_judge
 from tools.random_models import RandomModel
 from tools.random_models.drawing import Domain
 from tools.soak_judge import Fault, difference, judge
+from tools.soak_runtimes import Entries
 
 # Answers every index with "right", but for those that end the process or never answer.
 PROGRAM = """
@@ -39,9 +40,11 @@ def runner(model, change):
     """A runtime of a file that gives what `change` makes of the outputs by name."""
 
     def run(inputs):
-        return change({name: value.numpy() for name, value in zip("ab", model.model(inputs["x"]), strict=True)})
+        return change(
+            {name: value.numpy() for name, value in zip("ab", model.model(inputs["x"]), strict=True)}
+        )
 
-    return run, soak_judge._Entries(x=np.float32)
+    return run, Entries(x=np.float32)
 
 
 ROW = {"path": "model.onnx", "variant": "float32", "format": "onnx"}
@@ -51,7 +54,10 @@ ROW = {"path": "model.onnx", "variant": "float32", "format": "onnx"}
     ("change", "message"),
     [
         (lambda outputs: {"a": outputs["a"]}, "^model.onnx gives 1 of 2 outputs: a$"),
-        (lambda outputs: {"a": outputs["b"], "b": outputs["a"]}, "^model.onnx differs in 'a' by [0-9.]+ of its size"),
+        (
+            lambda outputs: {"a": outputs["b"], "b": outputs["a"]},
+            "^model.onnx differs in 'a' by [0-9.]+ of its size",
+        ),
         (lambda outputs: outputs | {"b": outputs["b"] + 0.01}, "^model.onnx differs in 'b' by 0.0"),
         (lambda outputs: outputs | {"b": outputs["b"][:, :1]}, "^model.onnx differs in 'b' by inf"),
         (lambda outputs: outputs | {"b": outputs["b"] * np.nan}, "^model.onnx differs in 'b' by inf"),
@@ -103,7 +109,14 @@ def test_a_process_that_ends_costs_one_model_and_the_next_goes_on(monkeypatch):
     monkeypatch.setattr(soak, "TIMEOUT", 2)
     program = (sys.executable, "-c", PROGRAM)
     found = {each.index: each for each in soak.soak(0, range(6), processes=1, program=program)}
-    assert [found[index].verdict for index in range(6)] == ["right", "WRONG", "WRONG", "WRONG", "right", "right"]
+    assert [found[index].verdict for index in range(6)] == [
+        "right",
+        "WRONG",
+        "WRONG",
+        "WRONG",
+        "right",
+        "right",
+    ]
     reasons = [found[index].reason for index in (1, 2, 3)]
     assert reasons == [
         "its process was ended by SIGABRT",
