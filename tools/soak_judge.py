@@ -208,12 +208,13 @@ def _compare(exact: RandomModel, row: Mapping, runner: tuple, size: int) -> tupl
     if len(got) != len(expected):
         raise Fault(f"{row['path']} gives {len(got)} of {len(expected)} outputs: {', '.join(got)}")
     limit = REDUCED_PARITY.get(row["variant"], HALF_PARITY if _has_half_layers(exact.model) else PARITY)
-    matched = []
+    matched: list[str] = []
     for name, values in zip(_natural_names(exact.model), expected, strict=True):
         rest = {key: got[key] for key in sorted(got) if key not in matched}
         far_by_key = {key: difference(found, values) for key, found in rest.items()}
-        near = [key for key, far in far_by_key.items() if far <= limit]  # equal ones in the order of names
-        key = name if name in rest else (near or [min(rest, key=lambda key: far_by_key[key])])[0]
+        near = [key for key, far in far_by_key.items() if far <= PARITY]  # equal ones in the order of names
+        nearest = (near or sorted(rest, key=lambda key: far_by_key[key]))[0]
+        key = name if name is not None and name in rest else nearest
         matched.append(key)
         far = far_by_key[key]
         if not far <= limit:

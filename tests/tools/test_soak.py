@@ -108,7 +108,7 @@ def test_a_refusal_in_a_line_with_a_mend_passes(tmp_path, model):
 def test_a_process_that_ends_costs_one_model_and_the_next_goes_on(monkeypatch):
     monkeypatch.setattr(soak, "TIMEOUT", 2)
     program = (sys.executable, "-c", PROGRAM)
-    found = {each.index: each for each in soak.soak(0, range(6), processes=1, program=program)}
+    found = {each.number: each for each in soak.soak(0, range(6), processes=1, program=program)}
     assert [found[index].verdict for index in range(6)] == [
         "right",
         "WRONG",
