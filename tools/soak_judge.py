@@ -155,8 +155,10 @@ def _check_bundle(drawn, seed, index, bundle, said: str, has_examples: bool) -> 
     for row in rows:
         check_reason(row)
     sizes = _check_artifacts(drawn, seed, index, bundle)
-    if not has_examples and (unsaid := [size for size in sizes if not re.search(rf"\b{size}\b", said)]):
-        raise Fault(f"a size of {unsaid[0]} was chosen for TFLite without a word")
+    told = [line for line in said.splitlines() if re.search(r"\b(size|length)\b", line)]
+    for size in () if has_examples else sizes:
+        if not any(re.search(rf"\b{size}\b", line) for line in told):
+            raise Fault(f"a size of {size} was chosen for TFLite without a word")
 
 
 def _check_artifacts(drawn: RandomModel, seed: int, index: int, bundle: Path) -> list[int]:
