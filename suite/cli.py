@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from suite import catalogue, console
-from suite.commands import BAD_INPUT, FAILED, INTERRUPTED, PASSED, SETTINGS, Command, given, say_next
+from suite.commands import BAD_INPUT, FAILED, INTERRUPTED, PASSED, SCALE, SETTINGS, Command, given, say_next
 from suite.run_command import RecipeGroup
 
 
@@ -93,6 +93,7 @@ def finetune(**arguments: Any) -> None:
 @click.option(
     "--split", default=None, help="train, validation, test or all [default: test where it is known]."
 )
+@SCALE
 def evaluate(**arguments: Any) -> None:
     """Measure ARTIFACT on labeled images.
 
@@ -110,8 +111,9 @@ def evaluate(**arguments: Any) -> None:
 @click.option(
     "--top", type=click.IntRange(min=1), default=3, show_default=True, help="How many classes to show."
 )
+@SCALE
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def predict(artifact: str, images: tuple[str, ...], top: int, as_json: bool) -> None:
+def predict(artifact: str, images: tuple[str, ...], top: int, scale: str | None, as_json: bool) -> None:
     """Name what ARTIFACT sees in each of the IMAGES.
 
     An encoder with a decoder describes them. Texts may stand in their place: a classifier names their class,
@@ -122,14 +124,14 @@ def predict(artifact: str, images: tuple[str, ...], top: int, as_json: bool) -> 
     from suite.inference import in_words
     from suite.inference import predict as verb
 
-    predictions = verb(artifact, *images, top=top)
+    predictions = verb(artifact, *images, top=top, scale=scale)
     if as_json:
         click.echo(json.dumps(predictions, ensure_ascii=False, indent=2))
         return
     for row in predictions:
         given = next(row[key] for key in ("file", "text", "word") if key in row)
         console.result(f"{given}: {in_words(row)}")
-    if "file" in predictions[0] and "probability" in predictions[0].get("classes", [{}])[0]:
+    if "file" in predictions[0] and "share" not in predictions[0].get("classes", [{"share": 0}])[0]:
         say_next(f"suite evaluate {artifact} FOLDER-OF-LABELLED-PHOTOS")
     else:
         say_next(f"suite benchmark {bundle_of(artifact)}")
@@ -139,14 +141,16 @@ def predict(artifact: str, images: tuple[str, ...], top: int, as_json: bool) -> 
 @click.argument("model")
 @click.option("--out", required=True, help="Folder of the bundle.")
 @click.option("--examples", default=None, help="An .npz of inputs by name, for calibration and parity.")
-def export(model: str, out: str, examples: str | None) -> None:
+@SCALE
+@click.option("--size", default=None, help="Pixels of an image of any size: 224, or 224,160 (height, width).")
+def export(model: str, **arguments: Any) -> None:
     """Export MODEL.keras, and prove the exports.
 
     Takes any functional Keras model; a bundle's own model is proven on the examples in the bundle.
     """
     from suite.reexport import export_file
 
-    folder = console.shown(export_file(model, out, examples=examples))
+    folder = console.shown(export_file(model, **arguments))
     say_next(f"suite verify {folder}")
 
 

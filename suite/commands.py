@@ -16,6 +16,13 @@ SETTINGS = {
     "max_content_width": 110,
 }
 
+SCALE = click.option(
+    "--scale",
+    default=None,
+    metavar="LOW..HIGH",
+    help="What the model takes for black and white, as 0..1, where it does not say so itself.",
+)
+
 
 class Command(click.Command):
     """A command with --quiet and --debug, wherever they stand."""

@@ -40,10 +40,6 @@ def open_folder(context: Context) -> ImageFolder:
     for part, files in folder.splits.items():
         if files:
             console.say(f"found {len(files)} images in {len({label for _, label in files})} classes ({part})")
-    if folder.quarantined:
-        console.warn(f"{len(folder.quarantined)} files set aside; split.json and report.html say why")
-        for entry in folder.quarantined[:5]:
-            console.warn(f"  {entry['file']}: {entry['reason']}")
     return folder
 
 
@@ -79,4 +75,4 @@ def describe(folder: ImageFolder) -> dict:
         "images_per_class": dict(per_class),
         "quarantined": list(folder.quarantined),
         "files": {file: part for part, files in folder.splits.items() for file, _ in files},
-    }
+    } | ({"notes": list(folder.notes)} if folder.notes else {})

@@ -2,29 +2,30 @@
 
 import functools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from suite import console
 from suite.data.folder import read_labeled
-from suite.data.images import load_image
 from suite.evaluation.metrics import accuracy, cross_entropy
 from suite.export.bundle import RESULT_FILE, SPLIT_FILE, class_labels, read_result
+from suite.export.image_input import ImageInput, image_input
+from suite.export.ranges import ValueRange, parse_scale
 from suite.export.runtime import CPU_COUNT, Artifact, load_artifact
-from suite.export.signature import is_image
 from suite.pair_inference import ENCODER, sentence_writer
-from suite.text_inference import best_classes, text_reader
+from suite.text_inference import are_probabilities, best_classes, text_reader
 
 BATCH = 64  # images in memory at a time
 SURE = 0.3  # score from which a detection is put in words
 SPLITS = ("train", "validation", "test", "all")
 
 
-def predict(artifact: str | Path, *images: str | Path, top: int = 3) -> list[dict]:
+def predict(
+    artifact: str | Path, *images: str | Path, top: int = 3, scale: str | tuple[float, float] | None = None
+) -> list[dict]:
     """Names what a classifier, localizer, detector or segmenter sees in each image, or finds the like.
 
     An encoder with a decoder describes images and translates texts. Other texts are classified, or their
@@ -36,27 +37,32 @@ def predict(artifact: str | Path, *images: str | Path, top: int = 3) -> list[dic
             folder `decoder_step`; for word embeddings, their words. A bundle stands for its TFLite model.
         *images: Image files of any format that Pillow reads; texts or words, where the artifact takes such.
         top: How many classes or neighbors to give at most, best first; a detector gives all that it finds.
+        scale: "LOW..HIGH" or a pair, what the model takes for black and white, where neither its dtype, its
+            bundle nor its file says so: "0..1", "-1..1" or "0..255".
 
     Returns:
-        A dict an image: {"file", "classes": [{"class", "probability"}, ...]}; from a localizer also "box",
-        [top, left, bottom, right] in [0, 1]; from a detector {"file", "detections": [{"class", "score",
-        "box"}, ...]}; from a segmenter classes with the "share" of the pixels, largest first; from an encoder
-        {"file", "neighbors": [{"name", "distance"}, ...]}; from word embeddings the same with "word", the
-        distance being 1 - cosine; from a classifier of texts {"text", "classes"}; from a tagger {"text",
-        "tags": [{"word", "tag", "probability"}, ...]}, one a word; from the step of a language model {"text",
+        A dict an image: {"file", "classes": [{"class", "probability"}, ...]}, "score" for "probability" where
+        the numbers are none (logits, several answers at once); from a localizer also "box", [top, left,
+        bottom, right] in [0, 1]; from a detector {"file", "detections": [{"class", "score", "box"}, ...]};
+        from a segmenter classes with the "share" of the pixels, largest first; from an encoder {"file",
+        "neighbors": [{"name", "distance"}, ...]}; from word embeddings the same with "word", the distance
+        being 1 - cosine; from a classifier of texts {"text", "classes"}; from a tagger {"text", "tags":
+        [{"word", "tag", "probability"}, ...]}, one a word; from the step of a language model {"text",
         "continuations": [...]}, `top` of them, the same at each call.
 
     Raises:
         ValueError: The artifact is none of these, its labels or words are missing, an image cannot be read,
-            a word is not in the vocabulary, or a text has no word.
+            a word is not in the vocabulary, a text has no word, or it is not known which values the model
+            takes for black and white.
     """
+    said = parse_scale(scale)
     model = load_artifact(_model_of(artifact), threads=1, concurrency=CPU_COUNT)
     if answer := text_reader(model):
         return [answer(str(text), top) for text in images]
-    _check_takes_image(model)
+    image = image_input(model, said)
     describe = sentence_writer(model)
-    read = _read_captions(describe, model) if describe else _reader(model)
-    return [{"file": str(path), **read(_load_batch(model, [path]), top)} for path in images]
+    read = _read_captions(describe) if describe else _reader(model)
+    return [{"file": str(path), **read(image.load([path]), top)} for path in images]
 
 
 def _model_of(artifact: str | Path) -> Path:
@@ -79,8 +85,7 @@ def in_words(row: dict) -> str:
         return " ".join(f"{entry['word']}/{entry['tag']}" for entry in row["tags"])
     if "neighbors" in row:
         return ", ".join(f"{entry['name']} {entry['distance']:.3f}" for entry in row["neighbors"])
-    entries = row["detections"] if "detections" in row else row["classes"]
-    found = [entry for entry in entries if entry.get("score", 1) >= SURE]
+    found = row["classes"] if "classes" in row else [x for x in row["detections"] if x["score"] >= SURE]
     numbers = [entry.get("probability", entry.get("score", entry.get("share"))) for entry in found]
     words = [
         f"{entry['class']} {number:.3f}{_place(entry)}" for entry, number in zip(found, numbers, strict=True)
@@ -94,17 +99,16 @@ def _place(entry: dict) -> str:
     return f" ({words})" if words else ""
 
 
-def _read_captions(describe: Callable, model: Artifact) -> Callable:
-    (image,) = (tensor.name for tensor in model.signature.inputs)
-    return lambda pixels, top: {"captions": describe({image: pixels}, top)}
+def _read_captions(describe: Callable) -> Callable:
+    return lambda inputs, top: {"captions": describe(inputs, top)}
 
 
 def _reader(model: Artifact) -> Callable:
-    """How a model answers an image, by the names and shapes of its outputs: `(pixels, top) -> dict`."""
+    """How a model answers an image, by the names and shapes of its outputs: `(inputs, top) -> dict`."""
     read = _output_reader(model)
 
-    def answer(pixels: np.ndarray, top: int) -> dict:
-        return read({name: values[0] for name, values in model.predict(pixels).items()}, top)
+    def answer(inputs: dict[str, np.ndarray], top: int) -> dict:
+        return read({name: values[0] for name, values in model.predict(inputs).items()}, top)
 
     return answer
 
@@ -161,7 +165,12 @@ def _read_shares(labels: list[str], outputs: dict, top: int) -> dict:
     return {"classes": [{"class": labels[index], "share": float(shares[index])} for index in best]}
 
 
-def evaluate(artifact: str | Path, directory: str | Path, split: str | None = None) -> dict[str, float]:
+def evaluate(
+    artifact: str | Path,
+    directory: str | Path,
+    split: str | None = None,
+    scale: str | tuple[float, float] | None = None,
+) -> dict[str, float]:
     """Measures a classifier on a folder of labeled images.
 
     Args:
@@ -171,17 +180,21 @@ def evaluate(artifact: str | Path, directory: str | Path, split: str | None = No
         split: "train", "validation", "test" or "all". By default the held-out images, as far as known: the
             test (else validation) split that the bundle made of this very folder, or the folder's own test
             (else validation) part; otherwise all images.
+        scale: As in `predict`.
 
     Returns:
-        {"SPLIT_accuracy", "SPLIT_loss"}: share of right answers in [0, 1], and nats per image.
+        {"SPLIT_accuracy", "SPLIT_loss"}: share of right answers in [0, 1], and nats per image; no loss where
+        the model's numbers are no probabilities.
 
     Raises:
-        ValueError: Bad artifact or folder, a class that the model does not know, or an empty split.
+        ValueError: Bad artifact or folder, a class that the model does not know, an empty split, or a model
+            of which it is not known which values it takes for black and white.
     """
     if split not in (None, *SPLITS):
         raise ValueError(f"expected a split among {', '.join(SPLITS)}, received {split!r}")
+    said = parse_scale(scale)
     artifact = _model_of(artifact)
-    model, labels = _load_classifier(artifact)
+    model, labels, image = _load_classifier(artifact, said)
     root = Path(directory)
     parts, aside = read_labeled(root, labels)
     if aside:
@@ -194,54 +207,30 @@ def evaluate(artifact: str | Path, directory: str | Path, split: str | None = No
     output = model.signature.outputs[0].name
     probabilities = np.concatenate(
         [
-            model.predict(_load_batch(model, [root / file for file, _ in chosen[start : start + BATCH]]))[
-                output
-            ]
+            model.predict(image.load([root / file for file, _ in chosen[start : start + BATCH]]))[output]
             for start in console.track(range(0, len(chosen), BATCH), f"running {model.path.name}")
         ]
     )
     truth = np.array([label for _, label in chosen])
-    metrics = {
-        f"{name}_accuracy": accuracy(probabilities, truth),
-        f"{name}_loss": cross_entropy(probabilities, truth),
-    }
+    metrics = {f"{name}_accuracy": accuracy(probabilities, truth)}
+    if all(map(are_probabilities, probabilities)):
+        metrics[f"{name}_loss"] = cross_entropy(probabilities, truth)
+    else:
+        console.warn(f"no loss: what {model.path} gives are no probabilities, which are in [0, 1], sum 1")
     console.result(f"{model.path}: {len(chosen)} images of {directory} ({name})")
     for metric, value in metrics.items():
         console.result(f"{metric} {value:.4f}")
     return metrics
 
 
-def _load_image_model(path: str | Path) -> Artifact:
+def _load_classifier(path: Path, scale: ValueRange | None) -> tuple[Artifact, list[str], ImageInput]:
     model = load_artifact(path, threads=1, concurrency=CPU_COUNT)
-    _check_takes_image(model)
-    return model
-
-
-def _check_takes_image(model: Artifact) -> None:
-    image = model.signature.inputs[0]
-    if len(model.signature.inputs) != 1 or not is_image(image):
-        raise ValueError(
-            f"expected a model that takes one RGB or gray image, {model.path} takes "
-            f"{', '.join(map(str, model.signature.inputs))}"
-        )
-
-
-def _load_classifier(path: str | Path) -> tuple[Artifact, list[str]]:
-    model = _load_image_model(path)
+    image = image_input(model, scale)
     outputs = model.signature.outputs
     if len(outputs) != 1 or len(outputs[0].shape) != 1:
         given = ", ".join(map(str, outputs))
         raise ValueError(f"expected a classifier, which gives one vector, {path} gives {given}")
-    return model, class_labels(model)
-
-
-def _load_batch(model: Artifact, paths: Sequence[str | Path]) -> np.ndarray:
-    """Images `(n, height, width, 3 or 1)`, of the dtype and in the colors that a model takes."""
-    image = model.signature.inputs[0]
-    pixels = np.stack([load_image(path, image.shape[:2]) for path in paths])
-    if image.shape[2] == 1:
-        pixels = np.stack([np.asarray(Image.fromarray(each).convert("L")) for each in pixels])[..., None]
-    return pixels.astype(image.dtype)
+    return model, class_labels(model), image
 
 
 def _as_trained(parts: dict[str, list], bundle: Path, root: Path) -> dict[str, list]:

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from suite import console
 from suite.catalogue import load_recipe
+from suite.data.set_aside import losses
 from suite.evaluation.report import Table, write_report
 from suite.export.benchmark import COLUMNS, artifact_cells, print_artifacts
 from suite.export.bundle import RESULT_FILE, SPLIT_FILE, disk_is_full, write_json
@@ -90,6 +91,8 @@ def execute(
             result = job.run(config, Context(seed, source, partial.work))
             session.log_figures(result.figures)
         record = _record(job, settings, result)
+        for line in losses(record["data"]):
+            console.warn(line)
         _write_split(partial.folder, record["data"])
         record["artifacts"] = _export_all(result.exports, partial)
         record["wall_seconds"] = round(time.time() - started, 2)

@@ -36,16 +36,23 @@ def text_reader(model: Artifact) -> Callable[[str, int], dict] | None:
 
 
 def best_classes(labels: list[str], outputs: dict[str, np.ndarray], top: int) -> dict:
-    """The `top` most probable classes of one example, best first, as `suite.predict` gives them.
+    """The `top` best classes of one example, best first, as `suite.predict` gives them.
 
     Args:
         labels: Names of the C classes.
-        outputs: One array `(C,)` of probabilities, by its name.
+        outputs: One array `(C,)`, by its name: probabilities, or scores of which the largest is the best.
         top: Classes at most.
     """
-    (probabilities,) = outputs.values()
-    best = np.argsort(-probabilities, kind="stable")[:top]
-    return {"classes": [{"class": labels[i], "probability": float(probabilities[i])} for i in best]}
+    (scores,) = outputs.values()
+    best = np.argsort(-scores, kind="stable")[:top]
+    number = "probability" if are_probabilities(scores) else "score"
+    return {"classes": [{"class": labels[i], number: float(scores[i])} for i in best]}
+
+
+def are_probabilities(scores: np.ndarray) -> bool:
+    """Whether numbers `(C,)` are in [0, 1] and sum to 1, but for the rounding of quantized models."""
+    rounding = max(0.01, len(scores) / 512)  # half a step of 1/256 each
+    return bool(np.all(scores >= 0) and np.all(scores <= 1.01) and abs(np.sum(scores) - 1) <= rounding)
 
 
 def _vocabulary(model: Artifact, name: str = VOCABULARY_FILE, what: str = "words") -> Vocabulary:

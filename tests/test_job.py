@@ -262,3 +262,21 @@ def test_a_full_disk_is_an_error_and_leaves_the_old_bundle(tmp_path, full_disk, 
         run_job(tmp_path, large_model)
     assert json.loads((tmp_path / "toy/result.json").read_text())["metrics"] == {"test_x": 0.5}
     assert {path.name for path in tmp_path.iterdir()} == {"toy", ".toy.partial"}
+
+
+def test_what_a_run_sets_aside_is_said_on_the_terminal(tmp_path, capsys):
+    def run(config, context):
+        aside = [{"file": f"a.csv:{line}", "reason": "no label"} for line in (2, 3)]
+        data = {"train": 9, "quarantined": aside, "notes": ["a note"], "unread": ["b.csv"]}
+        return Result(metrics={"test_accuracy": 1.0}, data=data)
+
+    folder = run_job(tmp_path, run)
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
+    assert said == [
+        "warning: 2 set aside, 9 used; report.html says why",
+        "warning:   a.csv:2: no label (and 1 more)",
+        "warning: a note",
+        "warning: 1 file not read: b.csv",
+    ]
+    report = (folder / "report.html").read_text()
+    assert "b.csv" in report and "not read" in report and "a note" in report

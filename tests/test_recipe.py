@@ -11,7 +11,9 @@ from suite.recipe import Claim
         (Claim("m", at_most=1.0), 1.001, False),
         (Claim("m", at_least=0.93, at_most=0.97), 0.95, True),
         (Claim("m", at_least=0.93, at_most=0.97), 0.98, False),
+        (Claim("m", at_most=1.0), 1.0, True),
         (Claim("m", at_most=1.0), float("nan"), False),
+        (Claim("m", at_least=1.0), float("nan"), False),
     ],
 )
 def test_claims(claim, value, holds):

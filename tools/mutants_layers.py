@@ -1,6 +1,6 @@
 """Wrong variants of our Keras layers: module -> (check, [(what is wrong, right source, its replacement)])."""
 
-from tests.layers import checks
+from tests.layers import checks, recurrent_checks
 
 ATTENTION = [
     ("padding is seen", "scores - 1e4 * is_padding", "scores"),
@@ -10,6 +10,7 @@ ATTENTION = [
     ("no kernel", "ops.matmul(queries, self.kernel)", "ops.pad(queries, [[0, 0], [0, 0], [0, 2]])"),
     ("kernel of absolute values", "queries, self.kernel", "queries, ops.abs(self.kernel)"),
     ("scaled", "scores = ops.matmul(", "scores = 0.5 * ops.matmul("),
+    ("the memory's mask is not heeded", "memory_mask if source is None else source", "source"),
 ]  # fmt: skip
 
 MODE = "if training and self.trainable:"
@@ -22,14 +23,17 @@ BATCH_NORMALIZATION = [
     ("momentum turned around", MOVING, "(1 - self.momentum) * moving + self.momentum * value"),
     ("averages never move", MOVING, "moving"),
     ("averages jump to the batch", MOVING, "value"),
-    ("no gradient through the statistics", "= ops.moments(x,", "= ops.moments(ops.stop_gradient(x),"),
-    ("features share a mean", "= ops.moments(x,", "= ops.moments(0 * x + ops.mean(x),"),
+    ("no gradient through the statistics", "return ops.moments(x", "return ops.moments(ops.stop_gradient(x)"),
+    ("features share a mean", "return ops.moments(x,", "return ops.moments(0 * x + ops.mean(x),"),
     ("epsilon outside the root", SCALE, "scale = self.gamma / (ops.sqrt(variance) + self.epsilon)"),
     ("no root", SCALE, "scale = self.gamma / (variance + self.epsilon)"),
     ("gamma left out", SCALE, "scale = ops.rsqrt(variance + self.epsilon)"),
     ("beta scaled", "(self.beta - mean * scale)", "(self.beta - mean) * scale"),
     ("beta left out", "(self.beta - mean * scale)", "(-mean * scale)"),
     ("averages swapped", "(self.moving_mean, mean)", "(self.moving_mean, variance)"),
+    ("masked steps count", "if mask is None:\n        return ops", "if True:\n        return ops"),
+    ("masked steps divide", "ops.sum(ops.cast(counts, x.dtype))", "ops.sum(ops.ones_like(x[..., :1]))"),
+    ("variance of what is not centered", "ops.where(counts, x - mean, 0)", "ops.where(counts, x, 0)"),
 ]  # fmt: skip
 
 CENTERED = "x - _mean(x)"
@@ -93,6 +97,8 @@ NON_MAXIMUM_SUPPRESSION = [
     ("suppresses what does not overlap", RIVALS, RIVALS.replace(">", "<")),
     ("threshold on the sum of the areas", RIVALS, RIVALS.replace("united", "(united + shared)")),
     ("any overlap is too much", RIVALS, "shared > 0"),
+    ("suppresses at the threshold", RIVALS, RIVALS.replace(">", ">=")),
+    ("drops scores at the threshold", "scores >= self.score_threshold", "scores > self.score_threshold"),
     ("classes suppress each other", SAME_CLASS, "labels[:, :, None] >= -1 * labels[:, None, :]"),
     ("the worse suppresses the better", "k=-1, dtype=np.float32)", "k=-1, dtype=np.float32).T"),
     ("boxes suppress themselves", "k=-1, dtype=np.float32)", "k=0, dtype=np.float32)"),
@@ -135,7 +141,7 @@ SAMPLING = [
 ]
 
 THROUGH = "(earlier[0] + through, *earlier[1:])"
-MASKED = "mask * after + (1 - mask) * before"
+MASKED = "tf.where(mask, after, before)"
 RECURRENT = [
     ("no gradient through time", THROUGH, "earlier"),
     ("no gradient through the states", THROUGH, "(through, *earlier[1:])"),
@@ -144,14 +150,18 @@ RECURRENT = [
     ("states one step late", "[first[None], history[:-1]]", "[history[:1], history[1:]]"),
     ("kernel's gradient of the outputs", "(_rows(before[0]), _rows(by_s", "(_rows(histories[0]), _rows(by_s"),
     ("derivative of a reshaped kernel", "tf.transpose(kernel)", "tf.reshape(kernel, tf.shape(kernel)[::-1])"),
-    ("masked steps count", MASKED, "after + 0 * mask"),
-    ("mask turned around", MASKED, "mask * before + (1 - mask) * after"),
+    ("masked steps count", MASKED, "after"),
+    ("mask turned around", MASKED, "tf.where(mask, before, after)"),
+    ("masked inputs come in", "lambda x: _choose(mask, x)", "lambda x: x"),
+    ("an output before the first step", "tf.cumsum(tf.cast(masks, tf.int32)) > 0", "masks | True"),
+    ("masked outputs are never 0", "return masks if self.zero_output_for_mask else", "return"),
+    ("masked outputs are always 0", "masks if self.zero_output_for_mask else", "masks if True else"),
+    ("the last output not masked", "if gives is None else _choose(gives[-1], states[0])", ""),
     ("the mask is not turned", "None if masks is None else tf.reverse(masks, [0])", "masks"),
     ("never backwards", "if self.go_backwards:", "if False:"),
-    ("last state of the first step", "histories[0][-1], outputs", "histories[0][0], outputs"),
+    ("last state of the first step", "last, outputs = outputs[-1]", "last, outputs = outputs[0]"),
     ("a step short", "lambda index, _: index < steps", "lambda index, _: index < steps - 1"),
-    ("last states swapped", "return states[0], states[0][:, None], list(states)",
-     "return states[0], states[0][:, None], list(states[::-1])"),
+    ("last states swapped", "last[:, None], list(states)", "last[:, None], list(states[::-1])"),
 ]  # fmt: skip
 
 READ = "[output_gate * ops.tanh(cell_state), cell_state]"
@@ -180,7 +190,7 @@ MUTANTS = {
     "suite.layers.max_unpooling": (checks.max_unpooling, MAX_UNPOOLING),
     "suite.layers.non_maximum_suppression": (checks.non_maximum_suppression, NON_MAXIMUM_SUPPRESSION),
     "suite.layers.penalized_dense": (checks.penalized_dense, PENALIZED_DENSE),
-    "suite.layers.recurrent": (checks.recurrent, RECURRENT),
-    "suite.layers.recurrent_cells": (checks.recurrent_cells, RECURRENT_CELLS),
+    "suite.layers.recurrent": (recurrent_checks.recurrent, RECURRENT),
+    "suite.layers.recurrent_cells": (recurrent_checks.recurrent_cells, RECURRENT_CELLS),
     "suite.layers.sampling": (checks.sampling, SAMPLING),
 }

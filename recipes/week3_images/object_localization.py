@@ -138,7 +138,11 @@ def run(config: Config, context: Context) -> Result:
     images, boxes, labels = single_boxes(data, "test")
 
     described, used = data.describe(), {"train": len(examples[0]), "test": len(images)}
-    described["without_exactly_one_box"] = sum(described[part] - count for part, count in used.items())
+    left_out = sum(described[part] - count for part, count in used.items())
+    described["without_exactly_one_box"] = left_out
+    if left_out:
+        note = f"{left_out} pictures without exactly one box are left out"
+        described["notes"] = [*described.get("notes", ()), note]
 
     num_classes = len(data.classes)
     model, linear = build_model(config.side, num_classes), build_linear(config.side, num_classes)

@@ -8,15 +8,16 @@ import numpy as np
 from PIL import Image
 
 from suite.data import layout
+from suite.data.companions import child
 from suite.data.images import UndecodableImage
 from suite.data.layout import PARTS
 from suite.data.pictures import by_digest, file_digest, in_threads, split_copies_together
+from suite.data.set_aside import first_names, printable
+from suite.data.text_files import read_text
 
 LEAST = {"train": 5, "validation": 1, "test": 1}
 
 _SHARES = {"validation": 0.15, "test": 0.15}
-_ORIENTATION = 0x0112  # EXIF
-_SIDEWAYS = (5, 6, 7, 8)
 
 
 class Unusable(Exception):
@@ -63,7 +64,7 @@ def find_pairs(root: Path, first: str, second: str) -> dict[str, tuple[Path, Pat
 
     Args:
         root: Holds images/ and masks/, or train/images/ and train/masks/ and so on, or images/train/ and
-            masks/train/ and so on.
+            masks/train/ and so on; in upper or lower case.
         first: Name of the folder of pictures, such as "images".
         second: Name of the folder of annotations, such as "masks".
 
@@ -71,13 +72,14 @@ def find_pairs(root: Path, first: str, second: str) -> dict[str, tuple[Path, Pat
         The two folders by part, all under "train" where there is no division; empty where there is no pair.
     """
     below = [(part_named(path.name), path) for path in sorted(root.iterdir()) if path.is_dir()]
-    pairs = {part: (path / first, path / second) for part, path in below if part}
+    pairs = {part: (child(path, first), child(path, second)) for part, path in below if part}
+    firsts, seconds = child(root, first), child(root, second)
     if not _complete(pairs):
-        inner = sorted((root / first).iterdir()) if (root / first).is_dir() else []
+        inner = sorted(firsts.iterdir()) if firsts.is_dir() else []
         named = [(part_named(path.name), path) for path in inner if path.is_dir()]
-        pairs = {part: (path, root / second / path.name) for part, path in named if part}
+        pairs = {part: (path, child(seconds, path.name)) for part, path in named if part}
     if not _complete(pairs):
-        pairs = {"train": (root / first, root / second)}
+        pairs = {"train": (firsts, seconds)}
     return _complete(pairs)
 
 
@@ -93,29 +95,37 @@ def list_files(folder: Path, root: Path) -> tuple[list[Path], list[dict[str, str
     return files, aside
 
 
+def remarks(pictures: Sequence[tuple[str, Collection[str]]]) -> tuple[str, ...]:
+    """Sums up what was assumed of pictures.
+
+    Args:
+        pictures: Pairs of a file and its remarks, such as "without a label file, taken as background".
+
+    Returns:
+        Such as "12 pictures without a label file, taken as background: a.jpg, b.jpg, c.jpg and 9 more".
+    """
+    files_of: dict[str, list[str]] = {}
+    for file, said in pictures:
+        for remark in said:
+            files_of.setdefault(remark, []).append(file)
+    return tuple(
+        f"{len(files)} picture{'s' * (len(files) > 1)} {remark}: {first_names(files)}"
+        for remark, files in files_of.items()
+    )
+
+
 def contents(root: Path) -> str:
     """Names the first things in a folder, for a message."""
     names = sorted(path.name + "/" * path.is_dir() for path in root.iterdir())
-    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    return printable(", ".join(names[:6])) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
 
 
 def read_names(path: Path) -> tuple[str, ...]:
     """Class names, one a line; none where there is no such file."""
     if not path.is_file():
         return ()
-    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    lines = read_text(path, "a file of names").splitlines()
     return tuple(line.strip() for line in lines if line.strip())
-
-
-def upright_size(path: Path) -> tuple[int, int]:
-    """`(height, width)` in pixels of a sound picture, after its EXIF orientation."""
-    with Image.open(path) as image:
-        width, height = image.size
-        try:
-            is_sideways = image.getexif().get(_ORIENTATION) in _SIDEWAYS
-        except Exception:  # broken metadata says nothing about the orientation
-            is_sideways = False
-    return (width, height) if is_sideways else (height, width)
 
 
 def read_all(
@@ -216,6 +226,8 @@ def describe(
     images: Mapping,
     quarantined: Sequence[dict],
     files: Mapping[str, str],
+    notes: Sequence[str] = (),
+    unread: Sequence[str] = (),
 ) -> dict:
     """What `Result.data` says of a set.
 
@@ -225,10 +237,13 @@ def describe(
         images: Images by part.
         quarantined: Entries `{"file", "reason"}`.
         files: The part of each file; none of a set that is not a folder.
+        notes: What was assumed, a sentence each.
+        unread: Files that nobody read.
     """
     sizes = {part: len(images[part]) for part in PARTS}
     about = {"source": source, "classes": list(classes), **sizes, "quarantined": list(quarantined)}
-    return about | ({"files": dict(files)} if files else {})
+    more = {"files": dict(files), "notes": list(notes), "unread": list(unread)}
+    return about | {key: value for key, value in more.items() if value}
 
 
 def parts_of_files(parts: Mapping[str, Sequence[Picture]]) -> dict[str, str]:

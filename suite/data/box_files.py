@@ -13,23 +13,30 @@ _OVERSHOOT = 0.01  # of the picture's side, by which rounding may carry a box ov
 
 
 class Boxes(NamedTuple):
-    """The boxes of one picture: `(m, 4)` float32, `(m,)` int64, `(m,)` bool, as in `DetectionSet`."""
+    """The boxes of one picture: `(m, 4)` float32, `(m,)` int64, `(m,)` bool, as in `DetectionSet`.
+
+    What was assumed of them is in `remarks`, such as "without a label file, taken as background".
+    """
 
     boxes: np.ndarray
     labels: np.ndarray
     is_crowd: np.ndarray
+    remarks: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, boxes: Sequence, labels: Sequence, is_crowd: Sequence) -> "Boxes":
+    def of(
+        cls, boxes: Sequence, labels: Sequence, is_crowd: Sequence, remarks: tuple[str, ...] = ()
+    ) -> "Boxes":
         """Makes arrays of lists.
 
         Args:
             boxes: A box of 4 numbers each.
             labels: The class of each.
             is_crowd: Whether it is many things in one.
+            remarks: What was assumed.
         """
         rows = np.array(boxes, np.float32).reshape(-1, 4)
-        return cls(rows, np.array(labels, np.int64), np.array(is_crowd, bool))
+        return cls(rows, np.array(labels, np.int64), np.array(is_crowd, bool), remarks)
 
 
 class Listing(NamedTuple):
@@ -41,6 +48,7 @@ class Listing(NamedTuple):
         read_boxes: Gives the boxes of a path, or raises `Unusable`.
         classes: Class names by label.
         aside: `{"file", "reason"}` for what is left out already.
+        read: Files beside the pictures that were read: labels and names.
     """
 
     files: list[tuple[Path, str]]
@@ -48,6 +56,7 @@ class Listing(NamedTuple):
     read_boxes: Callable[[Path], Boxes]
     classes: tuple[str, ...]
     aside: list[dict[str, str]]
+    read: Collection[Path]
 
 
 def clipped(top: float, left: float, bottom: float, right: float) -> list[float]:
@@ -74,3 +83,9 @@ def clipped(top: float, left: float, bottom: float, right: float) -> list[float]
     if bottom <= top or right <= left:
         raise Unusable("has a box without area")
     return [top, left, bottom, right]
+
+
+def around(corners: Sequence[float]) -> tuple[float, float, float, float]:
+    """`(top, left, bottom, right)` of the box around a polygon of x, y, x, y, ...."""
+    across, down = corners[::2], corners[1::2]
+    return min(down), min(across), max(down), max(across)

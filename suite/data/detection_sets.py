@@ -1,21 +1,23 @@
-"""Pictures with labeled boxes: drawn scenes, Pascal VOC 2007, or a user's folder in COCO or YOLO form."""
+"""Pictures with labeled boxes: drawn scenes, Pascal VOC 2007, or a user's folder in one of three forms."""
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from suite.data import annotated
+from suite.data import annotated, companions
 from suite.data.box_files import Boxes, Listing
 from suite.data.coco_files import find_coco, list_coco
 from suite.data.images import load_image
 from suite.data.layout import PARTS
+from suite.data.set_aside import printable
 from suite.data.tfds_images import is_tfds, tfds_builder, tfds_examples
+from suite.data.voc_files import find_voc, list_voc
 from suite.data.yolo_files import list_yolo
 
-_EXPECTED = "a folder with images and COCO annotations, or with images/ and labels/"
+_EXPECTED = "a folder with images and COCO or Pascal VOC annotations, or with images/ and labels/"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,6 +34,8 @@ class DetectionSet:
         source: Name of the set.
         quarantined: `{"file", "reason"}` for everything that was set aside.
         files: The part of each file of a folder.
+        notes: What was assumed, a sentence each.
+        unread: Files of a folder that nobody read.
     """
 
     images: Mapping[str, np.ndarray]
@@ -42,10 +46,14 @@ class DetectionSet:
     source: str
     quarantined: tuple[dict[str, str], ...] = ()
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
     def describe(self) -> dict:
         """What `Result.data` says of it."""
-        return annotated.describe(self.source, self.classes, self.images, self.quarantined, self.files)
+        return annotated.describe(
+            self.source, self.classes, self.images, self.quarantined, self.files, self.notes, self.unread
+        )
 
 
 def load(source: str, seed: int, size: tuple[int, int]) -> DetectionSet:
@@ -93,15 +101,19 @@ def load_voc(size: tuple[int, int]) -> DetectionSet:
 
 
 def read_detection_folder(directory: str | os.PathLike, seed: int, size: tuple[int, int]) -> DetectionSet:
-    """Reads a folder of pictures with boxes in one of two forms. Nothing in it is changed.
+    """Reads a folder of pictures with boxes in one of three forms. Nothing in it is changed.
 
     YOLO: images/ and labels/, where a picture and its label file have the same name but for the ending, with
-    train/, val/ and test/ above or inside them. A line is `class cx cy w h`, relative to the picture; a
-    picture without a label file has no boxes. Names are in classes.txt or the `names` of data.yaml.
+    train/, val/ and test/ above or inside them. A line is `class cx cy w h`, relative to the picture, or a
+    class and the corners of a polygon; a picture without a label file, or with an empty one, has no boxes,
+    and `notes` say so. Names are in classes.txt or the `names` of data.yaml.
 
     COCO: one or more JSON files with images, annotations and categories (of `instances_*.json` and others,
     only the former), in annotations/, in the root, or in train/, valid/ and test/; the part is in the name of
     the file or of its folder. Pictures lie anywhere in the folder. Boxes are `[x, y, w, h]` in pixels.
+
+    Pascal VOC: JPEGImages/ and Annotations/ with an XML file a picture, or images/ and annotations/, or both
+    in train/, valid/ and test/; ImageSets/Main may divide them. Objects marked difficult are crowds here.
 
     A picture with a wrong annotation is set aside as a whole, because a thing without its box would be
     learned as background. A box may reach over the border by 1 % of the side, and is clipped. Parts that are
@@ -116,7 +128,8 @@ def read_detection_folder(directory: str | os.PathLike, seed: int, size: tuple[i
         The set, with everything that was set aside.
 
     Raises:
-        ValueError: There is no such folder, no annotations or class names in it, or too few usable pictures.
+        ValueError: There is no such folder, no annotations or class names in it, too few usable pictures, or
+            no box in those for train or test.
     """
     root = Path(directory)
     annotated.check_folder(root, _EXPECTED)
@@ -132,11 +145,36 @@ def read_detection_folder(directory: str | os.PathLike, seed: int, size: tuple[i
     images = {part: [picture.content[0] for picture in parts[part]] for part in PARTS}
     rows = {part: [picture.content[1] for picture in parts[part]] for part in PARTS}
     quarantined = tuple(sorted(aside, key=lambda entry: entry["file"]))
-    made = _make(images, rows, size, listing.classes, str(root), quarantined)
-    return dataclasses.replace(made, files=annotated.parts_of_files(parts))
+    notes = annotated.remarks([(p.file, p.content[1].remarks) for part in PARTS for p in parts[part]])
+    _check_boxes(root, rows, quarantined, notes)
+    read = {*listing.read, *(path for path, _ in listing.files)}
+    return dataclasses.replace(
+        _make(images, rows, size, listing.classes, str(root), quarantined),
+        files=annotated.parts_of_files(parts),
+        notes=notes,
+        unread=companions.unread(root, read, quarantined),
+    )
+
+
+def _check_boxes(
+    root: Path, rows: Mapping[str, Sequence[Boxes]], aside: Sequence[Mapping[str, str]], notes: Sequence[str]
+) -> None:
+    """Refuses pictures to train on, or to measure on, that have no box."""
+    for part in ("train", "test"):
+        if any((~boxes.is_crowd).any() for boxes in rows[part]):
+            continue
+        first = [printable(f"{entry['file']}: {entry['reason']}") for entry in aside[:2]]
+        why = f" ({'; '.join([*notes[:2], *first])})" if notes or first else ""
+        raise ValueError(
+            f"expected boxes in the {part} pictures of {str(root)!r}, received none in {len(rows[part])} "
+            f"pictures{why}; check that the annotations belong to these pictures, or add annotated ones"
+        )
 
 
 def _list(root: Path) -> Listing:
+    voc = find_voc(root)
+    if voc:
+        return list_voc(root, voc)
     pairs = annotated.find_pairs(root, "images", "labels")
     if pairs:
         return list_yolo(root, pairs)
@@ -144,9 +182,9 @@ def _list(root: Path) -> Listing:
     if files:
         return list_coco(root, files)
     raise ValueError(
-        f"expected images/ and labels/, or annotations/*.json, in {str(root)!r}, received "
-        f"{annotated.contents(root)}; put the pictures in images/ and a YOLO label file for each in labels/, "
-        "or a COCO file in annotations/"
+        f"expected images/ and labels/, annotations/*.json or JPEGImages/ and Annotations/ in {str(root)!r}, "
+        f"received {annotated.contents(root)}; put the pictures in images/ and a YOLO label file for each in "
+        "labels/, or a COCO file in annotations/"
     )
 
 

@@ -11,10 +11,12 @@ import numpy as np
 
 from suite.data import layout
 from suite.data.images import UndecodableImage, decode, load_image
+from suite.data.layout import MINIMUM_PER_CLASS
 from suite.data.pictures import by_digest, file_digest, in_threads, split_copies_together
 
-MINIMUM_PER_CLASS = 5
 MINIMUM_SIDE = 16
+_NAMED = 6  # classes in a message
+_TOO_SMALL = f"less than {MINIMUM_SIDE} on a side"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +29,7 @@ class ImageFolder:
         splits: For "train", "validation" and "test" (which may be empty), pairs of a path relative to `root`
             with forward slashes and a label, the index in `classes`.
         quarantined: `{"file", "reason"}` for everything that was set aside; paths as in `splits`.
+        notes: What was assumed, a sentence each.
         load: Gives the picture at a path below `root`, as `load_image` does.
     """
 
@@ -34,6 +37,7 @@ class ImageFolder:
     classes: tuple[str, ...]
     splits: dict[str, tuple[tuple[str, int], ...]]
     quarantined: tuple[dict[str, str], ...]
+    notes: tuple[str, ...] = ()
     load: Callable[[str, tuple[int, int]], np.ndarray] = load_image
 
 
@@ -80,7 +84,17 @@ def read_folder(
     aside = sorted([*unlabeled, *unreachable, *undecodable, *copies], key=lambda entry: entry["file"])
     check_counts(root, parts, classes, pictures, aside)
     splits = split(pictures, classes, missing_parts(parts, fractions), seed)
-    return ImageFolder(root, classes, splits, tuple(aside))
+    return ImageFolder(root, classes, splits, tuple(aside), _notes(root, parts["train"][0], pictures))
+
+
+def _notes(root: Path, class_folder: Path, pictures: list[Picture]) -> tuple[str, ...]:
+    """Says so where pictures in sub-folders were counted to the class folder above."""
+    depth = len(class_folder.relative_to(root).parts)
+    below = [Path(p.file).parent for p in pictures if len(Path(p.file).parent.parts) > depth]
+    if not below:
+        return ()
+    places = " and ".join(layout.depths(below))
+    return (f"sub-folders of class folders are no classes of their own: {places} count for the folder above",)
 
 
 def read_labeled(
@@ -169,7 +183,7 @@ def size_fault(file: str | os.PathLike | BinaryIO) -> str:
     """
     height, width, _ = decode(file, size=(MINIMUM_SIDE, MINIMUM_SIDE)).shape
     if min(height, width) < MINIMUM_SIDE:
-        return f"only {width} x {height} pixels, less than {MINIMUM_SIDE} on a side"
+        return f"only {width} x {height} pixels, {_TOO_SMALL}"
     return ""
 
 
@@ -219,18 +233,33 @@ def check_counts(
     if few:
         lost = [entry for entry in aside if not set(few).isdisjoint(Path(entry["file"]).parts)]
         first = f" ({len(lost)} set aside, as {lost[0]['file']!r}: {lost[0]['reason']})" if lost else ""
-        received = ", ".join(f"{distinct[name]} in {name!r}" for name in few) + first
-        is_one_empty = any(distinct[name] == 0 for name in few)
-        advice = layout.advice(root) if is_one_empty else "add pictures or remove the class"
+        more = f" and {len(few) - _NAMED} other classes" if len(few) > _NAMED else ""
+        received = ", ".join(f"{distinct[name]} in {name!r}" for name in few[:_NAMED]) + more + first
         raise ValueError(
             f"expected at least {MINIMUM_PER_CLASS} different usable training pictures per class "
-            f"in {str(root)!r}, received {received}; {advice}"
+            f"in {str(root)!r}, received {received}; {_advice(root, few, distinct, lost)}"
         )
     if "validation" in parts and all(picture.part != "validation" for picture in pictures):
         raise ValueError(
             f"expected usable pictures in the validation folder of {str(root)!r}, received none; "
             "add some, or remove the folder to have it split off train"
         )
+
+
+def _advice(root: Path, few: list[str], distinct: Counter, lost: list[dict[str, str]]) -> str:
+    """What to do about classes with too few pictures, of which some were lost."""
+    empty = [name for name in few if not distinct[name]]
+    elsewhere = layout.advice(root) if empty else ""
+    if elsewhere.startswith("did you mean"):
+        return elsewhere
+    empty = [name for name in empty if all(name not in Path(entry["file"]).parts for entry in lost)]
+    if empty:
+        names = ", ".join(map(repr, empty))
+        plural = "s" * (len(empty) > 1)
+        return f"remove the empty folder{plural} {names} or put pictures in {'them' if plural else 'it'}"
+    if lost and all(entry["reason"].endswith(_TOO_SMALL) for entry in lost):
+        return f"give larger pictures, of at least {MINIMUM_SIDE} x {MINIMUM_SIDE} pixels"
+    return "add pictures or remove the class"
 
 
 def missing_parts(parts: Collection[str], fractions: Sequence[float]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Pictures from disk: decoding to RGB, batches for training, augmentation.
+"""Pictures from disk: decoding to RGB, batches for training.
 
 TensorFlow is imported where it is used, so that scanning a folder or predicting with LiteRT starts at once.
 """
@@ -6,24 +6,35 @@ TensorFlow is imported where it is used, so that scanning a folder or predicting
 import contextlib
 import math
 import os
+import re
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+import pillow_heif
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from suite.data.augmentation import augment
+from suite.data.file_kinds import FIRST_BYTES, READ, describe_kind, is_picture, is_raw
 from suite.data.row_file import RowFile
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+# What Pillow reads without another program, as PostScript would need one.
+_FORMATS = (
+    *("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "BMP", "GIF", "TIFF", "JPEG2000"),
+    *("PSD", "PPM", "QOI", "ICO", "SGI", "DDS"),
+)
+_BY_SUFFIX = {"TGA": (".tga", ".icb", ".vda", ".vst"), "PCX": (".pcx",)}  # whose first bytes do not tell
+_BITS, _PHOTOMETRIC, _ORIENTATION, _DNG_VERSION = 258, 262, 274, 50706  # tags of TIFF and EXIF
+_SIDEWAYS = (5, 6, 7, 8)
 _MAX_PIXELS = Image.MAX_IMAGE_PIXELS or math.inf
-_LUMA = (0.299, 0.587, 0.114)  # of red, green and blue in a gray value: Rec. 601, as Pillow and torchvision
+
+pillow_heif.register_heif_opener(depth_images=False)
 
 # Pillow warns about odd metadata and large pictures; here a picture is decoded, or refused with a reason.
 warnings.filterwarnings("ignore", module=r"PIL\b")
@@ -33,14 +44,12 @@ class UndecodableImage(ValueError):
     """A file that is not a picture, or a broken one.
 
     Attributes:
-        reason: A few words, such as "truncated".
+        reason: A few words, such as "truncated", or what it is and how to get a picture out of it.
     """
 
     def __init__(self, file: str | os.PathLike | BinaryIO, reason: str):
-        super().__init__(
-            f"expected a JPEG, PNG, WebP, BMP, GIF or TIFF picture, received {_name(file)!r}: {reason}; "
-            "save it again or leave it out"
-        )
+        mend = "" if "; " in reason else "; save it as JPEG or PNG, or leave it out"
+        super().__init__(f"expected a picture ({READ}), received {_name(file)!r}: {reason}{mend}")
         self.reason = reason
 
 
@@ -48,10 +57,12 @@ def decode(file: str | os.PathLike | BinaryIO, size: tuple[int, int] | None = No
     """Decodes a picture to upright 8-bit RGB.
 
     The EXIF orientation is applied, transparency is laid on white, 16-bit grey is scaled to 8 bits, and of an
-    animation the first frame is taken. What counts is the content of the file, not its extension.
+    animation the first frame is taken. What counts is the content of the file, not its extension, but for TGA
+    and PCX, whose content does not tell.
 
     Args:
-        file: A JPEG, PNG, WebP, BMP, GIF or TIFF file, by its path or open.
+        file: A JPEG, PNG, WebP, AVIF, HEIC, TIFF, GIF, BMP, JPEG 2000, PSD, TGA, PCX, PPM, QOI, ICO, SGI or
+            DDS file, by its path or open.
         size: The `(height, width)` in pixels that the picture will be shrunk to, if it will be. A large JPEG
             is then decoded at 1/2, 1/4 or 1/8 of its size, at least twice as large as `size`: much faster.
 
@@ -84,19 +95,55 @@ def load_image(file: str | os.PathLike | BinaryIO, size: tuple[int, int]) -> np.
     return np.array(_open_rgb(file, size).resize((width, height), Image.Resampling.BILINEAR))
 
 
+def open_picture(file: str | os.PathLike | BinaryIO) -> Image.Image:
+    """Opens a picture with Pillow, and nothing that is none or that only looks like one; decodes nothing yet.
+
+    Args:
+        file: As for `decode`.
+
+    Raises:
+        UndecodableImage: It is a camera's raw file, of which the TIFF in it would be but a thumbnail.
+        OSError: It is no picture, or cannot be read.
+    """
+    suffix = os.path.splitext(_name(file))[1].lower()
+    by_suffix = [name for name, suffixes in _BY_SUFFIX.items() if suffix in suffixes]
+    image = Image.open(file, formats=(*_FORMATS, *by_suffix))
+    if image.format == "TIFF" and (is_raw(suffix) or _DNG_VERSION in _tiff_tags(image)):
+        image.close()
+        raise UndecodableImage(file, describe_kind(b"", ".dng") or "")
+    return image
+
+
+def upright_size(file: str | os.PathLike | BinaryIO) -> tuple[int, int]:
+    """`(height, width)` in pixels of a sound picture as `decode` gives it, without decoding."""
+    with open_picture(file) as image:
+        width, height = image.size
+        try:  # Pillow turns the size of a TIFF itself
+            is_sideways = image.format != "TIFF" and image.getexif().get(_ORIENTATION) in _SIDEWAYS
+        except Exception:  # broken metadata says nothing about the orientation
+            is_sideways = False
+    return (width, height) if is_sideways else (height, width)
+
+
 def _open_rgb(file: str | os.PathLike | BinaryIO, size: tuple[int, int] | None) -> Image.Image:
     """The picture as a Pillow image: upright RGB."""
     try:
-        with Image.open(file, formats=_FORMATS) as image:
+        with open_picture(file) as image:
             if size is not None:
                 side = 2 * max(size)  # a square, because the EXIF orientation may swap height and width
                 image.draft(None, (side, side))
             if image.width * image.height > _MAX_PIXELS:
                 raise Image.DecompressionBombError
             image.load()
-            return _to_rgb(_upright(image))
+            return _to_rgb(_upright(image), _tiff_tags(image))
+    except UndecodableImage:
+        raise
     except Exception as error:  # a broken file can raise anything from inside Pillow
         raise UndecodableImage(file, _reason(file, error)) from error
+
+
+def _tiff_tags(image: Image.Image) -> Mapping[int, Any]:
+    return getattr(image, "tag_v2", {})
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -106,30 +153,40 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image, tags: Mapping[int, Any]) -> Image.Image:
     if image.mode == "F":
         raise ValueError("floating-point pixels")
     if image.mode.startswith("I"):
-        image = _from_16_bits(image)
+        image = _from_16_bits(image, tags)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")
 
 
-def _from_16_bits(image: Image.Image) -> Image.Image:
+def _from_16_bits(image: Image.Image, tags: Mapping[int, Any]) -> Image.Image:
     pixels = np.asarray(image)
     if pixels.min() < 0 or pixels.max() > 65535:
         raise ValueError("32-bit pixels")
-    return Image.fromarray((pixels // 257).astype(np.uint8))  # 65535 = 255 * 257; Pillow would clip at 255
+    most = 4095 if tags.get(_BITS) == (12,) else 65535  # which Pillow would clip at 255
+    gray = Image.fromarray((pixels.astype(np.uint32) * 255 // most).astype(np.uint8))
+    if tags.get(_PHOTOMETRIC) == 0:  # 0 is white, which Pillow only heeds in 8 bits
+        gray = ImageOps.invert(gray)
+    if isinstance(clear := image.info.get("transparency"), int):
+        gray.putalpha(Image.fromarray(np.where(pixels == clear, 0, 255).astype(np.uint8)))
+    return gray
 
 
 def _name(file: str | os.PathLike | BinaryIO) -> str:
-    return os.fspath(file) if isinstance(file, str | os.PathLike) else file.name
+    return str(os.fspath(file) if isinstance(file, str | os.PathLike) else getattr(file, "name", ""))
 
 
-def _is_empty(file: str | os.PathLike | BinaryIO) -> bool:
-    return not (os.path.getsize(file) if isinstance(file, str | os.PathLike) else file.seek(0, os.SEEK_END))
+def _first_bytes(file: str | os.PathLike | BinaryIO) -> bytes:
+    if isinstance(file, str | os.PathLike):
+        with open(file, "rb") as opened:
+            return opened.read(FIRST_BYTES)
+    file.seek(0)
+    return file.read(FIRST_BYTES)
 
 
 def _reason(file: str | os.PathLike | BinaryIO, error: Exception) -> str:
@@ -138,15 +195,14 @@ def _reason(file: str | os.PathLike | BinaryIO, error: Exception) -> str:
     if isinstance(error, Image.DecompressionBombError | MemoryError):
         return f"too large to decode (more than {_MAX_PIXELS / 1e6:.0f} million pixels)"
     if isinstance(error, UnidentifiedImageError):
-        if _is_empty(file):
+        start, suffix = _first_bytes(file), os.path.splitext(_name(file))[1].lower()
+        if not start:
             return "zero bytes"
-        return "corrupt" if _name(file).lower().endswith(_SUFFIXES) else "not an image"
+        return describe_kind(start, suffix) or ("corrupt" if is_picture(suffix) else "not an image")
     text = " ".join(str(error).split())
-    return (
-        "truncated"
-        if "truncated" in text.lower()
-        else f"corrupt or unsupported ({text or type(error).__name__})"
-    )
+    if re.search("truncated|unexpected end|not enough image data", text, re.IGNORECASE):
+        return "truncated"
+    return f"corrupt or unsupported ({text.replace('; ', ', ')[:80] or type(error).__name__})"
 
 
 class ImageSource:
@@ -249,48 +305,3 @@ class ImageSource:
         if augment_seed is not None:
             image = augment(image, tf.stack([tf.cast(augment_seed, tf.int64), index]))
         return image, tf.gather(self.labels, index)
-
-
-def augment(image: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
-    """Flips, crops and recolors a picture at random: a pure function of the seed, fit for `tf.function`.
-
-    Horizontal flip; a crop of 0.6 to 1 of the area and aspect ratio 3/4 to 4/3, resized to the full size;
-    brightness +-0.1, contrast (about the mean) and saturation (about gray) * 0.8 to 1.2.
-
-    Args:
-        image: `(height, width, 3)` uint8.
-        seed: Two integers, `(2,)`.
-
-    Returns:
-        `(height, width, 3)` uint8.
-    """
-    import tensorflow as tf
-
-    # int32 would give another stream
-    flip_seed, crop_seed, color_seed = tf.unstack(tf.random.split(tf.cast(seed, tf.int64), 3))
-    flipped = tf.image.stateless_random_flip_left_right(image, flip_seed)
-    begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
-        tf.shape(flipped),
-        bounding_boxes=tf.zeros((1, 0, 4)),
-        seed=crop_seed,
-        min_object_covered=0.0,
-        aspect_ratio_range=(3 / 4, 4 / 3),
-        area_range=(0.6, 1.0),
-        use_image_if_no_bounding_boxes=True,
-    )
-    colors = tf.image.resize(tf.slice(flipped, begin, size), tf.shape(flipped)[:2])
-    return tf.ensure_shape(_recolor(colors, color_seed), image.shape)
-
-
-def _recolor(colors: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
-    """Brightness, contrast and saturation in one: (r, g, b) times a matrix, a third of the passes."""
-    import tensorflow as tf
-
-    drawn = tf.random.stateless_uniform((3,), seed, minval=-1.0)
-    shift, contrast, saturation = tf.unstack(drawn * (0.1 * 255, 0.2, 0.2) + (0.0, 1.0, 1.0))
-    # Each column: what a new color gets from the old ones, the rest being its share of the gray value.
-    mixture = saturation * tf.eye(3) + (1 - saturation) * tf.constant(_LUMA)[:, None]
-    mean = tf.linalg.matvec(mixture, tf.reduce_mean(colors, (0, 1)), transpose_a=True)
-    colors = tf.nn.conv2d(colors[None], (contrast * mixture)[None, None], strides=1, padding="SAME")[0]
-    colors = tf.nn.bias_add(colors, (1 - contrast) * mean + shift + 0.5)
-    return tf.cast(tf.clip_by_value(colors, 0.0, 255.0), tf.uint8)

@@ -2,8 +2,12 @@
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
+from suite.data.file_kinds import is_picture
+
+MINIMUM_PER_CLASS = 5
 PARTS = ("train", "validation", "test")
 PART_NAMES = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 PART_NAMES |= dict.fromkeys(("val", "valid", "validation"), "validation")
@@ -88,13 +92,19 @@ def check_classes(root: Path, parts: dict[str, list[Path]]) -> tuple[str, ...]:
             f"{advice(root)}"
         )
     for part in PARTS:
-        strange = [folder.name for folder in parts.get(part, ()) if folder.name not in classes]
+        strange = _strangers(parts, part)
         if strange:
             raise ValueError(
                 f"expected every class of {str(root)!r} in its train folder, received {strange[0]!r} only in "
                 f"{part}; add pictures of it to train or remove it from {part}"
             )
     return classes
+
+
+def _strangers(parts: dict[str, list[Path]], part: str) -> list[str]:
+    """Classes of a part that train lacks."""
+    classes = {folder.name for folder in parts["train"]}
+    return [folder.name for folder in parts.get(part, ()) if folder.name not in classes]
 
 
 def find_files(
@@ -128,15 +138,45 @@ def find_files(
 
 
 def advice(root: Path) -> str:
-    """What to do about a folder without class folders: often the right one lies a level or two below."""
+    """What to do about a folder whose class folders are not where they should be.
+
+    Another folder is only proposed if it would be taken and holds all pictures; else it says what lies where.
+
+    Args:
+        root: The folder that the user gave.
+    """
+    pictures = _pictures(root)
     folders = list_entries(root, root)[0]
     below = [*folders, *(inner for folder in folders for inner in list_entries(folder, folder)[0])]
-    guess = next((folder for folder in below if _holds_classes(folder)), None)
-    return (
-        f"did you mean {str(guess)!r}?"
-        if guess
-        else "put the pictures of each class in a folder of their own"
-    )
+    guess = next((folder for folder in below if _would_be_taken(folder, len(pictures))), None)
+    if guess:
+        return f"did you mean {str(guess)!r}?"
+    mend = "put the pictures of each class in a folder of their own"
+    folders_of = [path.relative_to(root).parent for path in pictures]
+    if len({len(folder.parts) for folder in folders_of} | {1}) == 1:
+        return mend
+    return f"{mend}, side by side; there are {' and '.join(depths(folders_of))}"
+
+
+def depths(folders: Iterable[Path]) -> list[str]:
+    """Says how many pictures lie how deep.
+
+    Args:
+        folders: Where each picture lies, relative to one folder.
+
+    Returns:
+        Such as "15 pictures in 3 folders like 'fruit/apple'" for each depth, from the top.
+    """
+    at: dict[int, list[Path]] = {}
+    for folder in folders:
+        at.setdefault(len(folder.parts), []).append(folder)
+    said = []
+    for depth, places in sorted(at.items()):
+        names = sorted({place.as_posix() for place in places}, key=natural)
+        where = "no folder" if not depth else repr(names[0])
+        where = f"{len(names)} folders like {where}" if len(names) > 1 else where
+        said.append(f"{len(places)} picture{'s' * (len(places) > 1)} in {where}")
+    return said
 
 
 def entry(path: Path, root: Path, reason: str) -> dict[str, str]:
@@ -150,10 +190,30 @@ def entry(path: Path, root: Path, reason: str) -> dict[str, str]:
     return {"file": path.relative_to(root).as_posix(), "reason": reason}
 
 
-def _holds_classes(directory: Path) -> bool:
-    folders = list_entries(directory, directory)[0]
-    parts = {PART_NAMES.get(folder.name.casefold()) for folder in folders} - {None}
-    return ("train" in parts and len(parts) > 1) or sum(bool(list_entries(f, f)[1]) for f in folders) > 1
+def _pictures(root: Path) -> list[Path]:
+    """All files below a folder that are pictures by their names."""
+    return [path for path, _, _ in find_files(root, {"": [root]})[0] if is_picture(path.suffix)]
+
+
+def _would_be_taken(root: Path, count: int) -> bool:
+    """Whether a folder has that many pictures, in class folders with enough of them for training in each."""
+    try:
+        parts, _ = find_parts(root)
+    except ValueError:
+        return False
+    if len(parts["train"]) < 2 or any(_strangers(parts, part) for part in PARTS):
+        return False
+    found = [
+        (part, folder.name, path)
+        for part, folders in parts.items()
+        for folder in folders
+        for path in list_entries(folder, folder)[1]
+        if is_picture(path.suffix)
+    ]
+    of_train = [name for part, name, _ in found if part == "train"]
+    return len(found) == count and all(
+        of_train.count(folder.name) >= MINIMUM_PER_CLASS for folder in parts["train"]
+    )
 
 
 def list_entries(directory: Path, root: Path) -> tuple[list[Path], list[Path], list[dict[str, str]]]:

@@ -10,6 +10,7 @@ from suite.data import layout
 from suite.data.annotated import check_folder
 from suite.data.folder import inspect
 from suite.data.pictures import by_digest
+from suite.data.set_aside import printable
 
 LEAST = 20
 
@@ -69,9 +70,11 @@ def read_picture_folder(directory: str | os.PathLike, seed: int, test_share: flo
         aside += [{"file": copy.file, "reason": f"a copy of {original.file}"} for copy in copies]
     files = np.array(sorted(original.file for original, *_ in by_digest(pictures)))
     if len(files) < LEAST:
-        reasons = "".join(f"; {entry['file']}: {entry['reason']}" for entry in aside[:3])
+        first = "; ".join(printable(f"{entry['file']}: {entry['reason']}") for entry in aside[:3])
+        lost = f" ({len(aside)} set aside, as {first})" if aside else ""
         raise ValueError(
-            f"expected at least {LEAST} pictures in {str(directory)!r}, received {len(files)}{reasons}"
+            f"expected at least {LEAST} pictures in {str(directory)!r}, received {len(files)}{lost}; add "
+            f"pictures{' or mend those' if aside else ''}"
         )
     classes, labels = np.unique([Path(file).parent.as_posix() for file in files], return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(files))

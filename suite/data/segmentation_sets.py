@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
-from suite.data import annotated, layout
+from suite.data import annotated, companions, layout
 from suite.data.annotated import Picture, Unusable
-from suite.data.images import load_image
+from suite.data.images import load_image, open_picture, upright_size
 from suite.data.layout import PARTS
 from suite.data.tfds_images import is_tfds, split_training, tfds_builder, tfds_examples
 
@@ -33,6 +33,7 @@ class SegmentationSet:
         source: Name of the set.
         quarantined: `{"file", "reason"}` for everything that was set aside.
         files: The part of each file of a folder.
+        unread: Files of a folder that nobody read.
     """
 
     images: Mapping[str, np.ndarray]
@@ -41,10 +42,13 @@ class SegmentationSet:
     source: str
     quarantined: tuple[dict[str, str], ...] = ()
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
     def describe(self) -> dict:
         """What `Result.data` says of it."""
-        return annotated.describe(self.source, self.classes, self.images, self.quarantined, self.files)
+        return annotated.describe(
+            self.source, self.classes, self.images, self.quarantined, self.files, unread=self.unread
+        )
 
 
 class _Mask(NamedTuple):
@@ -106,7 +110,7 @@ def load_pets(seed: int, size: tuple[int, int]) -> SegmentationSet:
 def read_segmentation_folder(
     directory: str | os.PathLike, seed: int, size: tuple[int, int]
 ) -> SegmentationSet:
-    """Reads a folder with images/ and masks/; a mask has the name of its picture but for the ending.
+    """Reads a folder with images/ and masks/; a mask has the name of its picture but for ending and case.
 
     A mask is a PNG, in gray or with a palette, whose values are class indices, or 255 for pixels of no class.
     Where all masks are gray with 0 and 255 alone (and `classes.txt` names no more than two classes), 255 is
@@ -138,7 +142,8 @@ def read_segmentation_folder(
     pictures, unreadable = annotated.read_all(
         files, root, lambda path: _read_pair(path, mask_of[path], size), "Reading pictures and masks"
     )
-    names = annotated.read_names(root / "classes.txt")
+    names_file = companions.child(root, "classes.txt")
+    names = annotated.read_names(names_file)
     pictures, wrong, classes = _resolve(pictures, names)
     aside += unreadable + wrong
     parts = annotated.divide(pictures, pairs, root, seed, aside)
@@ -149,6 +154,7 @@ def read_segmentation_folder(
         source=str(root),
         quarantined=tuple(sorted(aside, key=lambda entry: entry["file"])),
         files=annotated.parts_of_files(parts),
+        unread=companions.unread(root, {names_file, *mask_of, *mask_of.values()}, aside),
     )
 
 
@@ -156,27 +162,27 @@ def _match(
     root: Path, pairs: Mapping[str, tuple[Path, Path]]
 ) -> tuple[list[tuple[Path, str]], dict[Path, Path], list[dict]]:
     """Pictures with their part, the mask of each, and entries for what stands alone."""
-    files, mask_of, aside = [], {}, []
+    files, aside = [], []
+    mask_of: dict[Path, Path] = {}
     for part, (image_folder, mask_folder) in pairs.items():
         images, others = annotated.list_files(image_folder, root)
         masks, more = annotated.list_files(mask_folder, root)
         aside += others + more
-        by_stem = {mask.stem: mask for mask in sorted(masks, key=lambda mask: mask.suffix.lower() == ".png")}
-        for image in images:
-            if image.stem in by_stem:
-                files.append((image, part))
-                mask_of[image] = by_stem[image.stem]
-            else:
-                aside.append(layout.entry(image, root, f"no mask {image.stem}.png for it"))
-        stems = {image.stem for image in images}
-        aside += [layout.entry(mask, root, "no image for it") for mask in masks if mask.stem not in stems]
+        masks.sort(key=lambda mask: mask.suffix.lower() != ".png")
+        found, alone = companions.match(images, masks, root, "mask")
+        mask_of |= found
+        files += [(image, part) for image in found]
+        gone = {entry["file"] for entry in alone}
+        lone = [image for image in images if image not in found]
+        entries = [layout.entry(image, root, f"no mask {image.stem}.png for it") for image in lone]
+        aside += alone + [entry for entry in entries if entry["file"] not in gone]
     return files, mask_of, aside
 
 
 def _read_pair(path: Path, mask_path: Path, size: tuple[int, int]) -> tuple[np.ndarray, _Mask]:
     pixels = load_image(path, size)
     mask, is_gray = _read_mask(mask_path)
-    height, width = annotated.upright_size(path)
+    height, width = upright_size(path)
     if mask.shape != (height, width):
         raise Unusable(
             f"{width} x {height} pixels upright, but its mask is {mask.shape[1]} x {mask.shape[0]}; save the "
@@ -190,7 +196,7 @@ def _read_mask(path: Path) -> tuple[np.ndarray, bool]:
     """`(height, width)` uint8 values of a mask, and whether they are grays, not indices of a palette."""
     mend = "save it as a PNG with a palette or in gray whose values are the class indices"
     try:
-        with Image.open(path) as image:
+        with open_picture(path) as image:
             kind, mode = image.format, image.mode
             if kind != "PNG":
                 lossy = ", which changes labels" if kind in ("JPEG", "WEBP") else ""

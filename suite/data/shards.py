@@ -110,7 +110,7 @@ def read_shards(
     given = dict.fromkeys(parts.values())
     folders.check_counts(root, given, classes, pictures, aside)
     splits = folders.split(pictures, classes, folders.missing_parts(given, fractions), seed)
-    return ImageFolder(root, classes, splits, tuple(aside), load_record)
+    return ImageFolder(root, classes, splits, tuple(aside), load=load_record)
 
 
 def load_record(file: str, size: tuple[int, int]) -> np.ndarray:

@@ -68,7 +68,13 @@ def _ngrams(tokens: Tokens, n: int) -> Counter:
 
 
 def exact_match(candidates: Sequence, expected: Sequence) -> float:
-    """The share of the candidates that are what is expected, in [0, 1]."""
+    """The share of the candidates that are what is expected, in [0, 1].
+
+    Raises:
+        ValueError: There is none, or not as many of each.
+    """
+    if not candidates:
+        raise ValueError("expected at least one candidate, received none")
     return float(np.mean([one == other for one, other in zip(candidates, expected, strict=True)]))
 
 
@@ -128,7 +134,8 @@ def draw_attention(image: np.ndarray, words: Sequence[str], weights: np.ndarray)
     Returns:
         A picture a word.
     """
-    light = weights[: len(words)] / weights[: len(words)].max(axis=(1, 2), keepdims=True)
+    light = weights[: len(words)]
+    light = light / np.maximum(light.max(axis=(1, 2), keepdims=True), np.finfo(np.float32).tiny)
     cell = [1, *(size // count for size, count in zip(image.shape, weights.shape[1:], strict=False))]
     light = np.kron(light, np.ones(cell))[..., None]
     lit = (image * (0.3 + 0.7 * light)).astype(np.uint8)

@@ -37,7 +37,7 @@ class WordVectors(NamedTuple):
         return np.array([places[word] for word in words], int)
 
     def nearest(self, word: str, count: int = 10) -> list[tuple[str, float]]:
-        """The words most like a word, other than itself, with their cosine, most like first.
+        """The words most like a word, other than itself, with their cosine, most like first; at most `count`.
 
         Raises:
             ValueError: The word has no vector.
@@ -45,8 +45,8 @@ class WordVectors(NamedTuple):
         (row,) = self.rows([word])
         unit = self.unit()
         likeness = unit @ unit[row]
-        likeness[row] = -np.inf
-        return [(self.words[near], float(likeness[near])) for near in np.argsort(-likeness)[:count]]
+        order = np.argsort(-likeness, kind="stable")
+        return [(self.words[near], float(likeness[near])) for near in order[order != row][:count]]
 
     def complete(self, questions: Sequence[Sequence[str]]) -> list[str]:
         """Answers "a is to b as c is to what?": the word whose vector is most like b - a + c.
@@ -55,11 +55,13 @@ class WordVectors(NamedTuple):
             questions: `(a, b, c, ...)` each; a, b and c are no answers.
 
         Raises:
-            ValueError: A word has no vector.
+            ValueError: There is no question, or a word has no vector.
 
         Reference:
             Mikolov, Yih, Zweig (2013), Linguistic regularities in continuous space word representations.
         """
+        if not len(questions):
+            raise ValueError("expected at least one question, received none")
         unit = self.unit()
         asked = np.array([self.rows(question[:3]) for question in questions])
         a, b, c = (unit[rows] for rows in asked.T)
@@ -94,7 +96,12 @@ def context_ranking(words: np.ndarray, contexts: np.ndarray, pairs: np.ndarray, 
 
     Returns:
         A number in [0, 1]; ties count half. Chance is 0.5.
+
+    Raises:
+        ValueError: There are no pairs, or no noise.
     """
+    if not len(pairs) or not len(noise):
+        raise ValueError(f"expected pairs and noise words, received {len(pairs)} and {len(noise)}")
     right = np.einsum("nd,nd->n", words[pairs[:, 0]], contexts[pairs[:, 1]])[:, None]
     scores = words[pairs[:, 0]] @ contexts[noise].T
     return float(np.mean(scores < right) + np.mean(scores == right) / 2)

@@ -17,9 +17,14 @@ def mode_coverage(points: np.ndarray, modes: np.ndarray, deviation: float) -> tu
         How many modes have at least a tenth of the good points that are their due, n / k, so that a few stray
         points make no mode; and the share of the points that are good, in [0, 1].
 
+    Raises:
+        ValueError: There are no points, or no modes.
+
     Reference:
         Srivastava, Valkov, Russell, Gutmann, Sutton (2017), VEEGAN: good points, within 3 deviations.
     """
+    if not len(points) or not len(modes):
+        raise ValueError(f"expected points and modes, received {len(points)} and {len(modes)}")
     distances = np.linalg.norm(points[:, None] - modes, axis=2)
     is_good = distances.min(axis=1) <= 3 * deviation
     counts = np.bincount(distances.argmin(axis=1)[is_good], minlength=len(modes))
@@ -38,13 +43,24 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
     Returns:
         A number >= 0, in the square of the features' unit; 0 where means and covariances are the same.
 
+    Raises:
+        ValueError: Fewer than 2 examples, which have no covariance, or other features in one than in the
+            other.
+
     Reference:
         Dowson, Landau (1982), The Frechet distance between multivariate normal distributions.
         Heusel, Ramsauer, Unterthiner, Nessler, Hochreiter (2017), GANs trained by a two time-scale update
         rule, equation 6: with the features of Inception V3.
     """
-    means = [np.mean(features, axis=0, dtype=np.float64) for features in (first, second)]
-    covariances = [np.cov(np.asarray(features, np.float64), rowvar=False) for features in (first, second)]
+    sets = [np.asarray(features, np.float64) for features in (first, second)]
+    (n, *width), (m, *other) = (features.shape for features in sets)
+    if len(width) != 1 or width != other or 0 in width or min(n, m) < 2:
+        raise ValueError(
+            "expected two sets (n, d) and (m, d) of at least 2 examples with the same features, received "
+            f"{sets[0].shape} and {sets[1].shape}"
+        )
+    means = [features.mean(axis=0) for features in sets]
+    covariances = [np.atleast_2d(np.cov(features, rowvar=False)) for features in sets]  # 0-d of one feature
     # The product of two covariances has real eigenvalues >= 0; rounding may make small ones complex.
     eigenvalues = np.linalg.eigvals(covariances[0] @ covariances[1])
     root = np.sum(np.sqrt(np.maximum(eigenvalues.real, 0)))

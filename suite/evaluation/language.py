@@ -21,7 +21,7 @@ def text_surprisals(model: keras.Model, ids: np.ndarray, span: int = 500) -> np.
     """
     reset_states(model)
     read = tf.function(lambda tokens: model(tokens, training=False), jit_compile=True)
-    found = []
+    found = [np.zeros(0)]  # of a text of one token
     for start in range(0, len(ids) - 1, span):
         following = ids[start + 1 : start + 1 + span]
         given = ids[start : start + len(following)]

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+_ROUNDING = 1e-6  # of float32, relative: a few of its steps of 1.2e-7
+
 
 class Metric(NamedTuple):
     """A number by which a model, and each of its exported artifacts, is judged.
@@ -37,7 +39,11 @@ def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
     Returns:
         A number in [0, 1].
+
+    Raises:
+        ValueError: There is no example.
     """
+    _check_some(labels)
     return float(np.mean(np.argmax(probabilities, axis=-1) == labels))
 
 
@@ -72,7 +78,11 @@ def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
     Returns:
         A number >= 0.
+
+    Raises:
+        ValueError: There is no example.
     """
+    _check_some(labels)
     right = np.asarray(probabilities, np.float64)[np.arange(len(labels)), labels]
     return float(abs(np.mean(np.log(np.clip(right, 1e-7, 1.0)))))  # abs: no -0.0 for a perfect model
 
@@ -85,12 +95,23 @@ def r2(predictions: np.ndarray, targets: np.ndarray) -> float:
         targets: Array of the same number of elements.
 
     Returns:
-        1 for a perfect fit, 0 for the mean, negative where the mean does better.
+        1 for a perfect fit, 0 for the mean, negative where the mean does better. Of targets that do not vary
+        by more than float32 rounds: 1 where the predictions do not differ from them by more, else 0.
+
+    Raises:
+        ValueError: There is no target.
     """
+    _check_some(targets)
     targets = np.asarray(targets, np.float64).ravel()
-    residual = targets - np.asarray(predictions, np.float64).ravel()
+    lost = np.sum((targets - np.asarray(predictions, np.float64).ravel()) ** 2)
     total = np.sum((targets - targets.mean()) ** 2)
-    return float(1 - np.sum(residual**2) / max(total, np.finfo(np.float64).tiny))
+    rounding = _ROUNDING**2 * np.sum(targets**2)
+    return float(lost <= rounding) if total <= rounding else float(1 - lost / total)
+
+
+def _check_some(values: Any) -> None:
+    if not np.size(values):
+        raise ValueError("expected at least one example, received none")
 
 
 def agreement(reference: Mapping[str, np.ndarray]) -> Metric:

@@ -98,17 +98,20 @@ def claims_table(rows: Sequence[dict]) -> Table:
 
 def _quarantined(data: dict) -> Table:
     rows = [(entry["file"], entry["reason"]) for entry in data["quarantined"]]
+    rows += [(file, "not read") for file in data.get("unread", ())]
     reasons = Counter(reason for _, reason in rows).most_common(4)
     note = ", ".join(f"{count} {reason}" for reason, count in reasons if count > 1)
     return Table("Set aside", ("file", "reason"), rows, note)
 
 
 def _data_facts(data: dict) -> list[tuple[str, str]]:
-    shown = {"source", "classes", "quarantined", "images_per_class", *_SPLITS}
+    shown = {"source", "classes", "quarantined", "unread", "notes", "images_per_class", *_SPLITS}
     facts = [("Source", data["source"])]
     facts += [(heading(split), f"{data[split]:,}") for split in _SPLITS if split in data]
     facts += [("Classes", f"{len(data['classes']):,}")] if data.get("classes") else []
     facts += [("Set aside", f"{len(data['quarantined']):,}")] if data["quarantined"] else []
+    facts += [("Files not read", f"{len(data['unread']):,}")] if data.get("unread") else []
+    facts += [("Note", note) for note in data.get("notes", ())]
     return facts + [(heading(name), format_value(value)) for name, value in data.items() if name not in shown]
 
 

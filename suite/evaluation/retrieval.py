@@ -27,11 +27,18 @@ class Index(NamedTuple):
 
         Args:
             queries: `(m, size)` float32.
-            count: How many to find for each, at most n.
+            count: How many to find for each, at least 1; all n where there are not as many.
 
         Returns:
             Rows `(m, count)` int of `vectors`, nearest first, and distances `(m, count)` float.
+
+        Raises:
+            ValueError: There is nothing to search, or nothing to find.
         """
+        if not len(self.vectors) or count < 1:
+            raise ValueError(
+                f"expected at least 1 of at least 1 vector to find, received {count} of {len(self.vectors)}"
+            )
         search = NearestNeighbors(n_neighbors=min(count, len(self.vectors)), algorithm="brute")
         distances, rows = search.fit(self.vectors).kneighbors(queries)
         return rows, distances
@@ -68,5 +75,10 @@ def precision(found: np.ndarray, labels: np.ndarray, query_labels: np.ndarray) -
 
     Returns:
         Precision at `count`, in [0, 1], the mean over the queries.
+
+    Raises:
+        ValueError: Nothing was found.
     """
+    if not found.size:
+        raise ValueError(f"expected at least one found row, received {found.shape}")
     return float(np.mean(labels[found] == query_labels[:, None]))

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from suite.export.bundle import LABELS_FILE, split_labels
+from suite.export.normalization import read_normalizations
+from suite.export.ranges import PIXELS, ValueRange
 from suite.export.signature import Tensor, is_image
 from suite.export.tflite import PERSONAL_FILE
 from suite.language.decoding import CONTINUATION, NEW, SCORES, TOKEN
@@ -34,6 +36,7 @@ class AppModel:
         spells: Whether its words are single characters.
         step: Of a "writer", the step of its decoder.
         personal: Signatures of `model_personal.tflite`, `name -> (inputs, outputs)`; empty without one.
+        range: Its values of black and white, where its only input is a picture and they are known.
     """
 
     name: str
@@ -47,6 +50,7 @@ class AppModel:
     spells: bool = False
     step: "AppModel | None" = None
     personal: dict = dataclasses.field(default_factory=dict)
+    range: ValueRange | None = None
 
     @property
     def takes(self) -> str:
@@ -65,8 +69,36 @@ class AppModel:
 
     @property
     def takes_image(self) -> bool:
-        """Whether its only input is a picture."""
-        return _takes_image(self.inputs)
+        """Whether its only input is a picture, and it is known which values that has."""
+        return self.range is not None
+
+    @property
+    def lacks_range(self) -> bool:
+        """Whether its only input has the shape of a picture, but it is not known which values that has."""
+        return self.range is None and _is_image(self.inputs)
+
+    @property
+    def takes_pixels(self) -> bool:
+        """Whether the values of a picture are its pixels as they are."""
+        return self.range == PIXELS
+
+    @property
+    def divisor(self) -> float:
+        """What a pixel is divided by; then `offset` is added."""
+        assert self.range is not None
+        return round(float(self.range.deviation), 6)
+
+    @property
+    def offset(self) -> float:
+        """The value of black."""
+        assert self.range is not None
+        return round(float(self.range.low), 6)
+
+    @property
+    def mean(self) -> float:
+        """The mean that other tools ask for."""
+        assert self.range is not None
+        return round(float(self.range.mean), 6)
 
     @property
     def takes_text(self) -> bool:
@@ -128,13 +160,13 @@ def app_model(path: str | Path, name: str) -> AppModel:
     folder, signatures = path.parent, _signatures(path)
     key = "serving_default" if "serving_default" in signatures else next(iter(signatures))
     inputs, outputs = signatures[key]
-    words, labels = _vocabulary(folder), _labels(folder)
+    words, labels, taken = _vocabulary(folder), _labels(folder), _range(path, inputs)
     step = folder.with_name(STEP) / path.name
     has_step = folder.name == ENCODER and step.is_file() and _vocabulary(step.parent) is not None
     personal = folder / PERSONAL_FILE
     return AppModel(
         name="".join(map(str.capitalize, re.findall("[A-Za-z0-9]+", name))).lstrip("0123456789") or "Model",
-        kind=_kind(inputs, outputs, bool(labels), words is not None, has_step),
+        kind=_kind(inputs, outputs, bool(labels), words is not None, has_step, taken is not None),
         inputs=inputs,
         outputs=outputs,
         file=path.name,
@@ -143,14 +175,22 @@ def app_model(path: str | Path, name: str) -> AppModel:
         vocabulary=words is not None,
         spells=words is not None and words.spells,
         step=app_model(step, f"{name} step") if has_step else None,
-        personal=_signatures(personal) if personal.is_file() and _takes_image(inputs) else {},
+        personal=_signatures(personal) if personal.is_file() and taken else {},
+        range=taken,
     )
 
 
-def _kind(inputs, outputs, has_labels: bool, has_words: bool, has_step: bool) -> str:
+def _range(path: Path, inputs: tuple[Tensor, ...]) -> ValueRange | None:
+    """The values of black and white of a picture, the only input: by its dtype, or the file's metadata."""
+    if not _is_image(inputs) or inputs[0].dtype not in ("uint8", "float32"):
+        return None
+    return PIXELS if inputs[0].dtype == "uint8" else next(iter(read_normalizations(path.read_bytes())), None)
+
+
+def _kind(inputs, outputs, has_labels: bool, has_words: bool, has_step: bool, takes_image: bool) -> str:
     """What an answer is, by the names and shapes of inputs and outputs, as `suite.predict` tells it."""
     names, ranks = {x.name for x in inputs}, {x.name: len(x.shape) for x in outputs}
-    if has_step and (_takes_image(inputs) or (names == {"source"} and has_words)):
+    if has_step and (takes_image or (names == {"source"} and has_words)):
         return "writer"
     if TOKEN in names and set(SCORES) & set(ranks):
         fixed = any(NEW + name not in ranks for name in names - {TOKEN})
@@ -159,7 +199,7 @@ def _kind(inputs, outputs, has_labels: bool, has_words: bool, has_step: bool) ->
         return "text_classifier"
     if has_labels and has_words and names in ({"words"}, {"words", "characters"}):
         return "tagger"
-    if not (has_labels and _takes_image(inputs)):
+    if not (has_labels and takes_image):
         return "tensors"
     if set(ranks) == {"boxes", "scores", "labels"}:
         return "detector"
@@ -169,7 +209,7 @@ def _kind(inputs, outputs, has_labels: bool, has_words: bool, has_step: bool) ->
     return kinds.get(tuple(ranks.values()), "tensors")
 
 
-def _takes_image(inputs: tuple[Tensor, ...]) -> bool:
+def _is_image(inputs: tuple[Tensor, ...]) -> bool:
     return len(inputs) == 1 and is_image(inputs[0]._replace(shape=inputs[0].shape[1:]))
 
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -72,6 +73,10 @@ def read_result(bundle: str | Path) -> dict:
         ValueError: There is no bundle, or the file is damaged.
     """
     path = Path(bundle) / RESULT_FILE
+    if Path(bundle).is_file():
+        home = bundle_of(bundle)
+        there = f"give {home}" if (home / RESULT_FILE).is_file() else "make one of a model by `suite export`"
+        raise ValueError(f"expected the folder of a bundle, received the file {bundle}; {there}")
     if not path.is_file():
         raise ValueError(
             f"expected a bundle, found no {RESULT_FILE} in {bundle}; run `suite finetune` to make one"
@@ -93,6 +98,15 @@ def bundle_of(artifact: str | Path) -> Path:
     return found[0] if found else path.parent
 
 
+def foreign_labels(text: str) -> list[str]:
+    """The class names in a `labels.txt` of other tools, without the running number that some put in front."""
+    lines = [line.strip() for line in text.removeprefix("\ufeff").strip().split("\n")]
+    numbered = [re.match(r"(\d+)[\s:,]+(?=\S)", line) for line in lines]
+    if [int(found[1]) if found else None for found in numbered] != list(range(len(lines))):
+        return lines
+    return [line[found.end() :] for line, found in zip(lines, numbered, strict=True) if found]
+
+
 def split_labels(text: str) -> list[str]:
     """The class names in the text of a `labels.txt`, one a line; the last line may end without a break."""
     return text.removesuffix("\n").split("\n") if text else []
@@ -105,11 +119,13 @@ def class_labels(artifact: Artifact) -> list[str]:
     Raises:
         ValueError: There is none, or it has not as many names as the model has classes.
     """
-    labels = split_labels(artifact.beside(LABELS_FILE, "class names"))
+    text = artifact.beside(LABELS_FILE, "class names")
+    beside = artifact.path.resolve().parent / LABELS_FILE
+    is_ours = (bundle_of(artifact.path) / RESULT_FILE).is_file() or not beside.is_file()
+    labels = split_labels(text) if is_ours else foreign_labels(text)
     outputs = artifact.signature.outputs
     if artifact.path.name == PERSONAL_FILE and (output := class_output(outputs)):
         labels = with_spare_labels(labels, output.shape[-1])
-    beside = artifact.path.resolve().parent / LABELS_FILE
     check_class_names(outputs, labels, beside if beside.is_file() else artifact.path)
     return labels
 
@@ -192,10 +208,21 @@ def read_arrays(path: str | Path, what: str) -> dict[str, np.ndarray]:
         if isinstance(arrays, np.ndarray):
             raise ValueError("a single array has no name")
         with arrays:
-            return dict(arrays)
+            return {name: _read_array(arrays, name) for name in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as failure:
         reason = first_line(failure)
+        if "pickle" in reason:  # NumPy takes all that it does not know for one, and advises to load it
+            reason = "it is no .npz of numbers"
         raise ValueError(f"expected {what}, {path} cannot be read ({reason}); write it anew") from failure
+
+
+def _read_array(arrays: Any, name: str) -> np.ndarray:
+    try:
+        return arrays[name]
+    except ValueError as failure:
+        if "Object arrays" not in str(failure):
+            raise
+        raise ValueError(f"{name!r} holds objects; make it one array of numbers, of one shape") from failure
 
 
 def load_verification(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

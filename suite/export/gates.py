@@ -1,6 +1,8 @@
 """What an artifact must pass before it is shipped."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -63,6 +65,26 @@ def scale(reference: Mapping[str, np.ndarray]) -> float:
     return max(1.0, *(float(np.max(np.abs(values), initial=0.0)) for values in reference.values()))
 
 
+def other_outputs(outputs: Mapping[str, Any], reference: Mapping[str, Any]) -> str:
+    """Says that outputs have other names than they should."""
+    return f"gives the outputs {', '.join(sorted(outputs))} in place of {', '.join(sorted(reference))}"
+
+
+def weight_bytes(weights: Sequence[Any], variant: str, added: int = 0) -> int:
+    """What a variant of a model needs for its weights.
+
+    Args:
+        weights: Variables with a shape and a dtype; those of a quantized model may be integers.
+        variant: A precision of `tflite.FILES`, which is the most that a number takes.
+        added: Number of further parameters.
+    """
+    import tensorflow as tf  # knows the dtypes that NumPy does not
+
+    most = BYTES_PER_PARAMETER[variant]
+    sizes = [math.prod(each.shape) * min(most, tf.as_dtype(each.dtype).size) for each in weights]
+    return sum(sizes) + most * added
+
+
 def judge(
     measurement: Measurement,
     reference: Mapping[str, np.ndarray],
@@ -79,7 +101,7 @@ def judge(
         reference: The Keras model's outputs on the same inputs.
         metric: The metric, its value for the artifact and its value for the Keras model.
         variant: "float32", or a reduced precision of `tflite.FILES`.
-        size: Bytes of the artifact, and number of parameters of the model.
+        size: Bytes of the artifact, and what `weight_bytes` gives for the model's weights in the variant.
         ops: Its operators, custom ones as "custom:NAME".
         parity_share: Least share of a float32 artifact's numbers that must be within `FLOAT32_PARITY`.
 
@@ -102,19 +124,20 @@ def _first_fault(measurement, reference, metric, variant, size, ops, parity_shar
     for outputs, who in ((reference, "the Keras model "), (measurement.outputs, "")):
         if not all(np.all(np.isfinite(values)) for values in outputs.values()):
             return f"{who}gives NaN or infinity"
+    if set(measurement.outputs) != set(reference):
+        return other_outputs(measurement.outputs, reference)
     difference = max_abs_difference(measurement.outputs, reference)
     if not np.isfinite(difference):
-        return "gives other names or shapes than the Keras model"
+        return "gives other shapes than the Keras model"
     limit = FLOAT32_PARITY * scale(reference)
     if variant == "float32" and difference > limit:
         share = share_within(measurement.outputs, reference, limit)
         if share < parity_share:
             part = "" if parity_share == 1 else f" in {1 - share:.2%} of its numbers"
             return f"differs from the Keras model by {difference:.2g}, more than {limit:.2g}{part}"
-    size_bytes, parameters = size
-    smallest = SMALLEST_SHARE_OF_PARAMETERS * BYTES_PER_PARAMETER[variant] * parameters
-    if size_bytes < smallest:
-        return f"has {size_bytes} bytes for {parameters} parameters: weights are missing"
+    size_bytes, needed = size
+    if size_bytes < SMALLEST_SHARE_OF_PARAMETERS * needed:
+        return f"has {size_bytes} bytes where its weights take {needed}: weights are missing"
     definition, value, reference_value = metric
     lost = definition.loss_against(value, reference_value)
     if not lost <= definition.tolerance:  # NaN never passes

@@ -15,28 +15,34 @@ import numpy as np
 
 from suite.console import first_line
 from suite.export.bundle import LABELS_FILE
+from suite.export.normalization import METADATA, NORMALIZATION_OPTIONS
+from suite.export.ranges import PIXELS, ValueRange
 from suite.export.signature import Tensor, check_class_names, class_output, is_image
 
-METADATA = b"TFLITE_METADATA"
 IDENTIFIER, MODEL_IDENTIFIER = b"M001", b"TFL3"
 WEIGHTS_ALIGNMENT = 16  # the schema's `force_align`, which the generated Python leaves out
 # Numbers of metadata_schema.fbs.
 AXIS_LABELS, VALUE_LABELS, VOCABULARY = np.int8(2), np.int8(3), np.int8(5)
 RGB, GRAYSCALE = np.int8(1), np.int8(2)
-IMAGE_PROPERTIES, NORMALIZATION_OPTIONS = np.uint8(2), np.uint8(1)
+IMAGE_PROPERTIES = np.uint8(2)
 
 
 def add_metadata(
-    path: str | Path, labels: Sequence[str] = (), files: Mapping[str, str] | None = None
+    path: str | Path,
+    labels: Sequence[str] = (),
+    files: Mapping[str, str] | None = None,
+    ranges: Mapping[str, ValueRange | None] | None = None,
 ) -> None:
     """Makes a .tflite file describe its inputs and outputs and carry its texts; it computes what it did.
 
-    Images are described as RGB or gray with mean 0 and standard deviation 1: our graphs take raw pixels.
+    Images are described as RGB or gray, with the mean and the standard deviation that turn pixels into what
+    the graph takes: 0 and 1 where that is the pixels themselves. Where it is not known, they are left out.
 
     Args:
         path: The file, rewritten at once or not at all; earlier metadata of this kind is replaced.
         labels: Class names by output index; the output `probabilities`, or the only one, has as many.
         files: Further texts by file name, such as the vocabulary.
+        ranges: The values of black and white by image input; those of uint8 pixels need not be given.
 
     Raises:
         ValueError: The file is damaged, or another number of labels is given than the model has classes.
@@ -46,7 +52,7 @@ def add_metadata(
     """
     path, files = Path(path), files or {}
     model = _read_model(path)
-    _put_metadata(model, _describe(model, labels, files))
+    _put_metadata(model, _describe(model, labels, files, ranges or {}))
     builder = _Builder()
     builder.Finish(model.Pack(builder), MODEL_IDENTIFIER)
     content = io.BytesIO(bytes(builder.Output()))
@@ -142,7 +148,9 @@ class _Builder(flatbuffers.Builder):
         return self.EndVector()
 
 
-def _describe(model, labels: Sequence[str], files: Mapping[str, str]) -> bytes:
+def _describe(
+    model, labels: Sequence[str], files: Mapping[str, str], ranges: Mapping[str, ValueRange | None]
+) -> bytes:
     """The `ModelMetadata` of a model."""
     builder = _Builder()
     signatures = {signature.subgraphIndex: signature for signature in model.signatureDefs or ()}
@@ -152,7 +160,8 @@ def _describe(model, labels: Sequence[str], files: Mapping[str, str]) -> bytes:
             return builder.table()
         # Of several signatures, such as those of a personal model, some have nothing to do with classes.
         infers = any(each.name == b"probabilities" for each in signatures[index].outputs)
-        return _subgraph(builder, graph, signatures[index], labels if infers or len(signatures) == 1 else ())
+        named = labels if infers or len(signatures) == 1 else ()
+        return _subgraph(builder, graph, signatures[index], named, ranges)
 
     described = [describe(index, graph) for index, graph in enumerate(model.subgraphs)]
     written = [_file(builder, name, VOCABULARY) for name in files]
@@ -167,12 +176,17 @@ def _file(builder: _Builder, name: str, kind: np.int8) -> int:
     return builder.table(builder.CreateString(name), None, kind)
 
 
-def _subgraph(builder: _Builder, graph, signature, labels: Sequence[str]) -> int:
+def _subgraph(builder: _Builder, graph, signature, labels: Sequence[str], ranges: Mapping) -> int:
     inputs = _tensors(graph, graph.inputs, signature.inputs)
     outputs = _tensors(graph, graph.outputs, signature.outputs)
     if labels:
         check_class_names(outputs, labels, LABELS_FILE)
-    taken = [_image(builder, tensor) if is_image(tensor) else _tensor(builder, tensor) for tensor in inputs]
+    taken = [
+        _image(builder, each, PIXELS if each.dtype == "uint8" else ranges.get(each.name))
+        if is_image(each)
+        else _tensor(builder, each)
+        for each in inputs
+    ]
     classes = class_output(outputs)
     kinds = [
         AXIS_LABELS if each is classes else VALUE_LABELS if each.name == "labels" else None
@@ -185,10 +199,16 @@ def _subgraph(builder: _Builder, graph, signature, labels: Sequence[str]) -> int
 
 
 def _tensors(graph, indices: Sequence[int], named) -> list[Tensor]:
-    """Inputs or outputs in the subgraph's order, with the signature's names."""
+    """Inputs or outputs in the subgraph's order, with the signature's names; of their dtypes only "uint8"."""
+    from ai_edge_litert import schema_py_generated as schema
+
     names = {each.tensorIndex: each.name.decode() for each in named}
     return [
-        Tensor(names[index], "", tuple(int(size) for size in graph.tensors[index].shape[1:]))
+        Tensor(
+            names[index],
+            "uint8" if graph.tensors[index].type == schema.TensorType.UINT8 else "",
+            tuple(int(size) for size in graph.tensors[index].shape[1:]),
+        )
         for index in indices
     ]
 
@@ -199,13 +219,19 @@ def _tensor(builder: _Builder, tensor: Tensor, labels_kind: np.int8 | None = Non
     return builder.table(name, None, None, None, None, None, files)
 
 
-def _image(builder: _Builder, tensor: Tensor) -> int:
+def _image(builder: _Builder, tensor: Tensor, taken: ValueRange | None) -> int:
     height, width, channels = tensor.shape
     size = builder.table(np.uint32(width), np.uint32(height))
     properties = builder.table(RGB if channels == 3 else GRAYSCALE, size)
     content = builder.table(IMAGE_PROPERTIES, properties)
-    mean, deviation = (builder.CreateNumpyVector(np.array([value], np.float32)) for value in (0, 1))
-    unit = builder.table(NORMALIZATION_OPTIONS, builder.table(mean, deviation))
+    units = None
+    if taken is not None:
+        mean, deviation = (
+            builder.CreateNumpyVector(np.float32(np.atleast_1d(value)))
+            for value in (taken.mean, taken.deviation)
+        )
+        units = builder.tables([builder.table(NORMALIZATION_OPTIONS, builder.table(mean, deviation))])
     name = builder.CreateString(tensor.name)
-    description = builder.CreateString("Raw pixels of the whole picture, stretched to the size.")
-    return builder.table(name, description, None, content, builder.tables([unit]))
+    what = "Raw pixels" if taken == PIXELS else f"Values in {taken}" if taken else "Values of unknown range"
+    description = builder.CreateString(f"{what} of the whole picture, stretched to the size.")
+    return builder.table(name, description, None, content, units)

@@ -72,6 +72,7 @@ def write_app_code(model: AppModel, folder: str | Path, rows: Sequence[dict] = (
         "usage": _usage(model),
         "copies": copies,
         "assets": [f"`{asset}`" for asset, _ in copies],
+        **_picture(model),
         "model_asset": copies[0][0],
         "words_asset": next((asset for asset, _ in copies if asset.endswith(VOCABULARY_FILE)), None),
         "files": [(name, row) for name, row in named if row["variant"] != "personal"],
@@ -91,6 +92,26 @@ def write_app_code(model: AppModel, folder: str | Path, rows: Sequence[dict] = (
     for name in names[:1] if model.kind == "decoder_step" else names:
         text = _environment().get_template(TEMPLATES[name]).render(context)
         (folder / name).write_text(text, encoding="utf-8")
+
+
+def _picture(model: AppModel) -> dict[str, str]:
+    """What the code says of a picture's values, and how it makes them from pixels: "" where they are them."""
+    if not model.takes_image or model.takes_pixels:
+        return {
+            "pictured": "[0, 255]: the whole picture, stretched; the model normalizes.",
+            **dict.fromkeys(("scaled", "kotlin_scaled"), ""),
+        }
+    sign, offset = "-" if model.offset < 0 else "+", abs(model.offset)
+    divide, add = f" / {_plain(model.divisor)}", f" {sign} {_plain(offset)}" if offset else ""
+    return {
+        "pictured": f"{model.range}: the whole picture, stretched; each value is pixel{divide}{add}.",
+        "scaled": divide + add,
+        "kotlin_scaled": f"{divide}f" + (f"{add}f" if add else ""),
+    }
+
+
+def _plain(number: float) -> str:
+    return f"{number:.9g}"
 
 
 @functools.cache

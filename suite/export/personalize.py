@@ -52,11 +52,12 @@ def base_of(model: keras.Model, labels: Sequence[str]) -> keras.Model | None:
     pixels = image.name == "image" and image.dtype == "uint8" and None not in image.shape[1:]
     if not labels or len(model.inputs) != 1 or len(model.outputs) != 1 or not pixels:
         return None
-    last = model.outputs[0]._keras_history.operation
+    last, node, _ = model.outputs[0]._keras_history  # a layer may be called in other models, too
     if not isinstance(last, keras.layers.Dense) or last.activation is not keras.activations.softmax:
         return None
     is_picture = len(image.shape) == 4 and image.shape[-1] in (1, 3)
-    return keras.Model(model.inputs, last.input) if is_picture and len(last.input.shape) == 2 else None
+    (features,) = last._inbound_nodes[node].input_tensors
+    return keras.Model(model.inputs, features) if is_picture and len(features.shape) == 2 else None
 
 
 def personal_head(kernel: np.ndarray, bias: np.ndarray, features: np.ndarray, spare_classes: int = 0) -> Head:

@@ -14,15 +14,25 @@ from suite import console
 from suite.evaluation.metrics import Metric, agreement
 from suite.export import tflite
 from suite.export.bundle import LABELS_FILE, VERIFICATION_FILE, describe, disk_is_full, save_verification
-from suite.export.gates import DECIDING_PARITY_SHARE, judge, max_abs_difference
+from suite.export.gates import DECIDING_PARITY_SHARE, GateError, judge, max_abs_difference, weight_bytes
 from suite.export.measure import Measurement, measure_artifacts
 from suite.export.metadata import add_metadata, associated_files
+from suite.export.obstacles import check_exportable, in_a_line, runtime_obstacle
 from suite.export.onnx import save_onnx
 from suite.export.personalize import PRECISIONS, base_of, save_personal
+from suite.export.ranges import ValueRange, describe_inputs, known_ranges
 from suite.export.rehearsal import known_classes, with_spare_labels
 from suite.export.runtime import BATCH_SIZE, format_of
-from suite.export.saved_model import as_float32, save_saved_model
-from suite.export.signature import Signature, call_model, check_class_names, named_inputs, signature_of
+from suite.export.saved_model import as_float32, save_saved_model, weights_in_use
+from suite.export.signature import (
+    Signature,
+    as_functional,
+    call_model,
+    check_class_names,
+    named_inputs,
+    renamed,
+    signature_of,
+)
 
 REDUCED = ("float16", "dynamic", "int8")
 SPARE_CLASSES = 4
@@ -33,7 +43,8 @@ class Export:
     """A trained model and what is needed to prove its exports.
 
     Attributes:
-        model: Functional Keras model that takes raw values and names its inputs and outputs.
+        model: Functional or built Sequential Keras model that takes raw values and names its inputs and
+            outputs.
         inputs: Held-out inputs (an array, a sequence or a dict by input name), batch first; the artifacts
             run on all of them.
         calibration: Training inputs of the same form for the integer variants; None leaves those out.
@@ -43,6 +54,8 @@ class Export:
         name: Subfolder, where a run exports several models.
         files: Further texts that an app needs, by file name, such as the vocabulary.
         spare_classes: Number of classes that the personal model of an image classifier can learn besides.
+        ranges: The values of black and white by image input, None where they are not known; by default what
+            `inputs` and the model say.
     """
 
     model: Any
@@ -54,6 +67,7 @@ class Export:
     name: str = ""
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
     spare_classes: int = SPARE_CLASSES
+    ranges: Mapping[str, ValueRange | None] | None = None
 
 
 def export_model(item: Export, folder: str | Path, work: str | Path | None = None) -> list[dict]:
@@ -75,33 +89,49 @@ def export_model(item: Export, folder: str | Path, work: str | Path | None = Non
         ValueError: The model's signature, the given inputs or the number of labels do not fit, or
             `spare_classes` is below 0.
         OSError: The disk is full.
+        GateError: An output has no name of its own.
     """
     if item.spare_classes < 0:
         raise ValueError(f"expected spare_classes of at least 0, received {item.spare_classes}")
     folder = Path(folder)
+    check_exportable(as_functional(item.model))
     model = as_float32(item.model)
     signature = signature_of(model)
+    notes = renamed(model, signature)
+    if model is not item.model:
+        notes.append("computes in float32 throughout, which the model did not")
+    for note in notes:
+        console.say(f"  {note}")
     inputs = named_inputs(signature, item.inputs)
     if item.labels:
         check_class_names(signature.outputs, item.labels, LABELS_FILE)
     reference = _predict(model, signature, inputs)
+    if len(reference) != len(as_functional(item.model).outputs):
+        raise GateError(f"{len(reference)} of {len(as_functional(item.model).outputs)} outputs have a name")
     metric = item.metric or agreement(reference)
     targets = None if item.metric is None else item.targets
     for name, text in associated_files(item.labels, item.files).items():
         (folder / name).write_bytes(text)
     save_verification(folder / VERIFICATION_FILE, inputs, reference)
+    ranges = item.ranges
+    if ranges is None:
+        known = known_ranges(signature, examples=inputs, model=model)
+        ranges = {name: found for name, (found, _) in known.items()}
 
     with tempfile.TemporaryDirectory(prefix="suite-export-", dir=work) as work:
-        carried = {"labels": item.labels, "files": item.files}
+        carried = {"labels": item.labels, "files": item.files, "ranges": ranges}
         exporter = _Exporter(model, folder, Path(work), inputs, reference, (metric, targets), carried)
         calibration = None if item.calibration is None else named_inputs(signature, item.calibration)
         rows = exporter.run(calibration)
+        if notes and rows[0]["reason"] is None:
+            rows[0]["reason"] = "; ".join(notes)
         base = base_of(model, item.labels)
         if base is not None:
             images = (calibration or inputs)["image"]
             images = images[tflite.calibration_rows(len(images))]
             rows.append(exporter.run_personal(base, images, item.spare_classes))
-        return rows
+    shapes = {name: array.shape[1:] for name, array in inputs.items()}
+    return [row | {"inputs": describe_inputs(signature, shapes, ranges)} for row in rows]
 
 
 class _Exporter:
@@ -122,6 +152,7 @@ class _Exporter:
         self.reference_value = self.metric.function(reference, self.targets)
         self.parity_share = DECIDING_PARITY_SHARE if _decides(model) else 1.0
         self.skipped: list[dict] = []
+        self.weights = weights_in_use(model)
 
     def run(self, calibration: Any) -> list[dict]:
         """Writes and measures everything; takes the next rung of precision where int8 loses too much."""
@@ -163,41 +194,52 @@ class _Exporter:
 
     def _write_float32(self) -> list[tuple[str, str]]:
         self.model.save(self.folder / "model.keras")
-        save_saved_model(self.model, self.folder / "saved_model")
-        written = [("model.keras", "float32"), ("saved_model", "float32")]
-        try:
-            save_onnx(self.model, self.folder / "model.onnx")
-            written.append(("model.onnx", "float32"))
-        except Exception as failure:
-            self._skip("model.onnx", "onnx", "float32", "failed", failure)
-        lengths = {name: array.shape[1:] for name, array in self.inputs.items()}
-        save_saved_model(self.model, self.work / "one", batch_size=1, lengths=lengths)
+        written = [("model.keras", "float32")]
+        writers = (
+            ("saved_model", "saved_model", "SavedModel", save_saved_model),
+            ("model.onnx", "onnx", "ONNX", save_onnx),
+        )
+        for name, format, title, write in writers:
+            try:
+                write(self.model, self.folder / name)
+                written.append((name, "float32"))
+            except Exception as failure:  # converters raise what they like
+                _check_room(failure)
+                self._skip(name, format, "float32", "failed", in_a_line(failure, title, self.model))
         return written + self._convert("float32", None)
 
     def _convert(self, variant: str, calibration) -> list[tuple[str, str]]:
         name = tflite.FILES[variant]
         console.say(f"  converting {name}")
-        obstacle = None
-        if variant in tflite.CALIBRATED:
-            obstacle = "no calibration examples" if calibration is None else self._calibration_obstacle()
-        if obstacle:
+        if obstacle := self._obstacle(variant, calibration):
             self._skip(name, "tflite", variant, "skipped", obstacle)
             return []
         made = self.work / name
         try:
+            if variant == "float32":
+                lengths = {name: array.shape[1:] for name, array in self.inputs.items()}
+                save_saved_model(self.model, self.work / "one", batch_size=1, lengths=lengths)
             made.write_bytes(tflite.convert_tflite(self.work / "one", variant, calibration))
             add_metadata(made, **self.carried)
         except Exception as failure:  # the converter raises bare Exceptions
-            self._skip(name, "tflite", variant, "failed" if variant == "float32" else "skipped", failure)
+            _check_room(failure)
+            status = "failed" if variant == "float32" else "skipped"
+            self._skip(name, "tflite", variant, status, in_a_line(failure, "TFLite", self.model))
             return []
         shutil.move(made, self.folder / name)
         return [(name, variant)]
 
-    def _calibration_obstacle(self) -> str | None:
+    def _obstacle(self, variant: str, calibration) -> str | None:
+        """Why there is no use in converting to a precision."""
         float32 = self.folder / tflite.FILES["float32"]
+        if variant == "float32":
+            return None
+        if variant in tflite.CALIBRATED and calibration is None:
+            return "no calibration examples"
         if not float32.exists():
             return "the float32 conversion failed"
-        return tflite.calibration_obstacle(tflite.tflite_ops(float32))
+        is_calibrated = variant in tflite.CALIBRATED
+        return tflite.calibration_obstacle(tflite.tflite_ops(float32)) if is_calibrated else None
 
     def _skip(self, name: str, format: str, variant: str, status: str, reason) -> None:
         self.skipped.append(_row_without_file(name, format, variant, status, reason))
@@ -218,10 +260,13 @@ class _Exporter:
         row["metric"] = {"name": self.metric.name, "value": _number(value)}
         row["max_abs_difference"] = _number(max_abs_difference(measured.outputs, self.reference))
         row["latency_ms"] = measured.latency_ms
-        size = row["bytes"], self.model.count_params() + added_parameters
+        precision = precision or variant
+        size = row["bytes"], weight_bytes(self.weights, precision, added_parameters)
         metric = self.metric, value, self.reference_value
+        if measured.error:
+            measured = measured._replace(error=runtime_obstacle(measured.error))
         row["status"], row["reason"] = judge(
-            measured, self.reference, metric, precision or variant, size, row["ops"], self.parity_share
+            measured, self.reference, metric, precision, size, row["ops"], self.parity_share
         )
         if row["status"] == "skipped":
             path.unlink()

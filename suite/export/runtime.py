@@ -2,20 +2,43 @@
 imported."""
 
 import os
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from suite.console import first_line
+from suite.export.keras_file import UnloadableModel, load_keras, way_from
+from suite.export.ranges import PIXELS, SIGNED, UNIT, ValueRange, implied_range, is_picture
 from suite.export.signature import Signature, Tensor, call_model, named_inputs, signature_of
+from suite.export.tflite_runtime import TfliteModel
 
 FORMATS = ("keras", "saved_model", "tflite", "onnx")
 BATCH_SIZE = 32
 CPU_COUNT = os.cpu_count() or 1
+# Of ONNX' own metadata for images ("Image Category Definition").
+ONNX_RANGE_KEY = "Image.NominalPixelRange"
+ONNX_RANGES = {"NominalRange_0_255": PIXELS, "Normalized_0_1": UNIT, "Normalized_1_1": SIGNED}
+
+
+class Loaded(NamedTuple):
+    """What there is to a model of any format.
+
+    Attributes:
+        signature: What it takes and gives.
+        run: Arrays by name in, arrays by name out; one batch.
+        batch: Number of examples that it takes at a time; None for any.
+        ranges: The values of black and white by image input, as far as the file says them.
+        assumed: Those that are likely, and in a few words why, where it does not.
+    """
+
+    signature: Signature
+    run: Callable
+    batch: int | None = None
+    ranges: Mapping[str, ValueRange] = {}
+    assumed: Mapping[str, tuple[ValueRange, str]] = {}
 
 
 class Artifact:
@@ -24,12 +47,12 @@ class Artifact:
     Attributes:
         path: Where it was loaded from.
         format: One of `FORMATS`.
-        signature: What it takes and gives.
+        signature, ranges, assumed: As of `Loaded`.
     """
 
-    def __init__(self, path: Path, format: str, signature: Signature, run: Callable, concurrency: int = 1):
-        self.path, self.format, self.signature = path, format, signature
-        self._run = run
+    def __init__(self, path: Path, format: str, loaded: Loaded, concurrency: int = 1):
+        self.path, self.format = path, format
+        self.signature, self._run, self._batch, self.ranges, self.assumed = loaded
         # Its threads stay from call to call, as each has an interpreter of its own.
         self._pool = ThreadPoolExecutor(concurrency) if concurrency > 1 else None
 
@@ -76,13 +99,17 @@ class Artifact:
         """
         inputs = named_inputs(self.signature, inputs)
         total = len(next(iter(inputs.values())))
-        step = 1 if self.format == "tflite" else BATCH_SIZE
+        step = self._batch or BATCH_SIZE
         starts = range(0, total, step)
 
         def run(start):
-            return self._run(
-                {name: np.asarray(array[start : start + step]) for name, array in inputs.items()}
-            )
+            rows = {name: np.asarray(array[start : start + step]) for name, array in inputs.items()}
+            missing = step - min(step, total - start)
+            if not (self._batch and missing):
+                return self._run(rows)
+            # A fixed batch is filled up with its last example.
+            filled = {name: np.concatenate([x, *[x[-1:]] * missing]) for name, x in rows.items()}
+            return {name: x[: step - missing] for name, x in self._run(filled).items()}
 
         each = self._pool.map if self._pool and len(starts) > 1 else map
         batches = list(each(run, starts))
@@ -111,7 +138,9 @@ def format_of(path: str | Path) -> str:
         return path.suffix[1:]
     if not path.exists():
         raise ValueError(f"expected a model, found nothing at {path}; check the path")
-    raise ValueError(f"expected a .keras, .tflite or .onnx file or a SavedModel folder, received {path}")
+    raise ValueError(
+        f"expected a .keras, .tflite or .onnx file or a SavedModel folder, received {path}{way_from(path)}"
+    )
 
 
 def load_artifact(path: str | Path, threads: int | None = None, concurrency: int = 1) -> Artifact:
@@ -137,12 +166,14 @@ def load_artifact(path: str | Path, threads: int | None = None, concurrency: int
         "onnx": lambda: _load_onnx(path, threads or CPU_COUNT),
     }
     try:
-        signature, run = loaders[format]()
+        loaded = loaders[format]()
+    except UnloadableModel:
+        raise
     except Exception as failure:
         raise ValueError(
             f"expected a readable {format} model, {path} cannot be loaded: {first_line(failure)}"
         ) from failure
-    return Artifact(path, format, signature, run, concurrency if format == "tflite" else 1)
+    return Artifact(path, format, loaded, concurrency if format == "tflite" else 1)
 
 
 def tflite_artifact(content: bytes, concurrency: int = CPU_COUNT) -> Artifact:
@@ -150,28 +181,34 @@ def tflite_artifact(content: bytes, concurrency: int = CPU_COUNT) -> Artifact:
 
     Interpreters side by side finish more examples a second than one with as many threads.
     """
-    signature, run = _load_tflite(content, threads=1)
-    return Artifact(Path("model.tflite"), "tflite", signature, run, concurrency)
+    return Artifact(Path("model.tflite"), "tflite", _load_tflite(content, threads=1), concurrency)
 
 
-def _load_keras(path: Path):
-    import keras
+def _load_keras(path: Path) -> Loaded:
     import tensorflow as tf
 
-    import suite.layers  # noqa: F401  registers our layers
-
-    model = keras.models.load_model(path, compile=False, safe_mode=True)
-
+    model = load_keras(path)
     infer = tf.function(lambda tensors: call_model(model, tensors), reduce_retracing=True)
 
     def run(inputs):
         tensors = {name: tf.constant(value) for name, value in inputs.items()}
         return {name: value.numpy() for name, value in infer(tensors).items()}
 
-    return signature_of(model), run
+    signature, assumed = signature_of(model), {}
+    for tensor, symbol in zip(signature.inputs, model.inputs, strict=True):
+        implied = implied_range(model, symbol) if is_picture(tensor) else None
+        if implied:
+            assumed[tensor.name] = implied, "for which the layer behind its input is made"
+    return Loaded(signature, run, _common_size(tensor.shape[0] for tensor in model.inputs), assumed=assumed)
 
 
-def _load_saved_model(path: Path):
+def _common_size(sizes: Iterable) -> int | None:
+    """The batch size that inputs are fixed to, if they are."""
+    fixed = {size for size in sizes if isinstance(size, int)}
+    return fixed.pop() if len(fixed) == 1 else None
+
+
+def _load_saved_model(path: Path) -> Loaded:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(path))
@@ -188,58 +225,18 @@ def _load_saved_model(path: Path):
         tensors = {name: tf.constant(value) for name, value in inputs.items()}
         return {name: value.numpy() for name, value in function(**tensors).items()}
 
-    return signature, run
+    return Loaded(signature, run, _common_size(spec.shape[0] for spec in specs.values() if spec.shape.rank))
 
 
-def _load_tflite(content: bytes, threads: int):
-    from ai_edge_litert.interpreter import Interpreter
-
-    local = threading.local()
-
-    def runner():
-        # An interpreter runs one call at a time: each thread gets its own.
-        if not hasattr(local, "runner"):
-            interpreter = Interpreter(model_content=content, num_threads=threads)
-            names = list(interpreter.get_signature_list())
-            known = [name for name in ("serving_default", "infer") if name in names]
-            local.runner = (
-                interpreter.get_signature_runner((known or names)[0]) if names else _Unsigned(interpreter)
-            )
-        return local.runner
-
-    def tensors(details):
-        return tuple(
-            Tensor(name, np.dtype(detail["dtype"]).name, tuple(int(size) for size in detail["shape"][1:]))
-            for name, detail in details.items()
-        )
-
-    first = runner()
-    signature = Signature(tensors(first.get_input_details()), tensors(first.get_output_details()))
-    return signature, lambda inputs: runner()(**inputs)
+def _load_tflite(content: bytes, threads: int) -> Loaded:
+    model = TfliteModel(content, threads)
+    likely = {
+        name: (found, "for which its integers are the pixels") for name, found in model.integer_ranges.items()
+    }
+    return Loaded(model.signature, model, 1, model.ranges, likely)
 
 
-class _Unsigned:
-    """Runs a model without signatures as the runner of one would, by the names of its tensors."""
-
-    def __init__(self, interpreter):
-        self._interpreter = interpreter
-        interpreter.allocate_tensors()
-
-    def get_input_details(self) -> dict[str, dict]:
-        return {detail["name"]: detail for detail in self._interpreter.get_input_details()}
-
-    def get_output_details(self) -> dict[str, dict]:
-        return {detail["name"]: detail for detail in self._interpreter.get_output_details()}
-
-    def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
-        for name, detail in self.get_input_details().items():
-            self._interpreter.set_tensor(detail["index"], inputs[name])
-        self._interpreter.invoke()
-        details = self.get_output_details().items()
-        return {name: self._interpreter.get_tensor(detail["index"]) for name, detail in details}
-
-
-def _load_onnx(path: Path, threads: int):
+def _load_onnx(path: Path, threads: int) -> Loaded:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -258,7 +255,14 @@ def _load_onnx(path: Path, threads: int):
         tuple(tensor(node) for node in session.get_outputs()),
     )
     names = [output.name for output in signature.outputs]
-    return signature, lambda inputs: dict(zip(names, session.run(names, inputs), strict=True))
+    pictures = [tensor.name for tensor in signature.inputs if is_picture(tensor)]
+    said = ONNX_RANGES.get(session.get_modelmeta().custom_metadata_map.get(ONNX_RANGE_KEY, ""))
+    return Loaded(
+        signature,
+        lambda inputs: dict(zip(names, session.run(names, inputs), strict=True)),
+        _common_size(node.shape[0] for node in session.get_inputs() if node.shape),
+        dict.fromkeys(pictures, said) if said else {},
+    )
 
 
 def onnx_ops(path: str | Path) -> list[str]:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import keras
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from suite.export.signature import call_model, signature_of
 
 SIGNATURE_KEY = "serving_default"
+_OTHER_FLOATS = {"float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloat16"}
 
 
 def serving_function(
@@ -17,7 +19,7 @@ def serving_function(
     """Traces inference as a function of named tensors that returns a dict of named tensors.
 
     Args:
-        model: A functional model in float32.
+        model: A functional or built Sequential model in float32.
         batch_size: Fixed batch size, or None for any.
         lengths: Shapes (without batch) by input name that replace the model's own where those have None.
 
@@ -47,37 +49,101 @@ def save_saved_model(
     """Writes the inference graph with the one signature `serving_default`.
 
     Args:
-        model: A functional model in float32.
+        model: A functional or built Sequential model in float32.
         path: Folder to write.
         batch_size: As in `serving_function`.
         lengths: As in `serving_function`.
     """
     serve, _ = serving_function(model, batch_size, lengths)
+    function = serve.get_concrete_function()
+    if batch_size == 1 and any(_multiplies_integers(op.node_def) for op in function.graph.get_operations()):
+        function = _with_float_products(function)
     module = tf.Module()
     # Keras variables that are reached only through the model would be written without their values.
     module.variables_of_the_model = [variable.value for variable in model.variables]
-    tf.saved_model.save(module, str(path), signatures={SIGNATURE_KEY: serve.get_concrete_function()})
+    tf.saved_model.save(module, str(path), signatures={SIGNATURE_KEY: function})
+
+
+def _multiplies_integers(node) -> bool:
+    return node.op == "BatchMatMulV3" and tf.as_dtype(node.attr["Ta"].type).is_integer
+
+
+def _with_float_products(function):
+    """A frozen copy in which matrices of integers, whose products TFLite lacks, are cast to float.
+
+    Keras multiplies the int8 weights of a quantized model with inputs that it quantizes. float32 holds these
+    products as they are, and sums of a thousand of them.
+    """
+    frozen = convert_variables_to_constants_v2(function)
+    graph = frozen.graph.as_graph_def()
+    for node in graph.node:
+        node.attr.pop("_gradient_op_type", None)  # of code that is not there
+    for node in [node for node in graph.node if _multiplies_integers(node)]:
+        name, dtypes = node.name, {key: node.attr.pop(key).type for key in ("Ta", "Tb", "Tout")}
+        for index, dtype in enumerate((dtypes["Ta"], dtypes["Tb"])):
+            _add_cast(graph, f"{name}/float_{index}", node.input[index], dtype, tf.float32.as_datatype_enum)
+            node.input[index] = f"{name}/float_{index}"
+        node.op, node.name = "BatchMatMulV2", f"{name}/product"
+        node.attr["T"].type = tf.float32.as_datatype_enum
+        for key in set(node.attr) - {"T", "adj_x", "adj_y"}:
+            del node.attr[key]
+        _add_cast(graph, name, node.name, tf.float32.as_datatype_enum, dtypes["Tout"])
+    wrapped = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), [])
+    tensor = wrapped.graph.get_tensor_by_name
+    outputs = zip(sorted(function.structured_outputs), frozen.outputs, strict=True)
+    return wrapped.prune(
+        [tensor(each.name) for each in frozen.inputs], {name: tensor(each.name) for name, each in outputs}
+    )
+
+
+def _add_cast(graph, name: str, source: str, from_dtype: int, to_dtype: int) -> None:
+    cast = graph.node.add(name=name, op="Cast", input=[source])
+    cast.attr["SrcT"].type, cast.attr["DstT"].type = from_dtype, to_dtype
+
+
+def weights_in_use(model: keras.Model) -> list:
+    """Gives the weights that the outputs depend on: a nested model may have branches that nobody reads.
+
+    Args:
+        model: A functional or built Sequential model.
+    """
+    serve, _ = serving_function(model, batch_size=None)
+    graph = serve.get_concrete_function().graph
+    pending, seen = [tensor.op for tensor in graph.outputs], set()
+    while pending:  # by data only: the outputs also wait for variables that they do not use
+        operation = pending.pop()
+        if operation.name not in seen:
+            seen.add(operation.name)
+            pending += [tensor.op for tensor in operation.inputs]
+    used = {id(outside) for outside, inside in graph.captures if inside.op.name in seen}
+    return [weight for weight in model.weights if id(weight.value.handle) in used]
 
 
 def as_float32(model: keras.Model) -> keras.Model:
-    """Copies a mixed-precision model into float32, which is what the converters accept; others pass through.
+    """Copies a model of another precision into float32, which is what the converters accept.
 
     Args:
-        model: A functional model of any dtype policy.
+        model: A functional or built Sequential model of any dtype policies, also in nested models, wrappers
+            and operations. Integer weights of a quantized model stay as they are.
 
     Returns:
-        The model itself where every layer already computes in float32, else a float32 copy with the same
-        weights.
+        The model itself where everything in it already computes in float32, else a copy with the same weights
+        that takes and gives float32 instead of other floats.
     """
-    if all(layer.compute_dtype in ("float32", None) for layer in model.layers):
+    config = keras.saving.serialize_keras_object(model)
+    in_float32 = _in_float32(config)
+    if in_float32 == config:
         return model
-
-    def in_float32(layer):
-        config = layer.get_config()
-        if not isinstance(layer, keras.layers.InputLayer):
-            config["dtype"] = "float32"
-        return type(layer).from_config(config)
-
-    copy = keras.models.clone_model(model, clone_function=in_float32)
-    copy.set_weights(model.get_weights())
+    # The Python code of Lambda layers is that of this process.
+    copy = keras.saving.deserialize_keras_object(in_float32, safe_mode=False)
+    copy.set_weights(model.get_weights())  # raises where number or shapes differ
     return copy
+
+
+def _in_float32(config):
+    """A serialized Keras object with float32 in place of every other float, mixed policies included."""
+    if isinstance(config, dict):
+        return {key: _in_float32(value) for key, value in config.items()}
+    if isinstance(config, (list, tuple)):
+        return type(config)(map(_in_float32, config))
+    return "float32" if isinstance(config, str) and config in _OTHER_FLOATS else config

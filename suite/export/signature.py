@@ -2,7 +2,8 @@
 
 A model that is to be deployed carries its preprocessing and takes raw values (uint8 pixels, token ids,
 measured features), so the signature is that of the Keras model itself: input names from
-`keras.Input(name=...)`, output names from the last layers or from the keys of a dict output.
+`keras.Input(name=...)`, output names from the last layers or from the keys of a dict output. Every output has
+a name of its own, and all are legal in every format.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from suite.data.row_file import RowFile
+from suite.export.names import distinct_names, legal_name
 
 
 class Tensor(NamedTuple):
@@ -68,64 +70,117 @@ def check_class_names(outputs: Sequence[Tensor], names: Sequence[str], where: st
         )
 
 
-def signature_of(model: Any) -> Signature:
-    """Reads the signature of a functional Keras model.
+def as_functional(model: Any) -> Any:
+    """Gives a Keras model as one with symbolic inputs and outputs, which shares its layers.
 
     Args:
-        model: A built functional `keras.Model`; one or several inputs and outputs of any dtype.
-
-    Returns:
-        The signature: input names as in `keras.Input`, output names as in a dict output or as the layers.
+        model: A functional model, or a `keras.Sequential` that knows the shape of its input.
 
     Raises:
-        ValueError: The model is not functional, or a name cannot be used in an exported graph.
+        ValueError: The model is neither.
     """
+    import keras
+
+    if isinstance(model, keras.Sequential):
+        if not getattr(model, "inputs", None):
+            raise ValueError(
+                f"expected a built Keras model, received Sequential {model.name!r} that knows no input "
+                "shape; put keras.Input(shape) before its first layer, or call it on an example"
+            )
+        return keras.Model(model.inputs, model.outputs, name=model.name)
     if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
         raise ValueError(
-            f"expected a built functional Keras model, received {type(model).__name__} without "
-            "symbolic inputs; build it with keras.Model(inputs, outputs)"
+            f"expected a functional or Sequential Keras model, received {type(model).__name__}, whose graph "
+            "is known to its Python code only; give its layers to keras.Model(inputs, outputs)"
         )
-    inputs = tuple(_tensor(tensor.name, tensor) for tensor in model.inputs)
-    outputs = tuple(_tensor(name, tensor) for name, tensor in named_outputs(model, model.output).items())
-    for tensor in inputs + outputs:
-        if not tensor.name.isidentifier():
-            raise ValueError(
-                f"expected input and output names that are Python identifiers, received {tensor.name!r}; "
-                "name the layer, as in Dense(10, name='probabilities')"
-            )
-    return Signature(inputs, outputs)
+    return model
+
+
+def given_names(model: Any) -> tuple[list[str], list[str]]:
+    """What a model itself calls its inputs and its outputs, flattened; several may have one name.
+
+    Args:
+        model: What `as_functional` gives.
+
+    Returns:
+        Names of the input layers; of each output the keys that lead to it, as in "heads_a", where it is in a
+        dict, else the layer that it comes from.
+    """
+    import keras
+
+    outputs = []
+    for path, tensor in keras.tree.flatten_with_path(model.output):
+        keys = [isinstance(key, str) for key in path]
+        named = path[keys.index(True) :] if any(keys) else [tensor._keras_history.operation.name]
+        outputs.append("_".join(map(str, named)))
+    return [tensor._keras_history.operation.name for tensor in model.inputs], outputs
+
+
+def signature_of(model: Any) -> Signature:
+    """Reads the signature of a Keras model.
+
+    Args:
+        model: A functional or built Sequential `keras.Model`; any number, structure and dtypes of inputs and
+            outputs.
+
+    Returns:
+        The signature, with `given_names` made legal, and numbered where they are not distinct.
+
+    Raises:
+        ValueError: The model has no symbolic inputs, or takes or gives strings.
+    """
+    model = as_functional(model)
+    inputs, outputs = given_names(model)
+    inputs = distinct_names([legal_name(name, "input") for name in inputs])
+    outputs = distinct_names([legal_name(name, "output") for name in outputs], taken=inputs)
+    return Signature(tuple(map(_tensor, inputs, model.inputs)), tuple(map(_tensor, outputs, model.outputs)))
+
+
+def renamed(model: Any, signature: Signature) -> list[str]:
+    """Says which inputs and outputs have other names in the signature than in the model.
+
+    Args:
+        model: A functional or built Sequential model.
+        signature: What `signature_of` gives for it.
+
+    Returns:
+        A text each, such as "input 'in' is called 'in_'".
+    """
+    pairs = zip(("input", "output"), given_names(as_functional(model)), signature, strict=True)
+    return [
+        f"{kind} {name!r} is called {tensor.name!r}"
+        for kind, names, tensors in pairs
+        for name, tensor in zip(names, tensors, strict=True)
+        if name != tensor.name
+    ]
 
 
 def _tensor(name: str, tensor) -> Tensor:
-    return Tensor(name, str(tensor.dtype), tuple(tensor.shape[1:]))
-
-
-def named_outputs(model: Any, outputs: Any) -> dict:
-    """Gives a functional model's outputs (a tensor, a sequence or a dict) as a dict by name."""
-    if isinstance(outputs, Mapping):
-        return dict(outputs)
-    sequence = outputs if isinstance(outputs, Sequence) and not hasattr(outputs, "shape") else [outputs]
-    return dict(zip(model.output_names, sequence, strict=True))
+    dtype = str(tensor.dtype)
+    if dtype == "string":
+        raise ValueError(
+            f"expected inputs and outputs that are numbers, received strings ({name!r}); phones have no "
+            "operators for them: export the part of the model behind its text layers"
+        )
+    return Tensor(name, dtype, tuple(tensor.shape[1:]))
 
 
 def call_model(model: Any, tensors: Mapping) -> dict:
-    """Runs a functional model's inference on tensors by input name, and gives its outputs by name.
+    """Runs a model's inference on tensors by input name, and gives its outputs by name.
 
     Args:
-        model: A functional Keras model, whatever structure of inputs it was built with.
+        model: A functional or built Sequential model, whatever structure of inputs it was built with.
         tensors: Tensors by input name.
 
     Returns:
         A dict of tensors by output name.
     """
-    arguments: Any  # in the structure that the model was built with
-    if isinstance(model.input, Mapping):
-        arguments = {key: tensors[tensor.name] for key, tensor in model.input.items()}
-    elif len(model.inputs) == 1:
-        arguments = tensors[model.inputs[0].name]
-    else:
-        arguments = [tensors[tensor.name] for tensor in model.inputs]
-    return named_outputs(model, model(arguments, training=False))
+    import keras
+
+    signature, model = signature_of(model), as_functional(model)
+    arguments = keras.tree.pack_sequence_as(model.input, [tensors[name] for name, *_ in signature.inputs])
+    outputs = keras.tree.flatten(model(arguments, training=False))
+    return {tensor.name: value for tensor, value in zip(signature.outputs, outputs, strict=True)}
 
 
 def named_inputs(signature: Signature, values: Any) -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from suite import console
 from suite.export.bundle import VERIFICATION_FILE, describe, load_verification, read_result, shipped_artifacts
-from suite.export.gates import FLOAT32_PARITY, GateError, max_abs_difference, scale
+from suite.export.gates import FLOAT32_PARITY, GateError, max_abs_difference, other_outputs, scale
 from suite.export.measure import measure_artifacts
 from suite.export.rehearsal import known_classes
 
@@ -78,6 +78,8 @@ def _verify_folder(folder: Path, bundle: Path, recorded: list[dict]) -> list[dic
             limit = row["max_abs_difference"] + REDUCED_SLACK * scale(reference)
         if measurement.error:
             faults[row["path"]] = measurement.error
+        elif set(outputs) != set(reference):
+            faults[row["path"]] = other_outputs(outputs, reference)
         elif not difference <= limit:
             faults[row["path"]] = (
                 f"differs from the recorded answers by {difference:.2g}, more than {limit:.2g}"

@@ -8,13 +8,14 @@ from keras import ops
 class Attention(keras.layers.Layer):
     """Global attention with a learned product of query and memory.
 
-        scores = (queries @ kernel) @ memory.T,  less 10,000 where the source is padding
+        scores = (queries @ kernel) @ memory.T,  less 10,000 where the memory is of padding
         weights = softmax(scores)
         context = weights @ memory
 
     Called on queries `(batch, steps, units)`, memory `(batch, length, features)` and, where the memory is of
-    padded sequences, their ids `(batch, length)` with 0 for padding; gives the context `(batch, steps,
-    features)` and the weights `(batch, steps, length)`, which sum to 1.
+    padded sequences, their ids `(batch, length)` with 0 for padding; without these the mask of the memory
+    counts, where it has one. Gives the context `(batch, steps, features)` and the weights `(batch, steps,
+    length)`, which sum to 1.
 
     Args:
         **keras_arguments: Those of `keras.layers.Layer`, such as name and dtype.
@@ -29,10 +30,11 @@ class Attention(keras.layers.Layer):
             shape=(queries_shape[-1], memory_shape[-1]), initializer="glorot_uniform", name="kernel"
         )
 
-    def call(self, queries, memory, source=None):
+    def call(self, queries, memory, source=None, memory_mask=None):
         scores = ops.matmul(ops.matmul(queries, self.kernel), ops.swapaxes(memory, 1, 2))
-        if source is not None:
-            is_padding = ops.cast(ops.equal(source, 0), scores.dtype)[:, None]
+        told = memory_mask if source is None else source
+        if told is not None:
+            is_padding = ops.cast(ops.equal(told, ops.zeros_like(told)), scores.dtype)[:, None]
             scores = scores - 1e4 * is_padding  # which float16 still holds
         weights = ops.softmax(scores, axis=-1)
         return ops.matmul(weights, memory), weights

@@ -34,7 +34,7 @@ class GradientReversal(keras.layers.Layer):
         self.initial_strength = float(strength)
         initial = keras.initializers.Constant(self.initial_strength)
         self.strength = self.add_weight(shape=(), initializer=initial, trainable=False, name="strength")
-        self.built = True
+        self.supports_masking = True
 
     def call(self, inputs):
         # The value is that of the first term: the other is 0, but its derivative is not.

@@ -34,7 +34,8 @@ class NonMaximumSuppression(keras.layers.Layer):
         **keras_arguments: Those of `keras.layers.Layer`, such as name.
 
     Raises:
-        ValueError: A threshold out of its range, or fewer candidates than detections.
+        ValueError: A threshold out of its range, fewer candidates than detections, no boxes or an unknown
+            number of them.
 
     Reference:
         Zheng et al. (2021), Enhancing geometric factors in model learning and inference for object detection
@@ -71,11 +72,16 @@ class NonMaximumSuppression(keras.layers.Layer):
 
     def call(self, inputs):
         boxes, scores = inputs
+        if not boxes.shape[1]:
+            raise ValueError(
+                f"expected a fixed number of boxes, at least 1, received {tuple(boxes.shape)}; pad them"
+            )
         labels = tf.argmax(scores, axis=-1, output_type=tf.int32)
         scores = tf.reduce_max(scores, axis=-1)
         boxes, scores, labels = _best(boxes, scores, labels, min(self.candidates, boxes.shape[1]))
         scores = scores * self._kept(boxes, labels) * tf.cast(scores >= self.score_threshold, scores.dtype)
-        boxes, scores, labels = _best(boxes, scores, labels, self.max_detections)
+        kept = min(self.max_detections, boxes.shape[1])
+        boxes, scores, labels = _padded(self.max_detections - kept, *_best(boxes, scores, labels, kept))
         is_found = scores > 0
         return {
             "boxes": boxes * tf.cast(is_found, boxes.dtype)[..., None],
@@ -105,6 +111,15 @@ def _best(boxes, scores, labels, count: int):
     scores, rows = tf.math.top_k(scores, count)
     boxes, labels = (tf.gather(values, rows, batch_dims=1) for values in (boxes, labels))
     return boxes, scores, labels
+
+
+def _padded(missing: int, *arrays):
+    """Arrays `(batch, n, ...)` with `missing` rows of 0 behind."""
+    if not missing:
+        return arrays
+    return tuple(
+        tf.pad(array, [[0, 0], [0, missing], *[[0, 0]] * (len(array.shape) - 2)]) for array in arrays
+    )
 
 
 def _areas_with_each_other(boxes):

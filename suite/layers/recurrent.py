@@ -19,9 +19,12 @@ class Recurrent(keras.layers.RNN):
     step.
 
     That holds for cells with one product a step; others, such as GRUCell, run in Keras' own loop. Everything
-    else is as in `keras.layers.RNN`: masks (a masked step leaves the states as they are), initial states,
-    `return_sequences`, `return_state`, `go_backwards`, `stateful`, `keras.layers.Bidirectional`.
-    `unroll` has no effect.
+    else is as in `keras.layers.RNN`: masks, initial states, `return_sequences`, `return_state`,
+    `go_backwards`, `stateful`, `zero_output_for_mask`, `keras.layers.Bidirectional`. `unroll` has no effect.
+
+    A masked step leaves the states as they are. Its output is 0 with `zero_output_for_mask`, which
+    `Bidirectional` sets where it returns sequences; else that of the last step before it that is not masked,
+    0 where there is none. What its inputs hold, NaN say, reaches neither outputs nor gradients.
 
     Args:
         cell: `SimpleRNNCell`, `LSTMCell`, `GRUCell`, or a cell of Keras.
@@ -29,32 +32,49 @@ class Recurrent(keras.layers.RNN):
     """
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
+        if mask is not None:
+            mask = tf.reshape(tf.cast(mask, tf.bool), tf.shape(keras.tree.flatten(sequences)[0])[:2])
+            # Before anything is computed of them: the derivative of a choice between results is 0 * NaN.
+            sequences = keras.tree.map_structure(lambda x: _choose(mask, x), sequences)
         if not getattr(self.cell, "one_product", False):
             return super().inner_loop(sequences, initial_state, mask, training)
         x = tf.transpose(sequences, (1, 0, 2))
         shares = _by_step(self.cell.share(_rows(x)), x)  # (T, B, gates * units)
-        masks = None if mask is None else tf.transpose(tf.cast(mask, shares.dtype))[..., None]  # (T, B, 1)
+        masks = None if mask is None else tf.transpose(mask)[..., None]  # (T, B, 1)
         if self.go_backwards:
             shares = tf.reverse(shares, [0])
             masks = None if masks is None else tf.reverse(masks, [0])
         states = tuple(tf.cast(state, shares.dtype) for state in tf.nest.flatten(initial_state))
         kernel = tf.cast(tf.convert_to_tensor(self.cell.recurrent_kernel), shares.dtype)
+        gives = None if masks is None else self._gives(masks)
         if not training and not self.return_sequences:
             states = _last(self.cell.update, masks, shares, kernel, *states)
-            return states[0], states[0][:, None], list(states)
+            last = states[0] if gives is None else _choose(gives[-1], states[0])
+            return last, last[:, None], list(states)
         scan = _scan_with_gradient if training else _scan
         histories = scan(self.cell.update, masks, shares, kernel, *states)
-        outputs = tf.transpose(histories[0], (1, 0, 2))
+        outputs = histories[0] if gives is None else _choose(gives, histories[0])
+        last, outputs = outputs[-1], tf.transpose(outputs, (1, 0, 2))
         outputs.set_shape((sequences.shape[0], sequences.shape[1], self.cell.units))
-        return histories[0][-1], outputs, [history[-1] for history in histories]
+        return last, outputs, [history[-1] for history in histories]
+
+    def _gives(self, masks):
+        """Where the output is the hidden state, and not 0: `(T, B, 1)` bool."""
+        return masks if self.zero_output_for_mask else tf.cumsum(tf.cast(masks, tf.int32)) > 0
+
+
+def _choose(mask, x):
+    """`x` where the mask, which may lack its last axes, is True; else 0."""
+    mask = tf.reshape(mask, tf.concat([tf.shape(mask), tf.ones(len(x.shape) - len(mask.shape), tf.int32)], 0))
+    return tf.where(mask, x, tf.zeros((), x.dtype))
 
 
 def _advance(update, sums, mask, states):
-    """The states after a step; where the mask is 0, those before it."""
+    """The states after a step; where the mask is False, those before it."""
     new = update(sums, list(states))
     if mask is None:
         return tuple(new)
-    return tuple(mask * after + (1 - mask) * before for after, before in zip(new, states, strict=True))
+    return tuple(tf.where(mask, after, before) for after, before in zip(new, states, strict=True))
 
 
 def _step(update, masks, shares, kernel, index, states):

@@ -55,7 +55,6 @@ class RecurrentCell(keras.layers.Layer):
             shape=(self.units, width), initializer=self.recurrent_initializer, name="recurrent_kernel"
         )
         self.bias = self.add_weight(shape=(width,), initializer=self._initial_bias, name="bias")
-        self.built = True
 
     def _initial_bias(self, shape, dtype=None):
         return ops.zeros(shape, dtype)

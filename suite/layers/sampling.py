@@ -29,7 +29,6 @@ class Sampling(keras.layers.Layer):
         super().__init__(**keras_arguments)
         self.seed = seed
         self._seed_generator = keras.random.SeedGenerator(seed)
-        self.built = True
 
     def call(self, inputs, training=False):
         mean, log_variance = inputs

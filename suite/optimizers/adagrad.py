@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from suite.optimizers.base import LearningRate, UpdateRule, positive
+from suite.optimizers.base import LearningRate, UpdateRule, dtype_of_step, positive
 
 
 def adagrad(
@@ -26,6 +26,7 @@ class AdaGrad(UpdateRule):
     root instead. G starts at 0, so that the first step is about `learning_rate * sign(g)`. Keras' `Adagrad`
     is the same rule, but its G starts at 0.1 (`initial_accumulator_value`): weights with small gradients
     start with shorter steps. As G only grows, the steps vanish in long runs (see `RMSprop`).
+    State and step of a float16 variable are in float32, see `UpdateRule`.
 
     Args:
         learning_rate: Float > 0, `LearningRateSchedule`, or function of no arguments.
@@ -49,8 +50,8 @@ class AdaGrad(UpdateRule):
     def update_step(self, gradient, variable, learning_rate):
         (accumulators,) = self._states
         accumulator = accumulators[self._get_variable_index(variable)]
-        gradient = tf.convert_to_tensor(tf.cast(gradient, variable.dtype))
-        learning_rate = tf.cast(learning_rate, variable.dtype)
+        gradient = tf.convert_to_tensor(tf.cast(gradient, dtype_of_step(variable)))
+        learning_rate = tf.cast(learning_rate, gradient.dtype)
         # In place, unlike the base: a step on 20 M weights takes a tenth less time.
         self.assign_add(accumulator, tf.square(gradient))
         accumulated = tf.convert_to_tensor(accumulator)

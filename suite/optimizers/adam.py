@@ -42,6 +42,7 @@ class Adam(UpdateRule):
     `Adam` is the form that the paper gives before its section 2.1: epsilon_hat is added to `sqrt(v)`, before
     the correction. That is this rule with `epsilon = epsilon_hat / sqrt(1 - beta_2**t)`: 32 times epsilon_hat
     at the first step (beta_2 0.999), equal to it in the end. Gradients as small as epsilon show it.
+    State and step of a float16 variable are in float32, see `UpdateRule`.
 
     Args:
         learning_rate: Float > 0, `LearningRateSchedule`, or function of no arguments.

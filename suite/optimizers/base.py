@@ -18,6 +18,9 @@ class UpdateRule(keras.optimizers.Optimizer):
     gradient comes before: unscale the loss, clip, sum over replicas. Weight decay is decoupled from the
     gradient: `variable -= learning_rate * weight_decay * variable`, then the step.
 
+    State and step of a float16 or bfloat16 variable are in float32, unlike those of Keras' own optimizers:
+    in float16 an epsilon of 1e-8 is 0, and so is the square of a gradient of 1e-4; that of 300 is infinite.
+
     Args:
         learning_rate: Float > 0, `keras.optimizers.schedules.LearningRateSchedule`, or function of no
             arguments. What a schedule or a function returns is not checked; it may warm up from 0.
@@ -40,9 +43,10 @@ class UpdateRule(keras.optimizers.Optimizer):
         """The rule for one variable.
 
         Args:
-            gradient: Tensor of the shape and dtype of the variable.
+            gradient: Tensor of the shape of the variable, and of its dtype or, where that is a half one,
+                float32.
             variable: The variable before the step; not to be assigned here.
-            learning_rate: Scalar tensor of that dtype.
+            learning_rate: Scalar tensor of the gradient's dtype.
             *state: One tensor per name in `state_names`, shaped like the variable, 0 at first.
 
         Returns:
@@ -55,21 +59,33 @@ class UpdateRule(keras.optimizers.Optimizer):
         if self.built:
             return
         super().build(variables)
-        self._states: Sequence = (
-            self.add_optimizer_variables(variables, self.state_names) if self.state_names else ()
-        )
+        rows = [[self._state_of(variable, name) for name in self.state_names] for variable in variables]
+        self._states: Sequence = list(zip(*rows, strict=True))
+
+    def _state_of(self, variable, name):
+        dtype = dtype_of_step(variable)
+        if dtype == variable.dtype:
+            return self.add_variable_from_reference(variable, name)
+        name = f"{variable.path.replace('/', '_')}_{name}"
+        with self._distribution_strategy.extended.colocate_vars_with(variable.value):
+            return self.add_variable(variable.shape, "zeros", dtype, name=name)
 
     def update_step(self, gradient, variable, learning_rate):
         """Takes one step with one variable, arguments as of `step`; Keras calls it."""
         index = self._get_variable_index(variable)
         state = [variables[index] for variables in self._states]
         # A sparse gradient may hold a row several times; a rule that is not linear needs their sum.
-        gradient = tf.convert_to_tensor(tf.cast(gradient, variable.dtype))
-        learning_rate = tf.cast(learning_rate, variable.dtype)
+        gradient = tf.convert_to_tensor(tf.cast(gradient, dtype_of_step(variable)))
+        learning_rate = tf.cast(learning_rate, gradient.dtype)
         step, *new_state = self.step(gradient, variable, learning_rate, *map(tf.convert_to_tensor, state))
         for state_variable, value in zip(state, new_state, strict=True):
             self.assign(state_variable, value)
         self.assign_sub(variable, step)
+
+
+def dtype_of_step(variable: keras.Variable) -> str:
+    """The dtype that a variable's state and step are in: its own, but float32 at least."""
+    return "float32" if variable.dtype in ("float16", "bfloat16") else variable.dtype
 
 
 def moving_average(average: tf.Tensor, value: tf.Tensor, decay: float) -> tf.Tensor:

@@ -63,7 +63,7 @@ class NesterovMomentum(UpdateRule):
         """The point `w = u + momentum * h` that the look-ahead of a trained variable started from."""
         (velocities,) = self._states
         velocity = tf.convert_to_tensor(velocities[self._get_variable_index(variable)])
-        return tf.convert_to_tensor(variable) + self.momentum * velocity
+        return tf.cast(variable, velocity.dtype) + self.momentum * velocity
 
     def get_config(self):
         return super().get_config() | {"momentum": self.momentum}

@@ -68,7 +68,8 @@ class ProximalGradient(UpdateRule):
         name = self._trainable_variables[self._get_variable_index(variable)].name
         l1 = 0.0 if name in self.exclude else self.l1
         # Zeros stay exact through this difference, as w - (w - 0) is 0.
-        return (variable - proximal_gradient(gradient, variable, learning_rate, l1),)
+        weights = tf.cast(variable, gradient.dtype)
+        return (weights - proximal_gradient(gradient, weights, learning_rate, l1),)
 
     def get_config(self):
         return super().get_config() | {"l1": self.l1, "exclude": list(self.exclude)}

@@ -27,6 +27,7 @@ class RMSprop(UpdateRule):
     corrected for that: the first step is about `learning_rate / sqrt(1 - rho) * sign(g)`, 3 times the later
     ones for rho 0.9. Epsilon stands inside the root; torch adds it to the root. Keras' `RMSprop` without its
     options momentum and centered is the same rule.
+    State and step of a float16 variable are in float32, see `UpdateRule`.
 
     Args:
         learning_rate: Float > 0, `LearningRateSchedule`, or function of no arguments.

@@ -52,3 +52,11 @@ def test_batches_stay_the_same_without_tuning():
     assert untuned.options().autotune.enabled is False
     received = [targets["row"].tolist() for _, targets in untuned.as_numpy_iterator()]
     assert received == [targets["row"].tolist() for _, targets in passes(1)[0]]
+
+
+def test_rows_come_from_all_over_the_set():
+    """Not from a small buffer, which would leave a set that is sorted by class sorted."""
+    set_seed(0)
+    rows = np.concatenate(list(shuffled(np.arange(1000), 50, 0).as_numpy_iterator()))
+    assert abs(np.corrcoef(rows, np.arange(1000))[0, 1]) < 0.15  # 5 standard errors
+    assert np.ptp(rows[:50]) > 800

@@ -116,12 +116,12 @@ def test_what_is_set_aside_of_coco(coco):
         "images/3.png": "its annotation 3 has a box that reaches out of the image",
         "images/4.png": "its annotation 4 has a bbox that is not four numbers",
         "images/5.png": "40 x 20 pixels upright, but its annotations say 80 x 20",
-        "6.png": "its image id 1 occurs 2 times",
-        "7.png": "its image id 1 occurs 2 times",
+        "6.png": "its image id 1 is that of several files",
+        "7.png": "its image id 1 is that of several files",
         "images/8.png": "zero bytes",
         "annotations/all.json": "annotation 7000 is for the image id 7777, which is not listed",
         "missing.png": "the image file is missing",
-        "../../19.png": "the image file is listed twice",
+        "../../19.png": "the image file is listed twice; the annotations of both entries are taken together",
         "twice.png": "2 image files have this name",
     }
     assert sum(sizes(found)) == 11
@@ -138,12 +138,13 @@ def test_what_is_set_aside_of_coco(coco):
         ('{"info": 1, "images": []}', "received 'all.json' with info, images; move it away"),
         (
             '{"images": [{"id": 1}], "annotations": [], "categories": []}',
-            "expected file_name, id in every entry of images in 'all.json', received {'id': 1}; export",
+            "received 0 for train, 0 for validation, 0 for test (1 set aside, as 'annotations/all.json': "
+            "image number 1 has no id or no file_name); mend those",
         ),
         (
             '{"images": [], "categories": [], '
             '"annotations": [{"id": 1, "image_id": [], "category_id": 2, "bbox": 1}]}',
-            "expected bbox, category_id, id, image_id in every entry of annotations in 'all.json', received",
+            "(1 set aside, as 'annotations/all.json': annotation 1 has no image_id); mend those",
         ),
     ],
 )
@@ -161,4 +162,125 @@ def test_coco_files_for_no_part_or_for_one_part_twice(coco):
     (coco / "annotations" / "all.json").rename(coco / "annotations" / "instances_val.json")
     assert message(coco) == (
         "expected a COCO file for train in 'ROOT', received instances_val.json; name one instances_train.json"
+    )
+
+
+def test_ids_are_the_same_as_numbers_and_as_texts(coco):
+    """As tables of pandas have them: 1.0, "1"; and categories from 0."""
+    expected = read(coco)
+
+    def edit(data):
+        for row in data["images"]:
+            row["id"], row["height"] = float(row["id"]), str(float(row["height"]))
+        for row in data["annotations"]:
+            row["category_id"] = {18: "5.0", 3: 0.0}[row["category_id"]]
+            row["image_id"], row["iscrowd"] = str(row["image_id"]), [float("nan"), 1.0][row["iscrowd"]]
+            row["bbox"] = str(row["bbox"])
+            del row["id"]
+        data["categories"] = [{"id": "5", "name": "dog"}, {"id": 0, "name": "car"}]
+
+    change(coco, edit)
+    found = read(coco)
+    assert found.classes == expected.classes and found.quarantined == () and found.files == expected.files
+    for seed in range(20):
+        for ours, theirs in zip(of_seed(found, seed), of_seed(expected, seed), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_entries_that_cannot_be_used_are_set_aside_one_by_one(coco):
+    def edit(data):
+        images, rows = data["images"], data["annotations"]
+        del rows[0]["bbox"]
+        rows[1]["bbox"] = [4, 5, float("nan"), 10]
+        del rows[2]["id"], rows[2]["bbox"]
+        rows[3]["bbox"] = None
+        del rows[4]["category_id"]
+        rows[5]["bbox"] = [4, 5, 8, True]
+        rows += [{"id": 50, "category_id": 3, "bbox": [0, 0, 1, 1]}, "no row"]
+        images += ["no row", {"id": 900, "file_name": 7}, {"id": None, "file_name": "6.png"}]
+        data["categories"] += [{"id": 9}, 4]
+
+    change(coco, edit)
+    found = read(coco)
+    entries = [entry for entry in found.quarantined if entry["file"] != "annotations/all.json"]
+    assert {entry["file"]: entry["reason"] for entry in entries} == {
+        "images/0.png": "its annotation 0 has no bbox",
+        "images/1.png": "its annotation 1 has a bbox that is not four numbers",
+        "images/2.png": "its annotation number 3 has no bbox",
+        "images/3.png": "its annotation 3 has no bbox",
+        "images/4.png": "its annotation 4 has no category_id",
+    }
+    assert [entry["reason"] for entry in found.quarantined if entry not in entries] == [
+        "category number 3 has no id or no name",
+        "category number 4 has no id or no name",
+        "image number 21 has no id or no file_name",
+        "image number 22 has no id or no file_name",
+        "image number 23 has no id or no file_name",
+        "annotation 50 has no image_id",
+        "annotation number 32 has no image_id",
+    ]
+    assert sum(sizes(found)) == 15
+
+
+def test_a_file_of_two_entries_has_the_boxes_of_both(coco):
+    def edit(data):
+        data["images"] += [{"id": 500, "file_name": r"images\\3.PNG"}, data["images"][5]]
+        more = {"image_id": 500, "category_id": 3}
+        data["annotations"] += [
+            more | {"bbox": [4, 5, 8, 10]},
+            more | {"category_id": 18, "bbox": [4, 5, 8, 10]},
+        ]
+
+    change(coco, edit)
+    found = read(coco)
+    assert {entry["file"] for entry in found.quarantined} == {r"images\\3.PNG", "5.png"}
+    assert of_seed(found, 3)[1].tolist() == [1, 0] and len(of_seed(found, 5)[1]) == 1
+
+
+def test_the_box_around_a_polygon_is_taken_where_there_is_no_bbox(coco):
+    def edit(data):
+        del data["annotations"][7]["bbox"]
+        data["annotations"][7]["segmentation"] = [[4, 5, 12, 5, 12, 10], [6, 7, 6, 15, 8, 9]]
+
+    change(coco, edit)
+    found = read(coco)
+    np.testing.assert_allclose(of_seed(found, 7)[0], [[0.25, 0.1, 0.75, 0.3]])
+    assert found.notes == (
+        "1 picture with a polygon and no bbox, of which the box around it is taken: images/7.png",
+    )
+
+
+def test_one_category_has_one_name_in_all_files(tmp_path):
+    for part, seeds in (("train", range(6)), ("val", range(6, 8))):
+        data = content(seeds)
+        data["categories"][0]["name"] = {"train": "dog", "val": "cat"}[part]
+        write_coco(tmp_path / "annotations" / f"{part}.json", data, tmp_path / part, seeds)
+    assert message(tmp_path) == (
+        "expected one name for category 18 in 'ROOT', received 'dog' and 'cat' in 'val.json'; give the "
+        "categories of all files the same ids"
+    )
+
+
+def test_files_beside_the_annotations_are_listed_as_not_read(coco):
+    write_text(coco / "annotations" / "licenses.json", "{}")
+    write(coco / "images" / "unlisted.png", 70)
+    (coco / "annotations" / "all.json").rename(coco / "annotations" / "all.JSON")
+    found = read(coco)
+    assert found.unread == ("annotations/licenses.json", "images/unlisted.png")
+    assert found.describe()["unread"] == list(found.unread)
+
+
+def test_annotations_of_no_picture_are_refused_before_training(coco):
+    change(coco, lambda data: data.update(annotations=[]))
+    assert message(coco) == (
+        "expected boxes in the train pictures of 'ROOT', received none in 14 pictures (20 pictures without "
+        "an annotation, taken as background: images/0.png, images/1.png, images/10.png and 17 more); "
+        "check that the annotations belong to these pictures, or add annotated ones"
+    )
+    change(
+        coco,
+        lambda data: data.update(annotations=[{"image_id": "x", "category_id": 3, "bbox": [0, 0, 1, 1]}]),
+    )
+    assert "annotations/all.json: annotation number 1 is for the image id x, which is not listed" in message(
+        coco
     )

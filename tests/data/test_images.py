@@ -165,10 +165,10 @@ def test_files_that_cannot_be_decoded_are_refused_in_one_line(tmp_path):
         with pytest.raises(ValueError) as raised:
             decode(tmp_path / name)
         assert raised.value.reason == reason
-        expected = "expected a JPEG, PNG, WebP, BMP, GIF or TIFF picture, received "
+        expected = "expected a picture (JPEG, PNG, WebP, AVIF, HEIC, TIFF and others), received "
         assert (
             str(raised.value)
-            == f"{expected}{str(tmp_path / name)!r}: {reason}; save it again or leave it out"
+            == f"{expected}{str(tmp_path / name)!r}: {reason}; save it as JPEG or PNG, or leave it out"
         )
 
 

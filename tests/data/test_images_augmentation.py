@@ -1,7 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
-from suite.data.images import augment
+from suite.data.augmentation import augment
 
 
 def smooth(height, width):

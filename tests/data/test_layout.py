@@ -133,13 +133,14 @@ def test_what_is_no_folder_of_class_folders_is_named(tmp_path):
     begin = "expected a folder with a folder of pictures per class, received "
     two = "expected at least 2 class folders to train on in "
     mend = "put the pictures of each class in a folder of their own"
+    none = f"{mend}, side by side; there are 5 pictures in no folder"
     no, empty, file, loose, one = (
         str(tmp_path / n) for n in ("no\nsuch", "empty", "file.jpg", "loose", "one")
     )
     assert error(no) == f"{begin}{no!r}, which does not exist; check the path"
     assert error(empty) == f"{begin}{empty!r}, which is empty; put at least 2 class folders in it"
     assert error(file) == f"{begin}{file!r}, which is a file; give the folder that holds the class folders"
-    assert error(loose) == f"{two}{loose!r}, received none, only loose files; {mend}"
+    assert error(loose) == f"{two}{loose!r}, received none, only loose files; {none}"
     assert error(one) == f"{two}{one!r}, received 1 ('cats'); {mend}"
 
 
@@ -181,3 +182,76 @@ def test_a_divided_folder_given_too_high_is_answered_with_the_right_one(tmp_path
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "readme.txt").write_text("how to cite")
     assert error(tmp_path).endswith(f"; did you mean {str(tmp_path / 'flowers')!r}?")
+
+
+def test_the_empty_folder_of_a_class_is_named_and_no_other_folder_proposed(tmp_path):
+    write_classes(tmp_path / "train")
+    write_classes(tmp_path / "test", 1)
+    (tmp_path / "train" / "birds" / "inner").mkdir(parents=True)
+    expected = (
+        f"expected at least 5 different usable training pictures per class in {str(tmp_path)!r}, received "
+        "0 in 'birds'; remove the empty folder 'birds' or put pictures in it"
+    )
+    assert error(tmp_path) == expected
+    (tmp_path / "train" / "ants").mkdir()
+    (tmp_path / "train" / "ants" / "Thumbs.db").write_bytes(b"litter")
+    assert error(tmp_path).endswith("; remove the empty folders 'ants', 'birds' or put pictures in them")
+
+
+def test_a_class_of_small_pictures_asks_for_larger_ones(tmp_path):
+    write_classes(tmp_path)
+    (tmp_path / "icons").mkdir()
+    for index in range(9):
+        Image.new("RGB", (8, 8), (index, 0, 0)).save(tmp_path / "icons" / f"{index}.png")
+    assert error(tmp_path).endswith(
+        "received 0 in 'icons' (9 set aside, as 'icons/0.png': only 8 x 8 pixels, less than 16 on a side); "
+        "give larger pictures, of at least 16 x 16 pixels"
+    )
+
+
+def test_a_class_without_pictures_but_not_empty_asks_for_some(tmp_path):
+    write_classes(tmp_path)
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "a.mp4").write_bytes(b"x")
+    assert error(tmp_path).endswith(
+        "received 0 in 'films' (1 set aside, as 'films/a.mp4': a video; save frames of it as JPEG or PNG); "
+        "add pictures or remove the class"
+    )
+
+
+@pytest.mark.parametrize("short", [3, 7])
+def test_a_folder_is_only_proposed_if_it_would_be_taken_and_loses_no_picture(tmp_path, short):
+    """Of two sets neither is the right one; nor is one of which a class is too small."""
+    write_class(tmp_path / "set" / "cats", 0, short)
+    write_class(tmp_path / "set" / "dogs", 1, 7)
+    if short == 7:
+        assert error(tmp_path).endswith(f"; did you mean {str(tmp_path / 'set')!r}?")
+        write_class(tmp_path / "set" / "dogs" / "puppies", 2, 1)
+        assert "did you mean" not in error(tmp_path)
+    else:
+        assert "did you mean" not in error(tmp_path)
+
+
+def test_classes_at_several_depths_are_told_where_they_lie(tmp_path):
+    for seed, name in enumerate(("fruit/apple", "fruit/pear", "drinks/juice/orange", "drinks/juice/apple")):
+        write_class(tmp_path / "train" / name, seed, 5)
+    write_class(tmp_path / "train" / "drinks" / "milk", 9, 6)
+    assert error(tmp_path).endswith(
+        "; put the pictures of each class in a folder of their own, side by side; there are 16 pictures in 3 "
+        "folders like 'train/drinks/milk' and 10 pictures in 2 folders like 'train/drinks/juice/apple'"
+    )
+
+
+def test_sub_folders_that_are_taken_as_no_classes_are_said(tmp_path):
+    assert read_folder(write_classes(tmp_path / "flat")).notes == ()
+    for seed, name in enumerate(("fruit/apple", "fruit/pear", "drinks/milk", "drinks/juice/orange")):
+        write_class(tmp_path / "deep" / "train" / name, 10 + seed, 5)
+        write_class(tmp_path / "deep" / "val" / name, 20 + seed, 5)
+    write_class(tmp_path / "deep" / "train" / "drinks" / "loose", 99, 1)
+    folder = read_folder(tmp_path / "deep")
+    assert folder.classes == ("drinks", "fruit")
+    assert folder.notes == (
+        "sub-folders of class folders are no classes of their own: 31 pictures in 7 folders like "
+        "'train/drinks/loose' and 10 pictures in 2 folders like 'train/drinks/juice/orange' count for the "
+        "folder above",
+    )

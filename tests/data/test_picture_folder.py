@@ -51,6 +51,9 @@ def test_what_cannot_be_searched(tmp_path):
         read_picture_folder(tmp_path / "none", seed=0)
     write(tmp_path, 3)
     (tmp_path / "x.jpg").write_bytes(b"")
-    message = "^expected at least 20 pictures in '.*', received 3; x.jpg: zero bytes$"
+    message = (
+        "^expected at least 20 pictures in '.*', received 3 "
+        r"\(1 set aside, as x.jpg: zero bytes\); add pictures or mend those$"
+    )
     with pytest.raises(ValueError, match=message):
         read_picture_folder(tmp_path, seed=0)

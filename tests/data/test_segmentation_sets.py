@@ -295,3 +295,31 @@ def test_pets_that_cannot_be_had(monkeypatch):
 def test_another_tfds_set_is_refused():
     with pytest.raises(ValueError, match="^expected --data tfds, which is oxford_iiit_pet, received"):
         load("tfds:x", 0, SIZE)
+
+
+def test_masks_are_found_in_any_case_and_what_nobody_reads_is_listed(tmp_path):
+    for index, (image, name) in enumerate(
+        [("0.JPG", "0.PNG"), ("IMG_1.png", "img_1.png"), ("2.png", "2.png.png")]
+        + [(f"{index}.png", f"{index}.png") for index in range(3, 8)]
+    ):
+        save(tmp_path / "Images" / image, noise(index, SIZE), format="PNG")
+        save(tmp_path / "Masks" / name, mask(index), format="PNG")
+    save(tmp_path / "masks_old" / "0.png", mask(0))
+    save(tmp_path / "Masks" / "3.tif", mask(3))
+    (tmp_path / "Classes.txt").write_bytes("Äpfel\r\nb\r\nc\r\n".encode("cp1252"))
+    found = read(tmp_path)
+    assert found.classes == ("Äpfel", "b", "c") and sum(sizes(found)) == 8
+    assert reasons(found) == {"Masks/3.tif": "another mask is used"}
+    assert found.unread == ("masks_old/0.png",) and found.describe()["unread"] == ["masks_old/0.png"]
+    for part, images in found.images.items():
+        for image, labels in zip(images, found.masks[part], strict=True):
+            [seed] = [seed for seed in range(8) if (noise(seed, SIZE) == image).all()]
+            np.testing.assert_array_equal(labels, mask(seed))
+
+
+def test_pictures_and_masks_that_are_tiffs_turned_by_exif(root):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    save(root / "images" / "turned.tif", noise(80, SIZE[::-1]), exif=exif)
+    save(root / "masks" / "turned.png", mask(80))
+    assert read(root).quarantined == ()

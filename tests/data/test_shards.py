@@ -226,3 +226,44 @@ def test_the_tool(photos, tmp_path):
             [*command, shards], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
         )
         assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_records_are_decoded_as_files_are(tmp_path):
+    """By the one decoder: what is turned, deep, of inks or of a phone has the same pixels from a record."""
+    from suite.data.images import decode
+
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    noise = np.random.default_rng(5).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
+    deep = Image.fromarray(noise[..., 0].astype(np.uint16) * 257)
+    ways = {
+        "JPEG": (Image.fromarray(noise), {"exif": exif}),
+        "TIFF": (Image.fromarray(noise).convert("CMYK"), {}),
+        "PNG": (deep, {}),
+        "HEIF": (Image.fromarray(noise), {}),
+        "AVIF": (Image.fromarray(noise), {}),
+    }
+    contents = []
+    for name, (image, options) in ways.items():
+        image.save(tmp_path / f"picture.{name}", name, **options)
+        contents.append((tmp_path / f"picture.{name}").read_bytes())
+    fillers = [example(image=png(seed), label=seed % 2) for seed in range(20)]
+    video = example(image=b"\0\0\0\x18ftypmp42" + bytes(40), label=0)
+    write(
+        tmp_path / "shards" / "a.tfrecord",
+        [*(example(image=content, label=0) for content in contents), video, *fillers],
+    )
+    folder = read_shards(tmp_path / "shards")
+    assert list(reasons(folder).values()) == ["a video; save frames of it as JPEG or PNG"]
+    files = sorted(
+        (file for part in folder.splits.values() for file, _ in part),
+        key=lambda file: int(file.split("@")[1]),
+    )
+    for name, file in zip(ways, files, strict=False):
+        size = decode(tmp_path / f"picture.{name}").shape[:2]
+        record = load_record(str(tmp_path / "shards" / file), size)
+        np.testing.assert_array_equal(record, load_image(tmp_path / f"picture.{name}", size))
+        batches = ImageSource([tmp_path / f"picture.{name}"], [0], size).batches(1)
+        np.testing.assert_array_equal(next(iter(batches))[0][0].numpy(), record)
+        if name != "JPEG":
+            np.testing.assert_array_equal(record, decode(tmp_path / f"picture.{name}"))

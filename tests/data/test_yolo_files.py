@@ -65,7 +65,9 @@ def test_small_overshoots_are_clipped(yolo):
     ("line", "reason"),
     [
         ("1 0.5 0.5 0.5", "has 4 fields, not the 5 of class cx cy w h"),
-        ("1 0.1 0.1 0.1 0.5 0.5 0.5", "has 7 fields, not the 5 of class cx cy w h"),
+        ("1 0.1 0.1 0.1 0.5 0.5 0.5 0.5", "has 8 fields, not the 5 of class cx cy w h"),
+        ("1 0.1 0.1 0.9 0.1 0.5 1.5", "has a box that reaches out of the image"),
+        ("nan 0.5 0.5 0.5 0.5", "has a field that is no number, or a class that is no whole number"),
         ("cat 0.5 0.5 0.5 0.5", "has a field that is no number, or a class that is no whole number"),
         ("1.5 0.5 0.5 0.5 0.5", "has a field that is no number, or a class that is no whole number"),
         ("1 0.5 x 0.5 0.5", "has a field that is no number, or a class that is no whole number"),
@@ -140,3 +142,118 @@ def test_yolo_without_names(yolo):
     )
     write_text(yolo / "labels" / "classes.txt", "a\nb")
     assert read(yolo).classes == ("a", "b")
+
+
+def test_label_files_are_found_in_any_case_and_with_one_ending_more(tmp_path):
+    for i, (image, label) in enumerate(
+        [("0.JPG", "0.TXT"), ("1.png", "1.png.txt"), ("IMG_2.png", "img_2.Txt"), ("ü.png", "u\u0308.txt")]
+        + [(f"{i}.png", f"{i}.txt") for i in range(4, 10)]
+    ):
+        write(tmp_path / "Images" / image, i, format="PNG")
+        write_text(tmp_path / "LABELS" / label, "0 0.5 0.5 0.5 0.5")
+    write_text(tmp_path / "Classes.TXT", "cat")
+    found = read(tmp_path)
+    assert sizes(found) == [6, 2, 2] and found.notes == found.unread == () and not found.quarantined
+    assert all(len(of_seed(found, seed)[0]) == 1 for seed in range(10))
+
+
+def test_the_nearest_name_wins_and_no_label_file_counts_twice(yolo):
+    write(yolo / "images" / "3.JPG", 60, format="PNG")
+    write(yolo / "images" / "4.jpg", 61, format="PNG")
+    write_text(yolo / "labels" / "3.png.txt", "0 0.5 0.5 1 1")
+    write_text(yolo / "labels" / "5.TXT", "0 0.5 0.5 1 1")
+    write_text(yolo / "labels" / "7.xml", "<annotation/>")
+    found = read(yolo)
+    assert reasons(found) == {
+        "images/3.png": "its label file is that of '3.JPG', too",
+        "images/4.png": "its label file is that of '4.jpg', too",
+        "labels/3.png.txt": "another label file is used",
+        "labels/5.txt": "another label file is used",
+    }
+    assert found.unread == ("labels/7.xml",)
+
+
+def test_pictures_taken_as_background_are_counted(yolo):
+    for name in ("x", "y"):
+        write(yolo / "images" / f"{name}.png", ord(name))
+    write_text(yolo / "labels" / "3.txt", "\r\n")
+    assert read(yolo).notes == (
+        "1 picture with an empty label file, taken as background: images/3.png",
+        "2 pictures without a label file, taken as background: images/x.png, images/y.png",
+    )
+    assert read(yolo).describe()["notes"] == list(read(yolo).notes)
+
+
+@pytest.mark.parametrize(
+    ("line", "remark"),
+    [
+        ("1.0 0,5 0,25 0,25 0,5\r", ""),
+        ("1, 0.5, 0.25, 0.25, 0.5", ""),
+        ("1,0.5,0.25,0.25,0.5", ""),
+        ("1;0,5;0,25;0,25;0,5", ""),
+        ("1 0.5 0.25 0.25 0.5 0.93", "with a sixth number in a line, as predictions have, which is left out"),
+        ("1 0.375 0.1 0.625 0 0.5 0.5", "with polygons, of which the box around each is taken"),
+    ],
+)
+def test_lines_as_other_programs_write_them(yolo, line, remark):
+    (yolo / "labels" / "3.txt").write_bytes(f"{line}\n".encode("utf-16" if "," in line else "utf-8-sig"))
+    found = read(yolo)
+    boxes, labels, _ = of_seed(found, 3)
+    np.testing.assert_allclose(boxes, [[0, 0.375, 0.5, 0.625]], atol=1e-7)
+    assert labels.tolist() == [1]
+    assert found.notes == ((f"1 picture {remark}: images/3.png",) if remark else ())
+
+
+def test_keypoints_are_no_polygons(yolo):
+    (yolo / "classes.txt").unlink()
+    write_text(yolo / "data.yaml", "kpt_shape: [2, 2]\nnames: [cat, dog]")
+    write_text(yolo / "labels" / "3.txt", "1 0.5 0.25 0.25 0.5 0.9 0.9 0.1 0.1")
+    np.testing.assert_array_equal(of_seed(read(yolo), 3)[0], [[0, 0.375, 0.5, 0.625]])
+
+
+def test_every_file_is_used_set_aside_or_listed_as_not_read(yolo):
+    for name in ("README.md", "extra/a.png", "test/images/b.png", "labels/c.json"):
+        write_text(yolo / name, "x")
+    for name in (".hidden", "__MACOSX/images/a.png", "images/Thumbs.db"):
+        write_text(yolo / name, "x")
+    write_text(yolo / "images" / "notes.txt", "x")
+    (yolo / "gone.png").symlink_to(yolo / "nowhere")
+    found = read(yolo)
+    assert set(found.unread) == {"README.md", "extra/a.png", "test/images/b.png", "labels/c.json", "gone.png"}
+    assert reasons(found) == {"images/notes.txt": "not an image"}
+    everything = {path.relative_to(yolo).as_posix() for path in yolo.rglob("*") if path.is_file()}
+    labels = {name for name in everything if name.startswith("labels/") and name.endswith(".txt")}
+    hidden = {".hidden", "__MACOSX/images/a.png", "images/Thumbs.db"}
+    told = {*found.files, *reasons(found), *found.unread, *labels, "classes.txt"}
+    assert everything - hidden == told - {"gone.png"}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("7 0.5 0.5 0.5 0.5", "line 1 of its label file has class 7, but 2 are named (0 to 1)"),
+        ("cat 0.5 0.5 0.5 0.5", "line 1 of its label file has a field that is no number"),
+    ],
+)
+def test_labels_of_which_none_can_be_used_are_refused_with_the_reason(yolo, text, reason):
+    for i in range(20):
+        write_text(yolo / "labels" / f"{i}.txt", text)
+    assert (
+        f"received 0 for train, 0 for validation, 0 for test (20 set aside, as 'images/0.png': {reason}"
+        in (message(yolo))
+    )
+
+
+def test_pictures_without_any_box_are_refused(yolo):
+    for i in range(20):
+        write_text(yolo / "labels" / f"{i}.txt", "")
+    assert message(yolo) == (
+        "expected boxes in the train pictures of 'ROOT', received none in 14 pictures (20 pictures with an "
+        "empty label file, taken as background: images/0.png, images/1.png, images/10.png and 17 more); "
+        "check that the annotations belong to these pictures, or add annotated ones"
+    )
+
+
+def test_names_in_the_encoding_of_a_windows_editor(yolo):
+    (yolo / "classes.txt").write_bytes("Äpfel\r\nBär\r\n".encode("cp1252"))
+    assert read(yolo).classes == ("Äpfel", "Bär")

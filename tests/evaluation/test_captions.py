@@ -84,3 +84,12 @@ def test_a_picture_a_word_is_dark_where_the_decoder_does_not_look():
     np.testing.assert_array_equal(second[2:, :3], 100)
     for picture in (first, second):
         assert np.mean(np.asarray(picture) == 30) == 0.75
+
+
+def test_the_smallest_inputs():
+    with pytest.raises(ValueError, match="^expected at least one candidate, received none$"):
+        exact_match([], [])
+    assert bleu([[], []], [[["a"]], [["b"]]]) == 0  # empty captions
+    figure = draw_attention(np.full((2, 2, 3), 100, np.uint8), ["a"], np.zeros((1, 2, 2)))  # looks nowhere
+    (picture,) = (axes.get_images()[0].get_array() for axes in figure.axes if axes.get_images())
+    np.testing.assert_array_equal(picture, 30)

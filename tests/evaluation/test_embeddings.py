@@ -45,3 +45,35 @@ def test_context_ranking_is_the_area_under_the_curve():
             wins.append(0.5 if wrong == right else float(wrong < right))
     assert 0.5 in wins
     assert context_ranking(words, contexts, pairs, noise) == pytest.approx(np.mean(wins))
+
+
+def test_an_analogy_is_b_less_a_plus_c_whatever_the_words():
+    rng = np.random.default_rng(3)
+    words, vectors = [f"w{row}" for row in range(9)], rng.normal(size=(9, 4)).astype(np.float32)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    questions, answers, others, allowed = [], [], [], []
+    for a, b, c in (rng.permutation(9)[:3] for _ in range(60)):
+        likeness = unit @ (unit[b] - unit[a] + unit[c])
+        allowed.append(words[int(likeness.argmax())])
+        turned = unit @ (unit[a] - unit[b] + unit[c])
+        likeness[[a, b, c]] = turned[[a, b, c]] = -np.inf
+        questions.append((words[a], words[b], words[c], "w0"))
+        answers.append(words[int(likeness.argmax())])
+        others.append(words[int(turned.argmax())])
+    found = WordVectors(words, vectors)
+    assert found.complete(questions) == answers
+    assert answers != others and sum(one in each for one, each in zip(allowed, questions, strict=True)) > 20
+    assert found.analogy_accuracy(questions) == np.mean([answer == "w0" for answer in answers])
+
+
+def test_no_word_is_its_own_neighbor_however_many_are_asked_for():
+    found = WordVectors(WORDS, VECTORS).nearest("king", 99)
+    assert sorted(word for word, _ in found) == sorted(set(WORDS) - {"king"})
+    assert all(np.isfinite(value) for _, value in found)
+
+
+def test_nothing_to_rank_or_to_answer():
+    with pytest.raises(ValueError, match="^expected at least one question, received none$"):
+        WordVectors(WORDS, VECTORS).analogy_accuracy([])
+    with pytest.raises(ValueError, match="^expected pairs and noise words, received 0 and 3$"):
+        context_ranking(VECTORS, VECTORS, np.zeros((0, 2), int), np.arange(3))

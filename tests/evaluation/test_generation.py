@@ -42,3 +42,24 @@ def test_copies():
     assert share_of_copies(test, train, test) == pytest.approx(0.05, abs=0.01)
     half = np.concatenate([train[:200], fresh[:200]])
     assert share_of_copies(half, train, test) == pytest.approx(0.525, abs=0.03)
+
+
+def test_frechet_distance_of_one_feature_is_that_of_two_normal_distributions():
+    first, second = RNG.normal(1, 2, (50, 1)), RNG.normal(-1, 3, (30, 1))
+    deviations = first.std(ddof=1), second.std(ddof=1)
+    expected = (first.mean() - second.mean()) ** 2 + (deviations[0] - deviations[1]) ** 2
+    assert frechet_distance(first, second) == pytest.approx(expected, rel=1e-9)
+    assert frechet_distance(first, first) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("shapes", [((1, 3), (9, 3)), ((9, 3), (9, 2)), ((9,), (9,)), ((9, 0), (9, 0))])
+def test_sets_without_a_covariance(shapes):
+    message = "^expected two sets .n, d. and .m, d. of at least 2 examples with the same features, received "
+    with pytest.raises(ValueError, match=message):
+        frechet_distance(*(np.zeros(shape) for shape in shapes))
+
+
+def test_no_points_or_modes():
+    for points, modes in ((0, 2), (2, 0)):
+        with pytest.raises(ValueError, match=f"^expected points and modes, received {points} and {modes}$"):
+            mode_coverage(np.zeros((points, 2)), np.zeros((modes, 2)), 1.0)

@@ -24,3 +24,4 @@ def test_the_state_is_carried_through_the_text():
     for span in (5, 47, 47, 100):  # the state of the text before is forgotten
         np.testing.assert_allclose(text_surprisals(reader, ids, span), expected, atol=1e-6)  # measured 1e-7
     assert expected.std() > 0.3
+    assert text_surprisals(reader, ids[:1]).shape == (0,)  # the only token is given

@@ -32,3 +32,12 @@ def test_precision():
     found, labels = np.array([[0, 1], [2, 0]]), np.array([5, 6, 5])
     assert precision(found, labels, np.array([5, 6])) == 0.25
     assert precision(found, labels, np.array([5, 5])) == 0.75
+
+
+def test_nothing_to_search_or_to_find():
+    for vectors, count in ((0, 3), (4, 0)):
+        message = f"^expected at least 1 of at least 1 vector to find, received {count} of {vectors}$"
+        with pytest.raises(ValueError, match=message):
+            Index(np.zeros((vectors, 2)), ["a"] * vectors).search(np.zeros((1, 2)), count)
+    with pytest.raises(ValueError, match=r"^expected at least one found row, received \(0, 5\)$"):
+        precision(np.zeros((0, 5), int), np.zeros(9, int), np.zeros(0, int))

@@ -5,6 +5,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
+from suite.export.metadata import add_metadata
+from suite.export.ranges import SIGNED
 from suite.export.saved_model import save_saved_model
 from suite.export.tflite import convert_tflite
 from suite.language.vocabulary import END, START, Vocabulary
@@ -40,6 +42,19 @@ def classifier(folder, shape=(8, 12, 3)):
     image, x = from_picture(shape)
     write_tflite(keras.Model(image, dense(3, "softmax", name="probabilities")(x)), folder, LABELS)
     return "photo.png"
+
+
+def scaled(folder, shape=(8, 12, 3)):
+    """Takes [-1, 1], as the metadata of its file say."""
+    image = keras.Input(shape, name="image")
+    outputs = dense(3, "softmax", name="probabilities")(layers.Flatten()(image) / 2)
+    write_tflite(keras.Model(image, outputs), folder, LABELS)
+    add_metadata(folder / "model.tflite", LABELS, ranges={"image": SIGNED})
+    return "photo.png"
+
+
+def scaled_gray(folder):
+    return scaled(folder, (9, 7, 1))
 
 
 def gray(folder):
@@ -192,6 +207,8 @@ def write_personal(folder, spare_classes=2):
 KINDS = {
     "classifier": "classifier",
     "gray": "classifier",
+    "scaled": "classifier",
+    "scaled_gray": "classifier",
     "localizer": "localizer",
     "detector": "detector",
     "segmenter": "segmenter",

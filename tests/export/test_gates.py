@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from suite.evaluation.metrics import Metric
-from suite.export.gates import judge, max_abs_difference, share_within
+from suite.export.gates import judge, max_abs_difference, share_within, weight_bytes
 from suite.export.measure import Measurement
 from suite.export.pipeline import _decides
 from suite.layers import MaxUnpooling2D
@@ -14,7 +14,7 @@ REFERENCE = {"probabilities": np.array([[0.2, 0.8], [0.7, 0.3]], "float32")}
 
 
 def verdict(
-    difference=0.0, variant="float32", metric=(ACCURACY, 0.9, 0.9), size=(4000, 1000), ops=(), error=None
+    difference=0.0, variant="float32", metric=(ACCURACY, 0.9, 0.9), size=(4000, 4000), ops=(), error=None
 ):
     outputs = {} if error else {"probabilities": REFERENCE["probabilities"] + np.float32(difference)}
     return judge(Measurement(outputs, {}, error), REFERENCE, metric, variant, size, list(ops))
@@ -36,9 +36,10 @@ def test_good_ones_pass():
         ({"difference": 2e-4}, "failed", "differs from the Keras model"),
         ({"difference": np.nan}, "failed", "NaN"),
         ({"difference": np.inf, "variant": "int8"}, "skipped", "NaN or infinity"),
-        ({"size": (200, 1000)}, "failed", "weights are missing"),
+        ({"size": (800, 4000)}, "failed", "has 800 bytes where its weights take 4000: weights are missing"),
         ({"size": (700, 1000), "variant": "int8"}, "skipped", "weights are missing"),
         ({"ops": ("ADD", "custom:FlexErf")}, "failed", "custom:FlexErf"),
+        ({"ops": ("custom:MaxPoolWithArgmax",)}, "failed", "custom:MaxPoolWithArgmax"),
         ({"error": "exploded"}, "failed", "exploded"),
         ({"variant": "int8", "metric": (ACCURACY, 0.884, 0.9)}, "skipped", "test_accuracy is 0.0160 worse"),
         ({"variant": "int8", "metric": (ACCURACY, np.nan, 0.9)}, "skipped", "worse"),
@@ -54,9 +55,30 @@ def test_a_reference_that_is_no_number_is_named():
     got = judge(
         Measurement(REFERENCE, {}, None),
         {"probabilities": REFERENCE["probabilities"] * np.nan},
-        (ACCURACY, 0.9, 0.9), "float32", (4000, 1000), [],
+        (ACCURACY, 0.9, 0.9), "float32", (4000, 4000), [],
     )  # fmt: skip
     assert got == ("failed", "the Keras model gives NaN or infinity")
+
+
+def test_an_output_that_is_lost_is_named():
+    lost = judge(
+        Measurement({"a": np.zeros((2, 1))}, {}, None),
+        {"a": np.zeros((2, 1)), "b": np.zeros((2, 1))},
+        (ACCURACY, 0.9, 0.9), "float32", (4000, 4000), [],
+    )  # fmt: skip
+    assert lost == ("failed", "gives the outputs a in place of a, b")
+
+
+def test_weights_need_the_bytes_of_their_own_dtypes():
+    x = keras.Input((64,))
+    model = keras.Model(x, keras.layers.Dense(32)(x))
+    assert weight_bytes(model.weights, "float32") == 4 * (64 * 32 + 32)
+    assert weight_bytes(model.weights, "float16", added=3) == 2 * (64 * 32 + 32 + 3)
+    half = keras.Model(x, keras.layers.Dense(32, dtype="float16")(x))
+    assert weight_bytes(half.weights, "float32") == 2 * (64 * 32 + 32)
+    assert weight_bytes(half.weights, "dynamic") == 64 * 32 + 32
+    model.quantize("int8")
+    assert weight_bytes(model.weights, "float32") == 64 * 32 + 4 * 32 + 4 * 32  # kernel, its scale, bias
 
 
 def test_difference_of_other_names_shapes_and_nan():

@@ -13,6 +13,7 @@ from PIL import Image
 import suite
 from suite.export.metadata import add_metadata, read_associated_file
 from suite.export.pipeline import Export, export_model
+from suite.export.ranges import PIXELS, SIGNED
 from suite.export.runtime import load_artifact
 from suite.export.saved_model import save_saved_model
 from suite.export.tflite import convert_tflite, min_runtime, tflite_ops
@@ -239,5 +240,22 @@ def test_mediapipe_needs_the_metadata(exported_images, bare, tmp_path):
     bare = convert(model, tmp_path)
     with pytest.raises(Exception, match="requires specifying NormalizationOptions metadata"):
         classify(bare, image)
-    add_metadata(bare, COLORS)
+    add_metadata(bare, COLORS)  # of unknown range
+    with pytest.raises(Exception, match="requires specifying NormalizationOptions metadata"):
+        classify(bare, image)
+    add_metadata(bare, COLORS, ranges={"image": PIXELS})
     assert classify(bare, image)[0].keys() == set(COLORS)
+
+
+def test_mediapipe_gives_a_model_the_values_that_its_metadata_say(exported_images, tmp_path):
+    """A model that takes [-1, 1] answers there as here, where it is told so."""
+    values = keras.Input((32, 32, 3), name="image")
+    raw = keras.layers.Rescaling(127.5, offset=127.5)(values)
+    bare = convert(keras.Model(values, exported_images.item.model(raw)), tmp_path)
+    add_metadata(bare, COLORS, ranges={"image": SIGNED})
+    (graph,) = described(bare.read_bytes())["graphs"]
+    assert graph["inputs"][0]["normalization"] == ([127.5], [127.5])
+    images = exported_images.item.inputs[:3]
+    expected = exported_images.item.model.predict(images, verbose=0)
+    for scores, row in zip(classify(bare, images), expected, strict=True):
+        np.testing.assert_allclose([scores[color] for color in COLORS], row, atol=1e-4)

@@ -18,6 +18,7 @@ from PIL import Image
 
 import suite
 from suite.export.app_model import AppModel, app_model
+from suite.export.metadata import add_metadata
 from suite.export.mobile import write_app_code, write_mobile
 from suite.export.runtime import load_artifact
 from suite.language.decoding import StepModel
@@ -53,7 +54,7 @@ class Case(NamedTuple):
     def pixels(self):
         height, width = self.model.inputs[0].shape[1:3]
         photo = Image.fromarray(PIXELS).resize((width, height), Image.Resampling.BILINEAR)
-        return np.array(photo.convert("L"))[None, ..., None] if self.kind == "gray" else np.array(photo)[None]
+        return np.array(photo.convert("L"))[None, ..., None] if "gray" in self.kind else np.array(photo)[None]
 
 
 def make_case(kind, folder):
@@ -150,7 +151,7 @@ def test_javascript_answers_as_the_suite(case, tmp_path):
         assert len(drawn) == 30 and set(drawn) <= set(WORDS.words[2:])
     else:
         # Pillow rounds the gray of a pixel, JavaScript cuts it off.
-        assert_close(got, expected, tolerance=0.02 if case.kind == "gray" else 1e-5)
+        assert_close(got, expected, tolerance=0.02 if "gray" in case.kind else 1e-5)
 
 
 def _in_node(case, folder, script):
@@ -290,3 +291,35 @@ def test_a_model_of_other_types_gets_no_code_for_apps(tmp_path):
     assert "`bool`" not in (tmp_path / "mobile/README.md").read_text()
     text = (tmp_path / "mobile/README.md").read_text()
     assert "There is no code for apps: it takes or gives other types than float32, int32 and uint8." in text
+
+
+def test_code_for_a_picture_says_and_makes_its_range(tmp_path):
+    app_models.scaled(tmp_path / "signed")
+    write_app_code(app_model(tmp_path / "signed/model.tflite", ""), tmp_path / "signed/mobile")
+    made = {
+        "Model.kt": "values.putFloat(it.toFloat() / 127.5f - 1f)",
+        "Model.swift": "data(values.map { Float($0) / 127.5 - 1 })",
+        "model.js": "% 4 < 3), (value) => value / 127.5 - 1)",
+        "example.py": 'np.asarray(picture, "float32")[None] / 127.5 - 1\n',
+    }
+    for name, expected in made.items():
+        code = (tmp_path / "signed/mobile" / name).read_text()
+        assert (
+            expected in code and "in [-1, 1]: the whole picture, stretched; each value is pixel / 127" in code
+        )
+    text = " ".join((tmp_path / "signed/mobile/README.md").read_text().split())
+    assert "takes them in [-1, 1], each as pixel / 127.5 - 1, which the code does (mean 127.5, stand" in text
+
+
+def test_an_image_of_unknown_range_gets_no_code_for_pictures(tmp_path):
+    app_models.scaled(tmp_path)
+    add_metadata(tmp_path / "model.tflite", app_models.LABELS)
+    model = app_model(tmp_path / "model.tflite", "")
+    assert model.kind == "tensors" and not model.takes_image and model.lacks_range
+    write_app_code(model, tmp_path / "mobile")
+    for name in ("Model.kt", "Model.swift", "model.js", "example.py"):
+        code = (tmp_path / "mobile" / name).read_text()
+        assert "pixels(" not in code and "255" not in code
+    text = " ".join((tmp_path / "mobile/README.md").read_text().split())
+    assert "which of its values are black and white is not known, so there is no code for pictures" in text
+    assert "raw pixels" not in text

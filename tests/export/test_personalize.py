@@ -161,7 +161,11 @@ def test_other_models_have_no_base():
     assert base_of(small_model(), ()) is None
     model = small_model()
     for classifier in (model, keras.Sequential(model.layers)):
-        assert base_of(classifier, LABELS).output.shape == (None, 12)
+        base = base_of(classifier, LABELS)
+        assert base.output.shape == (None, 12)
+        # On the way through this model, though the layers are in the other one, too.
+        images = small_images()[:2]
+        np.testing.assert_array_equal(base(images), base_of(model, LABELS)(images))
 
 
 def test_an_export_proves_the_personal_model(exported_images, tmp_path):

@@ -7,8 +7,10 @@ from ai_edge_litert.interpreter import Interpreter
 
 from suite.evaluation.metrics import Metric
 from suite.export import pipeline
+from suite.export.bundle import load_verification
 from suite.export.pipeline import Export, export_model
-from suite.export.saved_model import as_float32, save_saved_model
+from suite.export.runtime import load_artifact
+from suite.export.saved_model import save_saved_model
 from suite.export.tflite import convert_tflite
 
 FLOAT32 = ("model.keras", "saved_model", "model.onnx", "model.tflite")
@@ -138,13 +140,42 @@ def test_int8_that_is_never_right_gives_way_as_well(tmp_path, monkeypatch):
     assert rows["model_int16x8.tflite"]["status"] == "ok"
 
 
-def test_mixed_precision_model_is_exported_in_float32():
-    policy = keras.dtype_policies.DTypePolicy("mixed_float16")
-    features = keras.Input((6,), name="features")
-    hidden = keras.layers.Dense(8, activation="tanh", dtype=policy)(features)
-    model = keras.Model(features, keras.layers.Dense(2, dtype="float32", name="scores")(hidden))
-    copy = as_float32(model)
-    inputs = np.random.default_rng(0).normal(size=(4, 6)).astype("float32")
-    assert {layer.compute_dtype for layer in copy.layers} == {"float32"}
-    np.testing.assert_allclose(copy(inputs), model(inputs), atol=2e-3)  # float16 rounding; measured 3e-4
-    assert as_float32(copy) is copy
+def test_a_format_that_lacks_an_operator_says_so_and_the_others_come(tmp_path):
+    x = keras.Input((4, 4, 4, 2), name="x")
+    pooled = keras.layers.MaxPooling3D(name="pool")(x)
+    inputs = np.random.default_rng(0).normal(size=(3, 4, 4, 4, 2)).astype("float32")
+    rows = {row["path"]: row for row in export_model(Export(keras.Model(x, pooled), inputs), tmp_path)}
+    assert [rows[name]["status"] for name in FLOAT32] == ["ok", "ok", "ok", "failed"]
+    assert rows["model.tflite"]["reason"] == (
+        "TFLite has no operator for MaxPool3D (layer 'pool'); end the model before it, or put another "
+        "layer in its place"
+    )
+    assert rows["model_dynamic.tflite"]["reason"] == "the float32 conversion failed"
+
+
+def test_a_quantized_model_with_equal_output_names_is_exported_whole(tmp_path):
+    left, right = (keras.Input((64,), name=name) for name in ("left", "in"))
+    embed = keras.layers.Dense(256, name="embed")
+    model = keras.Model([left, right], [embed(left), embed(right)])
+    model.quantize("int8")
+    generator = np.random.default_rng(0)
+    inputs = {name: generator.normal(size=(3, 64)).astype("float32") for name in ("left", "in_")}
+    rows = {row["path"]: row for row in export_model(Export(model, inputs), tmp_path)}
+    assert {name: rows[name]["reason"] for name in FLOAT32} == {
+        "model.keras": "input 'in' is called 'in_'; output 'embed' is called 'embed_1'",
+        "saved_model": None,
+        "model.onnx": None,
+        "model.tflite": None,
+    }
+    assert all(rows[name]["max_abs_difference"] <= 1e-5 for name in FLOAT32)  # measured 0
+    names, reference = load_verification(tmp_path / "verification.npz")
+    assert (set(names), set(reference)) == ({"left", "in_"}, {"embed", "embed_1"})
+    assert load_artifact(tmp_path / "model.tflite").signature.outputs[1].shape == (256,)
+
+
+def test_nothing_is_written_of_a_model_with_a_memory(tmp_path):
+    x = keras.Input(batch_shape=(2, 5, 3), name="x")
+    model = keras.Model(x, keras.layers.LSTM(4, stateful=True)(x))
+    with pytest.raises(ValueError, match="states as inputs"):
+        export_model(Export(model, np.zeros((2, 5, 3), "float32")), tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -41,3 +41,10 @@ def test_words_as_written():
         "The", "owner", "/", "Baker", "don't", "GO", ".",
     ]  # fmt: skip
     assert tokenize("Cafe\u0301 A", lower=False) == ["Caf\u00e9", "A"]
+
+
+def test_a_rare_word_is_unknown_but_not_unseen():
+    vocabulary = TaggerVocabulary.fit(SENTENCES, min_count=2)
+    found = Sequences.of([["Cat", "the", "dog"]], [np.arange(3)], vocabulary, 3, 6)
+    np.testing.assert_array_equal(found.inputs["words"], [[1, 2, 1]])
+    np.testing.assert_array_equal(found.unseen, [[0, 0, 1]])

@@ -55,3 +55,22 @@ def test_a_file_of_it():
         Vocabulary.from_text("<pad>\n<unk>\na\na\n")
     with pytest.raises(ValueError, match="^expected every word once, received '<pad>' twice"):
         Vocabulary(["<pad>"])
+
+
+def test_ties_do_not_depend_on_the_order_of_the_texts():
+    words = ["pear", "apple", "fig", "zoo", "date"]
+    for texts in ([words], [words[::-1]], [[word] for word in sorted(words)]):
+        assert Vocabulary.fit([*texts, ["fig"]]).words[2:] == ("fig", "apple", "date", "pear", "zoo")
+        assert Vocabulary.fit([*texts, ["fig"]], size=4).words[2:] == ("fig", "apple")
+
+
+def test_special_words_of_a_text_are_no_words():
+    vocabulary = Vocabulary.fit([["<pad>", "a", "<unk>", "<unk>", "a", "b"]])
+    assert vocabulary.words == ("<pad>", "<unk>", "a", "b")
+    assert vocabulary.counts.tolist() == [0, 3, 2, 1]
+
+
+def test_a_sentence_ends_at_the_first_end():
+    words = Vocabulary(["<start>", "<end>", "a", "cat"])
+    assert words.sentence([4, 5, 3, 4, 3]) == "a cat"
+    assert words.sentence([4, 5]) == "a cat" and words.sentence([3, 4]) == ""

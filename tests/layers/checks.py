@@ -1,15 +1,14 @@
 """Our layers against Keras' and against their definition, as functions of the module that holds them."""
 
-import itertools
-
 import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from suite import layers
-
 TOLERANCE = 1e-5  # measured 1e-6 at most, both in float32
+
+# Of sequences that begin with masked steps, have them inside and at the end, have none, and nothing else.
+MASK = np.array([[0, 0, 1, 0, 1, 1], [1, 1, 0, 0, 1, 0], [1] * 6, [0] * 6], bool)
 
 
 def random(*shape: int, seed: int = 0) -> np.ndarray:
@@ -37,6 +36,7 @@ def attention(module):
         close(context, expected[0])
         close(weights, expected[1])
     assert np.all(weights.numpy()[1, :, 2:] == 0)
+    close(layer(queries, memory, memory_mask=source != 0)[0], context)
     assert layer.compute_output_shape(queries.shape, memory.shape) == (context.shape, weights.shape)
 
 
@@ -67,6 +67,27 @@ def batch_normalization(module):
         close(ours(random(*shape), training=True), theirs(random(*shape), training=True))
         for weight, value in zip(ours.weights, before, strict=True):
             np.testing.assert_array_equal(weight, value)
+    _masked_batch_normalization(module)
+
+
+def _masked_batch_normalization(module):
+    x, direction = 2 * random(4, 6, 3) + 1, np.where(MASK[..., None], random(4, 6, 3, seed=9), 0)
+    results = []
+    for layer in (module.BatchNormalization(momentum=0.5), keras.layers.BatchNormalization(momentum=0.5)):
+        inputs = tf.constant(x)
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            output = layer(inputs, training=True, mask=tf.constant(MASK))
+        variables = [inputs, *layer.trainable_variables]
+        gradients = tape.gradient(output, variables, output_gradients=direction)
+        results.append([output, *gradients, *layer.weights])
+    for mine, other in zip(*results, strict=True):
+        close(mine, other)
+    layer = module.BatchNormalization(momentum=0.5)
+    output = layer(np.where(MASK[..., None], x, np.nan).astype(np.float32), training=True, mask=MASK)
+    close(output[MASK], results[0][0][MASK])
+    for mine, other in zip(layer.weights, results[0][-4:], strict=True):
+        close(mine, other)
 
 
 def gradient_reversal(module):
@@ -175,6 +196,16 @@ def non_maximum_suppression(module):
         close(received["scores"], expected.nmsed_scores)
         close(received["labels"], expected.nmsed_classes)
     assert 0.05 < np.mean(received["scores"] == 0) < 0.9  # padding was compared, too
+    halves = np.float32([[[0, 0, 1, 1], [0, 0, 1, 0.5], [0, 0, 1, 0.25], [2, 2, 3, 3], [4, 4, 5, 5]]])
+    scores = np.float32([0.9, 0.8, 0.7, 0.25, 0.2])[None, :, None]  # overlaps and scores at the thresholds
+    layer = module.NonMaximumSuppression(7, 0.5, 0.25)  # more than there are boxes
+    received = layer([halves, scores])
+    close(received["scores"][0], [0.9, 0.8, 0.7, 0.25, 0, 0, 0])
+    close(received["boxes"][0], np.concatenate([halves[0, :4], np.zeros((3, 4))]))
+    np.testing.assert_array_equal(received["labels"], np.zeros((1, 7), np.int32))
+    found = layer([halves[:, :1], scores[:, :1]])
+    close(found["scores"][0], [0.9, *[0] * 6])
+    assert found["boxes"].shape == (1, 7, 4) and found["labels"].dtype == tf.int32
 
 
 def penalized_dense(module):
@@ -229,67 +260,3 @@ def sampling(module):
     close(by_mean, np.ones_like(draws))
     close(by_log_variance, (code - mean) / 2)
     assert not np.array_equal(code, draws)
-
-
-def recurrent(module):
-    _equals_keras(module.Recurrent, layers)
-
-
-def recurrent_cells(module):
-    _equals_keras(layers.Recurrent, module)
-    fresh = module.LSTMCell(2)
-    fresh.build((None, 3))
-    np.testing.assert_array_equal(fresh.bias, [0, 0, 1, 1, 0, 0, 0, 0])
-
-
-def _equals_keras(recurrent, cells):
-    """Keras' own layers with the same weights: outputs, states and every gradient, all weights different."""
-    pairs = (
-        (cells.SimpleRNNCell, keras.layers.SimpleRNN, {}, (0,)),
-        (cells.LSTMCell, keras.layers.LSTM, {}, (0, 1, 3, 2)),  # our order of the columns
-        (cells.GRUCell, keras.layers.GRU, {"reset_after": False}, (0, 1, 2)),
-    )
-    x, mask = tf.constant(random(4, 6, 3)), random(4, 6) > -0.3
-    for cell, keras_layer, settings, order in pairs:
-        for backwards, mask_given, training in itertools.product((False, True), (None, mask), (False, True)):
-            shared = {"return_sequences": True, "return_state": True, "go_backwards": backwards}
-            ours = recurrent(cell(5), **shared)
-            theirs = keras_layer(5, **shared, **settings)
-            for layer in (ours, theirs):
-                layer.build(x.shape)
-            weights = [random(*weight.shape, seed=7) for weight in ours.weights]
-            ours.set_weights(weights)
-            theirs.set_weights([_columns(weight, order) for weight in weights])
-            for mine, other in zip(weights, theirs.get_weights(), strict=True):
-                np.testing.assert_array_equal(ours.cell.in_keras_order(mine), other)
-            results = []
-            for layer in (ours, theirs):
-                initial = [tf.constant(random(4, 5, seed=seed)) for seed in range(ours.cell.states)]
-                inputs = [x, *initial]
-                with tf.GradientTape() as tape:
-                    tape.watch(inputs)
-                    outputs = layer(x, initial_state=initial, mask=mask_given, training=training)
-                directions = [random(*output.shape, seed=8) for output in outputs]
-                variables = [*inputs, *(weight.value for weight in layer.trainable_variables)]
-                results.append((outputs, tape.gradient(outputs, variables, output_gradients=directions)))
-            for mine, other in zip(results[0][0], results[1][0], strict=True):
-                close(mine, other)
-            (_, mine), (_, others) = results
-            for index, (my_gradient, other) in enumerate(zip(mine, others, strict=True)):
-                is_weight = index > len(mine) - 4
-                close(_columns(my_gradient.numpy(), order) if is_weight else my_gradient, other)
-            outputs, *states = ours(x, initial_state=initial, mask=mask_given)
-            stepped, step_states = ours.cell(x[:, -1 if backwards else 0], initial)
-            if mask_given is None:
-                close(stepped, outputs[:, 0])
-            assert len(step_states) == len(states)
-            ours.return_sequences = False
-            last, *last_states = ours(x, initial_state=initial, mask=mask_given, training=training)
-            close(last, outputs[:, -1])
-            for state, expected in zip(last_states, states, strict=True):
-                close(state, expected)
-
-
-def _columns(weight: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
-    parts = np.split(weight, len(order), axis=-1)
-    return np.concatenate([parts[index] for index in order], axis=-1)

@@ -15,6 +15,7 @@ from suite.layers import (
     GradientReversal,
     GRUCell,
     InstanceNormalization,
+    LocalResponseNormalization,
     LSTMCell,
     MaxUnpooling2D,
     NonMaximumSuppression,
@@ -24,7 +25,7 @@ from suite.layers import (
     SimpleRNNCell,
     TfIdf,
 )
-from tests.layers import checks
+from tests.layers import checks, recurrent_checks
 
 CHECKED = (
     "attention",
@@ -43,7 +44,9 @@ CHECKED = (
 
 @pytest.mark.parametrize("name", CHECKED)
 def test_against_keras_and_its_definition(name):
-    getattr(checks, name)(importlib.import_module(f"suite.layers.{name}"))
+    getattr(recurrent_checks if "recurrent" in name else checks, name)(
+        importlib.import_module(f"suite.layers.{name}")
+    )
 
 
 def small_model() -> keras.Model:
@@ -142,6 +145,47 @@ def test_recurrent_layers_train_in_one_graph_in_mixed_precision_and_compiled():
     assert all(np.isfinite(g).all() for g in tape.gradient(output, layer.trainable_variables))
 
 
+@pytest.mark.parametrize(
+    ("kind", "arguments", "inputs"),
+    [
+        (Dropout, (0.5,), checks.random(2, 3)),
+        (Sampling, (), [checks.random(2, 3), checks.random(2, 3)]),
+        (GradientReversal, (), checks.random(2, 3)),
+        (BatchNormalization, (), checks.random(2, 3)),
+        (InstanceNormalization, (), checks.random(2, 4, 4, 3)),
+        (LocalResponseNormalization, (), checks.random(2, 4, 4, 3)),
+        (MaxUnpooling2D, (), [checks.random(2, 2, 2, 3), checks.random(2, 4, 4, 3)]),
+        (NonMaximumSuppression, (), [checks.random(2, 5, 4), checks.random(2, 5, 3)]),
+        (BoxesFromDistances, (), checks.random(2, 3, 3, 4)),
+        (PenalizedDense, (2,), checks.random(2, 3)),
+        (TfIdf, (9,), np.ones((2, 3), np.int32)),
+    ],
+)
+def test_a_subclass_is_built(kind, arguments, inputs):
+    class Own(kind):
+        def build(self, input_shape):
+            super().build(input_shape)
+            self.own = self.add_weight(shape=(), name="own")
+
+    layer, plain = Own(*arguments), kind(*arguments)
+    assert not layer.built
+    layer(inputs)
+    plain(inputs)
+    assert layer.built and plain.built and any(each is layer.own for each in layer.weights)
+    assert len(layer.weights) == len(plain.weights) + 1
+
+
+def test_a_subclass_of_a_cell_is_built():
+    class Own(LSTMCell):
+        def build(self, input_shape):
+            super().build(input_shape)
+            self.own = self.add_weight(shape=(), name="own")
+
+    layer = Recurrent(Own(2))
+    layer(checks.random(2, 3, 4))
+    assert len(layer.weights) == 4
+
+
 def test_the_same_seed_drops_the_same():
     x = np.ones((50, 50), np.float32)
     first, again, other = (Dropout(0.5, seed=seed)(x, training=True) for seed in (1, 1, 2))
@@ -180,6 +224,13 @@ def test_bad_arguments():
         ValueError, match="^expected at least as many candidates as detections, received 5 and"
     ):
         NonMaximumSuppression(max_detections=6, candidates=5)
+    for count in (None, 0):
+        message = rf"expected a fixed number of boxes, at least 1, received \(None, {count}, 4\); pad them"
+        with pytest.raises(ValueError, match=message):
+            NonMaximumSuppression()([keras.Input((count, 4)), keras.Input((count, 2))])
+    message = r"expected a mask with all axes of the inputs but the last, received \(2, 3\) for \(2, 3\)"
+    with pytest.raises(ValueError, match=message):
+        BatchNormalization()(np.zeros((2, 3)), mask=np.ones((2, 3), bool))
     with pytest.raises(ValueError, match="^expected a penalty among l1, kl, jacobian or None, received"):
         PenalizedDense(3, "l2")
     for strength, rho in ((-1, 0.5), (1, 0), (1, 1)):

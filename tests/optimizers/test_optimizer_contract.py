@@ -217,6 +217,50 @@ def test_mixed_precision_fit(make):
 
 
 @every_optimizer
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_variables_take_the_path_of_float64(make, dtype):
+    """With gradients of 0, some whose square is 0 in float16, and some whose square is infinite there."""
+    stream = checks.gradients()
+    stream[:, 0], stream[:, 1] = 0, 1e-5 * stream[:, 1]
+    stream[:, 2, 0] = np.sign(stream[:, 2, 0]) * 300
+    expected = checks.path(make(2.0**-9), checks.start(), stream)
+    optimizer = make(2.0**-9)
+    received = checks.path(optimizer, checks.start(), stream, dtype=dtype).astype(np.float64)
+    scale = np.maximum(1, np.abs(expected).max(axis=0))
+    step = {"float16": 2.0**-11, "bfloat16": 2.0**-8}[dtype]  # the variables are rounded at every step
+    assert np.all(np.abs(received - expected) <= 4 * step * np.sqrt(len(stream)) * scale)
+    assert {variable.dtype for variable in optimizer.variables[2:]} <= {"float32"}  # after steps and rate
+
+
+@every_optimizer
+@pytest.mark.parametrize("settings", [{}, {"gradient_accumulation_steps": 2}, {"use_ema": True}])
+def test_a_model_of_float16_stays_finite(make, settings):
+    inputs = keras.Input((3,), dtype="int32")
+    embedding = keras.layers.Embedding(40, 3, dtype="float16")
+    outputs = keras.layers.Dense(1, dtype="float16")(keras.layers.Flatten(dtype="float16")(embedding(inputs)))
+    model = keras.Model(inputs, outputs)
+    before = embedding.get_weights()[0]
+    model.compile(make(LEARNING_RATE, **settings), "mse")
+    model.fit(np.arange(12).reshape(4, 3), np.ones((4, 1)), epochs=2, batch_size=2, verbose=0)
+    after = embedding.get_weights()[0]
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+    assert np.any(after[:12] != before[:12])
+    if make is not optimizers.ProximalGradient:  # which shrinks what has a gradient of 0, too
+        np.testing.assert_array_equal(after[12:], before[12:])
+
+
+@every_optimizer
+def test_half_variables_on_two_devices(make, two_cpus):
+    x, y = checks.regression()
+    with two_cpus.scope():
+        inputs = keras.Input((4,))
+        model = keras.Model(inputs, keras.layers.Dense(1, dtype="float16")(inputs))
+        model.compile(make(LEARNING_RATE), "mse")
+    model.fit(x, y, batch_size=16, verbose=0)
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
+@every_optimizer
 def test_saved_model_resumes_bit_for_bit(make, tmp_path):
     x, y = checks.regression()
     model = checks.small_model()

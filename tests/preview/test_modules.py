@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from suite.export.ranges import ValueRange
 from suite.language.decoding import generate, log_softmax, next_probabilities
 from suite.language.tagging import spell
 from suite.language.vocabulary import END, START, Vocabulary, tokenize
@@ -62,6 +63,14 @@ def test_pictures_are_stretched_bit_for_bit_as_by_pillow(size, to):
     expected = Image.fromarray(pixels).resize(to, Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(np.reshape(rgb, (to[1], to[0], 3)), np.asarray(expected))
     np.testing.assert_array_equal(np.reshape(gray, (to[1], to[0])), np.asarray(expected.convert("L")))
+
+
+@pytest.mark.parametrize("low_high", [(0, 1), (-1, 1), (-2, 3.5)])
+def test_pixels_become_values_as_by_the_suite(low_high):
+    pixels = np.arange(256, dtype=np.uint8)
+    script = "return [...module.valuesOf(Uint8Array.from(given.pixels), given.range)];"
+    found = run("pixels.js", script, {"pixels": pixels.tolist(), "range": low_high})
+    np.testing.assert_allclose(found, ValueRange(*low_high).values(pixels), atol=1e-6)
 
 
 def test_texts_are_cut_as_by_the_suite():

@@ -171,6 +171,28 @@ def test_a_model_without_a_form_is_one_line(tmp_path, open_page):
     )
 
 
+def test_a_picture_is_fed_in_the_range_that_the_bundle_records(tmp_path, open_page):
+    keras.utils.set_random_seed(0)
+    image = keras.Input((8, 12, 3), name="picture")
+    scores = keras.layers.Dense(3, "softmax", name="probabilities")(keras.layers.Flatten()(image))
+    names = {"labels.txt": "red\ngreen\nblue\n"}
+    bundle = bundles.write_bundle(tmp_path / "floats", {"": keras.Model(image, scores)}, names)
+    page = open_page(bundle, ready=False)
+    assert problem(page) == (
+        "it is not known which values of picture are black and white; export the model again with --scale, "
+        "such as --scale 0..1"
+    )
+    (row,) = bundles.rows_of(bundle)
+    bundles.write_result(bundle, [row | {"inputs": {"picture": {"range": [-1, 1]}}}])
+    page.reload()
+    page.locator("#status", has_text="is ready").wait_for()
+    page.set_input_files("#file", write_picture(tmp_path / "a.png"))
+    (row,) = suite.predict(bundle, tmp_path / "a.png")
+    assert row == suite.predict(bundle, tmp_path / "a.png", scale="-1..1")[0]
+    expected = {entry["class"]: entry["probability"] for entry in row["classes"]}
+    assert answered(page, 1) == pytest.approx(expected, abs=SHOWN) and page.problems == []
+
+
 def test_a_file_that_is_damaged_while_it_is_served_is_one_line(pictures, open_page, tmp_path):
     bundle = shutil.copytree(pictures, tmp_path / "bundle")
     page = open_page(bundle)

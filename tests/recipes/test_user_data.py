@@ -80,6 +80,7 @@ def test_pictures_of_none_or_two_things_are_not_localized(pictures, tmp_path):
     assert len(left_out) == 4  # 2, 12, 3, 13
     expected = sum(parts[file] in ("train", "test") for file in left_out)
     assert data["without_exactly_one_box"] == expected > 0
+    assert f"{expected} pictures without exactly one box are left out" in data["notes"]
 
 
 def test_a_users_photos_without_a_test_part(tmp_path):

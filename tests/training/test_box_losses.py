@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from suite.evaluation.detection import box_iou
-from suite.training.box_losses import center_focal_loss, generalized_iou
+from suite.training.box_losses import center_focal_loss, generalized_iou, per_thing
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,10 @@ def test_center_focal_loss_is_equation_1():
     np.testing.assert_allclose(loss, -terms.sum(axis=(1, 2, 3)) / 1.5, rtol=1e-9)
     assert np.mean(loss) == pytest.approx(-terms.sum() / 3, rel=1e-9)
     assert np.isfinite(center_focal_loss(tf.zeros((1, 2, 2, 1)), tf.fill((1, 2, 2, 1), 200.0))).all()
+
+
+def test_a_sum_is_divided_by_what_the_batch_holds():
+    sums = tf.constant([3.0, 1.0])
+    np.testing.assert_allclose(per_thing(sums, tf.constant(8.0), least=1), sums * 2 / 8)
+    np.testing.assert_allclose(per_thing(sums, tf.constant(0.25), least=0.1), sums * 2 / 0.25)
+    np.testing.assert_allclose(per_thing(sums, tf.constant(0.0), least=0.1), sums * 2 / 0.1)

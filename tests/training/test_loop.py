@@ -110,3 +110,13 @@ def test_logs_and_traces_for_tensorboard(tmp_path):
         fit(setting(), of_epoch, epochs=3)
     events = [path.name for path in (tmp_path / "logs" / "training-1").rglob("*") if path.is_file()]
     assert any("tfevents" in name for name in events) and any(name.endswith(".xplane.pb") for name in events)
+
+
+def test_lower_is_lower_by_more_than_the_margin():
+    def is_better(new, best, by):
+        return lower("loss", by)({"loss": new, "accuracy": 0.0}, {"loss": best, "accuracy": 1.0})
+
+    assert is_better(0.9, 1.0, 0.0) and is_better(0.7, 1.0, 0.25)
+    assert not is_better(1.0, 1.0, 0.0) and not is_better(1.1, 1.0, 0.0)
+    assert not is_better(0.75, 1.0, 0.25) and not is_better(0.8, 1.0, 0.25)
+    assert not is_better(float("nan"), 1.0, 0.0)

@@ -160,6 +160,7 @@ async function makeReader(chosen, row) {
     labels: await labelsOf(chosen.folder),
     text,
     step: models[1] ?? null,
+    inputs: row.inputs,
   });
   return { ...made, forget: () => models.forEach((model) => model.delete()) };
 }

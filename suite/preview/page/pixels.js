@@ -32,6 +32,17 @@ export function toGray(rgb) {
   return gray;
 }
 
+/**
+ * Turns pixels into the values that a model takes.
+ *
+ * @param {Uint8Array} pixels In [0, 255].
+ * @param {number[]} range [low, high], the values of black and white.
+ * @returns {Float32Array} Of the same length.
+ */
+export function valuesOf(pixels, [low, high]) {
+  return Float32Array.from(pixels, (pixel) => (pixel / 255) * (high - low) + low);
+}
+
 // For each pixel of a line of `to` pixels: where its share of one of `from` pixels begins, and its weights.
 function coefficients(from, to) {
   const scale = from / to;

@@ -2,6 +2,7 @@
 
 import * as answers from "./answers.js";
 import { fixedStates, generate, greedySearch, initialState, isStep, stepOf } from "./decoding.js";
+import { valuesOf } from "./pixels.js";
 import { END, fold, PADDING, spell, START, tokenize, UNKNOWN, Vocabulary } from "./text.js";
 
 const TOP = 5; // classes shown
@@ -16,8 +17,8 @@ const FORBIDDEN = [PADDING, UNKNOWN]; // what a language model may not write
  * {painted}, and perhaps {boxes}, {map}. A row is {name, probability}.
  *
  * @param {Model} model What answers; the encoder where there are two.
- * @param {object} beside {labels, text, step}: class names (undefined where a class has none) or null; what
- *   reads a file beside the model; the step of its decoder or null.
+ * @param {object} beside {labels, text, step, inputs}: class names (undefined where a class has none) or null;
+ *   what reads a file beside the model; the step of its decoder or null; what result.json says of the inputs.
  * @returns {Promise<object>} The reader; an error says in one line why there is none.
  */
 export async function readerOf(model, beside) {
@@ -40,11 +41,12 @@ export async function readerOf(model, beside) {
 
 async function pictureReader(model, beside) {
   const [input] = model.inputs;
-  const run = (pixels) => model.run({ [input.name]: pixels });
+  const take = pixelTaker(input, beside);
+  const run = (pixels) => model.run(take(pixels));
   const reader = (what, answer) => ({ kind: "picture", what, shape: input.shape, answer });
   if (beside.step) {
     const write = await sentenceWriter(model, beside);
-    return reader("says what it sees", (pixels) => write({ [input.name]: pixels }));
+    return reader("says what it sees", (pixels) => write(take(pixels)));
   }
   const kind = answers.imageKind(model.outputs);
   if (kind === null) {
@@ -78,6 +80,18 @@ async function pictureReader(model, beside) {
     const rows = answers.bestClasses(outputs[output.name], labels, TOP);
     return outputs.box ? { rows, boxes: [{ ...rows[0], box: [...outputs.box] }] } : { rows };
   });
+}
+
+// From pixels to an input: as they are, or in the range of floats that the bundle records.
+function pixelTaker({ name, dtype }, { inputs }) {
+  if (dtype === "uint8") return (pixels) => ({ [name]: pixels });
+  const range = inputs?.[name]?.range;
+  if (!range)
+    throw new Error(
+      `it is not known which values of ${name} are black and white; ` +
+        "export the model again with --scale, such as --scale 0..1",
+    );
+  return (pixels) => ({ [name]: valuesOf(pixels, range) });
 }
 
 async function sentenceWriter(encoder, { step, text }) {

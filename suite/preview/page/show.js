@@ -22,7 +22,7 @@ export function showAnswer(container, { rows, tags, said, painted }) {
 
 function bar({ name, probability, label }) {
   const fill = element("span", { className: "fill" });
-  fill.style.width = `${100 * probability}%`;
+  fill.style.width = `${100 * Math.min(Math.max(probability, 0), 1)}%`; // logits may lie outside
   if (label !== undefined) fill.style.background = colorOf(label);
   return element(
     "li",

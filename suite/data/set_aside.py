@@ -1,0 +1,52 @@
+"""What is said of a user's data: what was set aside and why, what was assumed, which files nobody read."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from suite.data.layout import PARTS
+
+_SHOWN = 5
+
+
+def losses(data: Mapping[str, Any]) -> list[str]:
+    """Says what of a user's data is not used, or not as it stands there; for the terminal.
+
+    Args:
+        data: `Result.data`: "quarantined"; and "notes" (sentences) and "unread" (files), if there are any.
+
+    Returns:
+        Lines; none where everything is used as it is.
+    """
+    lines = _set_aside(data.get("quarantined", ()), sum(data.get(part, 0) for part in PARTS))
+    lines += [printable(note) for note in data.get("notes", ())]
+    unread = data.get("unread", ())
+    if unread:
+        lines.append(f"{len(unread)} file{'s' * (len(unread) > 1)} not read: {first_names(unread)}")
+    return lines
+
+
+def _set_aside(entries: Sequence[Mapping[str, str]], used: int) -> list[str]:
+    if not entries:
+        return []
+    files_of: dict[str, list[str]] = {}
+    for entry in entries:
+        files_of.setdefault(entry["reason"], []).append(entry["file"])
+    beside = f", {used} used" if used else ""
+    lines = [f"{len(entries)} set aside{beside}; report.html says why"]
+    for reason, (first, *others) in list(files_of.items())[:_SHOWN]:
+        more = f" (and {len(others)} more)" if others else ""
+        lines.append(printable(f"  {first}: {reason}{more}"))
+    return lines
+
+
+def first_names(names: Sequence[str], most: int = 3) -> str:
+    """Lists the first of some names: "a, b, c and 4 more"."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return printable(", ".join(names[:most])) + more
+
+
+def printable(text: str) -> str:
+    """A text in one line that every terminal takes: names of files may hold line ends, or be no text."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
+    )
