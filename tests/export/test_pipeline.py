@@ -30,6 +30,16 @@ def test_every_artifact_of_a_classifier_is_ok(exported_images):
     assert (exported_images.folder / "labels.txt").read_text() == "red\ngreen\nblue\n"
 
 
+def test_every_row_says_what_was_fed(exported_images, exported_sequences):
+    pixels = {"image": {"dtype": "uint8", "shape": [32, 32, 3], "range": [0.0, 255.0]}}
+    assert all(row["inputs"] == pixels for row in exported_images.rows.values())
+    numbers = {
+        "tokens": {"dtype": "int32", "shape": [12]},  # the length that TFLite is fixed to
+        "features": {"dtype": "float32", "shape": [4]},
+    }
+    assert all(row["inputs"] == numbers for row in exported_sequences.rows.values())
+
+
 def test_bare_runtimes_agree_with_keras(exported_images):
     """An outside check: nothing of the suite between the files and the answers, and another batch size."""
     images = exported_images.item.inputs[:5]
