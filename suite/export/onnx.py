@@ -38,7 +38,7 @@ def save_onnx(model: keras.Model, path: str | Path) -> None:
     names = dict(zip(inputs, (spec.name for spec in specs), strict=True))
     names |= dict(zip(outputs, sorted(function.structured_outputs), strict=True))
     proto, _ = tf2onnx.convert.from_graph_def(
-        frozen.graph.as_graph_def(add_shapes=True),
+        _with_one_bias(frozen.graph.as_graph_def(add_shapes=True)),
         input_names=inputs,
         output_names=outputs,
         opset=OPSET,
@@ -68,6 +68,28 @@ def _inlined(model: keras.Model):
         return serve.get_concrete_function(), specs
     finally:
         tf.config.run_functions_eagerly(before)
+
+
+def _with_one_bias(graph: Any) -> Any:
+    """A graph in which a vector that is added to a sum with a bias is a sum, too.
+
+    Keras adds vectors as biases, and tf2onnx gives every bias behind a convolution to that convolution.
+    """
+    nodes = {node.name: node for node in graph.node}
+
+    def source(name: str) -> Any:
+        node = nodes.get(name.split(":")[0])
+        return source(node.input[0]) if node is not None and node.op == "Identity" else node
+
+    second = [
+        node
+        for node in graph.node
+        if node.op == "BiasAdd" and (before := source(node.input[0])) is not None and before.op == "BiasAdd"
+    ]
+    for node in second:
+        node.op = "AddV2"
+        node.attr.pop("data_format", None)
+    return graph
 
 
 def _nodes(graph: Any) -> Iterator[Any]:

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from suite.export.obstacles import layers_of
 from suite.export.signature import call_model, signature_of
 
 SIGNATURE_KEY = "serving_default"
@@ -137,6 +138,9 @@ def as_float32(model: keras.Model) -> keras.Model:
     # The Python code of Lambda layers is that of this process.
     copy = keras.saving.deserialize_keras_object(in_float32, safe_mode=False)
     copy.set_weights(model.get_weights())  # raises where number or shapes differ
+    for layer in layers_of(copy):
+        if hasattr(layer, "finalize_state"):  # what an adapted layer computes of its weights
+            layer.finalize_state()
     return copy
 
 

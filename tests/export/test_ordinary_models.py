@@ -60,6 +60,14 @@ def a_batch_of_eight():
     return keras.Model(x, layers.Dense(3)(layers.Reshape((3, 2))(x)))
 
 
+def vectors_added_to_convolutions():
+    image = keras.Input((7, 7, 3), name="image")
+    x = layers.Conv2D(4, 3)(image) + np.arange(4, dtype="float32")
+    return keras.Model(
+        image, layers.Activation("linear")(layers.Conv2D(5, 2)(x)) - np.arange(5.0, dtype="float32")
+    )
+
+
 MODELS = (
     sequential,
     nested_sequential,
@@ -69,6 +77,7 @@ MODELS = (
     shared_layer_and_states,
     awkward_names,
     a_batch_of_eight,
+    vectors_added_to_convolutions,
 )
 
 
@@ -131,6 +140,13 @@ def in_a_sequence():
     )
 
 
+def adapted():
+    x = keras.Input((6,), name="x")
+    layer = layers.Normalization()
+    layer.adapt(np.random.default_rng(0).normal(3, 2, (50, 6)))
+    return keras.Model(x, layers.Dense(2)(layer(x)))
+
+
 def half_inputs():
     x = keras.Input((6,), dtype="float16", name="x")
     return keras.Model(x, layers.Dense(2, dtype="float16")(x))
@@ -139,7 +155,7 @@ def half_inputs():
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 @pytest.mark.parametrize(
     "build",
-    [nested_backbone, wrappers, functions, in_a_sequence, half_inputs],
+    [nested_backbone, wrappers, functions, in_a_sequence, half_inputs, adapted],
     ids=lambda build: build.__name__,
 )
 def test_other_floats_become_float32_everywhere_with_their_weights(build, policy):
