@@ -8,6 +8,9 @@ from typing import Any
 TEXT_LAYERS = ("TextVectorization", "StringLookup", "IntegerLookup", "Hashing", "HashedCrossing")
 
 
+_MEND = "; end the model before that, or put another layer in its place"
+
+
 class FormatError(Exception):
     """A format cannot hold a model; the message is one line."""
 
@@ -93,9 +96,14 @@ def in_a_line(failure: Exception, format: str, model: Any) -> FormatError:
         return missing_operators(format, found, scopes, model)
     refused = re.findall(r"'tfl\.(\w+)' op ([^\n]*)", text)
     layer = layer_in(scopes, model)
-    what = f"the operator {refused[0][0].upper()}, whose {refused[0][1]}" if refused else _plain(text)
+    what = f"the operator {refused[0][0].upper()}: {refused[0][1]}" if refused else _plain(text)
     where = f" (layer {layer!r})" if layer else ""
-    return FormatError(f"{format} cannot hold this model{where}: {what}")
+    return cannot_hold(format, what, where)
+
+
+def cannot_hold(format: str, what: str, where: str = "") -> FormatError:
+    """Says that a format cannot hold a model, why, in which layer as far as known, and what helps."""
+    return FormatError(f"{format} cannot hold this model{where}: {what}{_MEND}")
 
 
 def runtime_obstacle(error: str) -> str:
@@ -106,7 +114,7 @@ def runtime_obstacle(error: str) -> str:
     """
     text = re.sub(r"^expected a readable .* cannot be loaded: ", "does not load: ", error)
     text = re.sub(r"\[ONNXRuntimeError\] : \d+ : (\w+) : ", "", text)
-    return re.sub(r"(^|(?<=\s))/?\w[\w.]*/\S+", "", text).strip().rstrip(":")
+    return re.sub(r"(^|(?<=\s))/?\w[\w.]*/\S+", "", text).strip().rstrip(":.") + _MEND
 
 
 def _plain(text: str) -> str:

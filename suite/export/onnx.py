@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from suite.console import first_line
-from suite.export.obstacles import FormatError, missing_operators
+from suite.export.obstacles import cannot_hold, missing_operators
 from suite.export.saved_model import serving_function
 
 OPSET = 17  # ONNX Runtime >= 1.13 and every mobile build since read it
@@ -52,7 +52,7 @@ def save_onnx(model: keras.Model, path: str | Path) -> None:
     try:
         onnx.checker.check_model(proto, full_check=True)
     except Exception as failure:  # of several modules
-        raise FormatError(f"ONNX cannot hold this model: {first_line(failure)}") from failure
+        raise cannot_hold("ONNX", first_line(failure)) from failure
     Path(path).write_bytes(proto.SerializeToString())
 
 

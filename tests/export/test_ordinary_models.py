@@ -68,6 +68,12 @@ def vectors_added_to_convolutions():
     )
 
 
+def columns_added_to_sequences():
+    x = keras.Input((5, 3), name="x")
+    positions = ops.cast(ops.arange(5), "float32")[None, :, None]
+    return keras.Model(x, layers.Conv1D(4, 2)(x + positions))
+
+
 MODELS = (
     sequential,
     nested_sequential,
@@ -78,6 +84,7 @@ MODELS = (
     awkward_names,
     a_batch_of_eight,
     vectors_added_to_convolutions,
+    columns_added_to_sequences,
 )
 
 

@@ -58,6 +58,15 @@ def draw_model(seed: int, index: int, policy: str | None = None) -> RandomModel:
     Returns:
         The model with its weights. Its outputs vary over its examples.
     """
+    try:
+        return _drawn(seed, index, policy)
+    except Exception:  # of kernels that TensorFlow has in float32 only
+        if policy is not None:
+            raise
+        return _drawn(seed, index, "float32")
+
+
+def _drawn(seed: int, index: int, policy: str | None) -> RandomModel:
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed * 10_000 + index)
     random = np.random.default_rng((seed, index))
@@ -66,8 +75,8 @@ def draw_model(seed: int, index: int, policy: str | None = None) -> RandomModel:
     drawn = "float32" if usual else d.pick(POLICIES)
     kind = _in_turn(tuple(STRUCTURES), seed + 1, index)
     d.note(kind)
-    if drawn != "float32":
-        d.note(f"policy: {drawn}")
+    if (policy or drawn) != "float32":
+        d.note(f"policy: {policy or drawn}")
     if d.dynamic:
         d.note("dynamic size")
     keras.config.set_dtype_policy(policy or drawn)
