@@ -114,7 +114,7 @@ def runtime_obstacle(error: str) -> str:
     """
     text = re.sub(r"^expected a readable .* cannot be loaded: ", "does not load: ", error)
     text = re.sub(r"\[ONNXRuntimeError\] : \d+ : (\w+) : ", "", text)
-    return re.sub(r"(^|(?<=\s))/?\w[\w.]*/\S+", "", text).strip().rstrip(":.") + _MEND
+    return re.sub(r"(^|(?<=\s))/?\w[\w.]*/\S+", "", text)[:150].strip().rstrip(":.") + _MEND
 
 
 def _plain(text: str) -> str:

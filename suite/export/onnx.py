@@ -114,6 +114,10 @@ def _expm1(graph, node, name, args) -> None:
     _replace(graph, node, lambda x, one: graph.make_node("Sub", [_of(graph, "Exp", x), one]))
 
 
+def _log1p(graph, node, name, args) -> None:
+    _replace(graph, node, lambda x, one: graph.make_node("Log", [_of(graph, "Add", x, one)]))
+
+
 def _of(graph, operator: str, *inputs: str) -> str:
     return graph.make_node(operator, list(inputs)).output[0]
 
@@ -142,4 +146,19 @@ def _bucketize(graph, node, name, args) -> None:
     _replace(graph, node, count)
 
 
-HANDLERS = {"Erfc": _erfc, "Expm1": _expm1, "Bucketize": _bucketize}
+def _convolution_3d(graph, node, name, args) -> None:
+    """tf2onnx's own, which counts groups on pictures only."""
+    from tf2onnx.onnx_opset.nn import ConvOp
+
+    channels, channels_of_a_group = (graph.get_shape(each) for each in node.input[:2])
+    ConvOp.version_13(graph, node)
+    node.set_attr("group", channels[-1] // channels_of_a_group[-2])
+
+
+HANDLERS = {
+    "Bucketize": _bucketize,
+    "Conv3D": _convolution_3d,
+    "Erfc": _erfc,
+    "Expm1": _expm1,
+    "Log1p": _log1p,
+}

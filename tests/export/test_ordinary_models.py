@@ -6,6 +6,8 @@ import onnx
 import pytest
 from keras import layers, ops
 
+from suite.export.onnx import save_onnx
+from suite.export.runtime import load_artifact
 from suite.export.saved_model import as_float32, weights_in_use
 from suite.export.signature import call_model, signature_of
 from suite.export.step_model import exported_artifacts
@@ -27,7 +29,8 @@ def exact_gelu_and_relatives():
     x = keras.Input((6,), name="x")
     buckets = layers.Discretization([-0.5, 0.0, 1.0])(x)
     gelu = ops.gelu(x, approximate=False)
-    return keras.Model(x, {"gelu": gelu, "celu": ops.celu(x), "expm1": ops.expm1(x), "buckets": buckets})
+    found = {"gelu": gelu, "celu": ops.celu(x), "expm1": ops.expm1(x), "log1p": ops.log1p(ops.abs(x))}
+    return keras.Model(x, found | {"buckets": buckets})
 
 
 def grouped_convolutions():
@@ -186,3 +189,14 @@ def test_other_floats_become_float32_everywhere_with_their_weights(build, policy
         assert value.std() > 0.05
         # Rounding to 8 (bfloat16) or 11 bits of some products.
         np.testing.assert_allclose(value, half, atol={"mixed_bfloat16": 0.05, "mixed_float16": 0.01}[policy])
+
+
+def test_onnx_has_grouped_convolutions_of_volumes(tmp_path):
+    keras.utils.set_random_seed(3)
+    volume = keras.Input((4, 5, 4, 4), name="volume")
+    x = layers.Conv3D(6, 2, groups=2)(volume)
+    model = keras.Model(volume, layers.Conv3D(5, 2, strides=2, padding="same", name="y")(x))
+    save_onnx(model, tmp_path / "model.onnx")
+    inputs = inputs_of(model)
+    found = load_artifact(tmp_path / "model.onnx").predict(inputs)["y"]
+    np.testing.assert_allclose(found, np.asarray(model(inputs["volume"])), atol=1e-5)
