@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from suite import console
 from suite.catalogue import load_recipe
 from suite.data.set_aside import losses
+from suite.evaluation import baselines
 from suite.evaluation.report import Table, write_report
 from suite.export.benchmark import COLUMNS, artifact_cells, print_artifacts
 from suite.export.bundle import RESULT_FILE, SPLIT_FILE, disk_is_full, write_json
@@ -24,7 +25,7 @@ from suite.export.mobile import write_mobile
 from suite.export.partial_bundle import PartialBundle
 from suite.export.pipeline import Export, export_model
 from suite.gallery import FOLDER, SMOKE_FOLDER, update_gallery
-from suite.recipe import Claim, Context, Result, claims_on
+from suite.recipe import Baseline, Claim, Context, Result, claims_on
 from suite.training.reproducibility import describe_environment, set_seed
 from suite.training.session import Options, is_chief, running, split_options
 
@@ -38,6 +39,7 @@ class Job(NamedTuple):
         title: One line for the report.
         run: `(config, context) -> Result`.
         claims: Bounds that the result must keep.
+        is_judged: Whether models must beat their baselines; not in a tiny configuration.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Job(NamedTuple):
     title: str
     run: Callable[[Any, Context], Result]
     claims: Sequence[Claim] = ()
+    is_judged: bool = True
 
 
 def execute(
@@ -76,8 +79,8 @@ def execute(
         ValueError: Bad input, or `resume` with other settings than those of the interrupted run.
         OSError: A file cannot be written, as where the disk is full. What was trained is kept for `resume`,
             and an earlier bundle at `out` stays as it was.
-        GateError: A claim or an export failed. The bundle is then under `out` + ".failed", and an earlier
-            one at `out` stays as it was.
+        GateError: A claim or an export failed, or a model is no better than the trivial answer. The bundle
+            is then under `out` + ".failed", and an earlier one at `out` stays as it was.
     """
     started = time.time()
     if not is_chief(options):
@@ -97,7 +100,7 @@ def execute(
         record["artifacts"] = _export_all(result.exports, partial)
         record["wall_seconds"] = round(time.time() - started, 2)
         _write_files(partial.folder, record, result)
-        faults = _faults(record)
+        faults = _faults(record, job.is_judged)
         final = partial.finish(failed=bool(faults))
     _print_summary(final, record)
     update_gallery(final)
@@ -158,11 +161,22 @@ def _record(job: Job, settings: dict, result: Result) -> dict:
         **describe_environment(),
         "data": {"source": settings["source"], "quarantined": [], **result.data},
         "metrics": metrics,
+        "baselines": [each.to_json(metrics[each.metric]) for each in _baselines(result)],
         "claims": [
             claim.to_json() | {"value": metrics[claim.metric], "passed": claim.holds(metrics)}
             for claim in (job.claims if result.claims_apply else ())
         ],
     }
+
+
+def _baselines(result: Result) -> list[Baseline]:
+    """Those that the run gives, and those that follow from what its exports are judged by."""
+    found = {each.metric: each for each in result.baselines}
+    for item in result.exports:
+        if item.metric and item.metric.name in result.metrics and item.metric.name not in found:
+            each = baselines.implied(item.metric.name, item.targets, item.labels)
+            found |= {each.metric: each} if each else {}
+    return list(found.values())
 
 
 def _write_split(folder: Path, data: dict) -> None:
@@ -202,14 +216,27 @@ def _claim(row: dict) -> Claim:
     return Claim(row["metric"], row.get("at_least"), row.get("at_most"))
 
 
-def _faults(record: dict) -> list[str]:
+def _more_training(config: dict) -> str:
+    """The flags of a longer training, twice as long as this one."""
+    lengths = {name: config.get(name) for name in ("epochs", "least_steps", "steps")}
+    flags = [f"--{name} {2 * value}" for name, value in lengths.items() if value]
+    return f" ({' '.join(flags)})" if flags else ""
+
+
+def _faults(record: dict, is_judged: bool) -> list[str]:
+    trivial = [
+        f"no better than the trivial answer: {row['metric']} {row['measured']:.4f}, "
+        f"{baselines.describe(row)}; try more data, or longer training{_more_training(record['config'])}"
+        for row in record["baselines"]
+        if is_judged and not row["beaten"]
+    ]
     missed = [
         f"claim missed: {_claim(row)}, measured {row['value']:.6g}"
         for row in record["claims"]
         if not row["passed"]
     ]
     failed = [f"{row['path']} {row['reason']}" for row in record["artifacts"] if row["status"] == "failed"]
-    return missed + failed
+    return trivial + missed + failed
 
 
 def _print_summary(folder: Path, record: dict) -> None:
@@ -217,9 +244,18 @@ def _print_summary(folder: Path, record: dict) -> None:
         console.say(f"{'ok    ' if row['passed'] else 'MISSED'} {_claim(row)}: {row['value']:.6g}")
     if record["artifacts"]:
         print_artifacts(f"{record['name']}: artifacts", record["artifacts"])
+    trivial = {row["metric"]: row for row in record["baselines"]}
     for name, value in record["metrics"].items():
-        if name.startswith(("validation_", "test_")):
+        if name in trivial:
+            console.result(f"{name} {value:.4f} ({baselines.describe(trivial[name])})")
+        elif name.startswith(("validation_", "test_")):
             console.result(f"{name} {value:.4f}")
+    for row in record["baselines"]:
+        if row["beaten"] and row["may_be_chance"]:
+            console.warn(
+                f"{row['metric']} {row['measured']:.4f} of {row['examples']} may be chance, the trivial "
+                f"answer ({row['says']}) gets {row['value']:.4f}: more held-out data would tell"
+            )
     where = console.shown(folder)
     console.result(f"{where} written in {record['wall_seconds']:.0f} s; open {where}/report.html")
 
@@ -243,7 +279,7 @@ def run(
         out: Folder of the bundle; `saved_models/NAME` by default, `saved_models/smoke/NAME` of a smoke run.
         seed: Seed of everything random.
         resume: Whether to go on with an interrupted run of the same settings.
-        smoke: Whether to run the recipe's tiny configuration, whose claims are not checked.
+        smoke: Whether to run the recipe's tiny configuration, whose claims and baselines are not checked.
         **settings: Fields of the recipe's Config, and of `suite.training.session.Options`.
 
     Returns:
@@ -251,7 +287,7 @@ def run(
 
     Raises:
         ValueError: Bad input.
-        GateError: A claim or an export failed.
+        GateError: A claim or an export failed, or a model is no better than the trivial answer.
     """
     recipe = load_recipe(name)
     kind = data.partition(":")[0]
@@ -262,7 +298,8 @@ def run(
     options, settings = split_options(settings)
     config = dataclasses.replace(recipe.SMOKE if smoke else recipe.Config(), **settings)
     claims = () if smoke else claims_on(recipe.CLAIMS, data)
-    job = Job(name, "recipe", (recipe.__doc__ or "").split("\n")[0], recipe.run, claims)
+    title = (recipe.__doc__ or "").split("\n")[0]
+    job = Job(name, "recipe", title, recipe.run, claims, is_judged=not smoke)
     # Small matrices in NumPy gain nothing from a second BLAS thread; where other work, or TensorFlow's own
     # threads, keep the cores busy, each product waits for it (measured: 40 times as long).
     with threadpool_limits(1, user_api="blas"):

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from suite.evaluation.baselines import Baseline
 from suite.evaluation.report import Table
 from suite.export.pipeline import Export
 
-__all__ = ["Claim", "Context", "Export", "Result"]
+__all__ = ["Baseline", "Claim", "Context", "Export", "Result"]
 
 
 class Claim(NamedTuple):
@@ -22,7 +23,8 @@ class Claim(NamedTuple):
         metric: Key of `Result.metrics`.
         at_least: Lower bound, or None.
         at_most: Upper bound, or None.
-        data: What `--data` must be for it: "embedded", "tfds" or "tfds:NAME"; None for all.
+        data: What `--data` must be for it: "embedded", "tfds" or "tfds:NAME". None: any, a user's own data,
+            too; only for facts of mathematics or of the implementation.
     """
 
     metric: str
@@ -45,6 +47,11 @@ class Claim(NamedTuple):
         lower = [] if self.at_least is None else [f"at least {self.at_least:g}"]
         upper = [] if self.at_most is None else [f"at most {self.at_most:g}"]
         return f"{self.metric} {' and '.join(lower + upper)}"
+
+
+def about(data: Sequence[str], *claims: Claim) -> tuple[Claim, ...]:
+    """The same claims about several kinds of data, on each of which they were measured."""
+    return tuple(claim._replace(data=kind) for claim in claims for kind in data)
 
 
 def claims_on(claims: Sequence[Claim], data: str) -> list[Claim]:
@@ -84,6 +91,8 @@ class Result:
         files: Further files of the bundle by path, text or bytes; subfolders are those of the exports.
         title: Heading of the report, where the recipe's first line does not fit.
         claims_apply: Whether the claims are about this run; not where a flag names pictures of the user's.
+        baselines: What the trivial answer gets where the exported models are measured; a run whose models are
+            no better fails. Those of an accuracy and of an R-squared are filled in where they are missing.
     """
 
     metrics: Mapping[str, float]
@@ -94,3 +103,4 @@ class Result:
     files: Mapping[str, str | bytes] = dataclasses.field(default_factory=dict)
     title: str = ""
     claims_apply: bool = True
+    baselines: Sequence[Baseline] = ()

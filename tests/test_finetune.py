@@ -46,6 +46,9 @@ def test_the_bundle_keeps_the_contract(bundle, photos):
     assert sum(result["data"][part] for part in ("train", "validation", "test")) == 20
     set_aside = {entry["file"] for entry in result["data"]["quarantined"]}
     assert set_aside == {"brick/broken.jpg", "grass/notes.txt"}
+    (trivial,) = result["baselines"]
+    assert (trivial["metric"], trivial["value"]) == ("test_accuracy", 0.5) and trivial["beaten"]
+    assert trivial["says"] in ("always 'brick'", "always 'grass'")
     assert result["metrics"]["validation_accuracy"] >= 0.75 and "test_accuracy" in result["metrics"]
     assert {row["path"]: row["status"] for row in result["artifacts"]} == dict.fromkeys(
         ("model.keras", "saved_model", "model.onnx", "model.tflite", "model_float16.tflite",

@@ -1,6 +1,6 @@
 import pytest
 
-from suite.recipe import Claim
+from suite.recipe import Claim, about, claims_on
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,10 @@ from suite.recipe import Claim
 )
 def test_claims(claim, value, holds):
     assert claim.holds({"m": value}) is holds
+
+
+def test_claims_about_several_kinds_of_data():
+    claims = about(("embedded", "tfds"), Claim("m", at_least=1), Claim("n", at_most=2))
+    for data in ("embedded", "tfds"):
+        assert claims_on(claims, data) == [Claim("m", 1, None, data), Claim("n", None, 2, data)]
+    assert claims_on(claims, "/home/me/photos") == []

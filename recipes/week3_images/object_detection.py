@@ -24,6 +24,7 @@ from suite.data import detection_sets
 from suite.data.boxes import box_examples, random_mirror
 from suite.data.detection_sets import DetectionSet
 from suite.evaluation import plots
+from suite.evaluation.baselines import Baseline
 from suite.evaluation.detection import COCO_THRESHOLDS, Truths, average_precisions, mean_average_precision
 from suite.evaluation.metrics import Metric
 from suite.evaluation.report import Table
@@ -31,42 +32,47 @@ from suite.models.detector import STRIDE, build_detector, encode
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
 from suite.training.box_losses import center_focal_loss, generalized_iou, per_thing
-from suite.training.loop import fit
+from suite.training.loop import epochs_for, fit, lower
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
     side: int = 64  # pixels, of the images as the network sees them; a multiple of 8
     epochs: int = 11
+    least_steps: int = 1000  # of all epochs: small data is passed over more often
     batch_size: int = 16
     learning_rate: float = 3e-3  # at first; falls to 0 along a cosine
     box_weight: float = 5.0  # of the box loss
     images: int = 3000  # for training, at most
 
 
-SMOKE = Config(side=32, epochs=1, images=16)
+SMOKE = Config(side=32, epochs=1, least_steps=0, images=16)
 DATA = ("embedded", "tfds", "path")
 
 CLAIMS = (
     Claim("test_map_50", at_least=0.9, data="embedded"),
     Claim("test_map", at_least=0.65, data="embedded"),
     Claim("map_50_gain_of_suppression", at_least=0.05, data="embedded"),
-    Claim("greedy_suppression_gap", at_most=1e-5),
+    # The layer looks at 100 candidates in 10 rounds, which crowded photos may exceed.
+    Claim("greedy_suppression_gap", at_most=1e-5, data="embedded"),
 )
 
 
-def training_batches(data: DetectionSet, config: Config, seed: int) -> tf.data.Dataset:
-    """Shuffled batches; each image is mirrored at random with its boxes, which then become maps."""
+def batches(data: DetectionSet, part: str, config: Config, seed: int | None = None) -> tf.data.Dataset:
+    """Images, and boxes as maps; with a seed shuffled, each image mirrored at random with its boxes."""
     grid, num_classes = (config.side // STRIDE,) * 2, len(data.classes)
 
-    def mirror_and_encode(image, boxes, labels):
-        image, boxes = random_mirror(image, boxes)
+    def prepare(image, boxes, labels):
+        if seed is not None:
+            image, boxes = random_mirror(image, boxes)
         heatmap, cells = encode(boxes, labels, grid, num_classes)
         return image, {"heatmap": heatmap, "boxes": cells}
 
-    examples = box_examples(data, "train", config.images).shuffle(config.images, seed=seed)
-    encoded = examples.map(mirror_and_encode, num_parallel_calls=tf.data.AUTOTUNE)
-    return encoded.batch(config.batch_size).prefetch(2)
+    examples = box_examples(data, part, config.images)
+    if seed is not None:
+        examples = examples.shuffle(config.images, seed=seed)
+    prepared = examples.map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
+    return prepared.batch(config.batch_size).prefetch(2)
 
 
 def box_loss(cells: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
@@ -76,13 +82,15 @@ def box_loss(cells: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
     return per_thing(wrong, tf.reduce_sum(weight), least=1e-6)
 
 
-def train(maps: keras.Model, data: DetectionSet, config: Config, seed: int) -> list[float]:
-    """Trains on the sum of both losses, which it gives by epoch."""
-    batches = training_batches(data, config, seed)
-    schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * len(batches))
+def train(maps: keras.Model, data: DetectionSet, config: Config, seed: int) -> dict[str, list[float]]:
+    """Trains on the sum of both losses, to the best epoch; gives them by epoch."""
+    examples = batches(data, "train", config, seed)
+    epochs = epochs_for(len(examples), config.epochs, config.least_steps)
+    schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, epochs * len(examples))
     losses = {"heatmap": center_focal_loss, "boxes": box_loss}
     maps.compile(Adam(schedule), losses, loss_weights={"heatmap": 1.0, "boxes": config.box_weight})
-    return fit(maps, batches, epochs=config.epochs)["train_loss"]
+    held_out = batches(data, "validation", config)
+    return fit(maps, examples, epochs=epochs, validation=held_out, better=lower("validation_loss"))
 
 
 def every_cell(maps: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -120,7 +128,7 @@ def run(config: Config, context: Context) -> Result:
     num_classes, images = len(data.classes), data.images["test"]
     truths = Truths(data.boxes["test"], data.labels["test"], data.is_crowd["test"])
     maps, detector = build_detector((config.side, config.side, 3), num_classes)
-    losses = train(maps, data, config, context.seed)
+    curves = train(maps, data, config, context.seed)
 
     found = detector.predict(images, verbose=0)
     boxes, scores = every_cell(maps, images)
@@ -147,12 +155,40 @@ def run(config: Config, context: Context) -> Result:
         figures={
             "boxes": draw_boxes(images, found, data.classes),
             "precision": draw_precisions(precisions, data.classes),
-            "loss": plots.learning_curves({"train": losses}, ylabel="sum of the losses", title="Training"),
+            "loss": plots.learning_curves(
+                {"train": curves["train_loss"], "validation": curves["validation_loss"]},
+                ylabel="sum of the losses",
+                title="Training",
+                first_epoch=0,
+            ),
         },
         exports=[Export(detector, images, data.images["train"][:300], truths, metric, data.classes)],
         data=data.describe(),
+        baselines=[constant_boxes(data, truths)],
         tables=[Table("Average precision", ("class", "AP@.5", "AP@.75", "AP@[.5:.95]"), rows)],
     )
+
+
+def constant_boxes(data: DetectionSet, truths: Truths) -> Baseline:
+    """The mAP@0.5 of one answer to every image: for each class its mean box of training, or the whole image.
+
+    What training has more of has the higher score.
+    """
+    known, labels = (np.concatenate(values["train"]) for values in (data.boxes, data.labels))
+    classes, counts = np.unique(labels, return_counts=True)
+
+    def score(boxes: np.ndarray) -> float:
+        answer = {"boxes": boxes, "scores": counts / counts.sum(), "labels": classes}
+        everywhere = {name: np.stack([value] * len(truths.boxes)) for name, value in answer.items()}
+        return mean_average_precision(everywhere, truths, len(data.classes))
+
+    means = np.stack([known[labels == label].mean(axis=0) for label in classes])
+    scores = {
+        "the mean box of each class": score(means),
+        "the whole image as each class": score(np.tile([0.0, 0.0, 1.0, 1.0], (len(classes), 1))),
+    }
+    best = max(scores, key=lambda name: scores[name])
+    return Baseline("test_map_50", scores[best], f"{best}, in every image")
 
 
 def draw_boxes(images: np.ndarray, found: dict, classes):

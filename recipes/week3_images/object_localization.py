@@ -14,7 +14,7 @@ if __name__ == "__main__":  # before the imports below, so that TensorFlow start
     run_script(__file__)
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
@@ -24,7 +24,9 @@ from keras import layers
 from suite.data import detection_sets, scenes
 from suite.data.boxes import random_mirror
 from suite.data.detection_sets import DetectionSet
+from suite.data.layout import PARTS
 from suite.evaluation import plots
+from suite.evaluation.baselines import Baseline, most_frequent_class
 from suite.evaluation.classification import classification_tables
 from suite.evaluation.detection import box_iou
 from suite.evaluation.metrics import Metric, accuracy
@@ -33,19 +35,20 @@ from suite.models.detector import feature_map
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
 from suite.training.box_losses import generalized_iou
-from suite.training.loop import fit
+from suite.training.loop import epochs_for, fit, lower
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
     side: int = 64  # pixels, of the images as the network sees them
     epochs: int = 10
+    least_steps: int = 1000  # of all epochs: small data is passed over more often
     batch_size: int = 16
     learning_rate: float = 3e-3  # at first; falls to 0 along a cosine
     linear_learning_rate: float = 1e-4
 
 
-SMOKE = Config(side=32, epochs=1)
+SMOKE = Config(side=32, epochs=1, least_steps=0)
 DATA = ("embedded", "path")
 
 CLAIMS = (
@@ -111,15 +114,21 @@ def training_batches(images, boxes, labels, config: Config, seed: int) -> tf.dat
 
 
 def train(
-    model: keras.Model, examples: tuple[np.ndarray, ...], learning_rate: float, config: Config, seed: int
+    model: keras.Model, parts: Mapping[str, tuple], learning_rate: float, config: Config, seed: int
 ) -> list[float]:
-    """Trains both outputs on the sum of their losses, which it gives by epoch."""
-    images, boxes, labels = examples
+    """Trains both outputs on the sum of their losses, to the best epoch; gives those on validation."""
+    images, boxes, labels = parts["train"]
     batches = training_batches(images, boxes, labels, config, seed)
-    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, config.epochs * len(batches))
+    epochs = epochs_for(len(batches), config.epochs, config.least_steps)
+    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(batches))
     losses = {"probabilities": keras.losses.sparse_categorical_crossentropy, "box": box_loss}
     model.compile(Adam(schedule), losses)
-    return fit(model, batches, epochs=config.epochs)["train_loss"]
+    images, boxes, labels = parts["validation"]
+    held_out = tf.data.Dataset.from_tensor_slices((images, {"probabilities": labels, "box": boxes}))
+    curves = fit(
+        model, batches, epochs=epochs, validation=held_out.batch(50), better=lower("validation_loss")
+    )
+    return curves["validation_loss"]
 
 
 def ious(outputs: Mapping, boxes: np.ndarray) -> np.ndarray:
@@ -134,10 +143,11 @@ def run(config: Config, context: Context) -> Result:
         data = scenes.detection_set(context.seed, size, things=(1, 1))
     else:
         data = detection_sets.load(context.source, context.seed, size)
-    examples = single_boxes(data, "train")
-    images, boxes, labels = single_boxes(data, "test")
+    parts = {part: single_boxes(data, part) for part in PARTS}
+    images, boxes, labels = parts["test"]
 
-    described, used = data.describe(), {"train": len(examples[0]), "test": len(images)}
+    # Of what is trained and measured on; validation only chooses the epoch.
+    described, used = data.describe(), {part: len(parts[part][0]) for part in ("train", "test")}
     left_out = sum(described[part] - count for part, count in used.items())
     described["without_exactly_one_box"] = left_out
     if left_out:
@@ -146,8 +156,8 @@ def run(config: Config, context: Context) -> Result:
 
     num_classes = len(data.classes)
     model, linear = build_model(config.side, num_classes), build_linear(config.side, num_classes)
-    losses = train(model, examples, config.learning_rate, config, context.seed)
-    train(linear, examples, config.linear_learning_rate, config, context.seed)
+    losses = train(model, parts, config.learning_rate, config, context.seed)
+    train(linear, parts, config.linear_learning_rate, config, context.seed)
 
     outputs, linear_outputs = (network.predict(images, verbose=0) for network in (model, linear))
     overlaps = ious(outputs, boxes)
@@ -166,12 +176,23 @@ def run(config: Config, context: Context) -> Result:
         figures={
             "boxes": draw_boxes(images, boxes, labels, outputs, data.classes),
             "iou": draw_ious({"CNN": overlaps, "linear": ious(linear_outputs, boxes)}),
-            "loss": plots.learning_curves({"CNN": losses}, ylabel="sum of the losses", title="Training"),
+            "loss": plots.learning_curves(
+                {"CNN": losses}, ylabel="sum of the losses", title="Loss on validation", first_epoch=0
+            ),
         },
-        exports=[Export(model, images, examples[0][:300], boxes, metric, data.classes)],
+        exports=[Export(model, images, parts["train"][0][:300], boxes, metric, data.classes)],
         data=described | used,
+        baselines=constant_answer(parts["train"], parts["test"], data.classes),
         tables=classification_tables(outputs["probabilities"], labels, data.classes),
     )
+
+
+def constant_answer(train: tuple, test: tuple, classes: Sequence[str]) -> list[Baseline]:
+    """The mean IoU of the mean box of training, and the accuracy of its most frequent class."""
+    _, known, labels = train
+    mean = np.broadcast_to(known.mean(axis=0), test[1].shape)
+    box = Baseline("test_mean_iou", ious({"box": mean}, test[1]).mean(), "the mean box, whatever the image")
+    return [box, most_frequent_class(labels, test[2], classes)]
 
 
 def draw_boxes(images: np.ndarray, boxes: np.ndarray, labels: np.ndarray, outputs: dict, classes):

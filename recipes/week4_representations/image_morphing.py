@@ -32,7 +32,7 @@ from suite.export.autoencoder import decoder_export, encoder_export
 from suite.models.autoencoders import Autoencoder, build_variational
 from suite.models.blocks import convolution
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Result
+from suite.recipe import Claim, Context, Result, about
 from suite.training.likelihoods import VariationalAutoencoder
 from suite.training.loop import fit
 
@@ -55,11 +55,14 @@ STEPS = 20  # of a way
 MIDDLE = slice(6, 15)  # of its 21 images, where neither end shows through
 
 CLAIMS = (
-    Claim("distance_to_real_over_crossfade", at_most=0.85),
+    *about(("embedded", "tfds"), Claim("distance_to_real_over_crossfade", at_most=0.85)),
     Claim("distance_rise_over_crossfade", at_most=0.9, data="embedded"),
     Claim("confidence_gained_on_crossfade", at_least=0.04, data="embedded"),
-    Claim("largest_step_over_mean", at_most=3),
-    Claim("test_accuracy_classifier", at_least=0.95),
+    *about(
+        ("embedded", "tfds"),
+        Claim("largest_step_over_mean", at_most=3),
+        Claim("test_accuracy_classifier", at_least=0.95),
+    ),
 )
 
 

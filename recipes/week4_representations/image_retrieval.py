@@ -35,7 +35,7 @@ from suite.finetune_head import feature_extractor
 from suite.models.autoencoders import Autoencoder, build_convolutional
 from suite.models.backbones import build_backbone
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Export, Result
+from suite.recipe import Baseline, Claim, Context, Export, Result
 from suite.training.loop import fit
 
 
@@ -57,6 +57,7 @@ SMOKE = Config(filters=(4,), steps=20, side=16)
 DATA = ("embedded", "tfds", "path")
 
 FOUND = 10  # images for each query
+CHANCE = "images drawn at random"  # the trivial answer
 SEARCHED = 10_000  # images at most, and a fifth as many queries
 
 CLAIMS = (
@@ -149,6 +150,7 @@ def run(config: Config, context: Context) -> Result:
         "code": lambda x: autoencoder.encoder.predict(x, batch_size=500, verbose=0),
     }
     found = {}
+    by_chance, baselines = share_of_class(labels), []
     metrics: dict[str, float] = {"indexed_images": len(images) + len(test)}
     indices = {way: Index(vectors_of(images), names["train"]) for way, vectors_of in ways.items()}
     for kind, asked in queries.items():
@@ -172,10 +174,13 @@ def run(config: Config, context: Context) -> Result:
         vectors = {part: extract(pixels) for part, pixels in big.items()}
         found["features"], _ = Index(vectors["train"], names["train"]).search(vectors["test"], FOUND)
         metrics["test_precision_features"] = precision(found["features"], labels["train"], labels["test"])
+        baselines.append(Baseline("test_precision_features", by_chance, CHANCE))
         exports.append(Export(features, big["test"], big["train"][:300], name="features"))
         files[f"features/{INDEX_FILE}"] = index_of_all(pictures, vectors["train"], vectors["test"])
     if len(pictures.described["classes"]) == 1:  # all is of the query's class: a precision says nothing
-        metrics = {"indexed_images": metrics["indexed_images"]}
+        metrics, baselines = {"indexed_images": metrics["indexed_images"]}, []
+    else:
+        baselines.append(Baseline("test_precision_code", by_chance, CHANCE))
     extra = ["features"] if pictures.sources else []
     last = [*ways, *extra][-1]
     return Result(
@@ -183,9 +188,17 @@ def run(config: Config, context: Context) -> Result:
         figures={way: draw_found(pictures, found[way], way) for way in reversed([*ways, *extra])},
         exports=exports,
         data=pictures.described,
+        baselines=baselines,
         tables=[table(pictures, found[last], last)],
         files=files,
     )
+
+
+def share_of_class(labels: dict[str, np.ndarray]) -> float:
+    """The precision of images that are drawn at random, whatever the query."""
+    num_classes = 1 + max(map(np.max, labels.values()))
+    shares = [np.bincount(values, minlength=num_classes) / len(values) for values in labels.values()]
+    return float(np.prod(shares, axis=0).sum())
 
 
 def index_of_all(pictures: Pictures, train_vectors: np.ndarray, test_vectors: np.ndarray) -> bytes:

@@ -27,7 +27,7 @@ from suite.evaluation import plots
 from suite.export.autoencoder import decoder_export, encoder_export
 from suite.models.autoencoders import Autoencoder, build_dense, build_linear
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Result
+from suite.recipe import Claim, Context, Result, about
 from suite.training.loop import fit
 
 
@@ -46,9 +46,12 @@ SMOKE = Config(code_size=4, units=(16,), steps=30)
 DATA = ("embedded", "tfds")
 
 CLAIMS = (
-    Claim("largest_angle_degrees", at_most=1),
-    Claim("linear_error_over_pca", at_least=0.99, at_most=1.01),
-    Claim("nonlinear_error_over_pca", at_most=0.75),
+    *about(
+        ("embedded", "tfds"),
+        Claim("largest_angle_degrees", at_most=1),
+        Claim("linear_error_over_pca", at_least=0.99, at_most=1.01),
+        Claim("nonlinear_error_over_pca", at_most=0.75),
+    ),
 )
 
 

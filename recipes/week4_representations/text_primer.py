@@ -29,8 +29,9 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from suite.data import text_sets
 from suite.data.text_sets import TextSet
 from suite.evaluation import plots
+from suite.evaluation.baselines import most_frequent_class
 from suite.evaluation.classification import classification_tables
-from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.metrics import Metric, accuracy, choose
 from suite.evaluation.report import Table
 from suite.language.features import bag_of_words, inverse_document_frequency, ngrams, one_hot, tf_idf
 from suite.language.vocabulary import SPECIAL, Vocabulary, tokenize
@@ -151,21 +152,24 @@ def run(config: Config, context: Context) -> Result:
         name: Features.fit(tokens["train"], words, largest, config.words)
         for name, largest in (("words", 1), ("pairs", 2))
     }
-    heads, probabilities = {}, {}
+    heads, probabilities, scores = {}, {}, {}
     for name, features in kinds.items():
-        train_matrix = features.of(tokens["train"])
-        heads[name] = train(train_matrix, data.labels["train"], len(data.classes), config, context.seed)
-        probabilities[name] = np.asarray(heads[name](features.of(tokens["test"]).toarray()))
+        matrices = {part: features.of(texts) for part, texts in tokens.items()}
+        heads[name] = train(matrices["train"], data.labels["train"], len(data.classes), config, context.seed)
+        scores[name] = accuracy(heads[name](matrices["validation"].toarray()), data.labels["validation"])
+        probabilities[name] = np.asarray(heads[name](matrices["test"].toarray()))
+    best = choose(scores, "accuracy")
 
     ids = {part: np.stack([words.ids(text, length) for text in texts]) for part, texts in tokens.items()}
-    model = build_model(words, kinds["pairs"], heads["pairs"], length)
+    model = build_model(words, kinds[best], heads[best], length)
     answers = model.predict(ids["test"], verbose=0)
     counts_gap, tf_idf_gap = gaps(tokens["train"], kinds["pairs"])
     metrics = {
         "counts_gap": counts_gap,
         "tf_idf_gap": tf_idf_gap,
         "test_accuracy": accuracy(answers, data.labels["test"]),
-        "graph_gap": np.max(np.abs(answers - probabilities["pairs"])),
+        "graph_gap": np.max(np.abs(answers - probabilities[best])),
+        **{f"validation_accuracy_{name}": score for name, score in scores.items()},
         **{f"test_accuracy_{name}": accuracy(p, data.labels["test"]) for name, p in probabilities.items()},
         **by_kind(probabilities, data),
     }
@@ -181,7 +185,8 @@ def run(config: Config, context: Context) -> Result:
         metrics=metrics,
         figures=figures,
         exports=[export],
-        data=data.describe(),
+        data=data.describe() | {"exported": best},
+        baselines=[most_frequent_class(data.labels["train"], data.labels["test"], data.classes)],
         tables=[
             step_by_step(data.texts["train"][0], words, kinds["pairs"]),
             *classification_tables(answers, data.labels["test"], data.classes),
@@ -211,10 +216,7 @@ def step_by_step(text: str, words: Vocabulary, features: Features) -> Table:
         ("text", text[:300]),
         ("tokens", " | ".join(tokens[:30])),
         ("ids", " ".join(map(str, ids[:30]))),
-        (
-            "one-hot, of the first token",
-            f"{len(words)} numbers, 1 at {int(one_hot(ids[:1], len(words)).argmax())}",
-        ),
+        ("one-hot, first token", f"{len(words)} numbers, 1 at {one_hot(ids[:1], len(words)).argmax()}"),
         ("bigrams", " | ".join(ngrams(tokens, 2, 2)[:30])),
         (
             "largest TF-IDF",

@@ -25,6 +25,7 @@ from keras import layers
 from suite import console
 from suite.data import text_sets
 from suite.evaluation import plots
+from suite.evaluation.baselines import unigrams
 from suite.evaluation.language import text_surprisals
 from suite.evaluation.report import Table
 from suite.export.step_model import exported_steps, reading_gap, step_export
@@ -151,10 +152,10 @@ def run(config: Config, context: Context) -> Result:
         dict(zip(written, values, strict=True))
         for values in zip(*(shares(text, known_words) for text in written.values()), strict=True)
     )
-    counts = np.maximum(vocabulary.counts, 1)
+    baseline = unigrams(ids["train"], ids["test"][1:], "test_nats_per_character", in_nats=True)
     metrics = {
         "test_nats_per_character": nats.mean(),
-        "test_nats_per_character_unigram": -np.log(counts / counts.sum())[ids["test"][1:]].mean(),
+        "test_nats_per_character_unigram": baseline.value,
         **{
             f"step_gap_{name}": reading_gap(step, ids["test"], nats[: config.checked])
             for name, step in steps.items()
@@ -179,6 +180,7 @@ def run(config: Config, context: Context) -> Result:
         },
         exports=[step_export(step_model, steps["tflite"], ids["train"], ids["test"], vocabulary)],
         data=corpus.describe() | {"characters": len(texts["train"]), "vocabulary": len(vocabulary)},
+        baselines=[baseline],
         tables=[samples_table(written, distinct, known)],
     )
 

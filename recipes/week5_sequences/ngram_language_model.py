@@ -28,6 +28,7 @@ from matplotlib.ticker import LogLocator
 
 from suite.data import text_sets
 from suite.evaluation import plots
+from suite.evaluation.baselines import unigrams
 from suite.evaluation.report import Table
 from suite.language.ngrams import NgramCounts, perplexity
 from suite.language.smoothing import AddK, JelinekMercer, KneserNey, Smoothing, WittenBell
@@ -142,13 +143,17 @@ def run(config: Config, context: Context) -> Result:
 
     counts = NgramCounts(texts["train"], config.order, len(vocabulary))
     chosen = choose(counts, texts["validation"])
-    at_best = {name: np.argmin(measure(counts, ways, texts["validation"])) for name, ways in chosen.items()}
+    validation = {name: measure(counts, ways, texts["validation"]) for name, ways in chosen.items()}
+    at_best = {name: np.argmin(values) for name, values in validation.items()}
+    winner = min(validation, key=lambda name: min(validation[name]))
     test = {name: measure(counts, ways, texts["test"]) for name, ways in chosen.items()}
     unseen = counts.unseen(texts["test"])
+    baseline = unigrams(np.concatenate(texts["train"]), np.concatenate(texts["test"]))
     growth = Growth.of(texts["train"], config.order, len(vocabulary))
 
     best = {name: values[at_best[name]] for name, values in test.items()}
     metrics = {
+        "test_perplexity": best[winner],
         **{f"test_perplexity_{name}": value for name, value in best.items()},
         "kneser_ney_over_add_k": best["kneser_ney"] / best["add_k"],
         "kneser_ney_over_jelinek_mercer": best["kneser_ney"] / best["jelinek_mercer"],
@@ -165,7 +170,9 @@ def run(config: Config, context: Context) -> Result:
     return Result(
         metrics=metrics,
         figures={"perplexity": draw_perplexity(test), "sparsity_and_storage": draw_storage(unseen, growth)},
-        data=corpus.describe() | {"words": int(growth.words[-1]), "vocabulary": len(vocabulary)},
+        data=corpus.describe()
+        | {"words": int(growth.words[-1]), "vocabulary": len(vocabulary), "best_on_validation": winner},
+        baselines=[baseline],
         tables=[
             perplexity_table(test, chosen, unseen),
             storage_table(growth),
@@ -232,11 +239,8 @@ def draw_perplexity(test: Mapping[str, list[float]]):
     plots.curves(
         axes,
         {title(name): (orders, values, "o-") for name, values in test.items()},
-        xlabel="n",
-        ylabel="perplexity",
-        yscale="log",
-        xticks=orders,
-    )
+        xlabel="n", ylabel="perplexity", yscale="log", xticks=orders,
+    )  # fmt: skip
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.minorticks_off()

@@ -29,14 +29,15 @@ from suite.data import text_sets
 from suite.data.batches import shuffled
 from suite.data.text_sets import TextSet
 from suite.evaluation import plots
+from suite.evaluation.baselines import most_frequent_class
 from suite.evaluation.classification import classification_tables, most_wrong
-from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.metrics import Metric, accuracy, choose
 from suite.evaluation.report import Table
 from suite.language.vocabulary import PADDING, SPECIAL, Vocabulary, tokenize
 from suite.layers import Dropout, LSTMCell, Recurrent
 from suite.optimizers import Adam
 from suite.recipe import Claim, Context, Export, Result
-from suite.training.loop import fit, lower
+from suite.training.loop import epochs_for, fit, lower
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,12 +50,13 @@ class Config:
     filters: int = 64  # of each width
     dropout: float = 0.5  # of the embeddings, and of what the classifier reads
     epochs: int = 20  # at most
-    patience: int = 3  # epochs without a gain on validation before the end
+    least_steps: int = 1200  # at most as well: small data is passed over more often
+    patience: int = 3  # of 20 epochs, those without a gain on validation before the end
     batch_size: int = 64
     learning_rate: float = 2e-3
 
 
-SMOKE = Config(words=100, embedding=4, units=4, filters=4, epochs=1, batch_size=512)
+SMOKE = Config(words=100, embedding=4, units=4, filters=4, epochs=1, least_steps=0, batch_size=512)
 DATA = ("embedded", "tfds", "path")
 
 CLAIMS = (
@@ -121,13 +123,15 @@ def train(model: keras.Model, ids: dict, data: TextSet, config: Config, seed: in
         for part in ("train", "validation")
     }
     model.compile(Adam(config.learning_rate), "sparse_categorical_crossentropy")
+    batches = shuffled(examples["train"], config.batch_size, seed)
+    epochs = epochs_for(len(batches), config.epochs, config.least_steps)
     curves = fit(
         model,
-        shuffled(examples["train"], config.batch_size, seed),
-        epochs=config.epochs,
+        batches,
+        epochs=epochs,
         validation=tf.data.Dataset.from_tensor_slices(examples["validation"]).batch(256),
         better=lower("validation_loss", by=1e-3),
-        patience=config.patience,
+        patience=-(-config.patience * epochs // max(1, config.epochs)),
     )
     return curves["validation_loss"]
 
@@ -163,7 +167,7 @@ def run(config: Config, context: Context) -> Result:
         name: balanced_accuracy_score(data.labels["validation"], predict(model, ids["validation"]).argmax(1))
         for name, model in models.items()
     }
-    best = max(scores, key=lambda name: scores[name])
+    best = choose(scores, "balanced accuracy")
     answers = {name: predict(model, ids["test"]) for name, model in models.items()}
     padded = {name: predict(model, np.pad(ids["test"], [(0, 0), (0, 7)])) for name, model in models.items()}
     metric = Metric("test_accuracy", lambda outputs, labels: accuracy(outputs["probabilities"], labels))
@@ -191,6 +195,7 @@ def run(config: Config, context: Context) -> Result:
         figures=figures,
         exports=[export],
         data=data.describe() | {"vocabulary": len(words), "length": length, "exported": best},
+        baselines=[most_frequent_class(data.labels["train"], labels, data.classes)],
         tables=[
             *classification_tables(answers[best], labels, data.classes),
             mistakes_table(answers[best], data),

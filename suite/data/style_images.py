@@ -1,5 +1,6 @@
 """Photos to stylize that ship with scikit-image and scikit-learn, a drawn style image, and the user's own."""
 
+import io
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -159,3 +160,10 @@ def random_crops(photos: Sequence[np.ndarray], side: int, largest: int, seed: in
         top, left = (int(rng.integers(length - cut, endpoint=True)) for length in photo.shape[:2])
         crop = resize(photo[top : top + cut, left : left + cut], (side, side))
         yield crop[:, ::-1] if rng.random() < 0.5 else crop
+
+
+def png(image: np.ndarray) -> bytes:
+    """The file of a picture `(height, width, 3)` uint8."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()

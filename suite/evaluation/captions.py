@@ -1,12 +1,14 @@
 """How close written sentences are to those of people."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from suite.evaluation import plots
+from suite.evaluation.baselines import Baseline
+from suite.evaluation.report import Table
 
 Tokens = Sequence[str]
 
@@ -92,6 +94,33 @@ def caption_scores(captions: Sequence[str], references: Sequence[Sequence[Tokens
     scores = {f"bleu_{order}": bleu(tokens, references, order) for order in (1, 2, 3, 4)}
     matches = [one in map(list, valid) for one, valid in zip(tokens, references, strict=True)]
     return scores | {"exact_match": float(np.mean(matches))}
+
+
+def scores_table(scores: Mapping[str, Mapping[str, float]]) -> Table:
+    """The `caption_scores` of several decoders, by name."""
+    rows = [(name, *(f"{value:.3f}" for value in row.values())) for name, row in scores.items()]
+    return Table("Test pictures", ("decoder", *next(iter(scores.values()))), rows)
+
+
+def constant_caption(
+    known: Sequence[Tokens], references: Sequence[Sequence[Tokens]], metric: str = "test_bleu_4"
+) -> Baseline:
+    """The BLEU-4 of one caption for every picture: the most frequent one of training.
+
+    Of equally frequent ones it is that whose words are the most frequent on average.
+
+    Args:
+        known: Captions of training.
+        references: For each picture that is measured, the tokens of one sentence or more.
+        metric: The model's BLEU-4.
+    """
+    captions, words = Counter(map(tuple, known)), Counter(word for text in known for word in text)
+
+    def frequency(caption: tuple[str, ...]) -> tuple[int, float]:
+        return captions[caption], sum(words[word] for word in caption) / max(1, len(caption))
+
+    best = max(captions, key=frequency)
+    return Baseline(metric, bleu([best] * len(references), references), f"always {' '.join(best)!r}")
 
 
 def draw_captions(

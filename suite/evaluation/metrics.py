@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from suite import console
+
 _ROUNDING = 1e-6  # of float32, relative: a few of its steps of 1.2e-7
 
 
@@ -28,6 +30,21 @@ class Metric(NamedTuple):
     def loss_against(self, value: float, reference: float) -> float:
         """Tells how much worse `value` is than `reference`; negative where it is better."""
         return reference - value if self.higher_is_better else value - reference
+
+
+def choose(scores: Mapping[str, float], metric: str, higher_is_better: bool = True) -> str:
+    """Chooses the model to export by a metric of the validation part, and says so.
+
+    Args:
+        scores: The metric by model, the simplest first: of equal ones the first is taken.
+        metric: What it is, in words.
+        higher_is_better: Whether a larger value is better.
+    """
+    sign = 1 if higher_is_better else -1
+    best = max(scores, key=lambda name: sign * np.nan_to_num(scores[name], nan=-sign * np.inf))
+    found = ", ".join(f"{name} {score:.4g}" for name, score in scores.items())
+    console.say(f"exporting {best}, the best on validation by {metric}: {found}")
+    return best
 
 
 def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:

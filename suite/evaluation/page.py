@@ -11,7 +11,15 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 # Outcomes with their color, from good to bad.
-TONES = {"ok": "good", "kept": "good", "skipped": "fair", "missed": "bad", "failed": "bad"}
+TONES = {
+    "ok": "good",
+    "kept": "good",
+    "beaten": "good",
+    "skipped": "fair",
+    "missed": "bad",
+    "failed": "bad",
+    "not beaten": "bad",
+}
 _NUMBER = re.compile(r"[-+]?[\d,]*\.?\d+(e[-+]?\d+)?%?|nan|inf")
 
 

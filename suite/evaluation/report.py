@@ -46,6 +46,7 @@ def write_report(folder: Path, record: dict, tables: Sequence[Table]) -> Path:
         created=record["created"].replace("T", " ").replace("Z", " UTC"),
         record=record,
         verdict=[*headlines(record), *outcomes(record)],
+        baselines=baselines_table(record.get("baselines", ())),
         claims=claims_table(record["claims"]),
         metrics=[(heading(name), format_number(value)) for name, value in record["metrics"].items()],
         figures=[_figure(path) for path in in_order_written((folder / "figures").glob("*.png"))],
@@ -64,12 +65,20 @@ def write_report(folder: Path, record: dict, tables: Sequence[Table]) -> Path:
 
 
 def headlines(record: dict) -> list[tuple[str, str, str]]:
-    """(label, value, no tone) of the metrics that a reader wants to know first."""
+    """(label, value, tone) of the metrics that a reader wants to know first, beside the trivial answer's."""
+    trivial = {row["metric"]: row for row in record.get("baselines", ())}
     claimed = [row["metric"] for row in record["claims"]]
     measured = [name for name in record["metrics"] if name.startswith("test_")]
     measured += [name for name in record["metrics"] if name.startswith("validation_")]
-    names = list(dict.fromkeys([*claimed, *measured]))[:_HEADLINES]
-    return [(heading(name), format_number(record["metrics"][name]), "") for name in names]
+    names = list(dict.fromkeys([*trivial, *claimed, *measured]))[:_HEADLINES]
+    rows = []
+    for name in names:
+        value, tone = format_number(record["metrics"][name]), ""
+        if name in trivial:
+            value += f" (trivial: {format_number(trivial[name]['value'])})"
+            tone = "" if trivial[name]["beaten"] else "bad"
+        rows.append((heading(name), value, tone))
+    return rows
 
 
 def outcomes(record: dict) -> list[tuple[str, str, str]]:
@@ -83,6 +92,24 @@ def outcomes(record: dict) -> list[tuple[str, str, str]]:
             text = ", ".join(f"{counts[word]}\N{NO-BREAK SPACE}{word}" for word in present)
             rows.append((label, text, TONES[present[-1]]))
     return rows
+
+
+def baselines_table(rows: Sequence[dict]) -> Table:
+    """What the models and the trivial answers get, from the "baselines" of a result.json."""
+    cells = [
+        (
+            "beaten" if row["beaten"] else "not beaten",
+            heading(row["metric"]),
+            format_number(row["measured"]),
+            row["says"],
+            format_number(row["value"]),
+        )
+        for row in rows
+    ]
+    close = [heading(row["metric"]) for row in rows if row["beaten"] and row["may_be_chance"]]
+    note = f"{', '.join(close)}: may be chance, with so few held-out examples." if close else ""
+    columns = ("status", "metric", "model", "trivial answer", "gets")
+    return Table("Beside the trivial answer", columns, cells, note)
 
 
 def claims_table(rows: Sequence[dict]) -> Table:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from suite.language.vocabulary import Vocabulary
+from suite.data.tagged_sets import TaggedSet
+from suite.language.vocabulary import UNKNOWN, Vocabulary
 
 CHARACTERS_FILE = "characters.txt"
 BOUNDARY = " "  # stands before and after the characters of a word, so that its ending is one
@@ -101,6 +102,28 @@ class Sequences(NamedTuple):
             places[:, row, : len(piece)] = tags, np.ones(len(piece)), unseen
         inputs = vocabulary.encode(words, length, letters)
         return cls(inputs, places[0], places[1].astype(bool), places[2].astype(bool), words)
+
+
+def baseline(data: TaggedSet, sequences: Sequences) -> np.ndarray:
+    """How often each word had each tag in training: the most frequent one is the answer of who only counts.
+
+    For words that never occur there, the tags of those that occur once.
+
+    Args:
+        data: Its part "train" is counted.
+        sequences: n rows of `length` words.
+
+    Returns:
+        `(n, length, K)` float64.
+    """
+    words = [list(map(fold, sentence)) for sentence in data.words["train"]]
+    vocabulary = Vocabulary.fit(words)
+    counts = np.zeros((len(vocabulary), len(data.tags)))
+    ids = np.concatenate([vocabulary.ids(sentence) for sentence in words])
+    np.add.at(counts, (ids, np.concatenate(data.labels["train"])), 1)
+    counts[UNKNOWN] = counts[vocabulary.counts == 1].sum(axis=0)
+    length = sequences.labels.shape[1]
+    return counts[np.stack([vocabulary.ids(map(fold, sentence), length) for sentence in sequences.words])]
 
 
 def _pieces(sequences: Sequence, length: int) -> list:

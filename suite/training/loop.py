@@ -17,7 +17,7 @@ from suite.training.steps import Batches, Steps, TrainingDiverged, evaluator
 
 Measured = Mapping[str, float]
 
-__all__ = ["TrainingDiverged", "fit", "lower"]
+__all__ = ["TrainingDiverged", "epochs_for", "fit", "higher", "lower"]
 
 LINES = 20  # about as many epochs are said
 
@@ -25,6 +25,32 @@ LINES = 20  # about as many epochs are said
 def lower(name: str, by: float = 0.0) -> Callable[[Measured, Measured], bool]:
     """Makes a `better` for `fit`: the measurement is lower than the best one by more than `by`."""
     return lambda new, best: new[name] < best[name] - by
+
+
+def higher(name: str) -> Callable[[Measured, Measured], bool]:
+    """Makes a `better` for `fit`: the measurement is higher than the best one."""
+    return lambda new, best: new[name] > best[name]
+
+
+def epochs_for(steps: int, epochs: int, least_steps: int) -> int:
+    """How many epochs a training takes: more where the data is so small that it would end after a few steps.
+
+    Args:
+        steps: Of an epoch, a pass over the training data.
+        epochs: As usual.
+        least_steps: Of the whole training.
+
+    Returns:
+        `epochs`, or as many as have `least_steps` steps, which is then said. They may be too many: let `fit`
+        keep the one that is best on validation.
+    """
+    enough = max(epochs, math.ceil(least_steps / max(1, steps)))
+    if enough > epochs:
+        console.say(
+            f"little data, {steps} steps an epoch: up to {enough} epochs instead of {epochs} "
+            f"(least_steps {least_steps})"
+        )
+    return enough
 
 
 def fit(

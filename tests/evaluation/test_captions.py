@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from nltk.translate.bleu_score import SmoothingFunction, corpus_bleu, sentence_bleu
 
-from suite.evaluation.captions import bleu, caption_scores, draw_attention, draw_captions, exact_match
+from suite.evaluation.captions import (
+    bleu,
+    caption_scores,
+    constant_caption,
+    draw_attention,
+    draw_captions,
+    exact_match,
+)
 
 
 def drawn(seed, n=40):
@@ -93,3 +100,14 @@ def test_the_smallest_inputs():
     figure = draw_attention(np.full((2, 2, 3), 100, np.uint8), ["a"], np.zeros((1, 2, 2)))  # looks nowhere
     (picture,) = (axes.get_images()[0].get_array() for axes in figure.axes if axes.get_images())
     np.testing.assert_array_equal(picture, 30)
+
+
+def test_the_constant_caption_is_the_most_frequent_one_or_the_one_of_the_most_frequent_words():
+    known = [text.split() for text in ("a cat sat on it", "a red dog", "a cat sat on it", "a blue dog ran")]
+    right = [[["a", "cat", "sat", "on", "it"]], [["a", "cat", "sat", "on", "that"], ["no"]]]
+    found = constant_caption(known, right)
+    assert found.says == "always 'a cat sat on it'" and found.metric == "test_bleu_4"
+    # Precisions 9/10, 7/8, 5/6, 3/4 by hand; as many words as in the references.
+    assert found.value == pytest.approx((9 / 10 * 7 / 8 * 5 / 6 * 3 / 4) ** 0.25)
+    unique = [text.split() for text in ("some text here", "a cat", "a dog", "a cat sits")]
+    assert constant_caption(unique, right).says == "always 'a cat'"

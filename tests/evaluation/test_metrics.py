@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 
-from suite.evaluation.metrics import accuracy, agreement, cross_entropy, masked_accuracy, r2
+from suite.evaluation.metrics import accuracy, agreement, choose, cross_entropy, masked_accuracy, r2
 
 RNG = np.random.default_rng(7)
 
@@ -74,3 +74,12 @@ def test_agreement_is_that_of_the_worst_output():
 def test_no_examples(function):
     with pytest.raises(ValueError, match="^expected at least one example, received none$"):
         function(np.zeros((0, 3)), np.zeros(0, int))
+
+
+def test_the_best_on_validation_is_chosen_the_simplest_of_equal_ones_and_said(capsys):
+    assert choose({"words": 0.8, "pairs": 0.8, "average": 0.7}, "accuracy") == "words"
+    assert (
+        "exporting words, the best on validation by accuracy: words 0.8, pairs 0.8" in capsys.readouterr().out
+    )
+    assert choose({"a": 3.0, "b": 2.0}, "perplexity", higher_is_better=False) == "b"
+    assert choose({"a": float("nan"), "b": 0.1}, "accuracy") == "b"

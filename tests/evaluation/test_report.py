@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from suite.evaluation.baselines import Baseline
 from suite.evaluation.report import Table
 from tests.evaluation.report_pages import ARTIFACT, ARTIFACTS, RECORD, changed, page, save_figure
 
@@ -80,6 +81,20 @@ def test_a_miss_and_a_failure_show(tmp_path):
     ]
     pills = [element for element in report.all("span") if element.get("class", "").startswith("pill")]
     assert [pill["class"] for pill in pills] == ["pill good", "pill bad"]
+
+
+def test_the_trivial_answer_stands_in_the_head_and_in_a_table(tmp_path):
+    row = Baseline("test_loss", 0.05, "the <mean>", higher_is_better=False).to_json(0.0713)
+    close = Baseline("test_accuracy", 0.97, "always 'brick'", examples=48).to_json(0.97917)
+    report = page(tmp_path, changed(baselines=[row, close]))
+    verdict = dict(list(zip(report.texts("dt"), report.texts("dd"), strict=True))[:2])
+    assert verdict == {"Test loss": "0.0713 (trivial: 0.0500)", "Test accuracy": "0.9792 (trivial: 0.9700)"}
+    assert [element.get("class") for element in report.all("dd")[:2]] == ["bad", ""]
+    assert report.texts("tr")[1:3] == [
+        "not beaten Test loss 0.0713 the <mean> 0.0500",
+        "beaten Test accuracy 0.9792 always 'brick' 0.9700",
+    ]
+    assert "Test accuracy: may be chance, with so few held-out examples." in report.texts("p")
 
 
 def test_a_claim_with_two_bounds_and_no_number(tmp_path):

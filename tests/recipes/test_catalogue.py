@@ -10,7 +10,7 @@ import pytest
 
 import recipes
 from suite.catalogue import catalogue, recipe_file, select, summary
-from suite.recipe import Claim
+from suite.recipe import Claim, claims_on
 
 ROOT = Path(recipes.__file__).parent
 ENTRIES = catalogue()
@@ -57,6 +57,68 @@ def test_every_bound_stands_in_the_docstring(entry):
     for claim in recipe.CLAIMS:
         for bound in (claim.at_least, claim.at_most):
             assert bound is None or bound in numbers, f"{claim} is not in the docstring's Claim"
+
+
+IDENTITY = "two implementations of the same formula, on whatever they are given"
+MATHEMATICS = "holds for any numbers"
+STRUCTURE = "counts what a network consists of, which is the same on any data"
+
+# Claims about any data, a user's own, too, each with the reason why no data can break it.
+FACTS = {
+    "linear_classification": {"accuracy_change_with_confidence": MATHEMATICS},
+    "mlp_from_scratch": {"loops_gap": IDENTITY},
+    "mlp_keras": {"largest_step_gap": IDENTITY},
+    "batch_normalization": {"keras_output_gap": IDENTITY, "keras_state_gap": IDENTITY},
+    "architectures": {
+        "parameters_off": STRUCTURE,
+        "multiply_adds_off": STRUCTURE,
+        "keras_gap": IDENTITY,
+        "multiply_adds_without_1x1": STRUCTURE,
+        "parameters_without_1x1": STRUCTURE,
+    },
+    "cnn_classification": {"course_parameters_gap": STRUCTURE},
+    "regularized_autoencoders": {"jacobian_gap_to_tape": IDENTITY},
+    "stochastic_autoencoder": {"gaussian_constant_gap": MATHEMATICS},
+    "text_primer": {"counts_gap": IDENTITY, "tf_idf_gap": IDENTITY},
+    "ngram_language_model": {"sum_gap": MATHEMATICS},
+    "rnn_language_model": {
+        "perplexity_gap": MATHEMATICS,
+        "kept_bytes_line": STRUCTURE,
+        "kept_bytes_128_over_8": STRUCTURE,
+        "step_gap_tflite": IDENTITY,
+        "step_gap_onnx": IDENTITY,
+    },
+    "character_generation": {"step_gap_tflite": IDENTITY, "step_gap_onnx": IDENTITY},
+    "part_of_speech_tagging": {"padding_gap": IDENTITY},
+    "sentence_classification": {"padding_gap": IDENTITY},
+}
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_claims_are_about_the_data_that_they_name(entry):
+    """What was measured on some data is claimed of these alone; a user's own are judged by facts."""
+    recipe = importlib.import_module(f"recipes.{entry.replace('/', '.')}")
+    kinds = getattr(recipe, "DATA", ("embedded",))
+    name = entry.split("/")[1]
+    if kinds != ("embedded",):
+        assert {claim.metric for claim in recipe.CLAIMS if claim.data is None} == set(FACTS.get(name, ()))
+    for claim in recipe.CLAIMS:
+        assert claim.data is None or claim.data.partition(":")[0] in kinds
+    own = {claim.metric for claim in claims_on(recipe.CLAIMS, "/home/me/data")}
+    assert own <= set(FACTS.get(name, ())) or "path" not in kinds
+
+
+HEAD_FIRST = {"transfer_learning"}  # its first phase is solved exactly; the second is kept where it helps
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_the_length_of_training_follows_a_users_data(entry):
+    recipe = importlib.import_module(f"recipes.{entry.replace('/', '.')}")
+    if "path" in getattr(recipe, "DATA", ()) and hasattr(recipe.Config, "epochs"):
+        assert recipe.Config().epochs > 0
+        if entry.split("/")[1] not in HEAD_FIRST:
+            assert recipe.Config().least_steps > recipe.SMOKE.least_steps == 0
+            assert "epochs_for(" in recipe_file(entry).read_text()
 
 
 def test_selection():

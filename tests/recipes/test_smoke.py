@@ -5,7 +5,7 @@ import json
 import pytest
 
 import suite
-from suite.catalogue import catalogue
+from suite.catalogue import catalogue, load_recipe
 from suite.export.bundle import LABELS_FILE
 from suite.export.metadata import read_associated_file
 from suite.export.tflite import PERSONAL_FILE
@@ -20,6 +20,12 @@ def test_smoke(name, tmp_path):
     assert result["metrics"] and list((folder / "figures").glob("*.png"))
     assert (folder / "report.html").stat().st_size > 2000
     assert {"source", "train"} <= set(result["data"])
+    if "path" in getattr(load_recipe(name), "DATA", ()):  # whatever a user's data are, they are held to it
+        assert result["baselines"], "no trivial answer: a model that has learned nothing would pass"
+    judged = {row["metric"]["name"] for row in result["artifacts"] if row["status"] == "ok"}
+    assert {name for name in judged & set(result["metrics"]) if name.endswith(("_accuracy", "_r2"))} <= {
+        row["metric"] for row in result["baselines"]
+    }
     faults = [row for row in result["artifacts"] if row["status"] == "failed"]
     assert faults == []
     if result["artifacts"]:

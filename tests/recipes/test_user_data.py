@@ -15,6 +15,7 @@ from suite import job
 from suite.data import scenes
 from suite.data.image_sets import PARTS
 from suite.evaluation.retrieval import Index
+from suite.export.gates import GateError
 
 DRAWING = scenes.draw_scenes("train", 16, seed=0, size=(48, 40), things=(1, 1))
 
@@ -213,6 +214,21 @@ def test_texts_of_one_word_have_no_pairs(tmp_path):
     assert json.loads((folder / "result.json").read_text())["metrics"]["counts_gap"] == 0
 
 
+def test_a_classifier_that_has_learned_nothing_is_not_shipped(tmp_path):
+    """No word of a held-out text is known: whatever is learned, one class is all that it can answer."""
+    path = tmp_path / "words.csv"
+    path.write_text("\n".join(["label,text", *(f"{'ab'[n % 4 == 0]},w{n}" for n in range(40))]))
+    with pytest.raises(
+        GateError,
+        match=r"^no better than the trivial answer: test_accuracy 0.7500, always 'a': 0.7500; try more data, "
+        r"or longer training \(--steps 40\); see ",
+    ):
+        suite.run("text_primer", data=str(path), out=tmp_path / "words", steps=20, words=100)
+    record = json.loads((tmp_path / "words.failed/result.json").read_text())
+    assert record["data"]["exported"] == "words"  # as good as pairs on validation, and simpler
+    assert not (tmp_path / "words").exists()
+
+
 def test_a_users_running_text(tmp_path):
     path = tmp_path / "book.txt"
     path.write_text("\n\n".join(f"the cat {n} sat on mat {n % 3} and the dog ran" for n in range(60)))
@@ -296,6 +312,8 @@ def test_a_users_tagged_sentences(tmp_path):
     folder = suite.run("part_of_speech_tagging", data=str(path), out=tmp_path / "a", smoke=True, **given)
     result = json.loads((folder / "result.json").read_text())
     assert result["data"]["classes"] == ["ADV", "PRON"] and result["metrics"]["test_accuracy"] == 1
+    (row,) = result["baselines"]
+    assert (row["says"], row["value"], row["beaten"]) == ("the most frequent tag of each word", 1, True)
     assert [entry["file"] for entry in result["data"]["quarantined"]] == ["tagged.conllu:61"]
     assert not any("unseen" in name for name in result["metrics"])  # there is no such word
     assert (folder / "vocabulary.txt").read_text().split() == ["<pad>", "<unk>", "er", "so"]

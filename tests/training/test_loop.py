@@ -4,10 +4,24 @@ import pytest
 import tensorflow as tf
 
 from suite.training import session
-from suite.training.loop import TrainingDiverged, fit, lower
+from suite.training.loop import TrainingDiverged, epochs_for, fit, higher, lower
 from tests.training.trainings import EPOCHS, X, Y, of_epoch, run, setting, shuffled
 
 pytestmark = pytest.mark.usefixtures("checkpoint_at_every_step")
+
+
+@pytest.mark.parametrize(
+    ("steps", "epochs", "least_steps", "expected"),
+    [(9, 6, 500, 56), (88, 6, 500, 6), (1, 5, 12, 12), (0, 5, 12, 12), (10, 6, 0, 6), (10, 0, 0, 0)],
+)
+def test_little_data_is_passed_over_more_often_and_said(steps, epochs, least_steps, expected, capsys):
+    assert epochs_for(steps, epochs, least_steps) == expected
+    said = f"little data, {steps} steps an epoch: up to {expected} epochs instead of {epochs} (least_steps"
+    assert (said in capsys.readouterr().out) == (expected > epochs)
+
+
+def test_higher_is_better():
+    assert higher("a")({"a": 2}, {"a": 1}) and not higher("a")({"a": 1}, {"a": 1})
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
