@@ -102,7 +102,13 @@ def in_a_line(failure: Exception, format: str, model: Any) -> FormatError:
 
 
 def cannot_hold(format: str, what: str, where: str = "") -> FormatError:
-    """Says that a format cannot hold a model, why, in which layer as far as known, and what helps."""
+    """Says that a format cannot hold a model, and what helps.
+
+    Args:
+        format: Name of the format.
+        what: Why.
+        where: In which layer, in brackets, as far as known.
+    """
     return FormatError(f"{format} cannot hold this model{where}: {what}{_MEND}")
 
 

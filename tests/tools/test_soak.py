@@ -139,7 +139,7 @@ def test_the_table_counts_by_kind_and_names_the_command(capsys):
     assert text.endswith("1 right, 1 refused, 1 WRONG\n")
 
 
-# A shared layer; grouped convolution; nested outputs; Sequentials; GELU and tokens; strings; a state from call
+# A shared layer; grouped convolution; nested outputs; Sequentials; GELU and tokens; strings; states from call
 # to call; odd names in mixed precision; a size that nobody said; a quantized model of any size.
 FAST = {
     **dict.fromkeys((1, 4, 5, 8, 14, 26, 35), soak.RIGHT),
