@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from suite.console import first_line
-from suite.export.obstacles import cannot_hold, missing_operators
+from suite.export.obstacles import FormatError, cannot_hold, missing_operators
 from suite.export.saved_model import serving_function
 
 OPSET = 17  # ONNX Runtime >= 1.13 and every mobile build since read it
@@ -26,7 +26,7 @@ def save_onnx(model: keras.Model, path: str | Path) -> None:
         path: File to write.
 
     Raises:
-        FormatError: The model needs an operator that ONNX lacks.
+        FormatError: The model needs an operator that ONNX lacks, or cannot be held otherwise.
     """
     import tf2onnx  # slow to import, and only needed here
 
@@ -48,11 +48,11 @@ def save_onnx(model: keras.Model, path: str | Path) -> None:
     unknown = [node for node in _nodes(proto.graph) if not onnx.defs.has(node.op_type, node.domain)]
     if unknown:
         operators, scopes = [node.op_type for node in unknown], [node.name for node in unknown]
-        raise missing_operators("ONNX", operators, scopes, model)
+        raise FormatError(missing_operators("ONNX", operators, scopes, model))
     try:
         onnx.checker.check_model(proto, full_check=True)
     except Exception as failure:  # of several modules
-        raise cannot_hold("ONNX", first_line(failure)) from failure
+        raise FormatError(cannot_hold("ONNX", first_line(failure))) from failure
     Path(path).write_bytes(proto.SerializeToString())
 
 
