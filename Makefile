@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint results benchmark clean
+.PHONY: demo test test-slow lint results soak benchmark clean
 
 demo: $(VENV)/.installed
 	$(BIN)/suite finetune
@@ -23,6 +23,9 @@ lint: $(VENV)/.installed-test
 
 results: $(VENV)/.installed-test
 	$(BIN)/python tools/results.py
+
+soak: $(VENV)/.installed-test
+	$(BIN)/python tools/soak.py
 
 benchmark: $(VENV)/.installed-bench
 	$(BIN)/python tools/benchmark.py

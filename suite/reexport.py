@@ -12,9 +12,17 @@ from suite.export.bundle import LABELS_FILE, VERIFICATION_FILE, load_verificatio
 from suite.export.draws import check_fit, constant_outputs, draw_inputs, has_fixed_batch, misfit
 from suite.export.image_input import recorded_inputs
 from suite.export.keras_file import load_keras
+from suite.export.obstacles import check_exportable
 from suite.export.ranges import ASK, ValueRange, is_picture, known_ranges, parse_scale
 from suite.export.runtime import format_of
-from suite.export.signature import Signature, Tensor, call_model, named_inputs, signature_of
+from suite.export.signature import (
+    Signature,
+    Tensor,
+    as_functional,
+    call_model,
+    named_inputs,
+    signature_of,
+)
 from suite.job import Job, execute
 from suite.language.tagging import CHARACTERS_FILE
 from suite.language.vocabulary import VOCABULARY_FILE
@@ -121,6 +129,7 @@ def _prepare(
 ) -> tuple[Export, dict]:
     """What is exported, and what the record says of its examples."""
     model = load_keras(path)
+    check_exportable(as_functional(model))  # before inputs are looked for that no such model takes
     signature = signature_of(model)
     given = _given_examples(path, examples, signature)
     shapes = _shapes(signature, given, sides)

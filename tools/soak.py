@@ -38,14 +38,14 @@ class Outcome(NamedTuple):
     """The verdict on a model.
 
     Attributes:
-        index: Which one.
+        number: Which one.
         verdict: One of `VERDICTS`.
         reason: One line.
         kinds: What it consists of; nothing where its process ended.
         seconds: That it took.
     """
 
-    index: int
+    number: int
     verdict: str
     reason: str
     kinds: tuple[str, ...]
@@ -56,7 +56,7 @@ class _Worker:
     """A process that judges one model after the other."""
 
     def __init__(self, seed: int, program: Sequence[str]):
-        self.seed, self.index, self.began, self.judged = seed, None, 0.0, 0
+        self.seed, self.number, self.began, self.judged = seed, -1, 0.0, 0
         self.complaints = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  as long as it
         self.process = subprocess.Popen(
             program,
@@ -67,21 +67,21 @@ class _Worker:
             start_new_session=True,  # with the measuring processes that it starts
         )
 
-    def give(self, index: int) -> None:
-        self.index, self.began = index, time.monotonic()
-        print(json.dumps([self.seed, index]), file=self.process.stdin, flush=True)
+    def give(self, number: int) -> None:
+        self.number, self.began = number, time.monotonic()
+        print(json.dumps([self.seed, number]), file=self.process.stdin, flush=True)
 
     def outcome(self, line: str) -> Outcome:
         seconds = time.monotonic() - self.began
         self.judged += 1
         if line:
             verdict, reason, kinds = json.loads(line)
-            return Outcome(self.index, verdict, reason, tuple(kinds), seconds)
+            return Outcome(self.number, verdict, reason, tuple(kinds), seconds)
         status = self.process.wait()
         self.complaints.seek(0)
         last = (self.complaints.read().strip().splitlines() or ["no message"])[-1]
         how = signal.Signals(-status).name if status < 0 else f"status {status}: {last[:200]}"
-        return Outcome(self.index, WRONG, f"its process was ended by {how}", (), seconds)
+        return Outcome(self.number, WRONG, f"its process was ended by {how}", (), seconds)
 
     def end(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -159,15 +159,15 @@ def show(outcomes: Sequence[Outcome], seed: int) -> None:
     """Prints verdicts by kind, the refusals by what they say, and how to make each wrong one anew."""
     counts: dict[str, Counter] = {}
     for outcome in outcomes:
-        for kind in {group for kind in outcome.kinds for group in (kind.split(":")[0], kind)}:
+        for kind in {part for each in outcome.kinds for part in (each.split(":")[0], each)}:
             counts.setdefault(kind, Counter())[outcome.verdict] += 1
     rows = [[kind, *(found[verdict] for verdict in VERDICTS)] for kind, found in sorted(counts.items())]
     console.table("Verdicts by kind", ("kind", *VERDICTS), rows)
     refusals = sorted((each for each in outcomes if each.verdict == REFUSED), key=lambda each: each.reason)
-    console.table("Refused", ("model", "why"), [(each.index, each.reason) for each in refusals])
+    console.table("Refused", ("model", "why"), [(each.number, each.reason) for each in refusals])
     wrong = sorted(each for each in outcomes if each.verdict == WRONG)
     command = f"python tools/soak.py --seed {seed} --only"
-    console.table("Wrong", ("anew", "what"), [(f"{command} {each.index}", each.reason) for each in wrong])
+    console.table("Wrong", ("anew", "what"), [(f"{command} {each.number}", each.reason) for each in wrong])
     totals = Counter(each.verdict for each in outcomes)
     console.result(", ".join(f"{totals[verdict]} {verdict}" for verdict in VERDICTS))
 
@@ -191,7 +191,7 @@ def main(seed: int, count: int, start: int, only: tuple, processes: int, save: A
         outcomes.append(outcome)
         if outcome.verdict == WRONG or only:
             kinds = ", ".join(outcome.kinds)
-            console.say(f"{outcome.index} {outcome.verdict}: {outcome.reason} ({kinds})")
+            console.say(f"{outcome.number} {outcome.verdict}: {outcome.reason} ({kinds})")
         if save:
             save.write_text(json.dumps(outcomes))
     show(outcomes, seed)

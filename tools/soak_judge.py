@@ -21,6 +21,7 @@ from suite.export.gates import GateError
 from suite.export.signature import signature_of
 from suite.reexport import export_file
 from tools.random_models import DYNAMIC_SIZE, RandomModel, call, draw_model
+from tools.soak_runtimes import LOADERS, Entries
 
 RIGHT, REFUSED, WRONG = "right", "refused", "WRONG"
 FLOAT32_FILES = ("model.keras", "saved_model", "model.onnx", "model.tflite")
@@ -79,9 +80,12 @@ def judge(seed: int, index: int, folder: Path) -> Verdict:
     kinds += ("examples given" if examples else "no examples",)
     said = io.StringIO()
     try:
-        with mock.patch.object(pipeline, "REDUCED", reduced), contextlib.redirect_stdout(said):
-            with contextlib.redirect_stderr(said):
-                export_file(path, folder / "net", examples=examples)
+        with (
+            mock.patch.object(pipeline, "REDUCED", reduced),
+            contextlib.redirect_stdout(said),
+            contextlib.redirect_stderr(said),
+        ):
+            export_file(path, folder / "net", examples=examples)
     except (ValueError, GateError) as refusal:
         line = " ".join(str(refusal).split()) if isinstance(refusal, ValueError) else str(refusal)
         return _judged(lambda: _check_refusal(line, drawn, seed, index, folder), REFUSED, line, kinds)
@@ -151,8 +155,10 @@ def _check_bundle(drawn, seed, index, bundle, said: str, has_examples: bool) -> 
     for row in rows:
         check_reason(row)
     sizes = _check_artifacts(drawn, seed, index, bundle)
-    if not has_examples and (unsaid := [size for size in sizes if not re.search(rf"\b{size}\b", said)]):
-        raise Fault(f"a size of {unsaid[0]} was chosen for TFLite without a word")
+    told = [line for line in said.splitlines() if re.search(r"\b(size|length)\b", line)]
+    for size in () if has_examples else sizes:
+        if not any(re.search(rf"\b{size}\b", line) for line in told):
+            raise Fault(f"a size of {size} was chosen for TFLite without a word")
 
 
 def _check_artifacts(drawn: RandomModel, seed: int, index: int, bundle: Path) -> list[int]:
@@ -163,11 +169,9 @@ def _check_artifacts(drawn: RandomModel, seed: int, index: int, bundle: Path) ->
     names = None
     for row in sorted(rows, key=lambda row: row["format"] != "tflite"):  # TFLite says which size there is
         path = bundle / row["path"]
+        runner = LOADERS[row["format"]](path)
         if row["format"] == "tflite":
-            runner = _tflite(path)
             sizes = sizes or _fixed_sizes(exact.model, runner[1])
-        else:
-            runner = {"keras": _keras, "saved_model": _saved_model, "onnx": _onnx}[row["format"]](path)
         for size in {sizes[0] if sizes else DYNAMIC_SIZE, DYNAMIC_SIZE + (row["format"] != "tflite")}:
             if row["format"] == "tflite" and sizes and size != sizes[0]:
                 continue
@@ -206,18 +210,18 @@ def _compare(exact: RandomModel, row: Mapping, runner: tuple, size: int) -> tupl
     if len(got) != len(expected):
         raise Fault(f"{row['path']} gives {len(got)} of {len(expected)} outputs: {', '.join(got)}")
     limit = REDUCED_PARITY.get(row["variant"], HALF_PARITY if _has_half_layers(exact.model) else PARITY)
-    matched = []
+    matched: list[str] = []
     for name, values in zip(_natural_names(exact.model), expected, strict=True):
         rest = {key: got[key] for key in sorted(got) if key not in matched}
         far_by_key = {key: difference(found, values) for key, found in rest.items()}
-        near = [key for key, far in far_by_key.items() if far <= limit]  # equal ones in the order of names
-        key = name if name in rest else (near or [min(rest, key=lambda key: far_by_key[key])])[0]
+        near = [key for key, far in far_by_key.items() if far <= PARITY]  # equal ones in the order of names
+        nearest = (near or sorted(rest, key=lambda key: far_by_key[key]))[0]
+        key = name if name is not None and name in rest else nearest
         matched.append(key)
         far = far_by_key[key]
         if not far <= limit:
-            raise Fault(
-                f"{row['path']} differs in {key!r} by {far:.2g} of its size ({rest[key].shape}, {values.shape})"
-            )
+            shapes = f"{rest[key].shape}, {values.shape}"
+            raise Fault(f"{row['path']} differs in {key!r} by {far:.2g} of its size ({shapes})")
     return tuple(matched)
 
 
@@ -234,7 +238,9 @@ def difference(got: np.ndarray, expected: np.ndarray) -> float:
     got, expected = np.asarray(got, np.float64), np.asarray(expected, np.float64)
     if not (np.all(np.isfinite(got)) and np.all(np.isfinite(expected))):
         return float("inf")
-    return float(np.max(np.abs(got - expected), initial=0.0) / max(1.0, np.max(np.abs(expected), initial=0.0)))
+    return float(
+        np.max(np.abs(got - expected), initial=0.0) / max(1.0, np.max(np.abs(expected), initial=0.0))
+    )
 
 
 def _natural_names(model: keras.Model) -> list[str | None]:
@@ -267,73 +273,11 @@ def _as(values: np.ndarray, dtype: Any) -> np.ndarray:
     return values if values.dtype == dtype else values.astype(dtype)
 
 
-def _fixed_sizes(model: keras.Model, entries: Mapping) -> list[int]:
+def _fixed_sizes(model: keras.Model, entries: Entries) -> list[int]:
     """The sizes that a TFLite file has where the model takes any; one size for all of a model's inputs."""
     found = []
     names = _input_names(model, list(entries))
     for name, tensor in zip(names, model.inputs, strict=True):
-        fixed = entries.shapes[name]  # type: ignore[attr-defined]
+        fixed = entries.shapes[name]
         found += [int(side) for side, own in zip(fixed[1:], tensor.shape[1:], strict=True) if own is None]
     return sorted(set(found))
-
-
-class _Entries(dict):
-    """Dtypes of inputs by name, with their shapes beside."""
-
-    shapes: Mapping[str, Any] = {}
-
-
-def _tflite(path: Path) -> tuple:
-    from ai_edge_litert.interpreter import Interpreter
-
-    runner = Interpreter(model_path=str(path)).get_signature_runner("serving_default")
-    details = runner.get_input_details()
-    entries = _Entries({name: detail["dtype"] for name, detail in details.items()})
-    entries.shapes = {name: detail["shape"] for name, detail in details.items()}
-
-    def run(inputs):
-        rows = len(next(iter(inputs.values())))
-        each = [runner(**{k: v[i : i + 1] for k, v in inputs.items()}) for i in range(rows)]
-        return {name: np.concatenate([answer[name] for answer in each]) for name in each[0]}
-
-    return run, entries
-
-
-def _saved_model(path: Path) -> tuple:
-    import tensorflow as tf
-
-    loaded = tf.saved_model.load(str(path))
-    function = loaded.signatures["serving_default"]
-    specs = function.structured_input_signature[1]
-
-    def run(inputs, loaded=loaded):  # which the signature does not keep alive
-        answers = function(**{name: tf.constant(values) for name, values in inputs.items()})
-        return {name: value.numpy() for name, value in answers.items()}
-
-    return run, _Entries({name: spec.dtype.as_numpy_dtype for name, spec in specs.items()})
-
-
-def _onnx(path: Path) -> tuple:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    numbers = {"float": "float32", "double": "float64", "float16": "float16"}
-    types = {node.name: node.type[7:-1] for node in session.get_inputs()}
-    entries = _Entries({name: np.dtype(numbers.get(type_, type_)) for name, type_ in types.items()})
-    names = [node.name for node in session.get_outputs()]
-    return lambda inputs: dict(zip(names, session.run(names, inputs), strict=True)), entries
-
-
-def _keras(path: Path) -> tuple:
-    model = keras.models.load_model(path, compile=False, safe_mode=True)
-    names = [tensor.name for tensor in signature_of(model).inputs]
-    entries = _Entries({name: tensor.dtype for name, tensor in zip(names, model.inputs, strict=True)})
-
-    def run(inputs):  # a Keras model numbers its outputs
-        answers = call(model, [inputs[name] for name in names])
-        return {f"#{number}": values for number, values in enumerate(answers)}
-
-    return run, entries

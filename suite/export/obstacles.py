@@ -8,6 +8,9 @@ from typing import Any
 TEXT_LAYERS = ("TextVectorization", "StringLookup", "IntegerLookup", "Hashing", "HashedCrossing")
 
 
+_MEND = "; end the model before that, or put another layer in its place"
+
+
 class FormatError(Exception):
     """A format cannot hold a model; the message is one line."""
 
@@ -42,9 +45,7 @@ def layers_of(model: Any) -> Iterator[Any]:
     return iter(model._flatten_layers(include_self=False, recursive=True))
 
 
-def missing_operators(
-    format: str, operators: Sequence[str], scopes: Sequence[str], model: Any
-) -> FormatError:
+def missing_operators(format: str, operators: Sequence[str], scopes: Sequence[str], model: Any) -> str:
     """Says which operators a format lacks, and in which layer they are.
 
     Args:
@@ -55,7 +56,7 @@ def missing_operators(
     """
     layer = layer_in(scopes, model)
     where = f" (layer {layer!r})" if layer else ""
-    return FormatError(
+    return (
         f"{format} has no operator for {', '.join(sorted(set(operators)))}{where}; end the model before it, "
         "or put another layer in its place"
     )
@@ -90,12 +91,23 @@ def in_a_line(failure: Exception, format: str, model: Any) -> FormatError:
     found = found or re.findall(r"'tf\.(\w+)' op", text)
     scopes = re.findall(r'"([^"@]+/[^"@]+)@', text)
     if found:
-        return missing_operators(format, found, scopes, model)
+        return FormatError(missing_operators(format, found, scopes, model))
     refused = re.findall(r"'tfl\.(\w+)' op ([^\n]*)", text)
     layer = layer_in(scopes, model)
-    what = f"the operator {refused[0][0].upper()}, whose {refused[0][1]}" if refused else _plain(text)
+    what = f"the operator {refused[0][0].upper()}: {refused[0][1]}" if refused else _plain(text)
     where = f" (layer {layer!r})" if layer else ""
-    return FormatError(f"{format} cannot hold this model{where}: {what}")
+    return FormatError(cannot_hold(format, what, where))
+
+
+def cannot_hold(format: str, what: str, where: str = "") -> str:
+    """Says that a format cannot hold a model, and what helps.
+
+    Args:
+        format: Name of the format.
+        what: Why.
+        where: In which layer, in brackets, as far as known.
+    """
+    return f"{format} cannot hold this model{where}: {what}{_MEND}"
 
 
 def runtime_obstacle(error: str) -> str:
@@ -106,7 +118,7 @@ def runtime_obstacle(error: str) -> str:
     """
     text = re.sub(r"^expected a readable .* cannot be loaded: ", "does not load: ", error)
     text = re.sub(r"\[ONNXRuntimeError\] : \d+ : (\w+) : ", "", text)
-    return re.sub(r"(^|(?<=\s))/?\w[\w.]*/\S+", "", text).strip().rstrip(":")
+    return re.sub(r"(^|(?<=\s))/?\w[\w.]*/\S+", "", text)[:150].strip().rstrip(":.") + _MEND
 
 
 def _plain(text: str) -> str:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from suite.console import first_line
-from suite.export.obstacles import FormatError, missing_operators
+from suite.export.obstacles import FormatError, cannot_hold, missing_operators
 from suite.export.saved_model import serving_function
 
 OPSET = 17  # ONNX Runtime >= 1.13 and every mobile build since read it
@@ -26,7 +26,7 @@ def save_onnx(model: keras.Model, path: str | Path) -> None:
         path: File to write.
 
     Raises:
-        FormatError: The model needs an operator that ONNX lacks.
+        FormatError: The model needs an operator that ONNX lacks, or cannot be held otherwise.
     """
     import tf2onnx  # slow to import, and only needed here
 
@@ -38,7 +38,7 @@ def save_onnx(model: keras.Model, path: str | Path) -> None:
     names = dict(zip(inputs, (spec.name for spec in specs), strict=True))
     names |= dict(zip(outputs, sorted(function.structured_outputs), strict=True))
     proto, _ = tf2onnx.convert.from_graph_def(
-        frozen.graph.as_graph_def(add_shapes=True),
+        _with_one_bias(frozen.graph.as_graph_def(add_shapes=True)),
         input_names=inputs,
         output_names=outputs,
         opset=OPSET,
@@ -48,11 +48,11 @@ def save_onnx(model: keras.Model, path: str | Path) -> None:
     unknown = [node for node in _nodes(proto.graph) if not onnx.defs.has(node.op_type, node.domain)]
     if unknown:
         operators, scopes = [node.op_type for node in unknown], [node.name for node in unknown]
-        raise missing_operators("ONNX", operators, scopes, model)
+        raise FormatError(missing_operators("ONNX", operators, scopes, model))
     try:
         onnx.checker.check_model(proto, full_check=True)
     except Exception as failure:  # of several modules
-        raise FormatError(f"ONNX cannot hold this model: {first_line(failure)}") from failure
+        raise FormatError(cannot_hold("ONNX", first_line(failure))) from failure
     Path(path).write_bytes(proto.SerializeToString())
 
 
@@ -68,6 +68,28 @@ def _inlined(model: keras.Model):
         return serve.get_concrete_function(), specs
     finally:
         tf.config.run_functions_eagerly(before)
+
+
+def _with_one_bias(graph: Any) -> Any:
+    """A graph in which a vector that is added to a sum with a bias is a sum, too.
+
+    Keras adds vectors as biases, and tf2onnx gives every bias behind a convolution to that convolution.
+    """
+    nodes = {node.name: node for node in graph.node}
+
+    def source(name: str) -> Any:
+        node = nodes.get(name.split(":")[0])
+        return source(node.input[0]) if node is not None and node.op == "Identity" else node
+
+    second = [
+        node
+        for node in graph.node
+        if node.op == "BiasAdd" and (before := source(node.input[0])) is not None and before.op == "BiasAdd"
+    ]
+    for node in second:
+        node.op = "AddV2"
+        node.attr.pop("data_format", None)
+    return graph
 
 
 def _nodes(graph: Any) -> Iterator[Any]:
@@ -90,6 +112,10 @@ def _erfc(graph, node, name, args) -> None:
 
 def _expm1(graph, node, name, args) -> None:
     _replace(graph, node, lambda x, one: graph.make_node("Sub", [_of(graph, "Exp", x), one]))
+
+
+def _log1p(graph, node, name, args) -> None:
+    _replace(graph, node, lambda x, one: graph.make_node("Log", [_of(graph, "Add", x, one)]))
 
 
 def _of(graph, operator: str, *inputs: str) -> str:
@@ -120,4 +146,19 @@ def _bucketize(graph, node, name, args) -> None:
     _replace(graph, node, count)
 
 
-HANDLERS = {"Erfc": _erfc, "Expm1": _expm1, "Bucketize": _bucketize}
+def _convolution_3d(graph, node, name, args) -> None:
+    """tf2onnx's own, which counts groups on pictures only."""
+    from tf2onnx.onnx_opset.nn import ConvOp
+
+    channels, channels_of_a_group = (graph.get_shape(each) for each in node.input[:2])
+    ConvOp.version_13(graph, node)
+    node.set_attr("group", channels[-1] // channels_of_a_group[-2])
+
+
+HANDLERS = {
+    "Bucketize": _bucketize,
+    "Conv3D": _convolution_3d,
+    "Erfc": _erfc,
+    "Expm1": _expm1,
+    "Log1p": _log1p,
+}

@@ -4,6 +4,7 @@ from keras import layers, ops
 
 from suite.export.obstacles import FormatError, check_exportable, in_a_line, layer_in, runtime_obstacle
 from suite.export.onnx import save_onnx
+from suite.export.saved_model import weights_in_use
 
 SELECT = """Could not translate MLIR to FlatBuffer.<unknown>:0: error: loc(callsite(fused[\
 "Conv2DBackpropInput:", "functional_1/up_1/conv_transpose@__inference_serve_11186"] at fused["P:", "P"])): \
@@ -26,6 +27,9 @@ def model_of(*given):
     return keras.Model(x, y)
 
 
+MEND = "; end the model before that, or put another layer in its place"
+
+
 @pytest.fixture(scope="module")
 def model():
     return model_of(layers.Conv2D(2, 1, name="up_1"), layers.Conv2D(2, 1, name="up"))
@@ -37,13 +41,14 @@ def test_the_converters_pages_become_a_line(model):
         "put another layer in its place"
     )
     assert str(in_a_line(Exception(OPERAND), "TFLite", model)) == (
-        "TFLite cannot hold this model (layer 'up_1'): the operator FULLY_CONNECTED, whose operand #0 "
-        "must be 32-bit float, but got 'tensor<1xi8>'"
+        "TFLite cannot hold this model (layer 'up_1'): the operator FULLY_CONNECTED: operand #0 "
+        f"must be 32-bit float, but got 'tensor<1xi8>'{MEND}"
     )
     assert str(in_a_line(Exception("\0\1<unknown>:0: error: \x1b[1mbad\nmore"), "TFLite", model)) == (
-        "TFLite cannot hold this model: bad"
+        f"TFLite cannot hold this model: bad{MEND}"
     )
-    assert str(in_a_line(KeyError("tf.float8"), "ONNX", model)) == "ONNX cannot hold this model: 'tf.float8'"
+    other = str(in_a_line(KeyError("tf.float8"), "ONNX", model))
+    assert other == f"ONNX cannot hold this model: 'tf.float8'{MEND}"
     own = FormatError("ONNX has no operator")
     assert in_a_line(own, "ONNX", model) is own
     assert "gives no reason" in str(in_a_line(Exception(), "TFLite", model))
@@ -54,8 +59,8 @@ def test_a_runtime_refuses_in_words():
         "expected a readable onnx model, /tmp/a b/model.onnx cannot be loaded: [ONNXRuntimeError] : 1 : "
         "FAIL : Exception during initialization: /onnxruntime_src/onnxruntime/core/upsamplebase.h:314"
     )
-    assert runtime_obstacle(onnx) == "does not load: Exception during initialization"
-    assert runtime_obstacle("its process was ended by SIGSEGV") == "its process was ended by SIGSEGV"
+    assert runtime_obstacle(onnx) == f"does not load: Exception during initialization{MEND}"
+    assert runtime_obstacle("its process was ended by SIGSEGV") == f"its process was ended by SIGSEGV{MEND}"
 
 
 def test_the_layer_is_found_by_its_scope(model):
@@ -113,3 +118,13 @@ def test_tables_are_refused_by_name(layer):
         ValueError, match=f"'{layer.name}': TFLite has no built-in .* export the part .* behind"
     ):
         check_exportable(keras.Model(x, layer(x)))
+
+
+def test_a_layer_that_needs_to_know_the_size_is_named():
+    x = keras.Input((None, 4), name="x")
+    model = keras.Model(x, layers.AdaptiveAveragePooling1D(2)(x))
+    message = (
+        r"every size of x: float32 \(None, 4\), received .* \(AdaptiveAveragePooling1D\) .*; build .* fixed"
+    )
+    with pytest.raises(ValueError, match=message):
+        weights_in_use(model)

@@ -6,6 +6,8 @@ import onnx
 import pytest
 from keras import layers, ops
 
+from suite.export.onnx import save_onnx
+from suite.export.runtime import load_artifact
 from suite.export.saved_model import as_float32, weights_in_use
 from suite.export.signature import call_model, signature_of
 from suite.export.step_model import exported_artifacts
@@ -27,7 +29,8 @@ def exact_gelu_and_relatives():
     x = keras.Input((6,), name="x")
     buckets = layers.Discretization([-0.5, 0.0, 1.0])(x)
     gelu = ops.gelu(x, approximate=False)
-    return keras.Model(x, {"gelu": gelu, "celu": ops.celu(x), "expm1": ops.expm1(x), "buckets": buckets})
+    found = {"gelu": gelu, "celu": ops.celu(x), "expm1": ops.expm1(x), "log1p": ops.log1p(ops.abs(x))}
+    return keras.Model(x, found | {"buckets": buckets})
 
 
 def grouped_convolutions():
@@ -60,6 +63,20 @@ def a_batch_of_eight():
     return keras.Model(x, layers.Dense(3)(layers.Reshape((3, 2))(x)))
 
 
+def vectors_added_to_convolutions():
+    image = keras.Input((7, 7, 3), name="image")
+    x = layers.Conv2D(4, 3)(image) + np.arange(4, dtype="float32")
+    return keras.Model(
+        image, layers.Activation("linear")(layers.Conv2D(5, 2)(x)) - np.arange(5.0, dtype="float32")
+    )
+
+
+def columns_added_to_sequences():
+    x = keras.Input((5, 3), name="x")
+    positions = ops.cast(ops.arange(5), "float32")[None, :, None]
+    return keras.Model(x, layers.Conv1D(4, 2)(x + positions))
+
+
 MODELS = (
     sequential,
     nested_sequential,
@@ -69,6 +86,8 @@ MODELS = (
     shared_layer_and_states,
     awkward_names,
     a_batch_of_eight,
+    vectors_added_to_convolutions,
+    columns_added_to_sequences,
 )
 
 
@@ -131,6 +150,13 @@ def in_a_sequence():
     )
 
 
+def adapted():
+    x = keras.Input((6,), name="x")
+    layer = layers.Normalization()
+    layer.adapt(np.random.default_rng(0).normal(3, 2, (50, 6)))
+    return keras.Model(x, layers.Dense(2)(layer(x)))
+
+
 def half_inputs():
     x = keras.Input((6,), dtype="float16", name="x")
     return keras.Model(x, layers.Dense(2, dtype="float16")(x))
@@ -139,7 +165,7 @@ def half_inputs():
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 @pytest.mark.parametrize(
     "build",
-    [nested_backbone, wrappers, functions, in_a_sequence, half_inputs],
+    [nested_backbone, wrappers, functions, in_a_sequence, half_inputs, adapted],
     ids=lambda build: build.__name__,
 )
 def test_other_floats_become_float32_everywhere_with_their_weights(build, policy):
@@ -163,3 +189,14 @@ def test_other_floats_become_float32_everywhere_with_their_weights(build, policy
         assert value.std() > 0.05
         # Rounding to 8 (bfloat16) or 11 bits of some products.
         np.testing.assert_allclose(value, half, atol={"mixed_bfloat16": 0.05, "mixed_float16": 0.01}[policy])
+
+
+def test_onnx_has_grouped_convolutions_of_volumes(tmp_path):
+    keras.utils.set_random_seed(3)
+    volume = keras.Input((4, 5, 4, 4), name="volume")
+    x = layers.Conv3D(6, 2, groups=2)(volume)
+    model = keras.Model(volume, layers.Conv3D(5, 2, strides=2, padding="same", name="y")(x))
+    save_onnx(model, tmp_path / "model.onnx")
+    inputs = inputs_of(model)
+    found = load_artifact(tmp_path / "model.onnx").predict(inputs)["y"]
+    np.testing.assert_allclose(found, np.asarray(model(inputs["volume"])), atol=1e-5)

@@ -4,7 +4,6 @@ Model `index` of a seed depends on these two numbers only. Nothing here knows wh
 format: what is drawn is what Keras builds.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -48,7 +47,7 @@ class RandomModel(NamedTuple):
         return draw_examples(described, batch or rows, np.random.default_rng(seed), size)
 
 
-def draw_model(seed: int, index: int, policy: str | None = None, give=True) -> RandomModel:
+def draw_model(seed: int, index: int, policy: str | None = None) -> RandomModel:
     """Draws a model.
 
     Args:
@@ -59,6 +58,15 @@ def draw_model(seed: int, index: int, policy: str | None = None, give=True) -> R
     Returns:
         The model with its weights. Its outputs vary over its examples.
     """
+    try:
+        return _drawn(seed, index, policy)
+    except Exception:  # of kernels that TensorFlow has in float32 only
+        if policy is not None:
+            raise
+        return _drawn(seed, index, "float32")
+
+
+def _drawn(seed: int, index: int, policy: str | None) -> RandomModel:
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed * 10_000 + index)
     random = np.random.default_rng((seed, index))
@@ -67,8 +75,8 @@ def draw_model(seed: int, index: int, policy: str | None = None, give=True) -> R
     drawn = "float32" if usual else d.pick(POLICIES)
     kind = _in_turn(tuple(STRUCTURES), seed + 1, index)
     d.note(kind)
-    if drawn != "float32":
-        d.note(f"policy: {drawn}")
+    if (policy or drawn) != "float32":
+        d.note(f"policy: {policy or drawn}")
     if d.dynamic:
         d.note("dynamic size")
     keras.config.set_dtype_policy(policy or drawn)
@@ -79,8 +87,7 @@ def draw_model(seed: int, index: int, policy: str | None = None, give=True) -> R
     known = {id(tensor): domain for tensor, domain in d.inputs}
     domains = tuple(known[id(tensor)] for tensor in model.inputs)
     found = RandomModel(model, domains, tuple(d.kinds), policy or drawn)
-    if give:
-        _give_weights(found, random)
+    _give_weights(found, random)
     if d.after is not None:
         d.after(model)
     return found
@@ -100,7 +107,9 @@ def _wanted(seed: int, index: int) -> list[str]:
         by_rank.setdefault(ranks[int(random.integers(len(ranks)))], []).append(kind)
     for own in by_rank.values():  # what fits one rank only comes before what may change it
         own.sort(key=lambda kind: len(STEPS[kind][0]))
-    sets = [own[i :: -(-len(own) // WANTED)] for own in by_rank.values() for i in range(-(-len(own) // WANTED))]
+    sets = [
+        own[i :: -(-len(own) // WANTED)] for own in by_rank.values() for i in range(-(-len(own) // WANTED))
+    ]
     return list(sets[random.permutation(len(sets))[number % len(sets)]])
 
 
@@ -146,4 +155,6 @@ def _tensor(values: np.ndarray, tensor: Any) -> Any:
 def _varies(values: np.ndarray) -> bool:
     numbers = np.asarray(values, np.float64)
     size = max(1e-6, float(np.max(np.abs(numbers), initial=0.0)))
-    return bool(np.all(np.isfinite(numbers)) and np.max(np.ptp(numbers, axis=0), initial=0.0) > LEAST_VARIATION * size)
+    return bool(
+        np.all(np.isfinite(numbers)) and np.max(np.ptp(numbers, axis=0), initial=0.0) > LEAST_VARIATION * size
+    )

@@ -135,6 +135,8 @@ class Draw:
             y = STEPS[kind][1](self, x)
         except DoesNotFit:
             return x
+        if y.shape[-1] is None:  # of which no layer with weights can be built
+            return x
         self.note(kind)
         return y
 

@@ -218,4 +218,6 @@ def spectrum(d: Draw, x):
 @step("ops: linear algebra", 2)
 def solved(d: Draw, x):
     a = ops.einsum("bi,bj->bij", x, x) + 2 * ops.cast(ops.eye(x.shape[-1]), x.dtype)
-    return ops.cast(ops.squeeze(ops.solve(ops.cast(a, "float32"), ops.cast(x, "float32")[..., None]), -1), x.dtype)
+    return ops.cast(
+        ops.squeeze(ops.solve(ops.cast(a, "float32"), ops.cast(x, "float32")[..., None]), -1), x.dtype
+    )

@@ -25,7 +25,9 @@ def fixed(x) -> tuple:
 def convolution(d: Draw, x):
     at_least(x, 4)
     kernel = d.pick((1, 3, (2, 3)))
-    return layers.Conv2D(d.number(3, 6), kernel, padding=d.pick(PADDINGS), activation=d.pick((None, "relu")))(x)
+    return layers.Conv2D(d.number(3, 6), kernel, padding=d.pick(PADDINGS), activation=d.pick((None, "relu")))(
+        x
+    )
 
 
 @step("convolution: Conv2D strided", PICTURE)

@@ -9,10 +9,12 @@ from suite.layers import Dropout as OwnDropout
 from suite.layers import GradientReversal, PenalizedDense, Sampling
 from tools.random_models.drawing import DoesNotFit, Draw, step
 
-ACTIVATIONS = tuple(
-    "celu elu exponential gelu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu linear log_sigmoid "
-    "log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus "
-    "sparse_sigmoid sparsemax squareplus tanh tanh_shrink threshold".split()
+ACTIVATIONS = (
+    *("celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid"),
+    *("hard_silu", "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "log_softmax"),
+    *("mish", "relu", "relu6", "selu", "sigmoid", "silu"),
+    *("soft_shrink", "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid"),
+    *("sparsemax", "squareplus", "tanh", "tanh_shrink"),
 )
 
 
@@ -30,6 +32,11 @@ def _enter_activation(name: str) -> None:
 
 for _activation in ACTIVATIONS:
     _enter_activation(_activation)
+
+
+@step("activation: threshold", 2, 3, 4)
+def above(d: Draw, x):
+    return ops.threshold(x, 0.2, 0.1)
 
 
 def _enter(kind: str, ranks: tuple, make) -> None:

@@ -45,7 +45,9 @@ def bare(d: Draw):
 def branches(d: Draw):
     x = d.chain(2)
     left, right = (layers.Dense(4, activation="tanh")(d.vector(d.grow(x, 1))) for _ in range(2))
-    merge = d.pick((layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum, layers.Minimum))
+    merge = d.pick(
+        (layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum, layers.Minimum)
+    )
     merged = merge()([left, right]) if d.chance(0.7) else layers.Dot(axes=1, normalize=True)([left, right])
     return keras.Model(the_inputs(d), d.head(merged))
 

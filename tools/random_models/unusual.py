@@ -7,7 +7,23 @@ from suite import layers as own
 from tools.random_models.drawing import VOCABULARY, WORDS, Domain, Draw
 from tools.random_models.structures import embedded, structure, the_inputs
 
-INPUT_NAMES = ("in", "class", "self", "training", "mask", "inputs", "kwargs", "_x", "größe", "x-1", "my input", "1st", "a.b", "X", "None")
+INPUT_NAMES = (
+    "in",
+    "class",
+    "self",
+    "training",
+    "mask",
+    "inputs",
+    "kwargs",
+    "_x",
+    "größe",
+    "x-1",
+    "my input",
+    "1st",
+    "a.b",
+    "X",
+    "None",
+)
 OUTPUT_NAMES = ("lambda", "return", "_y", "наука", "y-1", "my output", "2nd", "a.b", "Y", "output_0", "True")
 
 
@@ -17,7 +33,9 @@ def odd_names(d: Draw):
     a, b = d.input(2, one, shape=(4,)), d.input(2, other, shape=(4,))
     x = d.grow(layers.Add()([a, b]), 1)
     y = d.head(x, d.pick(OUTPUT_NAMES))
-    return keras.Model([a, b], y if d.chance(0.6) else {d.pick(OUTPUT_NAMES): y, "z": layers.Dense(2)(d.vector(x))})
+    return keras.Model(
+        [a, b], y if d.chance(0.6) else {d.pick(OUTPUT_NAMES): y, "z": layers.Dense(2)(d.vector(x))}
+    )
 
 
 @structure("names that become one")
@@ -30,14 +48,20 @@ def same_names(d: Draw):
 @structure("pixels")
 def pixels(d: Draw):
     image = d.input(4, "image", dtype="uint8", domain=Domain("pixels"))
-    x = layers.Rescaling(1 / 255)(image) if d.chance(0.7) else ops.cast(image, keras.config.floatx()) / 127.5 - 1.0
+    x = (
+        layers.Rescaling(1 / 255)(image)
+        if d.chance(0.7)
+        else ops.cast(image, keras.config.floatx()) / 127.5 - 1.0
+    )
     return keras.Model(image, d.head(d.grow(x, 2), d.pick((None, "probabilities"))))
 
 
 @structure("integer inputs")
 def integers(d: Draw):
     kind = d.pick(("cast", "one_hot", "multi_hot", "embedding", "lookup", "hashing", "tf-idf"))
-    dtypes = ("int32", "int64", "uint8", "int16", "int8") if kind in ("cast", "embedding") else ("int32", "int64")
+    dtypes = (
+        ("int32", "int64", "uint8", "int16", "int8") if kind in ("cast", "embedding") else ("int32", "int64")
+    )
     x = d.input(2, dtype=d.pick(dtypes), domain=Domain("ids", VOCABULARY))
     d.note(f"integers: {kind}")
     if kind == "cast":
@@ -86,7 +110,9 @@ def scalars(d: Draw):
     d.inputs.insert(0, (one, Domain()))
     x = layers.Concatenate()([ops.expand_dims(one, -1), features])
     y = layers.Dense(4, activation="tanh")(x)
-    return keras.Model([one, features], d.pick((ops.sum(y, axis=-1), layers.Dense(1)(y)[:, 0], layers.Dense(2)(y))))
+    return keras.Model(
+        [one, features], d.pick((ops.sum(y, axis=-1), layers.Dense(1)(y)[:, 0], layers.Dense(2)(y)))
+    )
 
 
 @structure("an input that nothing uses", takes_any=True)
