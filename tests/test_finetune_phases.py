@@ -159,7 +159,7 @@ def test_without_a_test_part_validation_is_what_artifacts_are_judged_on(sources,
 
 
 @pytest.fixture
-def head(sources, tmp_path, monkeypatch):
+def given_to_head(sources, tmp_path, monkeypatch):
     """What the choice of the penalty and the fit of the head are given, with two views of 70 images."""
     given = {}
     losses = {0.1: 0.6, 0.01: 0.5045, 0.001: 0.5, 0.0001: 0.503}
@@ -185,17 +185,17 @@ def head(sources, tmp_path, monkeypatch):
     return given
 
 
-def test_the_head_is_fitted_to_all_views_with_classes_that_weigh_the_same(head, sources):
+def test_the_head_is_fitted_to_all_views_with_classes_that_weigh_the_same(given_to_head, sources):
     labels = sources["train"].labels
-    np.testing.assert_array_equal(head["fit"]["labels"], np.concatenate([labels] * 3))
-    assert head["fit"]["features"].shape == (210, 2)
-    sums = np.bincount(head["fit"]["labels"], head["fit"]["sample_weight"])
+    np.testing.assert_array_equal(given_to_head["fit"]["labels"], np.concatenate([labels] * 3))
+    assert given_to_head["fit"]["features"].shape == (210, 2)
+    sums = np.bincount(given_to_head["fit"]["labels"], given_to_head["fit"]["sample_weight"])
     np.testing.assert_allclose(sums, 70, rtol=1e-5)
-    assert head["fit"]["l2"] == 0.01  # the strongest of those that are hardly worse than the best
+    assert given_to_head["fit"]["l2"] == 0.01  # the strongest of those that are hardly worse than the best
 
 
-def test_the_penalty_is_chosen_over_images_with_all_views_of_one_on_one_side(head, sources):
-    choice = head["choice"]
+def test_the_penalty_is_chosen_over_images_with_all_views_of_one_on_one_side(given_to_head, sources):
+    choice = given_to_head["choice"]
     images = (choice["features"][:, 0] / 2).astype(int) % 70  # by the row of the feature
     np.testing.assert_array_equal(choice["groups"], images)
     assert sorted(np.bincount(images)[np.unique(images)]) == [3] * 30
@@ -205,8 +205,8 @@ def test_the_penalty_is_chosen_over_images_with_all_views_of_one_on_one_side(hea
     assert choice["candidates"] == finetune_head.L2_CANDIDATES and choice["folds"] == 5
 
 
-def test_large_sets_have_fewer_views(sources, tmp_path, monkeypatch, head):
+def test_large_sets_have_fewer_views(sources, tmp_path, monkeypatch, given_to_head):
     monkeypatch.setattr(finetune_head, "MOST_FEATURES", 150)
     (tmp_path / "large").mkdir()
     finetune_head.train_head(None, sources["train"], 3, 9, 5, tmp_path / "large")
-    assert head["views"] == 1  # 150 rows are two of each
+    assert given_to_head["views"] == 1  # 150 rows are two of each
