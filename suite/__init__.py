@@ -10,47 +10,43 @@ They are loaded on first use, so `import suite` does not load TensorFlow.
 """
 
 import importlib
-import sys
-import types
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from suite.answers.api import evaluate, predict
+    from suite.browser.server import preview
+    from suite.deploy.prove.benchmarking import benchmark
+    from suite.deploy.prove.verification import verify
+    from suite.finetuning.job import finetune
+    from suite.runs.export_file import export_file as export
+    from suite.runs.job import run
+
+# Verb -> where it is.
 _VERBS = {
-    "finetune": "suite.finetune",
-    "run": "suite.job",
-    "evaluate": "suite.inference",
-    "predict": "suite.inference",
-    "export": "suite.export",
-    "verify": "suite.export.verify",
-    "benchmark": "suite.export.benchmark",
-    "preview": "suite.preview",
+    "benchmark": "suite.deploy.prove.benchmarking:benchmark",
+    "evaluate": "suite.answers.api:evaluate",
+    "export": "suite.runs.export_file:export_file",
+    "finetune": "suite.finetuning.job:finetune",
+    "predict": "suite.answers.api:predict",
+    "preview": "suite.browser.server:preview",
+    "run": "suite.runs.job:run",
+    "verify": "suite.deploy.prove.verification:verify",
 }
-__all__ = sorted(_VERBS)
+__all__ = [
+    "benchmark",
+    "evaluate",
+    "export",
+    "finetune",
+    "predict",
+    "preview",
+    "run",
+    "verify",
+]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Callable:
     if name not in _VERBS:
         raise AttributeError(f"module 'suite' has no attribute {name!r}; it has {', '.join(__all__)}")
-    module = importlib.import_module(_VERBS[name])
-    # A verb that shares its name with the module that holds it is that module, made callable below.
-    return module if _VERBS[name] == f"suite.{name}" else getattr(module, name)
-
-
-class _CallableModule(types.ModuleType):
-    _verb: Callable
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._verb(*args, **kwargs)
-
-
-def make_callable(module_name: str, verb: Callable) -> None:
-    """Lets `suite.finetune(...)` be called although `suite.finetune` is also a module.
-
-    Args:
-        module_name: `__name__` of the calling module.
-        verb: The function that a call of the module runs.
-    """
-    module = sys.modules[module_name]
-    module.__class__ = _CallableModule
-    # `__wrapped__`, so that help() and inspect.signature() show the verb's arguments
-    vars(module).update(_verb=verb, __wrapped__=verb)
+    module, function = _VERBS[name].split(":")
+    return getattr(importlib.import_module(module), function)

@@ -16,8 +16,9 @@ import keras
 import numpy as np
 from PIL import Image
 
-from suite import console, finetune, finetune_head
-from suite.recipe import Context
+from suite import console
+from suite.finetuning import head, job
+from suite.runs.recipe import Context
 
 SIDE, FEATURES, CLASSES = 320, 256, 4  # a picture has 307 kB when decoded
 
@@ -40,16 +41,16 @@ def build_stand_in(name=None):
 
 
 def main(folder: str, epochs: str, *counts: str) -> None:
-    finetune.build_backbone = build_stand_in
+    job.build_backbone = build_stand_in
     console.set_quiet(True)
-    finetune_head.L2_CANDIDATES, finetune_head.FOLDS = (0.1,), 2
-    config = finetune.Config(epochs=int(epochs), views=0)
+    head.L2_CANDIDATES, head.FOLDS = (0.1,), 2
+    config = job.Config(epochs=int(epochs), views=0)
     for count in counts:
         root = write_photos(Path(folder) / count, int(count))
         work = Path(folder) / f"work {count}"
         work.mkdir()
         started = time.perf_counter()
-        finetune.run(config, Context(0, str(root), work))
+        job.run(config, Context(0, str(root), work))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         seconds = round(time.perf_counter() - started, 2)
         print(json.dumps({"images": int(count), "peak_bytes": peak, "seconds": seconds}), flush=True)

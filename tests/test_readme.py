@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from suite.catalogue import catalogue
-from suite.cli import cli
-from suite.export.personalize import base_of, save_personal
-from suite.export.saved_model import save_saved_model
-from suite.export.tflite import convert_tflite
+from suite.cli.main import cli
+from suite.deploy.convert.personal import base_of, save_personal
+from suite.deploy.convert.saved_model import save_saved_model
+from suite.deploy.convert.tflite import convert_tflite
 from tools import new_recipe, results, topics
 
 ROOT = Path(__file__).parents[1]

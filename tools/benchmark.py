@@ -18,7 +18,7 @@ import click
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from suite import console
-from suite.cli import silence_libraries
+from suite.cli.main import silence_libraries
 from tools import benchmarks
 from tools.benchmarks import table
 from tools.benchmarks.measuring import MISSED, measure

@@ -29,9 +29,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from suite import console
-from suite.data.textures import write_textures
-from suite.export.bundle import RESULT_FILE, digest, read_result
-from suite.export.partial_bundle import partial_folder
+from suite.bundle.names import RESULT_FILE
+from suite.bundle.partial import partial_folder
+from suite.bundle.record import read_result
+from suite.data.generated.textures import write_textures
+from suite.deploy.describe import digest
 
 # Long enough to be hit while they train.
 SETTINGS = {
@@ -48,7 +50,7 @@ PROGRAM = """
 import sys
 from suite.training import checkpoints
 checkpoints.SECONDS = float(sys.argv.pop(1))
-from suite.cli import main
+from suite.cli.main import main
 main()
 """
 

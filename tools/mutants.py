@@ -17,7 +17,7 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from suite import console
-from suite.cli import silence_libraries
+from suite.cli.main import silence_libraries
 
 if __name__ == "__main__":
     silence_libraries()  # before TensorFlow is imported

@@ -25,17 +25,17 @@ import click
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from suite import catalogue, console
-from suite.cli import silence_libraries
-from suite.commands import FAILED, INTERRUPTED, PASSED
+from suite.cli.main import silence_libraries
+from suite.errors import FAILED, INTERRUPTED, PASSED
 
 if __name__ == "__main__":
     silence_libraries()  # before TensorFlow is imported
 
-from suite.export.bundle import RESULT_FILE
-from suite.export.gates import GateError
-from suite.export.partial_bundle import failed_folder
-from suite.recipe import claims_on
-from suite.several import run_several
+from suite.bundle.names import RESULT_FILE
+from suite.bundle.partial import failed_folder
+from suite.errors import GateError
+from suite.runs.recipe import claims_on
+from suite.runs.several import run_several
 from tools import markdown_tables
 from tools.published import PUBLISHED
 
@@ -65,7 +65,7 @@ def run_all(chosen: Sequence[str], data: str, seeds: list[int], resume: bool) ->
 
     Args:
         chosen: Recipes, weeks or "all".
-        data: As of `suite.job.run`.
+        data: As of `suite.runs.job.run`.
         seeds: Seeds of everything random.
         resume: Whether to keep the runs that are there; they are removed first otherwise.
 

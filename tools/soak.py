@@ -141,7 +141,7 @@ def _next_answer(busy: Sequence[_Worker]) -> tuple[_Worker, str]:
 
 def _work() -> None:
     """Answers each line "[seed, index]" with one of [verdict, reason, kinds], until the input ends."""
-    from suite.cli import silence_libraries
+    from suite.cli.main import silence_libraries
 
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(2, sys.stdout.fileno())  # what the export prints is no answer

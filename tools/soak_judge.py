@@ -15,11 +15,11 @@ from unittest import mock
 import keras
 import numpy as np
 
-from suite.export import pipeline
-from suite.export.bundle import read_result
-from suite.export.gates import GateError
-from suite.export.signature import signature_of
-from suite.reexport import export_file
+from suite.bundle.record import read_result
+from suite.deploy import pipeline
+from suite.deploy.signature import signature_of
+from suite.errors import GateError
+from suite.runs.export_file import export_file
 from tools.random_models import DYNAMIC_SIZE, RandomModel, call, draw_model
 from tools.soak_runtimes import LOADERS, Entries
 

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from suite.export.signature import signature_of
+from suite.deploy.signature import signature_of
 from tools.random_models import call
 
 

@@ -9,7 +9,7 @@ import argparse
 import sys
 
 from suite import console
-from suite.data.shards import write_shards
+from suite.data.folders.shards import write_shards
 
 
 def main(arguments: list[str] | None = None) -> int:

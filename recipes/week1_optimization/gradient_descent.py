@@ -13,7 +13,7 @@ Run:   suite run gradient_descent
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -23,13 +23,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from suite.data import tabular
+from suite.data.sets import tabular
+from suite.data.splits import SPLITS, split_rows
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, r2
 from suite.evaluation.scaling import crossover, log_log_slope, time_and_memory
 from suite.linear import least_squares
 from suite.optimizers import GradientDescent
-from suite.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result
 from suite.training import loop
 
 
@@ -138,7 +139,7 @@ def run(config: Config, context: Context) -> Result:
     rng = np.random.default_rng(context.seed)
     data = tabular.load_diabetes(raw=True)
     raw, y = data.features, data.targets
-    splits = dict(zip(("train", "validation", "test"), tabular.split(len(y), context.seed), strict=True))
+    splits = dict(zip(SPLITS, split_rows(len(y), context.seed), strict=True))
     train, test = splits["train"], splits["test"]
     means, deviations = raw[train].mean(axis=0), raw[train].std(axis=0)
     X = np.column_stack([np.ones(len(train)), (raw[train] - means) / deviations])

@@ -13,7 +13,7 @@ Run:   suite run linear_classification [--data tfds]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -26,14 +26,15 @@ import tensorflow as tf
 from keras import ops
 from sklearn.linear_model import LogisticRegression
 
-from suite.data import image_sets, tabular
+from suite.data.sets import image_sets, tabular
+from suite.data.splits import split_rows
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables
 from suite.evaluation.metrics import Metric, accuracy
 from suite.linear.margin_losses import MARGIN_LOSSES, logistic, one_branch_squared_derivative, zero_one
 from suite.linear.softmax_regression import fit_softmax_regression
 from suite.optimizers import GradientDescent
-from suite.recipe import Claim, Context, Export, Result, about
+from suite.runs.recipe import Claim, Context, Export, Result, about
 from suite.training.loop import fit
 
 
@@ -143,7 +144,7 @@ def compare(name: str, kernel, bias, train: tuple, test: tuple, l2: float) -> di
 
 def wine_metrics(config: Config, seed: int) -> dict[str, float]:
     wine = tabular.load_wine()
-    rows, _, others = tabular.split(len(wine.targets), seed)
+    rows, _, others = split_rows(len(wine.targets), seed)
     X = (wine.features - wine.features[rows].mean(axis=0)) / wine.features[rows].std(axis=0)
     train, test = ((X[part], wine.targets[part]) for part in (rows, others))
     kernel, bias = descend_softmax(*train, l2=config.l2_wine, steps=config.steps)

@@ -10,7 +10,7 @@ Run:   suite run linear_regression
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -20,13 +20,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from suite.data import tabular
+from suite.data.sets import tabular
+from suite.data.splits import SPLITS, split_rows
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, r2
-from suite.evaluation.report import Table
+from suite.evaluation.table import Table
 from suite.linear import least_squares
 from suite.optimizers import GradientDescent
-from suite.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result
 from suite.training import loop
 
 MEASUREMENTS = ("age", "sex", "bmi", "bp", "s3", "s5")
@@ -137,7 +138,7 @@ def run(config: Config, context: Context) -> Result:
     raw = {name: data.column(name) for name in MEASUREMENTS}
     columns = {"intercept": np.ones(len(data.targets)), **design(**raw)}
     X, y, names = np.column_stack(list(columns.values())), data.targets, list(columns)
-    splits = dict(zip(("train", "validation", "test"), tabular.split(len(y), context.seed), strict=True))
+    splits = dict(zip(SPLITS, split_rows(len(y), context.seed), strict=True))
     float32 = [values[:, None].astype(np.float32) for values in raw.values()]
     inputs = {part: [values[rows] for values in float32] for part, rows in splits.items()}
     train, test = splits["train"], splits["test"]

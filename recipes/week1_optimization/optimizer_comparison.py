@@ -13,7 +13,7 @@ Run:   suite run optimizer_comparison [--data tfds]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -23,12 +23,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from suite.data import image_sets
+from suite.data.sets import image_sets
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, accuracy
 from suite.evaluation.scaling import log_log_slope
 from suite.optimizers import AdaGrad, Adam, GradientDescent, Momentum, NesterovMomentum, RMSprop
-from suite.recipe import Claim, Context, Export, Result, about
+from suite.runs.recipe import Claim, Context, Export, Result, about
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,7 @@ Run:   suite run overfitting_and_validation
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -26,9 +26,9 @@ import numpy as np
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, r2
 from suite.linear.polynomials import legendre
-from suite.models.side_by_side import fit_side_by_side, networks_side_by_side
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result
+from suite.training.side_by_side import fit_side_by_side, networks_side_by_side
 
 
 @dataclasses.dataclass(frozen=True)

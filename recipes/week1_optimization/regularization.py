@@ -15,7 +15,7 @@ Run:   suite run regularization
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -27,14 +27,15 @@ import numpy as np
 import tensorflow as tf
 from sklearn.linear_model import Lasso, Ridge
 
-from suite.data import image_sets, tabular
+from suite.data.sets import image_sets, tabular
+from suite.data.splits import SPLITS, split_rows
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, r2
 from suite.linear import least_squares
 from suite.linear.penalized import least_squares_within, project_l1_ball, project_l2_ball, ridge
-from suite.models.side_by_side import fit_side_by_side, networks_side_by_side
 from suite.optimizers import Adam, GradientDescent, ProximalGradient
-from suite.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result
+from suite.training.side_by_side import fit_side_by_side, networks_side_by_side
 
 
 @dataclasses.dataclass(frozen=True)
@@ -209,7 +210,7 @@ def build_model(standardize: list[tuple], weights: np.ndarray, bias: float) -> k
 
 def run(config: Config, context: Context) -> Result:
     patients = tabular.load_diabetes(raw=True)
-    splits = dict(zip(image_sets.PARTS, tabular.split(len(patients.targets), context.seed), strict=True))
+    splits = dict(zip(SPLITS, split_rows(len(patients.targets), context.seed), strict=True))
     train, test = splits["train"], splits["test"]
     scaling, X, y = [], patients.features, patients.targets - patients.targets[train].mean()
     for transform in (np.asarray, expand):

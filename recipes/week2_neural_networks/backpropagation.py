@@ -13,7 +13,7 @@ Run:   suite run backpropagation
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -31,10 +31,10 @@ from suite.backprop.losses import quadratic, quadratic_derivative
 from suite.backprop.network import mlp
 from suite.backprop.paths import accumulate_backward, sum_over_paths
 from suite.evaluation import plots
-from suite.evaluation.report import Table
 from suite.evaluation.scaling import log_log_slope
+from suite.evaluation.table import Table
 from suite.optimizers import Adam, GradientDescent, Momentum
-from suite.recipe import Claim, Context, Result
+from suite.runs.recipe import Claim, Context, Result
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ Run:   suite run hints [--data tfds]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -25,13 +25,13 @@ import tensorflow as tf
 from keras import layers
 
 from suite import console
-from suite.data import image_sets
-from suite.data.image_sets import ImageSet, random_affine
+from suite.data.sets import image_sets
+from suite.data.sets.image_sets import ImageSet, random_affine
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, accuracy
-from suite.evaluation.report import Table
+from suite.evaluation.table import Table
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Export, Result, about
+from suite.runs.recipe import Claim, Context, Export, Result, about
 
 
 @dataclasses.dataclass(frozen=True)

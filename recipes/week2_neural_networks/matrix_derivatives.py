@@ -13,7 +13,7 @@ Run:   suite run matrix_derivatives
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -29,7 +29,7 @@ from suite.backprop.dense import dense, dense_input_gradient, dense_parameter_gr
 from suite.backprop.gradient_check import numeric_jacobian, relative_error
 from suite.evaluation import plots
 from suite.evaluation.scaling import log_log_slope, time_and_memory
-from suite.recipe import Claim, Context, Result
+from suite.runs.recipe import Claim, Context, Result
 
 
 @dataclasses.dataclass(frozen=True)

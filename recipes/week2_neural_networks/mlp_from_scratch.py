@@ -9,7 +9,7 @@ Run:   suite run mlp_from_scratch [--data tfds]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -24,13 +24,13 @@ from suite.backprop.dense import dense, dense_input_gradient, dense_parameter_gr
 from suite.backprop.gradient_check import relative_error
 from suite.backprop.losses import softmax_cross_entropy, softmax_cross_entropy_derivative
 from suite.backprop.network import Network, mlp, momentum_step
-from suite.data import image_sets
+from suite.data.sets import image_sets
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, confusion
 from suite.evaluation.confusion_matrix import confusion_matrix
 from suite.evaluation.metrics import accuracy
 from suite.evaluation.scaling import time_and_memory
-from suite.recipe import Claim, Context, Result, about
+from suite.runs.recipe import Claim, Context, Result, about
 
 
 @dataclasses.dataclass(frozen=True)

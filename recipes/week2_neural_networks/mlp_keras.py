@@ -10,7 +10,7 @@ Run:   suite run mlp_keras [--data tfds]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -23,13 +23,13 @@ import tensorflow as tf
 
 from suite.backprop.losses import softmax_cross_entropy_derivative
 from suite.backprop.network import Network, mlp, momentum_step
-from suite.data import image_sets
+from suite.data.sets import image_sets
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, confusion
 from suite.evaluation.confusion_matrix import confusion_matrix
 from suite.evaluation.metrics import Metric, accuracy
 from suite.optimizers import Adam, Momentum
-from suite.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result
 from suite.training.loop import fit
 
 

@@ -13,7 +13,7 @@ Run:   suite run perceptron_circuits
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -29,7 +29,7 @@ from sklearn.linear_model import LinearRegression
 
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric
-from suite.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result
 
 
 @dataclasses.dataclass(frozen=True)

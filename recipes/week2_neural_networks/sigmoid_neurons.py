@@ -11,7 +11,7 @@ Run:   suite run sigmoid_neurons
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -26,7 +26,7 @@ from suite.backprop.losses import quadratic_derivative
 from suite.backprop.network import Activate, Network, mlp
 from suite.evaluation import plots
 from suite.evaluation.scaling import log_log_slope
-from suite.recipe import Claim, Context, Result
+from suite.runs.recipe import Claim, Context, Result
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,7 @@ Run:   suite run activations_and_initialization
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -29,10 +29,10 @@ from suite.backprop.activations import ACTIVATIONS
 from suite.backprop.layers import Activate, Dense
 from suite.backprop.losses import softmax_cross_entropy, softmax_cross_entropy_derivative
 from suite.backprop.network import Network, mlp
-from suite.data import image_sets
+from suite.data.sets import image_sets
 from suite.evaluation import plots
 from suite.evaluation.metrics import accuracy
-from suite.recipe import Claim, Context, Result
+from suite.runs.recipe import Claim, Context, Result
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,7 +16,7 @@ Run:   suite run architectures [--data tfds]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -33,14 +33,14 @@ import tensorflow as tf
 from keras import layers
 
 from suite import console
-from suite.data import image_sets
+from suite.data.sets import image_sets
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, accuracy
-from suite.evaluation.report import Table
+from suite.evaluation.table import Table
 from suite.models import alexnet, inception, resnet, vgg
 from suite.models.blocks import dense_classifier, pooled_classifier
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Export, Result, about
+from suite.runs.recipe import Claim, Context, Export, Result, about
 from suite.training.loop import fit
 
 

@@ -15,7 +15,7 @@ Run:   suite run batch_normalization [--data tfds]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -26,13 +26,13 @@ import keras
 import numpy as np
 
 from suite.backprop.losses import softmax_cross_entropy, softmax_cross_entropy_derivative
-from suite.data import image_sets, tabular
 from suite.data.batches import shuffled
+from suite.data.sets import image_sets, tabular
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, accuracy
 from suite.layers import BatchNormalization
 from suite.optimizers import GradientDescent
-from suite.recipe import Claim, Context, Export, Result, about
+from suite.runs.recipe import Claim, Context, Export, Result, about
 from suite.training.loop import TrainingDiverged, fit
 
 

@@ -11,7 +11,7 @@ Run:   suite run cnn_backpropagation
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -27,12 +27,12 @@ from suite.backprop.gradient_check import numeric_gradient, relative_error
 from suite.backprop.layers import Activate, Convolution, Dense, Flatten, Pooling
 from suite.backprop.losses import softmax_cross_entropy, softmax_cross_entropy_derivative
 from suite.backprop.network import Network, momentum_step
-from suite.data import image_sets
+from suite.data.sets import image_sets
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables
 from suite.evaluation.metrics import accuracy
-from suite.evaluation.report import Table
-from suite.recipe import Claim, Context, Result
+from suite.evaluation.table import Table
+from suite.runs.recipe import Claim, Context, Result
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ Run:   suite run cnn_classification [--data tfds | --data tfds:cifar10]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -22,14 +22,14 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from suite.data import image_sets
+from suite.data.sets import image_sets
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, confusion
 from suite.evaluation.confusion_matrix import confusion_matrix
 from suite.evaluation.metrics import Metric, accuracy
 from suite.models.blocks import convolution
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Export, Result, about
+from suite.runs.recipe import Claim, Context, Export, Result, about
 from suite.training.loop import fit
 
 

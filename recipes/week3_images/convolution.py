@@ -14,7 +14,7 @@ Run:   suite run convolution
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -31,8 +31,8 @@ from scipy.signal import convolve2d, correlate2d
 from scipy.sparse import csr_array
 
 from suite.backprop.convolution import convolution, output_size
-from suite.data import image_sets
 from suite.data.batches import shuffled
+from suite.data.sets import image_sets
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, accuracy
 from suite.models.layer_summary import (
@@ -42,7 +42,7 @@ from suite.models.layer_summary import (
     measure_receptive_field,
 )
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result
 from suite.training.loop import fit
 
 

@@ -14,7 +14,7 @@ Run:   suite run dropout
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -25,15 +25,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from suite.data import image_sets
 from suite.data.batches import shuffled
+from suite.data.sets import image_sets
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, accuracy
 from suite.layers import Dropout
-from suite.models.side_by_side import fit_side_by_side
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result
 from suite.training.loop import fit
+from suite.training.side_by_side import fit_side_by_side
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ Run:   suite run object_detection [--data tfds | --data FOLDER]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -20,17 +20,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from suite.data import detection_sets
-from suite.data.boxes import box_examples, random_mirror
-from suite.data.detection_sets import DetectionSet
+from suite.data.sets import detection_sets
+from suite.data.sets.boxes import box_examples, random_mirror
+from suite.data.sets.detection_sets import DetectionSet
 from suite.evaluation import plots
 from suite.evaluation.baselines import Baseline
 from suite.evaluation.detection import COCO_THRESHOLDS, Truths, average_precisions, mean_average_precision
 from suite.evaluation.metrics import Metric
-from suite.evaluation.report import Table
+from suite.evaluation.table import Table
 from suite.models.detector import STRIDE, build_detector, encode
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result
 from suite.training.box_losses import center_focal_loss, generalized_iou, per_thing
 from suite.training.loop import epochs_for, fit, lower
 

@@ -9,7 +9,7 @@ Run:   suite run object_localization [--data FOLDER]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -21,10 +21,10 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from suite.data import detection_sets, scenes
-from suite.data.boxes import random_mirror
-from suite.data.detection_sets import DetectionSet
-from suite.data.layout import PARTS
+from suite.data.sets import detection_sets
+from suite.data.sets.boxes import random_mirror
+from suite.data.sets.detection_sets import DetectionSet
+from suite.data.splits import SPLITS
 from suite.evaluation import plots
 from suite.evaluation.baselines import Baseline, most_frequent_class
 from suite.evaluation.classification import classification_tables
@@ -33,7 +33,7 @@ from suite.evaluation.metrics import Metric, accuracy
 from suite.layers import BoxesFromDistances
 from suite.models.detector import feature_map
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result
 from suite.training.box_losses import generalized_iou
 from suite.training.loop import epochs_for, fit, lower
 
@@ -140,10 +140,10 @@ def ious(outputs: Mapping, boxes: np.ndarray) -> np.ndarray:
 def run(config: Config, context: Context) -> Result:
     size = (config.side, config.side)
     if context.source == "embedded":
-        data = scenes.detection_set(context.seed, size, things=(1, 1))
+        data = detection_sets.draw_detection_set(context.seed, size, things=(1, 1))
     else:
         data = detection_sets.load(context.source, context.seed, size)
-    parts = {part: single_boxes(data, part) for part in PARTS}
+    parts = {part: single_boxes(data, part) for part in SPLITS}
     images, boxes, labels = parts["test"]
 
     # Of what is trained and measured on; validation only chooses the epoch.

@@ -15,7 +15,7 @@ Run:   suite run pooling_and_strides
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -28,13 +28,13 @@ import tensorflow as tf
 from keras import layers
 
 from suite.backprop.pooling import average_pooling, max_pooling
-from suite.data import image_sets
 from suite.data.batches import shuffled
+from suite.data.sets import image_sets
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, accuracy
 from suite.models.layer_summary import describe_layers, measure_receptive_field
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result
 from suite.training.loop import fit
 
 

@@ -13,7 +13,7 @@ Run:   suite run semantic_segmentation [--data tfds | --data FOLDER]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -25,15 +25,15 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.colors import to_rgb
 
-from suite.data import segmentation_sets
-from suite.data.segmentation_sets import IGNORED, SegmentationSet
+from suite.data.sets import segmentation_sets
+from suite.data.sets.segmentation_sets import IGNORED, SegmentationSet
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, choose
-from suite.evaluation.report import Table
 from suite.evaluation.segmentation import boundary_iou, class_iou, mean_iou
+from suite.evaluation.table import Table
 from suite.models.segmenter import UNPOOLINGS, build_segmenter, single
 from suite.optimizers import Adam
-from suite.recipe import Baseline, Claim, Context, Export, Result
+from suite.runs.recipe import Baseline, Claim, Context, Export, Result
 from suite.training.loop import epochs_for, fit, lower
 
 

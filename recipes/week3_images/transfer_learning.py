@@ -10,7 +10,7 @@ Run:   suite run transfer_learning [--data tfds | --data FOLDER]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -20,15 +20,15 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from suite import finetune
-from suite.data.folder import ImageFolder
-from suite.data.images import ImageSource
+from suite.data.folders.labeled import ImageFolder
+from suite.data.pictures.images import ImageSource
 from suite.evaluation import plots
 from suite.evaluation.metrics import accuracy
-from suite.finetune_data import image_source, open_folder
-from suite.finetune_head import train_head
+from suite.finetuning import job
+from suite.finetuning.data import image_source, open_folder
+from suite.finetuning.head import train_head
 from suite.models.efficientnet_lite import EfficientNetLite0
-from suite.recipe import Claim, Context, Result
+from suite.runs.recipe import Claim, Context, Result
 from suite.training.loop import fit
 
 
@@ -90,7 +90,7 @@ def train_from_scratch(
         return train.batches(config.batch_size, order_seed=seed + epoch, augment_seed=seed + epoch)
 
     def measure() -> dict[str, float]:
-        return {"validation_accuracy": accuracy(finetune.predict(model, validation), validation.labels)}
+        return {"validation_accuracy": accuracy(job.predict(model, validation), validation.labels)}
 
     return fit(model, batches, epochs=config.scratch_epochs, measure=measure)["validation_accuracy"]
 
@@ -98,7 +98,7 @@ def train_from_scratch(
 def run(config: Config, context: Context) -> Result:
     folder = keep_few(open_folder(context), config.images_per_class)
     num_classes = len(folder.classes)
-    settings = finetune.Config(
+    settings = job.Config(
         epochs=config.epochs, batch_size=config.batch_size, learning_rate=config.learning_rate
     )
 
@@ -111,17 +111,17 @@ def run(config: Config, context: Context) -> Result:
     kernel, bias = train_head(
         backbone, sources["train"], num_classes, settings.views, context.seed, context.folder
     )
-    model = finetune.classifier(backbone, kernel, bias)
-    head_accuracy = accuracy(finetune.predict(model, test), test.labels)
+    model = job.classifier(backbone, kernel, bias)
+    head_accuracy = accuracy(job.predict(model, test), test.labels)
 
     # Phase 2: the last layers follow at a low rate; kept only where validation improves.
-    curves = finetune.fine_tune(model, sources, num_classes, settings, context)
+    curves = job.fine_tune(model, sources, num_classes, settings, context)
 
     scratch = build_from_scratch(num_classes)
     scratch_curve = train_from_scratch(scratch, sources["train"], sources["validation"], config, context.seed)
-    scratch_accuracy = accuracy(finetune.predict(scratch, test), test.labels)
+    scratch_accuracy = accuracy(job.predict(scratch, test), test.labels)
 
-    result = finetune.report(model, folder, sources, curves, context.folder)
+    result = job.report(model, folder, sources, curves, context.folder)
     metrics = {
         **result.metrics,
         f"{held_out}_accuracy_head": head_accuracy,

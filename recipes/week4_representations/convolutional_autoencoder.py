@@ -10,7 +10,7 @@ Run:   suite run convolutional_autoencoder [--data tfds | --data tfds:lfw]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -19,13 +19,13 @@ import dataclasses
 import keras
 import numpy as np
 
-from suite.data import image_sets
 from suite.data.batches import shuffled
+from suite.data.sets import image_sets
+from suite.deploy.exports.autoencoder import decoder_export, encoder_export
 from suite.evaluation import plots
-from suite.export.autoencoder import decoder_export, encoder_export
 from suite.models.autoencoders import build_convolutional, build_dense
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Result, about
+from suite.runs.recipe import Claim, Context, Result, about
 from suite.training.loop import fit
 
 

@@ -12,7 +12,7 @@ Run:   suite run domain_adaptation [--data tfds]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -23,15 +23,15 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from suite.data import image_sets
 from suite.data.batches import shuffled
+from suite.data.sets import image_sets
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, accuracy
-from suite.evaluation.report import Table
+from suite.evaluation.table import Table
 from suite.layers import GradientReversal
 from suite.linear.softmax_regression import fit_softmax_regression
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Export, Result, about
+from suite.runs.recipe import Claim, Context, Export, Result, about
 from suite.training.loop import fit
 
 

@@ -11,7 +11,7 @@ Run:   suite run gan [--data tfds]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -25,8 +25,8 @@ import tensorflow as tf
 from keras import layers
 
 from suite import console
-from suite.data import image_sets
 from suite.data.batches import shuffled
+from suite.data.sets import image_sets
 from suite.evaluation import plots
 from suite.evaluation.generation import frechet_distance, mode_coverage, share_of_copies
 from suite.evaluation.metrics import accuracy
@@ -38,7 +38,7 @@ from suite.models.gan import (
     build_point_generator,
 )
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Export, Result, about
+from suite.runs.recipe import Claim, Context, Export, Result, about
 from suite.training import replicas, session
 from suite.training.checkpoints import Progress
 from suite.training.loop import TrainingDiverged, fit

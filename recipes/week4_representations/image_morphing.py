@@ -12,7 +12,7 @@ Run:   suite run image_morphing [--data tfds]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -23,16 +23,16 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from suite.data import image_sets
 from suite.data.batches import shuffled
+from suite.data.sets import image_sets
+from suite.deploy.exports.autoencoder import decoder_export, encoder_export
 from suite.evaluation import plots
 from suite.evaluation.metrics import accuracy
 from suite.evaluation.retrieval import Index
-from suite.export.autoencoder import decoder_export, encoder_export
 from suite.models.autoencoders import Autoencoder, build_variational
 from suite.models.blocks import convolution
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Result, about
+from suite.runs.recipe import Claim, Context, Result, about
 from suite.training.likelihoods import VariationalAutoencoder
 from suite.training.loop import fit
 

@@ -10,7 +10,7 @@ Run:   suite run image_retrieval [--data tfds | --data FOLDER]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -22,20 +22,20 @@ import numpy as np
 import tensorflow as tf
 from sklearn.decomposition import PCA
 
-from suite.data import image_sets
 from suite.data.batches import shuffled
-from suite.data.images import ImageSource
-from suite.data.picture_folder import read_picture_folder
+from suite.data.folders.unlabeled import read_picture_folder
+from suite.data.pictures.images import ImageSource
+from suite.data.sets import image_sets
+from suite.deploy.exports.autoencoder import encoder_export
 from suite.evaluation import plots
-from suite.evaluation.report import Table
 from suite.evaluation.retrieval import INDEX_FILE, Index, precision
-from suite.export.autoencoder import encoder_export
-from suite.finetune_data import images_on_disk
-from suite.finetune_head import feature_extractor
+from suite.evaluation.table import Table
+from suite.finetuning.data import images_on_disk
+from suite.finetuning.head import feature_extractor
 from suite.models.autoencoders import Autoencoder, build_convolutional
 from suite.models.backbones import build_backbone
 from suite.optimizers import Adam
-from suite.recipe import Baseline, Claim, Context, Export, Result
+from suite.runs.recipe import Baseline, Claim, Context, Export, Result
 from suite.training.loop import fit
 
 

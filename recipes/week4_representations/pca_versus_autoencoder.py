@@ -9,7 +9,7 @@ Run:   suite run pca_versus_autoencoder [--data tfds]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -21,13 +21,13 @@ import tensorflow as tf
 from scipy.linalg import subspace_angles
 from sklearn.decomposition import PCA
 
-from suite.data import image_sets
 from suite.data.batches import shuffled
+from suite.data.sets import image_sets
+from suite.deploy.exports.autoencoder import decoder_export, encoder_export
 from suite.evaluation import plots
-from suite.export.autoencoder import decoder_export, encoder_export
 from suite.models.autoencoders import Autoencoder, build_dense, build_linear
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Result, about
+from suite.runs.recipe import Claim, Context, Result, about
 from suite.training.loop import fit
 
 

@@ -14,7 +14,7 @@ Run:   suite run regularized_autoencoders [--data tfds]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -25,16 +25,16 @@ import numpy as np
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
-from suite.data import image_sets
 from suite.data.batches import shuffled
+from suite.data.sets import image_sets
+from suite.deploy.exports.autoencoder import encoder_export
 from suite.evaluation import plots
 from suite.evaluation.metrics import r2
-from suite.evaluation.report import Table
-from suite.export.autoencoder import encoder_export
+from suite.evaluation.table import Table
 from suite.layers.penalized_dense import jacobian_penalty
 from suite.models.autoencoders import Autoencoder, build_overcomplete
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Result, about
+from suite.runs.recipe import Claim, Context, Result, about
 from suite.training.loop import fit
 
 

@@ -13,7 +13,7 @@ Run:   suite run stochastic_autoencoder [--data tfds]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -25,14 +25,14 @@ import tensorflow as tf
 from keras import layers
 from scipy.stats import norm
 
-from suite.data import image_sets
 from suite.data.batches import shuffled
+from suite.data.sets import image_sets
+from suite.deploy.exports.autoencoder import decoder_export, encoder_export
 from suite.evaluation import plots
-from suite.export.autoencoder import decoder_export, encoder_export
 from suite.layers import Sampling
 from suite.models.autoencoders import Autoencoder, build_stochastic, build_variational
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Result, about
+from suite.runs.recipe import Claim, Context, Result, about
 from suite.training import likelihoods
 from suite.training.likelihoods import Likelihood, VariationalAutoencoder, negative_elbo
 from suite.training.loop import fit

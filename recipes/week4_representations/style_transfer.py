@@ -10,7 +10,7 @@ Run:   suite run style_transfer [--content A.jpg] [--style B.jpg] [--data FOLDER
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -23,13 +23,13 @@ import numpy as np
 import tensorflow as tf
 
 from suite import console
-from suite.data import style_images
-from suite.data.images import decode
-from suite.data.picture_folder import read_picture_folder
+from suite.data.folders.unlabeled import read_picture_folder
+from suite.data.pictures.images import decode
+from suite.data.sets import style_images
 from suite.evaluation import plots
 from suite.models.style_transformer import build_loss_network, build_style_transformer
 from suite.optimizers import Adam
-from suite.recipe import Baseline, Claim, Context, Export, Result
+from suite.runs.recipe import Baseline, Claim, Context, Export, Result
 from suite.training.loop import fit
 from suite.training.style_losses import content_loss, gram_matrix, style_loss, tiles, total_variation
 

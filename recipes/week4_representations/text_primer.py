@@ -12,7 +12,7 @@ Run:   suite run text_primer [--data FILE.csv or FOLDER with train, test]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -27,18 +27,18 @@ import tensorflow as tf
 from keras import layers
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from suite.data import text_sets
-from suite.data.text_sets import TextSet
+from suite.data.sets import text_sets
+from suite.data.sets.text_sets import TextSet
 from suite.evaluation import plots
 from suite.evaluation.baselines import most_frequent_class
 from suite.evaluation.classification import classification_tables
 from suite.evaluation.metrics import Metric, accuracy, choose
-from suite.evaluation.report import Table
+from suite.evaluation.table import Table
 from suite.language.features import bag_of_words, inverse_document_frequency, ngrams, one_hot, tf_idf
 from suite.language.vocabulary import SPECIAL, Vocabulary, tokenize
 from suite.layers import TfIdf
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result
 from suite.training.loop import fit
 
 

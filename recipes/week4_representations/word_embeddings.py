@@ -11,7 +11,7 @@ Run:   suite run word_embeddings [--data tfds | --data FILE.txt]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -24,18 +24,18 @@ import tensorflow as tf
 from sklearn.decomposition import PCA
 
 from suite import console
-from suite.data import text_sets
-from suite.data.analogies import Analogies, generate_analogies
+from suite.data.generated.analogies import Analogies, generate_analogies
+from suite.data.sets import text_sets
+from suite.deploy.exports.embedding import lookup_export
 from suite.evaluation import plots
 from suite.evaluation.embeddings import WordVectors, context_ranking
 from suite.evaluation.metrics import choose
-from suite.evaluation.report import Table
-from suite.export.embedding import lookup_export
+from suite.evaluation.table import Table
 from suite.language import embeddings
 from suite.language.embeddings import Stream, Text
 from suite.language.vocabulary import SPECIAL, tokenize
 from suite.optimizers import Adam
-from suite.recipe import Baseline, Claim, Context, Result, about
+from suite.runs.recipe import Baseline, Claim, Context, Result, about
 from suite.training.loop import epochs_for
 
 

@@ -14,7 +14,7 @@ Run:   suite run backpropagation_through_time
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -32,10 +32,10 @@ from suite.backprop.layers import Dense
 from suite.backprop.losses import quadratic, quadratic_derivative
 from suite.backprop.network import mlp
 from suite.backprop.recurrent import recurrent, recurrent_backward
-from suite.data.sequences import ADDING_BASELINE, Sequences, adding_problem
+from suite.data.generated.sequences import ADDING_BASELINE, Sequences, adding_problem
 from suite.evaluation import plots
-from suite.evaluation.report import Table
-from suite.recipe import Claim, Context, Result
+from suite.evaluation.table import Table
+from suite.runs.recipe import Claim, Context, Result
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ Run:   suite run bidirectional_and_deep_rnn
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -20,15 +20,15 @@ import keras
 import numpy as np
 from keras import layers
 
-from suite.data.ambiguous_words import CLASSES, WORDS, Sentences, generate_sentences
 from suite.data.batches import shuffled
+from suite.data.generated.ambiguous_words import CLASSES, WORDS, Sentences, generate_sentences
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric
-from suite.evaluation.report import Table
+from suite.evaluation.table import Table
 from suite.layers import LSTMCell, Recurrent
 from suite.models.recurrent_stacks import CONNECTIONS, recurrent_stack
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result
 from suite.training.loop import fit
 
 

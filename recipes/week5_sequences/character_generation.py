@@ -11,7 +11,7 @@ Run:   suite run character_generation [--data tfds | --data FILE.txt or FOLDER w
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -23,19 +23,19 @@ import tensorflow as tf
 from keras import layers
 
 from suite import console
-from suite.data import text_sets
+from suite.data.sets import text_sets
+from suite.deploy.exports.steps import exported_steps, reading_gap, step_export
 from suite.evaluation import plots
 from suite.evaluation.baselines import unigrams
 from suite.evaluation.language import text_surprisals
-from suite.evaluation.report import Table
-from suite.export.step_model import exported_steps, reading_gap, step_export
+from suite.evaluation.table import Table
 from suite.language.decoding import StepModel, generate
 from suite.language.streams import parallel_streams
 from suite.language.vocabulary import PADDING, UNKNOWN, Vocabulary, unknown_share
 from suite.layers import Dropout, LSTMCell, Recurrent
 from suite.models.step_model import build_step_model
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Result
+from suite.runs.recipe import Claim, Context, Result
 from suite.training.loop import fit, lower
 
 

@@ -11,7 +11,7 @@ Run:   suite run lstm_and_gru
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -25,13 +25,13 @@ import numpy as np
 import tensorflow as tf
 
 from suite.backprop.gradient_check import relative_error
-from suite.data.sequences import ADDING_BASELINE, Sequences, adding_problem
+from suite.data.generated.sequences import ADDING_BASELINE, Sequences, adding_problem
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric
-from suite.evaluation.report import Table
+from suite.evaluation.table import Table
 from suite.layers import GRUCell, LSTMCell, Recurrent, SimpleRNNCell
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result
 from suite.training.loop import fit
 
 

@@ -15,7 +15,7 @@ Run:   suite run ngram_language_model [--data tfds | --data FILE.txt or FOLDER w
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -26,14 +26,14 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from matplotlib.ticker import LogLocator
 
-from suite.data import text_sets
+from suite.data.sets import text_sets
 from suite.evaluation import plots
 from suite.evaluation.baselines import unigrams
-from suite.evaluation.report import Table
+from suite.evaluation.table import Table
 from suite.language.ngrams import NgramCounts, perplexity
 from suite.language.smoothing import AddK, JelinekMercer, KneserNey, Smoothing, WittenBell
 from suite.language.vocabulary import Vocabulary, known_ids, tokenize, unknown_share
-from suite.recipe import Claim, Context, Result
+from suite.runs.recipe import Claim, Context, Result
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ Run:   suite run part_of_speech_tagging [--data tfds | --data FILE.conllu, or a 
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -25,18 +25,18 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from suite.data.tagged_sets import load_tagged
-from suite.data.text_sets import PARTS
+from suite.data.sets.tagged_sets import load_tagged
+from suite.data.splits import SPLITS
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, confusion
 from suite.evaluation.confusion_matrix import confusion_matrix
 from suite.evaluation.metrics import Metric, choose, masked_accuracy
-from suite.evaluation.report import Table
+from suite.evaluation.table import Table
 from suite.language.tagging import Sequences, TaggerVocabulary, baseline
 from suite.language.vocabulary import PADDING, UNKNOWN, Vocabulary
 from suite.layers import Dropout, LSTMCell, Recurrent, SimpleRNNCell
 from suite.optimizers import Adam
-from suite.recipe import Baseline, Claim, Context, Export, Result
+from suite.runs.recipe import Baseline, Claim, Context, Export, Result
 from suite.training.loop import epochs_for, fit, higher
 
 
@@ -167,7 +167,7 @@ def run(config: Config, context: Context) -> Result:
     data = load_tagged(context.source, context.seed)
     vocabulary = TaggerVocabulary.fit(data.words["train"], config.min_count)
     sizes = config.length, config.letters
-    parts = {part: Sequences.of(data.words[part], data.labels[part], vocabulary, *sizes) for part in PARTS}
+    parts = {part: Sequences.of(data.words[part], data.labels[part], vocabulary, *sizes) for part in SPLITS}
     test, found, curves, taggers = parts["test"], {"baseline": baseline(data, parts["test"])}, {}, {}
     for name, (reader, spells) in TAGGERS.items():
         keras.utils.set_random_seed(context.seed)

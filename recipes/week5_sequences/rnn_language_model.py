@@ -14,7 +14,7 @@ Run:   suite run rnn_language_model [--data tfds | --data FILE.txt or FOLDER wit
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -26,13 +26,13 @@ import tensorflow as tf
 from keras import layers
 from matplotlib.ticker import LogFormatter
 
-from suite.data import text_sets
+from suite.data.sets import text_sets
+from suite.deploy.exports.steps import exported_steps, reading_gap, step_export
 from suite.evaluation import plots
 from suite.evaluation.baselines import unigrams
 from suite.evaluation.language import text_surprisals
 from suite.evaluation.metrics import r2
-from suite.evaluation.report import Table
-from suite.export.step_model import exported_steps, reading_gap, step_export
+from suite.evaluation.table import Table
 from suite.language.decoding import StepModel, generate
 from suite.language.ngrams import NgramCounts, perplexity
 from suite.language.smoothing import KneserNey
@@ -48,7 +48,7 @@ from suite.language.vocabulary import (
 from suite.layers import Dropout, Recurrent, SimpleRNNCell
 from suite.models.step_model import build_step_model
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Result
+from suite.runs.recipe import Claim, Context, Result
 from suite.training.loop import epochs_for, fit, lower
 
 

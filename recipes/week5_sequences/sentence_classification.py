@@ -13,7 +13,7 @@ Run:   suite run sentence_classification [--data tfds | --data FILE.csv or FOLDE
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -26,18 +26,18 @@ import tensorflow as tf
 from keras import layers, ops
 from sklearn.metrics import balanced_accuracy_score
 
-from suite.data import text_sets
 from suite.data.batches import shuffled
-from suite.data.text_sets import TextSet
+from suite.data.sets import text_sets
+from suite.data.sets.text_sets import TextSet
 from suite.evaluation import plots
 from suite.evaluation.baselines import most_frequent_class
 from suite.evaluation.classification import classification_tables, most_wrong
 from suite.evaluation.metrics import Metric, accuracy, choose
-from suite.evaluation.report import Table
+from suite.evaluation.table import Table
 from suite.language.vocabulary import PADDING, SPECIAL, Vocabulary, tokenize
 from suite.layers import Dropout, LSTMCell, Recurrent
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result
 from suite.training.loop import epochs_for, fit, lower
 
 

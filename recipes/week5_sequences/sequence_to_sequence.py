@@ -12,7 +12,7 @@ Run:   suite run sequence_to_sequence
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -26,16 +26,16 @@ from keras import layers
 
 from suite import console
 from suite.data.batches import shuffled
-from suite.data.dates import LONGEST, DatePairs, generate_dates
+from suite.data.generated.dates import LONGEST, DatePairs, generate_dates
+from suite.deploy.exports.steps import decoder_export, exported_pairs
 from suite.evaluation import plots
 from suite.evaluation.captions import exact_match
-from suite.evaluation.report import Table
-from suite.export.step_model import decoder_export, exported_pairs
+from suite.evaluation.table import Table
 from suite.language.streams import teacher_forcing
 from suite.language.vocabulary import END, START, Vocabulary
 from suite.layers import Attention, LSTMCell, Recurrent
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result
 from suite.training.loop import fit
 
 

@@ -11,7 +11,7 @@ Run:   suite run window_language_model [--data tfds | --data FILE.txt or FOLDER 
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -26,19 +26,20 @@ import tensorflow as tf
 from keras import layers
 from sklearn.decomposition import PCA
 
-from suite.data import text_sets, word_kinds
 from suite.data.batches import shuffled
+from suite.data.generated import word_kinds
+from suite.data.sets import text_sets
 from suite.evaluation import plots
 from suite.evaluation.baselines import unigrams
 from suite.evaluation.embeddings import WordVectors
 from suite.evaluation.metrics import Metric, cross_entropy
-from suite.evaluation.report import Table
+from suite.evaluation.table import Table
 from suite.language.ngrams import NgramCounts, perplexity
 from suite.language.smoothing import AddK, KneserNey, Smoothing, WittenBell
 from suite.language.streams import windows
 from suite.language.vocabulary import SPECIAL, Vocabulary, check_known, tokenize, unknown_share
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Export, Result, about
+from suite.runs.recipe import Claim, Context, Export, Result, about
 from suite.training.loop import epochs_for, fit, lower
 
 

@@ -10,7 +10,7 @@ Run:   suite run image_captioning [--data tfds | --data FOLDER]
 """
 
 if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli import run_script
+    from suite.cli.main import run_script
 
     run_script(__file__)
 
@@ -23,9 +23,10 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from suite.data import caption_sets
 from suite.data.batches import shuffled
-from suite.data.layout import PARTS
+from suite.data.sets import caption_sets
+from suite.data.splits import SPLITS
+from suite.deploy.exports.steps import decoder_export, exported_pairs
 from suite.evaluation import captions, plots
 from suite.evaluation.captions import (
     caption_scores,
@@ -36,16 +37,15 @@ from suite.evaluation.captions import (
     scores_table,
 )
 from suite.evaluation.metrics import Metric
-from suite.evaluation.report import Table
-from suite.export.step_model import decoder_export, exported_pairs
-from suite.finetune_head import feature_extractor
+from suite.evaluation.table import Table
+from suite.finetuning.head import feature_extractor
 from suite.language.encoder_decoder import EncoderDecoder
 from suite.language.streams import teacher_forcing
 from suite.language.vocabulary import END, PADDING, START, Vocabulary, tokenize
 from suite.layers import Attention, Dropout, LSTMCell, Recurrent
 from suite.models.hypercolumns import build_hypercolumns
 from suite.optimizers import Adam
-from suite.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result
 from suite.training.loop import epochs_for, fit
 
 
@@ -214,11 +214,11 @@ def train(captioner: Captioner, features: dict, pairs: dict[str, Pairs], config:
 def run(config: Config, context: Context) -> Result:
     size = config.image_size, config.image_size
     data = caption_sets.load(context.source, context.seed, size, config.most_pictures)
-    tokens = {part: [list(map(tokenize, texts)) for texts in data.captions[part]] for part in PARTS}
+    tokens = {part: [list(map(tokenize, texts)) for texts in data.captions[part]] for part in SPLITS}
     images, right, spoken = data.images["test"], tokens["test"], list(chain(*tokens["train"]))
     words = Vocabulary.fit([[START, *text, END] for text in spoken], config.vocabulary)
     steps = min(config.most_words, max(map(len, spoken))) + 1
-    pairs = {part: encode(tokens[part], words, steps) for part in PARTS}
+    pairs = {part: encode(tokens[part], words, steps) for part in SPLITS}
 
     backbone = build_hypercolumns(config.image_size)
     extract = feature_extractor(backbone)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from suite.data.layout import PARTS
+from suite.data.splits import SPLITS
 
 _SHOWN = 5
 
@@ -17,7 +17,7 @@ def losses(data: Mapping[str, Any]) -> list[str]:
     Returns:
         Lines; none where everything is used as it is.
     """
-    lines = _set_aside(data.get("quarantined", ()), sum(data.get(part, 0) for part in PARTS))
+    lines = _set_aside(data.get("quarantined", ()), sum(data.get(part, 0) for part in SPLITS))
     lines += [printable(note) for note in data.get("notes", ())]
     unread = data.get("unread", ())
     if unread:

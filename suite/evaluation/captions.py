@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from suite.evaluation import plots
 from suite.evaluation.baselines import Baseline
-from suite.evaluation.report import Table
+from suite.evaluation.table import Table
 from suite.language.encoder_decoder import EncoderDecoder
 from suite.language.vocabulary import tokenize
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from suite.evaluation.report import Table
+from suite.evaluation.table import Table
 
 _MISTAKES_SHOWN = 10
 

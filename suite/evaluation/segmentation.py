@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from suite.data.segmentation_sets import IGNORED  # 255: a target pixel of no class counts for nothing
+from suite.data.sets.segmentation_sets import IGNORED  # 255: a target pixel of no class counts for nothing
 
 _BOUNDARY_SHARE = 0.02  # of the image's diagonal
 

@@ -201,7 +201,7 @@ class StepModel:
     outputs, say.
 
     Args:
-        artifact: What `suite.export.runtime.load_artifact` gives.
+        artifact: What `suite.deploy.runtime.load_artifact` gives.
 
     Raises:
         ValueError: The model has other inputs or outputs.

@@ -24,7 +24,7 @@ class EncoderDecoder:
     A sentence has at least one token, and neither padding, nor `START`, nor the unknown word.
 
     Args:
-        encoder: What `suite.export.runtime.load_artifact` gives.
+        encoder: What `suite.deploy.runtime.load_artifact` gives.
         step: The decoder's step.
         words: Its vocabulary, with `START` and `END`.
         length_power: Of `search`, as in `beam_search`.

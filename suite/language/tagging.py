@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from suite.data.tagged_sets import TaggedSet
+from suite.data.sets.tagged_sets import TaggedSet
 from suite.language.tokens import clean, fold
 from suite.language.vocabulary import UNKNOWN, Vocabulary
 

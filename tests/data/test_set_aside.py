@@ -3,9 +3,9 @@ import os
 from PIL import Image
 
 from suite import console
-from suite.data.folder import read_folder
+from suite.data.folders.labeled import read_folder
 from suite.data.set_aside import losses
-from suite.finetune_data import describe
+from suite.finetuning.data import describe
 from tests.data.noise import noise
 
 

@@ -2,9 +2,9 @@ import keras
 import numpy as np
 import pytest
 
-from suite.export.pipeline import export_model
-from suite.export.runtime import load_artifact
-from suite.export.step_model import exported_steps, step_export
+from suite.deploy.exports.steps import exported_steps, step_export
+from suite.deploy.pipeline import export_model
+from suite.deploy.runtime import load_artifact
 from suite.language import decoding
 from suite.language.vocabulary import Vocabulary
 from suite.layers import Dropout, GRUCell, LSTMCell, Recurrent, SimpleRNNCell

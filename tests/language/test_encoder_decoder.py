@@ -9,15 +9,15 @@ import pytest
 from PIL import Image
 
 import suite
-from suite import cli
-from suite.data.images import load_image
-from suite.export.signature import call_model
-from suite.export.step_model import exported_pairs, met
+from suite.answers.sentences import LONGEST
+from suite.cli import main
+from suite.data.pictures.images import load_image
+from suite.deploy.exports.steps import exported_pairs, met
+from suite.deploy.signature import call_model
 from suite.language.decoding import log_softmax
 from suite.language.encoder_decoder import EncoderDecoder
 from suite.language.vocabulary import END, START, Vocabulary
 from suite.layers import Attention, LSTMCell
-from suite.pair_inference import LONGEST
 
 WORDS = Vocabulary([START, END, "a", "red", "star"])
 STATES = ("hidden_state", "cell_state")
@@ -183,7 +183,7 @@ def test_a_bundle_describes_a_picture(models, pairs, tmp_path, capsys):
         np.testing.assert_allclose(
             [entry["log_probability"] for entry in row["captions"]], [nats for _, nats in expected], atol=1e-4
         )
-    assert cli.execute(["predict", str(tmp_path), str(photo), "--top", "1"]) == 0
+    assert main.execute(["predict", str(tmp_path), str(photo), "--top", "1"]) == 0
     pair = pairs["onnx"]
     searched = EncoderDecoder(pair.encoder, pair.step, WORDS, length_power=2.0)
     (tmp_path / "decoder_step" / "search.json").write_text(searched.to_files()["search.json"])
@@ -212,7 +212,7 @@ def test_a_bundle_translates_a_text(tmp_path, capsys):
     assert [entry["text"] for entry in row["translations"]] == [text for text, _ in expected[:2]]
     (capitals,) = suite.predict(tmp_path, "aBBa", top=2)
     assert capitals == row | {"text": "aBBa"}
-    assert cli.execute(["predict", str(tmp_path), "abba"]) == 0
+    assert main.execute(["predict", str(tmp_path), "abba"]) == 0
     assert f"abba: {expected[0][0]} (" in capsys.readouterr().out
     for text in ("", "abcabc"):
         message = f"^expected a text of 1 to 5 tokens, received {len(text)}: '{text}'$"

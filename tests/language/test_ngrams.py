@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from suite.data import text_sets
+from suite.data.sets import text_sets
 from suite.language import ngrams, smoothing
 from suite.language.ngrams import NgramCounts, perplexity
 from suite.language.smoothing import AddK, JelinekMercer, KneserNey

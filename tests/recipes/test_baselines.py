@@ -5,8 +5,8 @@ import pytest
 
 from recipes.week3_images import object_detection, object_localization, semantic_segmentation
 from recipes.week4_representations import image_retrieval
-from suite.data.detection_sets import DetectionSet
-from suite.data.segmentation_sets import IGNORED, SegmentationSet
+from suite.data.sets.detection_sets import DetectionSet
+from suite.data.sets.segmentation_sets import IGNORED, SegmentationSet
 from suite.evaluation.detection import Truths
 
 BOX = np.float32([[0.1, 0.1, 0.5, 0.5]])

@@ -10,7 +10,7 @@ import pytest
 
 import recipes
 from suite.catalogue import catalogue, recipe_file, select, summary
-from suite.recipe import Claim, claims_on
+from suite.runs.recipe import Claim, claims_on
 
 ROOT = Path(recipes.__file__).parent
 ENTRIES = catalogue()

@@ -62,7 +62,7 @@ def test_what_a_tagger_sees(name):
 
 
 def test_the_baseline_counts_tags_and_guesses_by_words_that_occur_once():
-    from suite.data.tagged_sets import TaggedSet
+    from suite.data.sets.tagged_sets import TaggedSet
     from suite.language.tagging import Sequences
 
     words = {"train": [("The", "plan", "works"), ("the", "works"), ("works", "odd")]}

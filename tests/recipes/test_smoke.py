@@ -5,10 +5,10 @@ import json
 import pytest
 
 import suite
+from suite.bundle.names import LABELS_FILE
 from suite.catalogue import catalogue, load_recipe
-from suite.export.bundle import LABELS_FILE
-from suite.export.metadata import read_associated_file
-from suite.export.tflite import PERSONAL_FILE
+from suite.deploy.convert.metadata import read_associated_file
+from suite.deploy.convert.tflite import PERSONAL_FILE
 
 NAMES = [entry.split("/")[1] for entry in catalogue()]
 

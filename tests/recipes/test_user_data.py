@@ -11,11 +11,11 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 import suite
-from suite import job
-from suite.data import scenes
-from suite.data.image_sets import PARTS
+from suite.data.generated import scenes
+from suite.data.splits import SPLITS
+from suite.errors import GateError
 from suite.evaluation.retrieval import Index
-from suite.export.gates import GateError
+from suite.runs import job
 
 DRAWING = scenes.draw_scenes("train", 16, seed=0, size=(48, 40), things=(1, 1))
 
@@ -58,7 +58,7 @@ def test_a_users_pictures(name, pictures, tmp_path):
     counts = Counter(split["files"].values())
     if name == "object_localization":
         assert data["without_exactly_one_box"] == 0
-    assert {part: data[part] for part in PARTS} == counts and "images/3.png" in split["files"]
+    assert {part: data[part] for part in SPLITS} == counts and "images/3.png" in split["files"]
     if name == "semantic_segmentation":
         assert data["train"] + data["validation"] + data["test"] == 16
         assert data["classes"] == list(scenes.SHAPES)
@@ -154,7 +154,7 @@ def test_a_users_captions(pictures, tmp_path):
     (root / "captions.csv").write_text("\n".join(["file,caption", *rows, "99.png,none"]))
     folder = suite.run("image_captioning", data=str(root), out=tmp_path / "a", smoke=True)
     result = json.loads((folder / "result.json").read_text())
-    assert [result["data"][part] for part in PARTS] == [11, 2, 2]
+    assert [result["data"][part] for part in SPLITS] == [11, 2, 2]
     aside = {entry["file"]: entry["reason"] for entry in result["data"]["quarantined"]}
     assert aside == {"captions.csv:32": "99.png is missing", "15.png": "no caption"}
     assert result["metrics"]["test_runtime_agreement"] == 1
@@ -173,7 +173,7 @@ def test_coco_captions(tmp_path):
         folder = suite.run("image_captioning", data="tfds", out=tmp_path / "a", smoke=True, most_words=4)
     result = json.loads((folder / "result.json").read_text())
     assert result["data"] == {"source": "coco_captions", "classes": [], "quarantined": []} | dict.fromkeys(
-        PARTS, 9
+        SPLITS, 9
     )
     assert set(result["metrics"]) >= {"test_bleu_4", "test_bleu_4_code", "test_exact_match_beam"}
     assert (folder / "figures" / "worst.png").is_file()
@@ -183,7 +183,7 @@ def test_a_tfds_set_without_labels_and_of_large_images(tmp_path):
     with tfds.testing.mock_data(num_examples=40):
         folder = suite.run("convolutional_autoencoder", data="tfds:lfw", out=tmp_path / "lfw", smoke=True)
     data = json.loads((folder / "result.json").read_text())["data"]
-    assert data["classes"] == ["image"] and [data[part] for part in PARTS] == [36, 4, 40]
+    assert data["classes"] == ["image"] and [data[part] for part in SPLITS] == [36, 4, 40]
 
 
 def test_a_tfds_set(tmp_path):
@@ -297,7 +297,7 @@ def test_reviews_of_films(tmp_path):
     with tfds.testing.mock_data(num_examples=30):
         folder = suite.run("sentence_classification", data="tfds", out=tmp_path / "a", smoke=True, length=8)
     data = json.loads((folder / "result.json").read_text())["data"]
-    assert data["source"] == "imdb_reviews" and [data[part] for part in PARTS] == [27, 3, 30]
+    assert data["source"] == "imdb_reviews" and [data[part] for part in SPLITS] == [27, 3, 30]
 
 
 def test_a_users_tagged_sentences(tmp_path):

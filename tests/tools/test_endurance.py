@@ -4,9 +4,9 @@ import signal
 import numpy as np
 import pytest
 
-from suite.job import Job as RecipeJob
-from suite.job import execute
-from suite.recipe import Result
+from suite.runs.job import Job as RecipeJob
+from suite.runs.job import execute
+from suite.runs.recipe import Result
 from tests.training.slow_recipe import Config
 from tools.endurance import Fault, Job, check_same, endure, make_job
 

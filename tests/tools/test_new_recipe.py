@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CHECK = """
 import sys
-from suite.cli import execute
+from suite.cli.main import execute
 from tests.recipes import test_catalogue as tests
 
 out, name, entry = sys.argv[1:]

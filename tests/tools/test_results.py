@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import click
 import pytest
 
-from suite.recipe import Claim
+from suite.runs.recipe import Claim
 from tools import results
 from tools.published import PUBLISHED, Published
 

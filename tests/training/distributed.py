@@ -25,9 +25,9 @@ def finetune() -> list[float]:
     """Phase 2 on pictures that no number of replicas divides: the last batch has a single one."""
     from PIL import Image
 
-    from suite import finetune as module
-    from suite.data.images import ImageSource
-    from suite.recipe import Context
+    from suite.data.pictures.images import ImageSource
+    from suite.finetuning import job as module
+    from suite.runs.recipe import Context
 
     image = keras.Input((16, 16, 3), dtype="uint8", name="image")
     x = keras.layers.Rescaling(1 / 255)(image)

@@ -14,9 +14,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from suite import catalogue, cli
+from suite import catalogue
+from suite.cli import main as cli
 from suite.layers import Dropout
-from suite.recipe import Context, Result
+from suite.runs.recipe import Context, Result
 from suite.training import checkpoints, steps
 from suite.training.loop import fit
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import suite
-from suite import cli
+from suite.cli import main
 from suite.training import session
 from suite.training.data_service import start_dispatcher, start_worker
 from suite.training.loop import fit
@@ -46,7 +46,7 @@ def test_ctrl_c_ends_a_server(heeds_ctrl_c):
             _, errors = server.communicate(timeout=60)
         finally:
             server.kill()
-    assert server.returncode == cli.INTERRUPTED and errors.strip() == "error: interrupted"
+    assert server.returncode == main.INTERRUPTED and errors.strip() == "error: interrupted"
 
 
 def test_pictures_of_a_folder_are_not_sent_through_a_service(tmp_path):

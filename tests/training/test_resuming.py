@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from suite.export.bundle import disk_is_full
+from suite.errors import disk_is_full
 from suite.layers import Recurrent, SimpleRNNCell
 from suite.training import checkpoints, session, steps
 from suite.training.loop import lower

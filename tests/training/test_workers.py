@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from suite import cli
-from suite.data.textures import write_textures
+from suite.cli import main
+from suite.data.generated.textures import write_textures
 from tests.training.test_distribution import cluster
 
 ROOT = Path(__file__).parents[2]
@@ -111,7 +111,7 @@ def test_a_killed_worker_ends_the_other_and_both_go_on_later(tmp_path, victim):
 @pytest.mark.parametrize("command", [["run", "mlp_keras", "--smoke"], ["finetune"]])
 def test_a_wrong_cluster_is_one_line(tmp_path, monkeypatch, capsys, config, command):
     monkeypatch.setenv("TF_CONFIG", config)
-    assert cli.execute([*command, "--strategy=multi_worker", f"--out={tmp_path / 'model'}"]) == 2
+    assert main.execute([*command, "--strategy=multi_worker", f"--out={tmp_path / 'model'}"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: expected TF_CONFIG to hold the cluster and this worker's place in it")
     assert not list(tmp_path.iterdir())
@@ -124,7 +124,7 @@ def test_a_port_in_use_is_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TF_CONFIG", cluster(1)[0])
     monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", fail)
     command = ["run", "mlp_keras", "--smoke", "--strategy=multi_worker", f"--out={tmp_path / 'model'}"]
-    assert cli.execute(command) == 2
+    assert main.execute(command) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: expected a free port for this worker of TF_CONFIG, received")
 

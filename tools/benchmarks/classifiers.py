@@ -21,7 +21,7 @@ MOST_EPOCHS = 25
 
 def finetune(rounds: int = 3) -> Iterator[Work]:
     """From a folder to a head on frozen features whose validation accuracy is measured, and is enough."""
-    from suite.data.textures import write_textures
+    from suite.data.generated.textures import write_textures
     from tools.benchmarks.torch_classifiers import torch_tutorial
 
     with tempfile.TemporaryDirectory() as work:
@@ -50,23 +50,23 @@ def fit_head(root: Path, **settings) -> float:
     """
     import keras
 
-    from suite import finetune
-    from suite.data.folder import read_folder
+    from suite.data.folders.labeled import read_folder
     from suite.evaluation.metrics import accuracy
-    from suite.finetune_data import image_source
-    from suite.finetune_head import train_head
+    from suite.finetuning import job
+    from suite.finetuning.data import image_source
+    from suite.finetuning.head import train_head
     from suite.models.backbones import build_backbone
 
     keras.utils.set_random_seed(0)
     folder, backbone = read_folder(root, 0), build_backbone("efficientnet_lite0")
-    views = finetune.Config(epochs=0, **settings).views
+    views = job.Config(epochs=0, **settings).views
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         train, validation = (image_source(folder, part, backbone, work) for part in ("train", "validation"))
-        model = finetune.classifier(
+        model = job.classifier(
             backbone, *train_head(backbone, train, len(folder.classes), views, seed=0, folder=work)
         )
-        return accuracy(finetune.predict(model, validation), validation.labels)
+        return accuracy(job.predict(model, validation), validation.labels)
 
 
 def keras_guide(root: Path, batch_size: int = 32) -> float:
@@ -105,7 +105,7 @@ def keras_guide(root: Path, batch_size: int = 32) -> float:
 
 def features(images: int = 64) -> Iterator[Work]:
     """Frozen features, as phase 1 of fine-tuning computes them."""
-    from suite.finetune_head import feature_extractor
+    from suite.finetuning.head import feature_extractor
     from suite.models.backbones import build_backbone
     from tools.benchmarks.torch_classifiers import torch_features
 
@@ -132,7 +132,7 @@ def fine_tuning_step(batch_size: int = 16, steps: int = 4) -> Iterator[Work]:
     import keras
     import tensorflow as tf
 
-    from suite import finetune
+    from suite.finetuning import job
     from suite.models.backbones import build_backbone
     from suite.training.checkpoints import Progress
     from suite.training.steps import Steps
@@ -147,8 +147,8 @@ def fine_tuning_step(batch_size: int = 16, steps: int = 4) -> Iterator[Work]:
     def build():
         backbone = build_backbone("efficientnet_lite0")
         head = np.zeros((backbone.output_shape[-1], 3), np.float32), np.zeros(3, np.float32)
-        model = finetune.classifier(backbone, *head)
-        finetune.unfreeze(model, 1.0)
+        model = job.classifier(backbone, *head)
+        job.unfreeze(model, 1.0)
         return model
 
     model, rival = build(), build()
@@ -182,15 +182,15 @@ def inference(calls: int = 20) -> Iterator[Work]:
     """One photo at a time through what is exported, two threads each."""
     import tensorflow as tf
 
-    from suite import finetune
-    from suite.data.folder import read_folder
-    from suite.data.textures import write_textures
-    from suite.export.onnx import save_onnx
-    from suite.export.runtime import load_artifact
-    from suite.export.saved_model import save_saved_model
-    from suite.export.tflite import FILES, convert_tflite
-    from suite.finetune_data import image_source
-    from suite.finetune_head import train_head
+    from suite.data.folders.labeled import read_folder
+    from suite.data.generated.textures import write_textures
+    from suite.deploy.convert.onnx import save_onnx
+    from suite.deploy.convert.saved_model import save_saved_model
+    from suite.deploy.convert.tflite import FILES, convert_tflite
+    from suite.deploy.runtime import load_artifact
+    from suite.finetuning import job
+    from suite.finetuning.data import image_source
+    from suite.finetuning.head import train_head
     from suite.models.backbones import build_backbone
     from tools.benchmarks.torch_classifiers import torch_classifier
 
@@ -200,7 +200,7 @@ def inference(calls: int = 20) -> Iterator[Work]:
         backbone = build_backbone("efficientnet_lite0")
         sources = {part: image_source(folder, part, backbone, work) for part in ("train", "test")}
         head = train_head(backbone, sources["train"], 3, views=0, seed=0, folder=work)
-        model = finetune.classifier(backbone, *head)
+        model = job.classifier(backbone, *head)
         chosen = range(0, len(sources["test"]), len(sources["test"]) // calls)
         photos = [sources["test"].image(index)[None] for index in chosen][:calls]
         save_saved_model(model, work / "saved_model", batch_size=1)

@@ -22,9 +22,9 @@ def finetuning(images: int = 180) -> Growth:
 
     Converting the backbone for LiteRT, which costs the same for one photo as for thousands, is in it.
     """
-    from suite.data.images import ImageSource
-    from suite.data.textures import write_textures
-    from suite.finetune_head import train_head
+    from suite.data.generated.textures import write_textures
+    from suite.data.pictures.images import ImageSource
+    from suite.finetuning.head import train_head
     from suite.models.backbones import build_backbone
 
     work = tempfile.TemporaryDirectory()

@@ -138,7 +138,7 @@ def gan(batch_size: int = 64, steps: int = 20) -> Iterator[Work]:
     import tensorflow as tf
 
     from recipes.week4_representations import gan as recipe
-    from suite.data import image_sets
+    from suite.data.sets import image_sets
 
     config, data = recipe.Config(batch_size=batch_size), image_sets.load("embedded", 0)
     real = tf.constant(data.images["train"].astype(np.float32) / 255)

@@ -15,7 +15,7 @@ def word_vectors(epochs: int = 20) -> Iterator[Work]:
     from threadpoolctl import threadpool_limits
 
     from recipes.week4_representations import word_embeddings as recipe
-    from suite.data.text_sets import load_corpus
+    from suite.data.sets.text_sets import load_corpus
     from suite.language.embeddings import Text
     from suite.language.vocabulary import tokenize
 
@@ -76,7 +76,7 @@ def ngrams(order: int = 5) -> Iterator[Work]:
     """Counting n-grams of Python's documentation, and scoring its test text; both begin with words."""
     from nltk import lm
 
-    from suite.data.text_sets import load_corpus
+    from suite.data.sets.text_sets import load_corpus
     from suite.language.ngrams import NgramCounts
     from suite.language.smoothing import KneserNey, WittenBell
     from suite.language.vocabulary import Vocabulary, tokenize

@@ -1,0 +1,1 @@
+"""A local web page that runs the .tflite files of a bundle."""

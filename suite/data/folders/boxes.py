@@ -1,0 +1,91 @@
+"""What the forms of label files have in common: the boxes of a picture, and the listing of a folder."""
+
+import math
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from suite.data.folders.paired import Unusable
+
+_OVERSHOOT = 0.01  # of the picture's side, by which rounding may carry a box over the border
+
+
+class Boxes(NamedTuple):
+    """The boxes of one picture: `(m, 4)` float32, `(m,)` int64, `(m,)` bool, as in `DetectionSet`.
+
+    What was assumed of them is in `remarks`, such as "without a label file, taken as background".
+    """
+
+    boxes: np.ndarray
+    labels: np.ndarray
+    is_crowd: np.ndarray
+    remarks: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls, boxes: Sequence, labels: Sequence, is_crowd: Sequence, remarks: tuple[str, ...] = ()
+    ) -> "Boxes":
+        """Makes arrays of lists.
+
+        Args:
+            boxes: A box of 4 numbers each.
+            labels: The class of each.
+            is_crowd: Whether it is many things in one.
+            remarks: What was assumed.
+        """
+        rows = np.array(boxes, np.float32).reshape(-1, 4)
+        return cls(rows, np.array(labels, np.int64), np.array(is_crowd, bool), remarks)
+
+
+class Listing(NamedTuple):
+    """What a folder holds, before a picture is opened.
+
+    Attributes:
+        files: Pairs of the path of a picture and its part.
+        parts: The parts that the folder is divided into.
+        read_boxes: Gives the boxes of a path, or raises `Unusable`.
+        classes: Class names by label.
+        aside: `{"file", "reason"}` for what is left out already.
+        read: Files beside the pictures that were read: labels and names.
+    """
+
+    files: list[tuple[Path, str]]
+    parts: Collection[str]
+    read_boxes: Callable[[Path], Boxes]
+    classes: tuple[str, ...]
+    aside: list[dict[str, str]]
+    read: Collection[Path]
+
+
+def clipped(top: float, left: float, bottom: float, right: float) -> list[float]:
+    """Cuts a box at the border of its picture, which it may reach over by 1 % of the side.
+
+    Args:
+        top: As a share of the picture's height.
+        left: As a share of its width.
+        bottom: As a share of its height.
+        right: As a share of its width.
+
+    Returns:
+        [top, left, bottom, right] in [0, 1].
+
+    Raises:
+        Unusable: A box that reaches further out, or has no area.
+    """
+    sides = (top, left, bottom, right)
+    if not all(map(math.isfinite, sides)):
+        raise Unusable("has a box with a side that is no finite number")
+    if min(sides) < -_OVERSHOOT or max(sides) > 1 + _OVERSHOOT:
+        raise Unusable("has a box that reaches out of the image")
+    top, left, bottom, right = (min(max(side, 0.0), 1.0) for side in sides)
+    if bottom <= top or right <= left:
+        raise Unusable("has a box without area")
+    return [top, left, bottom, right]
+
+
+def around(corners: Sequence[float]) -> tuple[float, float, float, float]:
+    """`(top, left, bottom, right)` of the box around a polygon of x, y, x, y, ...."""
+    across, down = corners[::2], corners[1::2]
+    return min(down), min(across), max(down), max(across)

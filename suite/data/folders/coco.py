@@ -1,0 +1,294 @@
+"""COCO's annotation files: JSON with images, annotations and categories. No picture is decoded here."""
+
+import json
+import math
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from suite.data.folders import layout, paired
+from suite.data.folders.boxes import Boxes, Listing, around, clipped
+from suite.data.folders.paired import Unusable
+from suite.data.folders.tables import read_text
+from suite.data.pictures.images import upright_size
+
+_COCO_KEYS = ("images", "annotations", "categories")
+_BACKGROUND = "without an annotation, taken as background"
+_POLYGON = "with a polygon and no bbox, of which the box around it is taken"
+
+Key = int | str  # an id, by which 1, 1.0 and "1" are the same
+
+
+class _Annotation(NamedTuple):
+    name: str  # for messages
+    content: dict
+
+
+class _Image(NamedTuple):
+    part: str
+    content: dict
+    annotations: list[_Annotation]
+
+
+def find_coco(root: Path) -> list[Path]:
+    """All JSON files that may be annotations, or only `instances_*.json` where there are some."""
+    folders = [root, *(path for path in sorted(root.iterdir()) if path.is_dir())]
+    folders = [
+        path
+        for path in folders
+        if path == root or path.name.lower() == "annotations" or paired.part_named(path.name)
+    ]
+    files = [file for folder in folders for file in paired.list_files(folder, root)[0]]
+    files = [file for file in files if file.suffix.lower() == ".json"]
+    return [file for file in files if file.name.startswith("instances_")] or files
+
+
+def list_coco(root: Path, json_files: Sequence[Path]) -> Listing:
+    """Lists the pictures of COCO annotation files.
+
+    Entries that cannot be used are set aside one by one. Ids may be numbers or texts: 1, 1.0 and "1" are one.
+
+    Args:
+        root: The folder, with the pictures anywhere in it.
+        json_files: As `find_coco` gives them.
+
+    Raises:
+        ValueError: No file is such an annotation file, several are for one part, none is for train, or two
+            give one category different names.
+    """
+    contents = _read_json_files(root, json_files)
+    aside: list[dict[str, str]] = []
+    names = _categories(root, contents, aside)
+    ordered = sorted(names, key=lambda category: (isinstance(category, str), category))
+    labels = {category: label for label, category in enumerate(ordered)}
+    index = _index(root)
+    sources: dict[Path, _Image] = {}
+    for part, (json_file, content) in contents.items():
+        file = json_file.relative_to(root).as_posix()
+        images = _images(content, file, aside)
+        rows_of = _rows_by_image(content, file, {key for key, _ in images}, aside)
+        for key, image in images:
+            try:
+                if len({row["file_name"] for other, row in images if other == key}) > 1:
+                    raise Unusable(f"its image id {key} is that of several files")
+                path = _locate(root, json_file, part, image["file_name"], index)
+                if path in sources:
+                    _merge(sources[path], part, rows_of[key])
+                sources[path] = _Image(part, image, rows_of[key])
+            except Unusable as error:
+                aside.append({"file": str(image["file_name"]), "reason": error.reason})
+    return Listing(
+        [(path, image.part) for path, image in sources.items()],
+        contents,
+        lambda path: _coco_boxes(path, sources[path], labels),
+        tuple(names[category] for category in labels),
+        aside,
+        {path for path, _ in contents.values()},
+    )
+
+
+def _key(value: object) -> Key | None:
+    """An id as other programs read it: 1, 1.0, "1" and "1.0" are the same; None if it is none."""
+    if isinstance(value, str):
+        text = value.strip()
+        return int(text.split(".")[0]) if re.fullmatch(r"-?(0|[1-9]\d{0,17})(\.0+)?", text) else text or None
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _categories(
+    root: Path, contents: Mapping[str, tuple[Path, dict]], aside: list[dict[str, str]]
+) -> dict[Key, str]:
+    """Names by id, of all files."""
+    names: dict[Key, str] = {}
+    for path, content in contents.values():
+        for number, row in enumerate(content["categories"], 1):
+            key = _key(row.get("id")) if isinstance(row, dict) else None
+            if key is None or not isinstance(row.get("name"), str | int):
+                reason = f"category number {number} has no id or no name"
+                aside.append(layout.entry(path, root, reason))
+            elif names.setdefault(key, str(row["name"])) != str(row["name"]):
+                raise ValueError(
+                    f"expected one name for category {key} in {str(root)!r}, received {names[key]!r} and "
+                    f"{row['name']!r} in {path.name!r}; give the categories of all files the same ids"
+                )
+    return names
+
+
+def _images(content: dict, file: str, aside: list[dict[str, str]]) -> list[tuple[Key, dict]]:
+    """The entries of images that name a file, with their id."""
+    images = []
+    for number, row in enumerate(content["images"], 1):
+        key = _key(row.get("id")) if isinstance(row, dict) else None
+        if key is None or not isinstance(row.get("file_name"), str) or not row["file_name"].strip():
+            aside.append({"file": file, "reason": f"image number {number} has no id or no file_name"})
+        else:
+            images.append((key, row))
+    return images
+
+
+def _merge(image: _Image, part: str, annotations: Sequence[_Annotation]) -> None:
+    """Adds the annotations of a second entry for one file.
+
+    Raises:
+        Unusable: Always, since the second entry is none of its own.
+    """
+    if part != image.part:
+        raise Unusable(f"the image file is listed for {image.part}, too")
+    there = [_meaning(row) for row in image.annotations]
+    image.annotations.extend(row for row in annotations if _meaning(row) not in there)
+    raise Unusable("the image file is listed twice; the annotations of both entries are taken together")
+
+
+def _meaning(row: _Annotation) -> tuple:
+    return _key(row.content.get("category_id")), str(row.content.get("bbox"))
+
+
+def _read_json_files(root: Path, json_files: Sequence[Path]) -> dict[str, tuple[Path, dict]]:
+    """Annotation files and their contents by part; files of other content are left out if there are any."""
+    read = [(path, _read_json(path)) for path in json_files]
+    found = [(path, content) for path, content in read if _is_coco(content)]
+    if not found:
+        path, content = read[0]
+        received = ", ".join(list(content)[:6]) if isinstance(content, dict) else type(content).__name__
+        raise ValueError(
+            f"expected a COCO file with the lists images, annotations and categories, received {path.name!r} "
+            f"with {received or 'nothing'}; move it away if it is another file"
+        )
+    contents: dict[str, tuple[Path, dict]] = {}
+    for path, content in found:
+        tokens = [*re.split(r"[^A-Za-z0-9]+", path.stem), path.parent.name if path.parent != root else ""]
+        part = next(filter(None, map(paired.part_named, tokens)), "train")
+        if part in contents:
+            raise ValueError(
+                f"expected one COCO file for {part} in {str(root)!r}, received {path.name!r} as "
+                "another; move it away"
+            )
+        contents[part] = path, content
+    if "train" not in contents:
+        raise ValueError(
+            f"expected a COCO file for train in {str(root)!r}, received "
+            f"{', '.join(path.name for path, _ in found)}; name one instances_train.json"
+        )
+    return contents
+
+
+def _is_coco(content: Any) -> bool:
+    return isinstance(content, dict) and all(isinstance(content.get(key), list) for key in _COCO_KEYS)
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(read_text(path, "a COCO file"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"expected a COCO file of valid JSON, received {path.name!r}: {error}; mend it"
+        ) from error
+
+
+def _rows_by_image(
+    content: dict, file: str, known: set[Key], aside: list[dict[str, str]]
+) -> defaultdict[Key, list[_Annotation]]:
+    """Annotations by image id, and entries for those of no image."""
+    rows_of = defaultdict(list)
+    for number, row in enumerate(content["annotations"], 1):
+        own = _key(row.get("id")) if isinstance(row, dict) else None
+        name = f"annotation number {number}" if own is None else f"annotation {own}"
+        key = _key(row.get("image_id")) if isinstance(row, dict) else None
+        if key is None:
+            aside.append({"file": file, "reason": f"{name} has no image_id"})
+        elif key not in known:
+            aside.append({"file": file, "reason": f"{name} is for the image id {key}, which is not listed"})
+        else:
+            rows_of[key].append(_Annotation(name, row))
+    return rows_of
+
+
+def _index(root: Path) -> dict[str, list[Path]]:
+    """All files in the folder by name, and by name without regard to case."""
+    index = defaultdict(list)
+    for path, _, _ in sorted(layout.find_files(root, {"": [root]})[0]):
+        for name in {path.name, path.name.casefold()}:
+            index[name].append(path)
+    return index
+
+
+def _locate(root: Path, json_file: Path, part: str, name: str, index: Mapping[str, list[Path]]) -> Path:
+    """The picture of that name; of several, one beside the annotations or in a folder of the part."""
+    wanted = PurePosixPath(name.replace("\\", "/"))
+    found = index.get(wanted.name) or index.get(wanted.name.casefold(), [])
+    if not found:
+        raise Unusable("the image file is missing")
+
+    def fits(path: Path) -> tuple[bool, bool, bool]:
+        relative = path.relative_to(root)
+        in_part = any(paired.part_named(folder) == part for folder in relative.parts[:-1])
+        is_beside = json_file.parent in path.parents and json_file.parent != root
+        return relative.as_posix().endswith(wanted.as_posix()), is_beside, in_part
+
+    best = max(map(fits, found))
+    chosen = [path for path in found if fits(path) == best]
+    if len(chosen) > 1:
+        raise Unusable(f"{len(chosen)} image files have this name")
+    return chosen[0]
+
+
+def _coco_boxes(path: Path, image: _Image, labels: Mapping[Key, int]) -> Boxes:
+    height, width = upright_size(path)
+    stated = [_number(image.content.get(name)) for name in ("height", "width")]
+    stated = [size if math.isnan(said) else said for size, said in zip((height, width), stated, strict=True)]
+    if stated != [height, width]:
+        raise Unusable(
+            f"{width} x {height} pixels upright, but its annotations say {stated[1]:g} x {stated[0]:g}"
+        )
+    rows = [_box(row, labels, height, width) for row in image.annotations]
+    remarks = {remark for _, _, remark in rows if remark} if rows else {_BACKGROUND}
+    crowds = [_number(row.content.get("iscrowd")) == 1 for row in image.annotations]
+    boxes, of_class = [box for box, _, _ in rows], [label for _, label, _ in rows]
+    return Boxes.of(boxes, of_class, crowds, tuple(sorted(remarks)))
+
+
+def _box(
+    row: _Annotation, labels: Mapping[Key, int], height: int, width: int
+) -> tuple[list[float], int, str]:
+    """Box, label and remark ("" for none) of an annotation."""
+    try:
+        category = _key(row.content.get("category_id"))
+        if category is None:
+            raise Unusable("has no category_id")
+        if category not in labels:
+            raise Unusable(f"has category {category}, which is not listed")
+        (top, left, bottom, right), remark = _sides(row.content)
+        box = clipped(top / height, left / width, bottom / height, right / width)
+    except Unusable as error:
+        raise Unusable(f"its {row.name} {error.reason}") from error
+    return box, labels[category], remark
+
+
+def _sides(row: Mapping[str, Any]) -> tuple[tuple[float, float, float, float], str]:
+    """`(top, left, bottom, right)` in pixels, and a remark."""
+    values, polygons = row.get("bbox"), row.get("segmentation")
+    if isinstance(values, str):  # as it stands in a table
+        values = [piece for piece in re.split(r"[\s,\[\]()]+", values) if piece]
+    if not values:
+        if isinstance(polygons, list) and polygons and all(isinstance(each, list) for each in polygons):
+            corners = [_number(value) for each in polygons for value in each]
+            if len(corners) >= 6 and len(corners) % 2 == 0:
+                return around(corners), _POLYGON
+        raise Unusable("has no bbox")
+    numbers = [_number(value) for value in values] if isinstance(values, list) else []
+    if len(numbers) != 4 or any(map(math.isnan, numbers)):
+        raise Unusable("has a bbox that is not four numbers")
+    left, top, box_width, box_height = numbers
+    return (top, left, top + box_height, left + box_width), ""
+
+
+def _number(value: object) -> float:
+    """A number, or the text of one; NaN for everything else."""
+    try:
+        return float(value) if isinstance(value, int | float | str) else math.nan
+    except (ValueError, OverflowError):
+        return math.nan

@@ -1,0 +1,79 @@
+"""Files that belong to pictures: found by name, in any case; and the files that belong to nothing."""
+
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from suite.data.folders import layout
+
+
+def child(folder: Path, name: str) -> Path:
+    """What has a name in a folder, in that case or another; else a path of nothing."""
+    if (folder / name).exists() or not folder.is_dir():
+        return folder / name
+    return next(
+        (path for path in sorted(folder.iterdir()) if _alike(path.name) == _alike(name)), folder / name
+    )
+
+
+def _alike(name: str) -> str:
+    """Names that differ in case, or in how an accent is encoded, are the same name on some systems."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def match(
+    images: Sequence[Path], others: Sequence[Path], root: Path, kind: str
+) -> tuple[dict[Path, Path], list[dict[str, str]]]:
+    """Finds the label file or mask of each picture: of its name but for the ending, or with one ending more.
+
+    Args:
+        images: Pictures of a folder.
+        others: Files that may belong to them; of several with one name, the first.
+        root: The folder that entries are relative to.
+        kind: What the other files are, such as "label file".
+
+    Returns:
+        The other file by picture, where there is one; and an entry for each of the others without a picture,
+        and for each picture whose other file is that of a picture before.
+    """
+    exact: dict[str, Path] = {}
+    alike: dict[str, Path] = {}
+    for other in others:
+        exact.setdefault(other.stem, other)
+        alike.setdefault(_alike(other.stem), other)
+    found: dict[Path, Path] = {}
+    owners: dict[Path, Path] = {}
+    aside = []
+    for image in images:
+        names = image.stem, image.name
+        candidates = [exact.get(name) for name in names] + [alike.get(_alike(name)) for name in names]
+        nearest = next(filter(None, candidates), None)
+        if nearest in owners:
+            aside.append(layout.entry(image, root, f"its {kind} is that of {owners[nearest].name!r}, too"))
+        elif nearest:
+            found[image], owners[nearest] = nearest, image
+    known = {_alike(name) for image in images for name in (image.stem, image.name)}
+    for other in others:
+        if other not in owners:
+            reason = f"another {kind} is used" if _alike(other.stem) in known else "no image for it"
+            aside.append(layout.entry(other, root, reason))
+    return found, aside
+
+
+def unread(root: Path, read: Collection[Path], aside: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
+    """Files in a folder that were neither read nor set aside, relative to it; hidden ones are nobody's.
+
+    Args:
+        root: The folder.
+        read: What was.
+        aside: Entries of what was set aside, of folders, too.
+    """
+    found, unreachable = layout.find_files(root, {"": [root]})
+    names = [path.relative_to(root).as_posix() for path, _, _ in found if path not in read]
+    names += [entry["file"] for entry in unreachable]
+    gone = {entry["file"] for entry in aside}
+
+    def is_told(name: str) -> bool:
+        return not gone.isdisjoint((name, *(folder.as_posix() for folder in Path(name).parents)))
+
+    return tuple(name for name in sorted(names, key=layout.natural) if not is_told(name))

@@ -1,0 +1,88 @@
+"""A user's folder of pictures for which no labels are needed; sub-folders are taken as classes."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import numpy as np
+
+from suite.data.folders import layout
+from suite.data.folders.files import by_digest
+from suite.data.folders.labeled import inspect
+from suite.data.folders.paired import check_folder
+from suite.data.set_aside import printable
+
+LEAST = 20
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PictureFolder:
+    """The sound pictures of a folder, in two parts.
+
+    Attributes:
+        root: The folder.
+        files: By part, "train" and "test", paths relative to `root` with forward slashes.
+        labels: By part, `(n,)` int64: the index in `classes` of the folder that a picture lies in.
+        classes: Names of the sub-folders; one, ".", where the pictures lie in the folder itself.
+        quarantined: `{"file", "reason"}` for everything that was set aside.
+    """
+
+    root: Path
+    files: dict[str, tuple[str, ...]]
+    labels: dict[str, np.ndarray]
+    classes: tuple[str, ...]
+    quarantined: tuple[dict[str, str], ...]
+
+    def describe(self) -> dict:
+        """What `Result.data` says of it."""
+        return {
+            "source": str(self.root),
+            "classes": list(self.classes),
+            **{part: len(files) for part, files in self.files.items()},
+            "quarantined": list(self.quarantined),
+            "files": {file: part for part, files in self.files.items() for file in files},
+        }
+
+
+def read_picture_folder(directory: str | os.PathLike, seed: int, test_share: float = 0.15) -> PictureFolder:
+    """Finds the pictures in a folder and its sub-folders; nothing in it is changed.
+
+    Every file is decoded once. What is not a sound picture of at least 16 x 16 pixels is set aside, and so is
+    a copy (the same bytes) of another picture, which would be found as its nearest.
+
+    Args:
+        directory: The folder.
+        seed: Of the split.
+        test_share: Share of the pictures, at random, that become the test part, in (0, 1).
+
+    Returns:
+        The pictures.
+
+    Raises:
+        ValueError: There is no such folder, or it has fewer than 20 pictures.
+    """
+    root = Path(os.path.realpath(directory))
+    check_folder(root, "a folder of pictures")
+    found, unreachable = layout.find_files(root, {"train": [root]})
+    pictures, undecodable = inspect(root, found)
+    aside = [*unreachable, *undecodable]
+    for original, *copies in by_digest(pictures):
+        aside += [{"file": copy.file, "reason": f"a copy of {original.file}"} for copy in copies]
+    files = np.array(sorted(original.file for original, *_ in by_digest(pictures)))
+    if len(files) < LEAST:
+        first = "; ".join(printable(f"{entry['file']}: {entry['reason']}") for entry in aside[:3])
+        lost = f" ({len(aside)} set aside, as {first})" if aside else ""
+        raise ValueError(
+            f"expected at least {LEAST} pictures in {str(directory)!r}, received {len(files)}{lost}; add "
+            f"pictures{' or mend those' if aside else ''}"
+        )
+    classes, labels = np.unique([Path(file).parent.as_posix() for file in files], return_inverse=True)
+    order = np.random.default_rng(seed).permutation(len(files))
+    test, train = np.split(order, [max(1, round(test_share * len(files)))])
+    return PictureFolder(
+        root=root,
+        files={"train": tuple(files[train].tolist()), "test": tuple(files[test].tolist())},
+        labels={"train": labels[train], "test": labels[test]},
+        classes=tuple(classes.tolist()),
+        quarantined=tuple(aside),
+    )

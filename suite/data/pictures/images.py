@@ -1,0 +1,307 @@
+"""Pictures from disk: decoding to RGB, batches for training.
+
+TensorFlow is imported where it is used, so that scanning a folder or predicting with LiteRT starts at once.
+"""
+
+import contextlib
+import math
+import os
+import re
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+import pillow_heif
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from suite.data.pictures.augmentation import augment
+from suite.data.pictures.file_kinds import FIRST_BYTES, READ, describe_kind, is_picture, is_raw
+from suite.data.row_file import RowFile
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+# What Pillow reads without another program, as PostScript would need one.
+_FORMATS = (
+    *("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "BMP", "GIF", "TIFF", "JPEG2000"),
+    *("PSD", "PPM", "QOI", "ICO", "SGI", "DDS"),
+)
+_BY_SUFFIX = {"TGA": (".tga", ".icb", ".vda", ".vst"), "PCX": (".pcx",)}  # whose first bytes do not tell
+_BITS, _PHOTOMETRIC, _ORIENTATION, _DNG_VERSION = 258, 262, 274, 50706  # tags of TIFF and EXIF
+_SIDEWAYS = (5, 6, 7, 8)
+_MAX_PIXELS = Image.MAX_IMAGE_PIXELS or math.inf
+
+pillow_heif.register_heif_opener(depth_images=False)
+
+# Pillow warns about odd metadata and large pictures; here a picture is decoded, or refused with a reason.
+warnings.filterwarnings("ignore", module=r"PIL\b")
+
+
+class UndecodableImage(ValueError):
+    """A file that is not a picture, or a broken one.
+
+    Attributes:
+        reason: A few words, such as "truncated", or what it is and how to get a picture out of it.
+    """
+
+    def __init__(self, file: str | os.PathLike | BinaryIO, reason: str):
+        mend = "" if "; " in reason else "; save it as JPEG or PNG, or leave it out"
+        super().__init__(f"expected a picture ({READ}), received {_name(file)!r}: {reason}{mend}")
+        self.reason = reason
+
+
+def decode(file: str | os.PathLike | BinaryIO, size: tuple[int, int] | None = None) -> np.ndarray:
+    """Decodes a picture to upright 8-bit RGB.
+
+    The EXIF orientation is applied, transparency is laid on white, 16-bit grey is scaled to 8 bits, and of an
+    animation the first frame is taken. What counts is the content of the file, not its extension, but for TGA
+    and PCX, whose content does not tell.
+
+    Args:
+        file: A JPEG, PNG, WebP, AVIF, HEIC, TIFF, GIF, BMP, JPEG 2000, PSD, TGA, PCX, PPM, QOI, ICO, SGI or
+            DDS file, by its path or open.
+        size: The `(height, width)` in pixels that the picture will be shrunk to, if it will be. A large JPEG
+            is then decoded at 1/2, 1/4 or 1/8 of its size, at least twice as large as `size`: much faster.
+
+    Returns:
+        `(height, width, 3)` uint8.
+
+    Raises:
+        UndecodableImage: A ValueError with the `reason`.
+    """
+    return np.array(_open_rgb(file, size))
+
+
+def load_image(file: str | os.PathLike | BinaryIO, size: tuple[int, int]) -> np.ndarray:
+    """Decodes a picture and stretches the whole of it to one size, whatever its aspect ratio.
+
+    MediaPipe Tasks and most application code do the same on a phone (nothing is cropped, nothing is padded),
+    so accuracy measured on these pictures is the accuracy there. Bilinear, antialiased.
+
+    Args:
+        file: As for `decode`.
+        size: `(height, width)` in pixels.
+
+    Returns:
+        `(height, width, 3)` uint8.
+
+    Raises:
+        UndecodableImage: A ValueError with the `reason`.
+    """
+    height, width = size
+    return np.array(_open_rgb(file, size).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def open_picture(file: str | os.PathLike | BinaryIO) -> Image.Image:
+    """Opens a picture with Pillow, and nothing that is none or that only looks like one; decodes nothing yet.
+
+    Args:
+        file: As for `decode`.
+
+    Raises:
+        UndecodableImage: It is a camera's raw file, of which the TIFF in it would be but a thumbnail.
+        OSError: It is no picture, or cannot be read.
+    """
+    suffix = os.path.splitext(_name(file))[1].lower()
+    by_suffix = [name for name, suffixes in _BY_SUFFIX.items() if suffix in suffixes]
+    image = Image.open(file, formats=(*_FORMATS, *by_suffix))
+    if image.format == "TIFF" and (is_raw(suffix) or _DNG_VERSION in _tiff_tags(image)):
+        image.close()
+        raise UndecodableImage(file, describe_kind(b"", ".dng") or "")
+    return image
+
+
+def upright_size(file: str | os.PathLike | BinaryIO) -> tuple[int, int]:
+    """`(height, width)` in pixels of a sound picture as `decode` gives it, without decoding."""
+    with open_picture(file) as image:
+        width, height = image.size
+        try:  # Pillow turns the size of a TIFF itself
+            is_sideways = image.format != "TIFF" and image.getexif().get(_ORIENTATION) in _SIDEWAYS
+        except Exception:  # broken metadata says nothing about the orientation
+            is_sideways = False
+    return (width, height) if is_sideways else (height, width)
+
+
+def _open_rgb(file: str | os.PathLike | BinaryIO, size: tuple[int, int] | None) -> Image.Image:
+    """The picture as a Pillow image: upright RGB."""
+    try:
+        with open_picture(file) as image:
+            if size is not None:
+                side = 2 * max(size)  # a square, because the EXIF orientation may swap height and width
+                image.draft(None, (side, side))
+            if image.width * image.height > _MAX_PIXELS:
+                raise Image.DecompressionBombError
+            image.load()
+            return _to_rgb(_upright(image), _tiff_tags(image))
+    except UndecodableImage:
+        raise
+    except Exception as error:  # a broken file can raise anything from inside Pillow
+        raise UndecodableImage(file, _reason(file, error)) from error
+
+
+def _tiff_tags(image: Image.Image) -> Mapping[int, Any]:
+    return getattr(image, "tag_v2", {})
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # broken metadata says nothing about the orientation; the pixels are loaded and sound
+        return image
+
+
+def _to_rgb(image: Image.Image, tags: Mapping[int, Any]) -> Image.Image:
+    if image.mode == "F":
+        raise ValueError("floating-point pixels")
+    if image.mode.startswith("I"):
+        image = _from_16_bits(image, tags)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
+
+
+def _from_16_bits(image: Image.Image, tags: Mapping[int, Any]) -> Image.Image:
+    pixels = np.asarray(image)
+    if pixels.min() < 0 or pixels.max() > 65535:
+        raise ValueError("32-bit pixels")
+    most = 4095 if tags.get(_BITS) == (12,) else 65535  # which Pillow would clip at 255
+    gray = Image.fromarray((pixels.astype(np.uint32) * 255 // most).astype(np.uint8))
+    if tags.get(_PHOTOMETRIC) == 0:  # 0 is white, which Pillow only heeds in 8 bits
+        gray = ImageOps.invert(gray)
+    if isinstance(clear := image.info.get("transparency"), int):
+        gray.putalpha(Image.fromarray(np.where(pixels == clear, 0, 255).astype(np.uint8)))
+    return gray
+
+
+def _name(file: str | os.PathLike | BinaryIO) -> str:
+    return str(os.fspath(file) if isinstance(file, str | os.PathLike) else getattr(file, "name", ""))
+
+
+def _first_bytes(file: str | os.PathLike | BinaryIO) -> bytes:
+    if isinstance(file, str | os.PathLike):
+        with open(file, "rb") as opened:
+            return opened.read(FIRST_BYTES)
+    file.seek(0)
+    return file.read(FIRST_BYTES)
+
+
+def _reason(file: str | os.PathLike | BinaryIO, error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()  # "permission denied", "no such file or directory"
+    if isinstance(error, Image.DecompressionBombError | MemoryError):
+        return f"too large to decode (more than {_MAX_PIXELS / 1e6:.0f} million pixels)"
+    if isinstance(error, UnidentifiedImageError):
+        start, suffix = _first_bytes(file), os.path.splitext(_name(file))[1].lower()
+        if not start:
+            return "zero bytes"
+        return describe_kind(start, suffix) or ("corrupt" if is_picture(suffix) else "not an image")
+    text = " ".join(str(error).split())
+    if re.search("truncated|unexpected end|not enough image data", text, re.IGNORECASE):
+        return "truncated"
+    return f"corrupt or unsupported ({text.replace('; ', ', ')[:80] or type(error).__name__})"
+
+
+class ImageSource:
+    """Labeled pictures that can be read again and again, each time in another order and augmentation.
+
+    A picture is decoded when it is first needed, and kept (as it is before augmentation) in a temporary file
+    as long as `disk_limit` allows; the others are decoded every time. Memory does not grow with the pictures.
+    """
+
+    def __init__(
+        self,
+        files: Sequence,
+        labels: Sequence[int] | np.ndarray,
+        size: tuple[int, int],
+        *,
+        load: Callable[[Any, tuple[int, int]], np.ndarray] = load_image,
+        folder: str | os.PathLike | None = None,
+        disk_limit: int = 2**32,
+    ):
+        """Prepares to read; nothing is read yet.
+
+        Args:
+            files: n paths, or whatever `load` takes.
+            labels: n class indices.
+            size: `(height, width)` in pixels that every picture is stretched to.
+            load: Gives a picture of `files` at that size, `(height, width, 3)` uint8.
+            folder: Where decoded pictures are kept; the system's folder for temporary files by default. The
+                file has no name and goes with the process.
+            disk_limit: Bytes that they may take; never more than half of what is free there.
+
+        Raises:
+            ValueError: Not as many labels as files.
+        """
+        if len(files) != len(labels):
+            raise ValueError(
+                f"expected a label per file, received {len(files)} files and {len(labels)} labels"
+            )
+        self.files = tuple(files)
+        self.labels = np.asarray(labels, np.int32)
+        self.shape = (*size, 3)
+        self._load = load
+        free = shutil.disk_usage(folder or tempfile.gettempdir()).free
+        kept = min(len(self.files), min(disk_limit, free // 2) // math.prod(self.shape))
+        self._kept = RowFile.temporary((kept, *self.shape), np.uint8, folder)
+        self._is_kept = np.zeros(kept, bool)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def image(self, index: int) -> np.ndarray:
+        """Picture number `index`: `(height, width, 3)` uint8, not augmented."""
+        if index < len(self._is_kept) and self._is_kept[index]:
+            return self._kept[index]
+        image = self._load(self.files[index], self.shape[:2])
+        if index < len(self._is_kept):
+            with contextlib.suppress(OSError):  # the disk is full: it will be decoded again
+                self._kept.write(index, image[None])
+                self._is_kept[index] = True
+        return image
+
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        order_seed: int | None = None,
+        augment_seed: int | None = None,
+        start: int = 0,
+    ) -> "tf.data.Dataset":
+        """One pass over all pictures, a pure function of the seeds: a resumed run repeats it exactly.
+
+        Args:
+            batch_size: Pictures per batch; the last batch has what is left.
+            order_seed: Seed of the order, another one each epoch. None: the order of `files`.
+            augment_seed: Passes each picture through `augment`, seeded by this and its index. None: as they
+                are.
+            start: Pictures of the order that are left out: where an interrupted pass goes on.
+
+        Returns:
+            `(images, labels)`: `(batch, height, width, 3)` uint8 and `(batch,)` int32.
+        """
+        import tensorflow as tf
+
+        from suite.data.batches import without_tuning
+
+        order: np.ndarray = np.arange(len(self))
+        if order_seed is not None:
+            order = np.random.default_rng(order_seed).permutation(order)
+        indices = tf.data.Dataset.from_tensor_slices(order[start:])
+        examples = indices.map(lambda index: self._example(index, augment_seed), tf.data.AUTOTUNE)
+        return without_tuning(examples.batch(batch_size).prefetch(2))
+
+    def _example(self, index: "tf.Tensor", augment_seed: int | None) -> "tuple[tf.Tensor, tf.Tensor]":
+        """Picture and label number `index`, as tensors."""
+        import tensorflow as tf
+
+        # Declared stateless (the same index gives the same picture), so that it runs in parallel under
+        # `enable_op_determinism` too.
+        image = tf.numpy_function(self.image, [index], tf.uint8, stateful=False)
+        image = tf.ensure_shape(image, self.shape)
+        if augment_seed is not None:
+            image = augment(image, tf.stack([tf.cast(augment_seed, tf.int64), index]))
+        return image, tf.gather(self.labels, index)

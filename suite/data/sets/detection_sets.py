@@ -1,0 +1,225 @@
+"""Pictures with labeled boxes: drawn scenes, Pascal VOC 2007, or a user's folder in one of three forms."""
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from suite.data.folders import companions, paired
+from suite.data.folders.boxes import Boxes, Listing
+from suite.data.folders.coco import find_coco, list_coco
+from suite.data.folders.voc import find_voc, list_voc
+from suite.data.folders.yolo import list_yolo
+from suite.data.generated.scenes import COUNTS, SHAPES, boxes, draw_scenes
+from suite.data.pictures.images import load_image
+from suite.data.set_aside import printable
+from suite.data.sets.tfds_images import is_tfds, tfds_builder, tfds_examples
+from suite.data.splits import SPLITS
+
+_EXPECTED = "a folder with images and COCO or Pascal VOC annotations, or with images/ and labels/"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DetectionSet:
+    """Pictures with boxes, split. A picture may have no box.
+
+    Attributes:
+        images: Per part of "train", "validation", "test": `(n, height, width, 3)` uint8 in [0, 255].
+        boxes: Per part, a picture: `(m, 4)` float32 of (top, left, bottom, right) in [0, 1].
+        labels: Per part, a picture: `(m,)` int64 in [0, number of classes).
+        is_crowd: Per part, a picture: `(m,)` bool, boxes that are neither asked for nor held against a
+            detection in evaluation.
+        classes: Class names by label; the background is none.
+        source: Name of the set.
+        quarantined: `{"file", "reason"}` for everything that was set aside.
+        files: The part of each file of a folder.
+        notes: What was assumed, a sentence each.
+        unread: Files of a folder that nobody read.
+    """
+
+    images: Mapping[str, np.ndarray]
+    boxes: Mapping[str, list[np.ndarray]]
+    labels: Mapping[str, list[np.ndarray]]
+    is_crowd: Mapping[str, list[np.ndarray]]
+    classes: tuple[str, ...]
+    source: str
+    quarantined: tuple[dict[str, str], ...] = ()
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+    def describe(self) -> dict:
+        """What `Result.data` says of it."""
+        return paired.describe(
+            self.source, self.classes, self.images, self.quarantined, self.files, self.notes, self.unread
+        )
+
+
+def load(source: str, seed: int, size: tuple[int, int]) -> DetectionSet:
+    """Loads what `--data` names.
+
+    Args:
+        source: "embedded" for drawn scenes, "tfds" for Pascal VOC 2007, or the path of a folder.
+        seed: Of the scenes, or of the split; VOC has its own.
+        size: `(height, width)` in pixels that every picture is stretched to.
+
+    Returns:
+        The set.
+
+    Raises:
+        ValueError: As for `read_detection_folder`, or a TFDS set that cannot be had.
+    """
+    if source == "embedded":
+        return draw_detection_set(seed, size)
+    if is_tfds(source, "voc/2007"):
+        return load_voc(size)
+    return read_detection_folder(source, seed, size)
+
+
+def load_voc(size: tuple[int, int]) -> DetectionSet:
+    """Pascal VOC 2007: 9,963 photos, 20 classes, with its own three parts.
+
+    Objects marked difficult are no crowds, but VOC's evaluation neither asks for them nor counts a detection
+    of them as wrong, so `is_crowd` holds for them.
+
+    Reference:
+        Everingham, Van Gool, Williams, Winn, Zisserman (2010), The Pascal Visual Object Classes Challenge.
+    """
+    builder = tfds_builder("voc/2007")
+    images: dict[str, list[np.ndarray]] = {part: [] for part in SPLITS}
+    rows: dict[str, list[Boxes]] = {part: [] for part in SPLITS}
+    for part in SPLITS:
+        for example in tfds_examples(builder, part):
+            images[part].append(paired.stretch(example["image"], size))
+            found = example["objects"]
+            rows[part].append(Boxes.of(found["bbox"], found["label"], found["is_difficult"]))
+    names = tuple(builder.info.features["objects"]["label"].names)
+    return _make(images, rows, size, names, "voc/2007", ())
+
+
+def read_detection_folder(directory: str | os.PathLike, seed: int, size: tuple[int, int]) -> DetectionSet:
+    """Reads a folder of pictures with boxes in one of three forms. Nothing in it is changed.
+
+    YOLO: images/ and labels/, where a picture and its label file have the same name but for the ending, with
+    train/, val/ and test/ above or inside them. A line is `class cx cy w h`, relative to the picture, or a
+    class and the corners of a polygon; a picture without a label file, or with an empty one, has no boxes,
+    and `notes` say so. Names are in classes.txt or the `names` of data.yaml.
+
+    COCO: one or more JSON files with images, annotations and categories (of `instances_*.json` and others,
+    only the former), in annotations/, in the root, or in train/, valid/ and test/; the part is in the name of
+    the file or of its folder. Pictures lie anywhere in the folder. Boxes are `[x, y, w, h]` in pixels.
+
+    Pascal VOC: JPEGImages/ and Annotations/ with an XML file a picture, or images/ and annotations/, or both
+    in train/, valid/ and test/; ImageSets/Main may divide them. Objects marked difficult are crowds here.
+
+    A picture with a wrong annotation is set aside as a whole, because a thing without its box would be
+    learned as background. A box may reach over the border by 1 % of the side, and is clipped. Parts that are
+    missing are split off train, 15 % of its pictures each.
+
+    Args:
+        directory: The folder.
+        seed: Of the split.
+        size: `(height, width)` in pixels that every picture is stretched to.
+
+    Returns:
+        The set, with everything that was set aside.
+
+    Raises:
+        ValueError: There is no such folder, no annotations or class names in it, too few usable pictures, or
+            no box in those for train or test.
+    """
+    root = Path(directory)
+    paired.check_folder(root, _EXPECTED)
+    listing = _list(root)
+    pictures, unreadable = paired.read_all(
+        listing.files,
+        root,
+        lambda path: (load_image(path, size), listing.read_boxes(path)),
+        "Reading pictures and boxes",
+    )
+    aside = [*listing.aside, *unreadable]
+    parts = paired.divide(pictures, listing.parts, root, seed, aside)
+    images = {part: [picture.content[0] for picture in parts[part]] for part in SPLITS}
+    rows = {part: [picture.content[1] for picture in parts[part]] for part in SPLITS}
+    quarantined = tuple(sorted(aside, key=lambda entry: entry["file"]))
+    notes = paired.remarks([(p.file, p.content[1].remarks) for part in SPLITS for p in parts[part]])
+    _check_boxes(root, rows, quarantined, notes)
+    read = {*listing.read, *(path for path, _ in listing.files)}
+    return dataclasses.replace(
+        _make(images, rows, size, listing.classes, str(root), quarantined),
+        files=paired.parts_of_files(parts),
+        notes=notes,
+        unread=companions.unread(root, read, quarantined),
+    )
+
+
+def _check_boxes(
+    root: Path, rows: Mapping[str, Sequence[Boxes]], aside: Sequence[Mapping[str, str]], notes: Sequence[str]
+) -> None:
+    """Refuses pictures to train on, or to measure on, that have no box."""
+    for part in ("train", "test"):
+        if any((~boxes.is_crowd).any() for boxes in rows[part]):
+            continue
+        first = [printable(f"{entry['file']}: {entry['reason']}") for entry in aside[:2]]
+        why = f" ({'; '.join([*notes[:2], *first])})" if notes or first else ""
+        raise ValueError(
+            f"expected boxes in the {part} pictures of {str(root)!r}, received none in {len(rows[part])} "
+            f"pictures{why}; check that the annotations belong to these pictures, or add annotated ones"
+        )
+
+
+def _list(root: Path) -> Listing:
+    voc = find_voc(root)
+    if voc:
+        return list_voc(root, voc)
+    pairs = paired.find_pairs(root, "images", "labels")
+    if pairs:
+        return list_yolo(root, pairs)
+    files = find_coco(root)
+    if files:
+        return list_coco(root, files)
+    raise ValueError(
+        f"expected images/ and labels/, annotations/*.json or JPEGImages/ and Annotations/ in {str(root)!r}, "
+        f"received {paired.contents(root)}; put the pictures in images/ and a YOLO label file for each in "
+        "labels/, or a COCO file in annotations/"
+    )
+
+
+def _make(
+    images: dict, rows: dict, size: tuple[int, int], classes: tuple[str, ...], source: str, quarantined: tuple
+) -> DetectionSet:
+    def column(name: str) -> dict[str, list[np.ndarray]]:
+        return {part: [getattr(boxes, name) for boxes in rows[part]] for part in SPLITS}
+
+    return DetectionSet(
+        images={part: paired.stack(images[part], (*size, 3)) for part in SPLITS},
+        boxes=column("boxes"),
+        labels=column("labels"),
+        is_crowd=column("is_crowd"),
+        classes=classes,
+        source=source,
+        quarantined=quarantined,
+    )
+
+
+def draw_detection_set(seed: int, size: tuple[int, int], things: tuple[int, int] = (1, 3)) -> DetectionSet:
+    """Draws a `DetectionSet` of `COUNTS` scenes a part, with `things[0]` to `things[1]` boxes each.
+
+    Args:
+        seed: Of the drawing; each part has draws of its own.
+        size: `(height, width)` of a scene in pixels.
+        things: Least and most of them in a scene.
+    """
+    drawings = {part: draw_scenes(part, count, seed, size, things) for part, count in COUNTS.items()}
+    found = {part: boxes(drawing) for part, drawing in drawings.items()}
+    return DetectionSet(
+        images={part: drawing.images for part, drawing in drawings.items()},
+        boxes={part: pair[0] for part, pair in found.items()},
+        labels={part: pair[1] for part, pair in found.items()},
+        is_crowd={part: [np.zeros(len(rows), bool) for rows in pair[1]] for part, pair in found.items()},
+        classes=SHAPES,
+        source="scenes",
+        quarantined=(),
+    )

@@ -1,0 +1,184 @@
+"""A user's labeled texts, from a CSV file or a file for each part."""
+
+import dataclasses
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from suite import console
+from suite.data.folders.columns import find_columns
+from suite.data.folders.tables import find_parts, read_table
+from suite.data.splits import SPLITS, split_rows
+
+MINIMUM_PER_LABEL = 5
+MANY_PER_LABEL = 1000
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TextSet:
+    """Labeled texts, split.
+
+    Attributes:
+        texts: Per part of "train", "validation", "test": n strings.
+        labels: Per part: `(n,)` int64 in [0, number of classes).
+        classes: Class names by label.
+        source: Name of the set, or path of the file.
+        kinds: Per part: n kinds, where the set has some; see `generate_sentences`.
+        quarantined: `{"file", "reason"}` of each line that was set aside.
+        columns: Names of the columns that texts and labels are from, by "text" and "label".
+    """
+
+    texts: Mapping[str, Sequence[str]]
+    labels: Mapping[str, np.ndarray]
+    classes: tuple[str, ...]
+    source: str
+    kinds: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    quarantined: tuple[dict[str, str], ...] = ()
+    columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def describe(self) -> dict:
+        """What `Result.data` says of it: source, classes, the size of each part, what was set aside."""
+        sizes = {part: len(labels) for part, labels in self.labels.items()}
+        columns = {f"{kind}_column": name for kind, name in self.columns.items()}
+        aside = list(self.quarantined)
+        about = {"source": self.source, "classes": list(self.classes)}
+        return {**about, **sizes, **columns, "quarantined": aside}
+
+
+class _Labeled:
+    """Texts with the names of their labels, part by part."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[tuple[str, str]]] = {}
+        self.aside: list[dict[str, str]] = []
+        self.columns: dict[str, str] = {}
+        self._seen: dict[str, tuple[str, str]] = {}  # the place and the label of each text
+
+    def read(self, part: str, path: Path, text: str | None, label: str | None) -> None:
+        table = read_table(path, "a CSV file with columns text and label")
+        columns = find_columns(table, text, label)
+        self.columns = {"text": columns.names[columns.text], "label": columns.names[columns.label]}
+        rows = self.rows.setdefault(part, [])
+        for row in columns.body(table):
+            words, name, reason = columns.read(row)
+            place = f"{path.name}:{row.line}"
+            reason = reason or self._copied(words, name, place)
+            if reason:
+                self.aside.append({"file": place, "reason": reason})
+            else:
+                rows.append((words, name))
+
+    def _copied(self, text: str, label: str, place: str) -> str:
+        if text not in self._seen:
+            self._seen[text] = place, label
+            return ""
+        before, other = self._seen[text]
+        here, _, line = before.rpartition(":")
+        where = f"line {line}" if place.startswith(f"{here}:") else before
+        return f"copy of {where}" + ("" if label == other else f", which has the label {other!r}")
+
+
+def read_csv(
+    path: str | os.PathLike, seed: int, text_column: str | None = None, label_column: str | None = None
+) -> TextSet:
+    """Reads labeled texts from a CSV file, or from a folder with one for each part.
+
+    Commas, semicolons, tabs or bars stand between cells. What the columns of texts and labels are is found
+    out by `find_columns`. Encodings: UTF-8, UTF-16, else Windows-1252. Rows without text or label, with too
+    few or too many cells, and copies of an earlier text are set aside.
+
+    The rows of one file are split 60/20/20, label by label; labels with 1,000 rows or more 80/10/10, since a
+    tenth is enough to measure. A folder has files with "train", "test" and perhaps "validation" or "dev" in
+    their names; copies of held-out texts are set aside in the training file. What is missing is split off it.
+
+    Args:
+        path: The file or the folder.
+        seed: Of the split.
+        text_column, label_column: Names of the columns, or their numbers from 1; None: found.
+
+    Returns:
+        The set; "file" in `quarantined` is the file's name and the number of the line, from 1.
+
+    Raises:
+        ValueError: No such file, no such columns, fewer than 2 labels, or a label with fewer than 5 rows.
+    """
+    path = Path(path)
+    found = _Labeled()
+    files = {"train": path}
+    if path.is_dir():
+        files = find_parts(path, (".csv", ".tsv"), "CSV files of the parts of a set")
+    for part in reversed(SPLITS):  # of copies the held-out one stays
+        if part in files:
+            found.read(part, files[part], text_column, label_column)
+    return _split(found, path, seed)
+
+
+def _split(found: _Labeled, path: Path, seed: int) -> TextSet:
+    counts = Counter(name for _, name in found.rows["train"])
+    classes = tuple(sorted(counts))
+    if len(classes) < 2:
+        lone = f" ({classes[0]!r})" if classes else ""
+        raise ValueError(
+            f"expected at least 2 labels in {path}, received {len(classes)}{lone}; add texts of another"
+        )
+    _say_of_look_alikes(classes, path)
+    missing = [part for part in SPLITS if part not in found.rows]
+    rarest = min(classes, key=lambda name: counts[name])
+    if missing and counts[rarest] < MINIMUM_PER_LABEL:
+        raise ValueError(
+            f"expected at least {MINIMUM_PER_LABEL} different texts of each label in {path}, received "
+            f"{counts[rarest]} of {rarest!r}; add some"
+        )
+    rows = {part: list(pairs) for part, pairs in found.rows.items()}
+    for part in set(rows) - {"train"}:
+        strange = [pair for pair in rows[part] if pair[1] not in counts]
+        rows[part] = [pair for pair in rows[part] if pair[1] in counts]
+        if strange:
+            names = ", ".join(sorted({repr(name) for _, name in strange})[:5])
+            console.warn(f"{len(strange)} rows of {part} have labels that train lacks ({names}); left out")
+            found.aside.append({"file": part, "reason": f"{len(strange)} rows with labels that train lacks"})
+    rows |= _divide(rows["train"], classes, ["train", *missing], seed)
+    index = {name: label for label, name in enumerate(classes)}
+    return TextSet(
+        texts={part: [text for text, _ in rows[part]] for part in SPLITS},
+        labels={part: np.array([index[name] for _, name in rows[part]], np.int64) for part in SPLITS},
+        classes=classes,
+        source=str(path),
+        quarantined=tuple(found.aside),
+        columns=found.columns,
+    )
+
+
+def _divide(
+    pairs: Sequence[tuple[str, str]], classes: Sequence[str], parts: Sequence[str], seed: int
+) -> dict[str, list[tuple[str, str]]]:
+    """Splits texts label by label; a part that is not asked for leaves its share to training."""
+    names = np.array([name for _, name in pairs])
+    chosen: dict[str, list[int]] = {part: [] for part in parts}
+    for name in classes:
+        rows = np.flatnonzero(names == name)
+        shares = {"train": 0.6, "validation": 0.2, "test": 0.2}
+        if len(rows) >= MANY_PER_LABEL:
+            shares = {"train": 0.8, "validation": 0.1, "test": 0.1}
+        if len(parts) == 1:
+            cut: tuple[np.ndarray, ...] = (np.arange(len(rows)),)
+        else:
+            held_out = [shares[part] for part in parts[1:]]
+            cut = split_rows(len(rows), seed, (1 - sum(held_out), *held_out))
+        for part, places in zip(parts, cut, strict=True):
+            chosen[part] += rows[places].tolist()
+    return {part: [pairs[row] for row in sorted(rows)] for part, rows in chosen.items()}
+
+
+def _say_of_look_alikes(classes: Sequence[str], path: Path) -> None:
+    """Labels that differ by case or blanks alone are often meant to be one."""
+    alike: dict[str, list[str]] = {}
+    for name in classes:
+        alike.setdefault("".join(name.split()).casefold(), []).append(name)
+    for names in alike.values():
+        if len(names) > 1:
+            listed = " and ".join(map(repr, names))
+            console.warn(f"{path.name}: labels {listed} differ by case or blanks alone; they are kept apart")

@@ -1,0 +1,280 @@
+"""Pictures with a class for every pixel: drawn scenes, Oxford-IIIT Pet, or a user's folder."""
+
+import dataclasses
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import ImageOps
+
+from suite.data.folders import companions, layout, paired
+from suite.data.folders.paired import Picture, Unusable
+from suite.data.generated.scenes import COUNTS, SHAPES, class_masks, draw_scenes
+from suite.data.pictures.images import load_image, open_picture, upright_size
+from suite.data.sets.tfds_images import is_tfds, split_training, tfds_builder, tfds_examples
+from suite.data.splits import SPLITS
+
+IGNORED = 255  # a pixel of no class
+
+_EXPECTED = "a folder with images/ and masks/"
+
+_MOST_UNNAMED = 64  # classes without a classes.txt; more are the grays of a smoothed mask
+
+_PET_CLASSES = ("background", "pet")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SegmentationSet:
+    """Pictures with masks, split.
+
+    Attributes:
+        images: Per part of "train", "validation", "test": `(n, height, width, 3)` uint8 in [0, 255].
+        masks: Per part: `(n, height, width)` uint8 in [0, number of classes), or 255 for pixels of no class.
+        classes: Class names by label, the background included.
+        source: Name of the set.
+        quarantined: `{"file", "reason"}` for everything that was set aside.
+        files: The part of each file of a folder.
+        unread: Files of a folder that nobody read.
+    """
+
+    images: Mapping[str, np.ndarray]
+    masks: Mapping[str, np.ndarray]
+    classes: tuple[str, ...]
+    source: str
+    quarantined: tuple[dict[str, str], ...] = ()
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+
+    def describe(self) -> dict:
+        """What `Result.data` says of it."""
+        return paired.describe(
+            self.source, self.classes, self.images, self.quarantined, self.files, unread=self.unread
+        )
+
+
+class _Mask(NamedTuple):
+    labels: np.ndarray  # (height, width) uint8, stretched
+    values: frozenset[int]  # before stretching
+    is_gray: bool
+
+
+def load(source: str, seed: int, size: tuple[int, int]) -> SegmentationSet:
+    """Loads what `--data` names.
+
+    Args:
+        source: "embedded" for drawn scenes, "tfds" for Oxford-IIIT Pet, or the path of a folder.
+        seed: Of the scenes, or of the split.
+        size: `(height, width)` in pixels that every picture and mask is stretched to.
+
+    Returns:
+        The set.
+
+    Raises:
+        ValueError: As for `read_segmentation_folder`, or a TFDS set that cannot be had.
+    """
+    if source == "embedded":
+        return draw_segmentation_set(seed, size)
+    if is_tfds(source, "oxford_iiit_pet"):
+        return load_pets(seed, size)
+    return read_segmentation_folder(source, seed, size)
+
+
+def load_pets(seed: int, size: tuple[int, int]) -> SegmentationSet:
+    """Oxford-IIIT Pet: 7,349 cats and dogs; the pixels along their outline are of no class.
+
+    Its test part is its own; a tenth of its training part, at random, becomes the validation part.
+
+    Reference:
+        Parkhi, Vedaldi, Zisserman, Jawahar (2012), Cats and Dogs.
+    """
+    builder = tfds_builder("oxford_iiit_pet")
+    table = np.full(256, IGNORED, np.uint8)
+    table[[1, 2]] = 1, 0  # pet, background; 3 is the outline
+    images, masks = {}, {}
+    for split in ("train", "test"):
+        pairs = [
+            (
+                paired.stretch(example["image"], size),
+                paired.stretch(table[example["segmentation_mask"][..., 0]], size, is_mask=True),
+            )
+            for example in tfds_examples(builder, split)
+        ]
+        images[split], masks[split] = (np.stack(arrays) for arrays in zip(*pairs, strict=True))
+    train, validation = split_training(len(images["train"]), seed)
+    for arrays in (images, masks):
+        arrays["train"], arrays["validation"] = arrays["train"][train], arrays["train"][validation]
+    return SegmentationSet(images, masks, _PET_CLASSES, "oxford_iiit_pet")
+
+
+def read_segmentation_folder(
+    directory: str | os.PathLike, seed: int, size: tuple[int, int]
+) -> SegmentationSet:
+    """Reads a folder with images/ and masks/; a mask has the name of its picture but for ending and case.
+
+    A mask is a PNG, in gray or with a palette, whose values are class indices, or 255 for pixels of no class.
+    Where all masks are gray with 0 and 255 alone (and `classes.txt` names no more than two classes), 255 is
+    class 1. `classes.txt` names the classes, one a line from index 0; without it they are "background",
+    "class 1", .... train/, validation/ and test/ may stand above or inside images/ and masks/; parts that
+    are missing are split off train, 15 % of its pictures each. Nothing in the folder is changed.
+
+    Args:
+        directory: The folder.
+        seed: Of the split.
+        size: `(height, width)` in pixels: pictures are stretched bilinearly, masks to the nearest.
+
+    Returns:
+        The set, with everything that was set aside.
+
+    Raises:
+        ValueError: There is no such folder, no images/ or masks/, too few usable pictures, or masks without
+            `classes.txt` that would have more than 64 classes.
+    """
+    root = Path(directory)
+    paired.check_folder(root, _EXPECTED)
+    pairs = paired.find_pairs(root, "images", "masks")
+    if not pairs:
+        raise ValueError(
+            f"expected images/ and masks/ in {str(root)!r}, received {paired.contents(root)}; put the "
+            "pictures in images/ and the mask of each, a PNG of the same name, in masks/"
+        )
+    files, mask_of, aside = _match(root, pairs)
+    pictures, unreadable = paired.read_all(
+        files, root, lambda path: _read_pair(path, mask_of[path], size), "Reading pictures and masks"
+    )
+    names_file = companions.child(root, "classes.txt")
+    names = paired.read_names(names_file)
+    pictures, wrong, classes = _resolve(pictures, names)
+    aside += unreadable + wrong
+    parts = paired.divide(pictures, pairs, root, seed, aside)
+    return SegmentationSet(
+        images={part: paired.stack([p.content[0] for p in parts[part]], (*size, 3)) for part in SPLITS},
+        masks={part: paired.stack([p.content[1] for p in parts[part]], size) for part in SPLITS},
+        classes=classes,
+        source=str(root),
+        quarantined=tuple(sorted(aside, key=lambda entry: entry["file"])),
+        files=paired.parts_of_files(parts),
+        unread=companions.unread(root, {names_file, *mask_of, *mask_of.values()}, aside),
+    )
+
+
+def _match(
+    root: Path, pairs: Mapping[str, tuple[Path, Path]]
+) -> tuple[list[tuple[Path, str]], dict[Path, Path], list[dict]]:
+    """Pictures with their part, the mask of each, and entries for what stands alone."""
+    files, aside = [], []
+    mask_of: dict[Path, Path] = {}
+    for part, (image_folder, mask_folder) in pairs.items():
+        images, others = paired.list_files(image_folder, root)
+        masks, more = paired.list_files(mask_folder, root)
+        aside += others + more
+        masks.sort(key=lambda mask: mask.suffix.lower() != ".png")
+        found, alone = companions.match(images, masks, root, "mask")
+        mask_of |= found
+        files += [(image, part) for image in found]
+        gone = {entry["file"] for entry in alone}
+        lone = [image for image in images if image not in found]
+        entries = [layout.entry(image, root, f"no mask {image.stem}.png for it") for image in lone]
+        aside += alone + [entry for entry in entries if entry["file"] not in gone]
+    return files, mask_of, aside
+
+
+def _read_pair(path: Path, mask_path: Path, size: tuple[int, int]) -> tuple[np.ndarray, _Mask]:
+    pixels = load_image(path, size)
+    mask, is_gray = _read_mask(mask_path)
+    height, width = upright_size(path)
+    if mask.shape != (height, width):
+        raise Unusable(
+            f"{width} x {height} pixels upright, but its mask is {mask.shape[1]} x {mask.shape[0]}; save the "
+            "mask at the size of the image"
+        )
+    values = frozenset(np.unique(mask).tolist())
+    return pixels, _Mask(paired.stretch(mask, size, is_mask=True), values, is_gray)
+
+
+def _read_mask(path: Path) -> tuple[np.ndarray, bool]:
+    """`(height, width)` uint8 values of a mask, and whether they are grays, not indices of a palette."""
+    mend = "save it as a PNG with a palette or in gray whose values are the class indices"
+    try:
+        with open_picture(path) as image:
+            kind, mode = image.format, image.mode
+            if kind != "PNG":
+                lossy = ", which changes labels" if kind in ("JPEG", "WEBP") else ""
+                raise Unusable(f"its mask is a {kind}{lossy}; {mend}")
+            if mode not in ("1", "L", "P") and not mode.startswith("I"):
+                raise Unusable(f"its mask has {mode} colors, not class indices; {mend}")
+            if image.tile[0].args in ("L;2", "L;4"):  # Pillow would spread them over 0 to 255
+                raise Unusable("its mask is gray of 2 or 4 bits; save it in gray of 8 bits or with a palette")
+            image.load()
+            values = np.asarray(ImageOps.exif_transpose(image))
+    except Unusable:
+        raise
+    except Exception as error:  # a broken file can raise anything from inside Pillow
+        raise Unusable(f"its mask cannot be decoded; {mend}") from error
+    if values.min() < 0 or values.max() > IGNORED:
+        raise Unusable(f"its mask has values up to {values.max()}; class indices are at most 254")
+    return values.astype(np.uint8), mode in ("L", "I", "I;16")
+
+
+def _resolve(
+    pictures: Sequence[Picture], names: tuple[str, ...]
+) -> tuple[list[Picture], list[dict[str, str]], tuple[str, ...]]:
+    """Decides what the values of the masks mean; sets aside what has no meaning."""
+    masks = [picture.content[1] for picture in pictures]
+    is_binary = len(names) <= 2 and _are_binary(masks)
+    used = {value for mask in masks for value in mask.values} - {IGNORED} | ({1} if is_binary else set())
+    classes = names or _default_names(max(used, default=0) + 1, is_binary)
+    kept, aside = [], []
+    for picture in pictures:
+        image, mask = picture.content
+        values, labels = mask.values, mask.labels
+        if is_binary and mask.is_gray:
+            values, labels = {value and 1 for value in values}, np.minimum(labels, 1)
+        reason = _reason(values, len(classes))
+        if reason:
+            aside.append({"file": picture.file, "reason": reason})
+        else:
+            kept.append(picture._replace(content=(image, labels)))
+    return kept, aside, classes
+
+
+def _are_binary(masks: Sequence[_Mask]) -> bool:
+    """Whether all masks are black and white: gray with 0 and 255 alone, or of 1 bit."""
+    gray = [mask for mask in masks if mask.is_gray]
+    return (
+        any(IGNORED in mask.values for mask in gray)
+        and all(mask.values <= {0, IGNORED} for mask in gray)
+        and all(mask.values <= {0, 1} for mask in masks if not mask.is_gray)
+    )
+
+
+def _default_names(count: int, is_binary: bool) -> tuple[str, ...]:
+    if count > _MOST_UNNAMED:
+        raise ValueError(
+            f"expected at most {_MOST_UNNAMED} classes in masks without a classes.txt, received the class "
+            f"index {count - 1}; name the classes in classes.txt, or save masks without smoothing"
+        )
+    others = ("foreground",) if is_binary else tuple(f"class {label}" for label in range(1, count))
+    return ("background", *others)
+
+
+def _reason(values: Iterable[int], count: int) -> str:
+    labels = set(values) - {IGNORED}
+    if not labels:
+        return "its mask has only ignored pixels (255)"
+    if max(labels) >= count:
+        return f"its mask has class {max(labels)}, but classes.txt names {count} (0 to {count - 1})"
+    return ""
+
+
+def draw_segmentation_set(seed: int, size: tuple[int, int]) -> SegmentationSet:
+    """Draws a `SegmentationSet` of `COUNTS` scenes a part; classes are the background and `SHAPES`."""
+    drawings = {part: draw_scenes(part, count, seed, size) for part, count in COUNTS.items()}
+    return SegmentationSet(
+        images={part: drawing.images for part, drawing in drawings.items()},
+        masks={part: class_masks(drawing) for part, drawing in drawings.items()},
+        classes=("background", *SHAPES),
+        source="scenes",
+        quarantined=(),
+    )

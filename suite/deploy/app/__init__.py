@@ -1,0 +1,1 @@
+"""Code and texts for an app that uses an exported model."""

@@ -1,0 +1,152 @@
+"""`mobile/`: how an app uses a model of a bundle, in its real names, shapes and labels.
+
+One description of the exported files feeds the templates in `templates/`: a README, Kotlin, Swift, JavaScript
+and Python. The answers of the last two are compared with those of `suite.predict` by the tests.
+"""
+
+import functools
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from suite.bundle.names import LABELS_FILE
+from suite.deploy.app.app_model import AppModel, app_model
+from suite.deploy.compatibility import phone_notes
+from suite.deploy.convert.personal import LEARNING_RATE
+from suite.deploy.convert.tflite import FILES, PERSONAL_FILE
+from suite.language.decoding import TEMPERATURE, TOKEN
+from suite.language.encoder_decoder import ENCODER, LONGEST, STEP
+from suite.language.tagging import CHARACTERS_FILE
+from suite.language.tokens import MOST_PIECES, patterns
+from suite.language.vocabulary import VOCABULARY_FILE
+
+FOLDER = "mobile"
+TEMPLATES = {
+    "README.md": "README.md.j2",
+    "Model.kt": "kotlin.j2",
+    "Model.swift": "swift.j2",
+    "model.js": "javascript.j2",
+    "example.py": "example.py.j2",
+}
+ANDROID = "com.google.ai.edge.litert:litert:1.4.2"  # from 1.4 on for devices with memory pages of 16 KB
+IOS = "2.17.0"  # TensorFlowLiteSwift: the last stable release
+JAVASCRIPT = "2.5.3"  # @litertjs/core
+MOST_LABELS = 50  # that the README lists
+_ARRAYS = {"float32": "Float32Array", "int32": "Int32Array", "uint8": "Uint8Array"}  # of JavaScript
+
+
+def write_mobile(bundle: str | Path, rows: Sequence[dict], name: str) -> None:
+    """Writes `mobile/` beside every `model.tflite` of a bundle.
+
+    Args:
+        bundle: Its folder; labels and vocabularies are there already.
+        rows: Artifact rows of its result.json.
+        name: Name of the run, of which the classes in the code get theirs.
+    """
+    shipped = [row for row in rows if row["format"] == "tflite" and row["status"] == "ok"]
+    for row in shipped:
+        path = Path(row["path"])
+        if path.name == FILES["float32"]:
+            here = [other for other in shipped if Path(other["path"]).parent == path.parent]
+            model = app_model(Path(bundle) / path, "_".join((name, *path.parts[:-1])))
+            write_app_code(model, Path(bundle) / path.parent / FOLDER, here)
+
+
+def write_app_code(model: AppModel, folder: str | Path, rows: Sequence[dict] = ()) -> None:
+    """Writes the files of `TEMPLATES` for a model, as far as they can be.
+
+    For the step of a decoder it is the README only; with dtypes that a language lacks, also `example.py`.
+
+    Args:
+        model: Its description.
+        folder: Made where there is none.
+        rows: Artifact rows of the TFLite files beside it, for the README.
+    """
+    copies, named = _copies(model), [(Path(row["path"]).name, row) for row in rows]
+    context = {
+        "model": model,
+        "image": model.inputs[0],
+        "token": next((x for x in (model.step or model).inputs if x.name == TOKEN), None),
+        "usage": _usage(model),
+        "copies": copies,
+        "assets": [f"`{asset}`" for asset, _ in copies],
+        **_picture(model),
+        "model_asset": copies[0][0],
+        "words_asset": next((asset for asset, _ in copies if asset.endswith(VOCABULARY_FILE)), None),
+        "files": [(name, row) for name, row in named if row["variant"] != "personal"],
+        "notes": phone_notes(row | {"path": name} for name, row in named),
+        "arrays": _ARRAYS,
+        "step_folder": STEP,
+        "encoder_folder": ENCODER,
+        "longest": LONGEST,
+        "temperature": TEMPERATURE,
+        "learning_rate": LEARNING_RATE,
+        "most_labels": MOST_LABELS,
+        "most_pieces": MOST_PIECES,
+        **{"icu": patterns("icu"), "ecma": patterns("javascript"), "python": patterns("python")},
+        **{"android": ANDROID, "ios": IOS, "javascript": JAVASCRIPT},
+    }
+    folder = Path(folder)
+    folder.mkdir(exist_ok=True)
+    names = list(TEMPLATES) if model.is_portable else ["README.md", "example.py"]
+    for name in names[:1] if model.kind == "decoder_step" else names:
+        text = _environment().get_template(TEMPLATES[name]).render(context)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _picture(model: AppModel) -> dict[str, str]:
+    """What the code says of a picture's values, and how it makes them from pixels: "" where they are them."""
+    if not model.takes_image or model.takes_pixels:
+        return {
+            "pictured": "[0, 255]: the whole picture, stretched; the model normalizes.",
+            **dict.fromkeys(("scaled", "kotlin_scaled"), ""),
+        }
+    sign, offset = "-" if model.offset < 0 else "+", abs(model.offset)
+    divide, add = f" / {_plain(model.divisor)}", f" {sign} {_plain(offset)}" if offset else ""
+    return {
+        "pictured": f"{model.range}: the whole picture, stretched; each value is pixel{divide}{add}.",
+        "scaled": divide + add,
+        "kotlin_scaled": f"{divide}f" + (f"{add}f" if add else ""),
+    }
+
+
+def _plain(number: float) -> str:
+    return f"{number:.9g}"
+
+
+@functools.cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters["count"] = lambda tensor: math.prod(tensor.shape)
+    environment.filters["bytes"] = lambda tensor: math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize
+    return environment
+
+
+def _copies(model: AppModel) -> list[tuple[str, str]]:
+    """(name in the app, file in the bundle) of what the code reads; the model's file first."""
+    if model.step:
+        words = [VOCABULARY_FILE] if model.takes_text else []
+        copies = [(f"{ENCODER}.tflite", model.file), *((f"{ENCODER}_{name}", name) for name in words)]
+        pair = ((f"{STEP}.tflite", model.step.file), (f"{STEP}_{VOCABULARY_FILE}", VOCABULARY_FILE))
+        return copies + [(asset, f"../{STEP}/{name}") for asset, name in pair]
+    names = [model.file]
+    names += [LABELS_FILE] if model.labels else []
+    names += [VOCABULARY_FILE] if model.takes_text else []
+    names += [CHARACTERS_FILE] if model.kind == "tagger" and model.letters else []
+    names += [PERSONAL_FILE] if model.personal else []
+    return [(name, name) for name in names]
+
+
+def _usage(model: AppModel) -> str:
+    if model.takes_image:
+        return "photo.jpg"
+    return "'a text'" if model.takes_text else f"'{{\"{model.inputs[0].name}\": ...}}'"

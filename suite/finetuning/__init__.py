@@ -1,0 +1,1 @@
+"""A user's photos to a classifier for a phone."""

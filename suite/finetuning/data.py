@@ -1,0 +1,78 @@
+"""What fine-tuning reads: the images of a folder, split, at the size that the backbone takes."""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from suite import console
+from suite.data.folders.labeled import ImageFolder, read_folder
+from suite.data.folders.shards import find_shards, read_shards
+from suite.data.generated.textures import write_textures
+from suite.data.pictures.images import ImageSource
+from suite.data.row_file import RowFile
+from suite.data.sets.tfds_images import write_image_dataset
+from suite.runs.recipe import Context
+
+
+def open_folder(context: Context) -> ImageFolder:
+    """Reads and splits the images of a run; prints what was found.
+
+    Args:
+        context: Its source is "embedded" (the texture photos), "tfds" (tf_flowers), "tfds:NAME" or a path.
+
+    Returns:
+        Classes and splits; the first two sources are written below `context.folder`.
+
+    Raises:
+        ValueError: As `read_folder` and `read_shards`.
+    """
+    if context.source == "embedded":
+        root = write_textures(context.folder / "textures", context.seed)
+    elif context.source.partition(":")[0] == "tfds":
+        name = context.source.partition(":")[2] or "tf_flowers"
+        root = write_image_dataset(name, context.folder / name)
+    else:
+        root = Path(context.source)
+    folder = (read_shards if find_shards(root) else read_folder)(root, context.seed)
+    for part, files in folder.splits.items():
+        if files:
+            console.say(f"found {len(files)} images in {len({label for _, label in files})} classes ({part})")
+    return folder
+
+
+def image_source(folder: ImageFolder, part: str, backbone: keras.Model, work: Path) -> ImageSource:
+    """Opens a part of the folder at the size that the backbone takes.
+
+    Args:
+        folder: From `open_folder`.
+        part: "train", "validation" or "test".
+        backbone: Takes `(batch, height, width, 3)`.
+        work: Where decoded pictures are kept.
+    """
+    files = [os.path.join(folder.root, file) for file, _ in folder.splits[part]]
+    labels = [label for _, label in folder.splits[part]]
+    return ImageSource(files, labels, backbone.input_shape[1:3], load=folder.load, folder=work)
+
+
+def images_on_disk(source: ImageSource, path: Path) -> RowFile:
+    """Decodes every image of a part into a file `(n, height, width, 3)` uint8."""
+    images = RowFile.create(path, (len(source), *source.shape), np.uint8)
+    for index in range(len(source)):
+        images.write(index, source.image(index)[None])
+    return images
+
+
+def describe(folder: ImageFolder) -> dict:
+    """What `Result.data` says of the folder."""
+    counts = {part: len(files) for part, files in folder.splits.items()}
+    per_class = Counter(folder.classes[label] for files in folder.splits.values() for _, label in files)
+    return {
+        "classes": list(folder.classes),
+        **counts,
+        "images_per_class": dict(per_class),
+        "quarantined": list(folder.quarantined),
+        "files": {file: part for part, files in folder.splits.items() for file, _ in files},
+    } | ({"notes": list(folder.notes)} if folder.notes else {})

@@ -1,0 +1,123 @@
+"""Phase 1 of fine-tuning: a linear head on frozen features, a convex problem that is solved exactly.
+
+The features of all images and views go to a file as they are computed: memory does not grow with them, and an
+interrupted run goes on where it stopped.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from suite import console
+from suite.data.pictures.images import ImageSource
+from suite.data.row_file import RowFile
+from suite.deploy.convert.tflite import convert_for_now
+from suite.deploy.runtime import tflite_artifact
+from suite.linear.softmax_regression import choose_l2, fit_softmax_regression
+
+L2_CANDIDATES = tuple(float(10.0**exponent) for exponent in np.arange(-1, -6.1, -0.5))
+FOLDS = 5
+INDISTINGUISHABLE = 0.005  # nats: of penalties this close, the strongest gives the least overconfident model
+FOR_CHOOSING = 1000  # images that the penalty is chosen on, at most
+MOST_FEATURES = 20_000  # rows of augmented features; a larger data set needs fewer views an image
+BATCH_SIZE = 32
+
+
+def train_head(
+    backbone: keras.Model, source: ImageSource, num_classes: int, views: int, seed: int, folder: Path
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fits softmax regression to the features of every image and its augmented views.
+
+    The L2 strength is chosen by cross-validation over images, so that views of one image are never on both
+    sides. Classes weigh the same in the loss, however many images they have.
+
+    Args:
+        backbone: Gives a vector for an image.
+        source: The training images.
+        num_classes: Number of classes, each with an image.
+        views: Augmented views of each image besides the image itself; fewer where they are many.
+        seed: Of the augmentation and the choice.
+        folder: Where features are kept until the head is trained, and the head then.
+
+    Returns:
+        `kernel (features, num_classes)` and `bias (num_classes,)` float32 of the head.
+    """
+    saved = folder / "head.npz"
+    if saved.exists():
+        with np.load(saved) as arrays:
+            return arrays["kernel"], arrays["bias"]
+    views = min(views, max(0, MOST_FEATURES // len(source) - 1))
+    kept = folder / "features.npy"
+    features = frozen_features(backbone, source, views, seed, kept)
+    labels = np.tile(source.labels, views + 1)
+    groups = np.tile(np.arange(len(source)), views + 1)
+    weights = class_weights(labels, num_classes)[labels]
+    console.say(f"phase 1: head on {len(features)} feature vectors")
+    # The penalty does not need every row of a large set; the head does.
+    chosen = np.random.default_rng(seed).permutation(len(source))[:FOR_CHOOSING]
+    some = np.flatnonzero(np.isin(groups, chosen))
+    _, losses = choose_l2(
+        features[some], labels[some], num_classes, candidates=L2_CANDIDATES, folds=FOLDS,
+        groups=groups[some], sample_weight=weights[some], seed=seed,
+    )  # fmt: skip
+    l2 = max(l2 for l2, value in losses.items() if value <= min(losses.values()) + INDISTINGUISHABLE)
+    kernel, bias = fit_softmax_regression(features, labels, num_classes, l2=l2, sample_weight=weights)
+    partial = folder / "head.partial.npz"
+    np.savez(partial, kernel=kernel, bias=bias)
+    partial.replace(saved)
+    kept.unlink()
+    return kernel, bias
+
+
+def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """Weights `(num_classes,)` that let every class count the same; the mean over examples is 1."""
+    counts = np.bincount(labels, minlength=num_classes)
+    return (len(labels) / (num_classes * np.maximum(counts, 1))).astype(np.float32)
+
+
+def frozen_features(backbone: keras.Model, source: ImageSource, views: int, seed: int, path: Path) -> RowFile:
+    """Runs the frozen backbone over every image and `views` augmented copies of each.
+
+    Args:
+        backbone: Gives a vector for an image.
+        source: n images.
+        views: Number of augmented copies.
+        seed: Of the augmentation.
+        path: The file; rows that an interrupted call left there are not computed again.
+
+    Returns:
+        Features `((views + 1) * n, features)` float32, view by view in the order of the images.
+    """
+    shape = ((views + 1) * len(source), backbone.output_shape[1])
+    features = RowFile.open(path) if path.exists() else RowFile.create(path, shape, np.float32)
+    if features.shape != shape:
+        features = RowFile.create(path, shape, np.float32)
+    done = features.written()
+    extract = feature_extractor(backbone)
+    for view in range(done // len(source), views + 1):
+        # Whole batches only: what is computed together with what must not depend on the interruption.
+        start = max(0, done - view * len(source)) // BATCH_SIZE * BATCH_SIZE
+        row = view * len(source) + start
+        # Keyed by view, unshuffled: row i of a view is image i.
+        batches = source.batches(BATCH_SIZE, augment_seed=seed * 1000 + view if view else None, start=start)
+        for images, _ in console.track(batches, f"features, view {view} of {views}"):
+            features.write(row, extract(images.numpy()))
+            row += len(images)
+    return features
+
+
+def feature_extractor(backbone: keras.Model) -> Callable[[np.ndarray | RowFile], np.ndarray]:
+    """Gives the fastest way through the frozen backbone: LiteRT on a CPU (4x TensorFlow), Keras on a GPU."""
+    if tf.config.list_physical_devices("GPU"):
+        return lambda images: np.concatenate(
+            [
+                backbone.predict_on_batch(images[start : start + BATCH_SIZE]).astype(np.float32)
+                for start in range(0, len(images), BATCH_SIZE)
+            ]
+        )
+    artifact = tflite_artifact(convert_for_now(backbone))
+    output = artifact.signature.outputs[0].name
+    return lambda images: artifact.predict(images)[output]

@@ -1,0 +1,1 @@
+"""From a recipe, or another job, to its bundle."""

@@ -1,0 +1,180 @@
+"""What `predict` and `evaluate` make of numbers, where the parts of an answer could be exchanged."""
+
+import json
+import types
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import suite
+from suite.answers import api, sentences, texts
+from suite.evaluation.metrics import accuracy, cross_entropy
+from suite.language.decoding import TEMPERATURE
+from suite.language.encoder_decoder import ENCODER, LONGEST, STEP
+from suite.language.vocabulary import Vocabulary
+
+LABELS = ("room 10", "zebra", "ant")  # in no order but that of the outputs: red, green, blue
+KERNEL = np.float32([[5, 1, 0], [0, 3, 1], [1, 0, 4]])
+
+
+def color_model() -> keras.Model:
+    image = keras.Input((8, 8, 3), dtype="uint8", name="image")
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(image))
+    dense = keras.layers.Dense(3, "softmax", name="probabilities")
+    model = keras.Model(image, dense(x))
+    dense.set_weights([KERNEL, np.float32([0.1, 0.2, 0])])
+    return model
+
+
+@pytest.fixture(scope="module")
+def artifact(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    color_model().save(folder / "model.keras")
+    (folder / "labels.txt").write_text("".join(f"{label}\n" for label in LABELS))
+    return folder / "model.keras"
+
+
+def write(path, color):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (20, 20), tuple(int(level) for level in color)).save(path)
+    return path
+
+
+def expected_of(colors):
+    return np.asarray(
+        color_model()(np.uint8(np.broadcast_to(np.array(colors)[:, None, None], (len(colors), 8, 8, 3))))
+    )
+
+
+def test_classes_have_the_names_of_their_outputs(artifact, tmp_path):
+    for color, names in (
+        ((255, 0, 0), ["room 10", "zebra", "ant"]),
+        ((20, 9, 240), ["ant", "room 10", "zebra"]),
+    ):
+        (row,) = suite.predict(artifact, write(tmp_path / "photo.png", color))
+        assert [entry["class"] for entry in row["classes"]] == names
+        expected = np.sort(expected_of([color])[0])[::-1]
+        np.testing.assert_allclose([entry["probability"] for entry in row["classes"]], expected, atol=1e-6)
+
+
+@pytest.fixture
+def divided(tmp_path):
+    """Pictures of random colors in three parts; the colors of a part by the paths in it."""
+    rng, parts = np.random.default_rng(0), {}
+    for part, count in (("train", 5), ("validation", 3), ("test", 4)):
+        parts[part] = {}
+        for name in LABELS:
+            for index in range(count):
+                color = rng.integers(0, 256, 3)
+                path = f"{part}/{name}/{index}.png"
+                write(tmp_path / "photos" / path, color)
+                parts[part][path] = (color, LABELS.index(name))
+    return tmp_path / "photos", parts
+
+
+def measured(colors_and_labels):
+    colors, labels = zip(*colors_and_labels, strict=True)
+    probabilities, labels = expected_of(colors), np.array(labels)
+    return accuracy(probabilities, labels), cross_entropy(probabilities, labels)
+
+
+@pytest.mark.parametrize("split", [None, "train", "validation", "test", "all"])
+def test_evaluate_measures_the_part_that_is_asked_for(artifact, divided, split, monkeypatch):
+    monkeypatch.setattr(api, "BATCH", 5)  # of 12, 9 or 15: the last batch is not whole
+    root, parts = divided
+    name = split or "test"
+    rows = [row for part, files in parts.items() if name in ("all", part) for row in files.values()]
+    wanted = measured(rows)
+    assert 0 < wanted[0] < 1
+    found = suite.evaluate(artifact, root, split=split)
+    assert list(found) == [f"{name}_accuracy", f"{name}_loss"]
+    assert list(found.values()) == pytest.approx(list(wanted), abs=1e-5)
+
+
+@pytest.mark.parametrize("same_folder", [True, False])
+def test_evaluate_divides_a_folder_as_its_own_run_did(artifact, tmp_path, same_folder):
+    rng, colors = np.random.default_rng(1), {}
+    for name in LABELS:
+        for index in range(4):
+            colors[f"{name}/{index}.png"] = rng.integers(0, 256, 3), LABELS.index(name)
+            write(tmp_path / "photos" / name / f"{index}.png", colors[f"{name}/{index}.png"][0])
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    for file in artifact.parent.iterdir():
+        (bundle / file.name).write_bytes(file.read_bytes())
+    source = tmp_path / "photos" if same_folder else tmp_path / "other"
+    (bundle / "result.json").write_text(
+        json.dumps({"artifacts": [], "data": {"source": str(source.resolve())}})
+    )
+    split = {
+        file: "test" if "/1" in file else "train" for file in colors if "/3" not in file
+    }  # 3: added later
+    (bundle / "split.json").write_text(json.dumps({"files": split}))
+    found = suite.evaluate(bundle / "model.keras", tmp_path / "photos")
+    chosen = [row for file, row in colors.items() if "/1" in file] if same_folder else list(colors.values())
+    name = "test" if same_folder else "all"
+    assert list(found.values()) == pytest.approx(list(measured(chosen)), abs=1e-5)
+    assert f"{name}_loss" in found
+
+
+def test_a_continuation_is_drawn_softly_without_padding_after_a_break(monkeypatch):
+    drawn = []
+
+    def generate(step, state, prompt, length, rng, **settings):
+        drawn.append((prompt.tolist(), length, settings, rng.random()))
+        return np.array([3, 4])
+
+    monkeypatch.setattr(texts, "generate", generate)
+    step = types.SimpleNamespace(initial_state=lambda: {})
+    row = texts._continue(step, Vocabulary(["\n", "a", "b"]), "ab", 3)
+    assert row == {"text": "ab", "continuations": ["ab"] * 3} and len(drawn) == 3
+    for prompt, length, settings, _ in drawn:
+        assert prompt == [2, 3, 4] and length == 120  # characters
+        assert settings == {"temperature": TEMPERATURE, "forbidden": (0, 1)} and TEMPERATURE == 0.7
+    assert len({number for *_, number in drawn}) == 3  # one stream of draws
+    drawn.clear()
+    texts._continue(step, Vocabulary(["sun", "moon", "star"]), "Moon sun", 1)
+    assert drawn[0][:2] == ([3, 2], 30)  # words, of a vocabulary without a break
+
+
+def test_a_capital_that_the_model_never_saw_is_read_as_a_small_letter():
+    given = []
+
+    def write_sentences(inputs, top):
+        given.append((inputs["source"].tolist(), top))
+        return []
+
+    texts._translate(write_sentences, Vocabulary(list("abB")), None, "aABb?", 2)
+    assert given == [([[2, 2, 4, 3, 1]], 2)]
+    texts._translate(write_sentences, Vocabulary(["the", "cat"]), 4, "The CAT", 1)
+    assert given[1] == ([[2, 3, 0, 0]], 1)
+
+
+@pytest.mark.parametrize("top", [1, 3, 5])
+def test_the_beam_is_as_wide_as_there_are_sentences_asked_for(top, tmp_path, monkeypatch):
+    for name in (ENCODER, STEP):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.tflite").write_bytes(b"")
+    asked = []
+
+    class Pair:
+        def __init__(self, *parts):
+            pass
+
+        def encode(self, inputs):
+            return inputs
+
+        def search(self, states, row, width, length, *more):
+            asked.append((row, width, length))
+            return [(f"sentence {place}", -float(place)) for place in range(width)]
+
+    stub = types.SimpleNamespace(artifact=types.SimpleNamespace(beside=lambda *_: "<pad>\n<unk>\na\n"))
+    monkeypatch.setattr(sentences, "load_artifact", lambda *_, **__: None)
+    monkeypatch.setattr(sentences, "StepModel", lambda _: stub)
+    monkeypatch.setattr(sentences, "EncoderDecoder", Pair)
+    encoder = types.SimpleNamespace(path=tmp_path / ENCODER / "model.tflite")
+    found = sentences.sentence_writer(encoder)({}, top)
+    assert asked == [(0, max(top, 3), LONGEST)]
+    assert found == [{"text": f"sentence {place}", "log_probability": -place} for place in range(top)]

@@ -1,0 +1,41 @@
+import re
+
+import numpy as np
+import pytest
+
+from suite.data.generated.sequences import ADDING_BASELINE, adding_problem
+
+
+@pytest.mark.parametrize("length", [2, 9, 40])
+def test_the_marked_numbers_add_up_to_the_target(length):
+    inputs, targets = adding_problem(300, length, np.random.default_rng(0))
+    assert inputs.shape == (300, length, 2) and targets.shape == (300, 1)
+    assert inputs.dtype == targets.dtype == np.float32
+    numbers, marks = inputs[..., 0], inputs[..., 1]
+    assert set(np.unique(marks)) <= {0, 1}
+    half = length // 2
+    np.testing.assert_array_equal(marks[:, :half].sum(axis=1), 1)
+    np.testing.assert_array_equal(marks[:, half:].sum(axis=1), 1)
+    np.testing.assert_allclose((numbers * marks).sum(axis=1), targets[:, 0], rtol=1e-6)
+    assert numbers.min() >= 0 and numbers.max() < 1
+    assert marks.any(axis=0).all()  # every place is marked in some sequence
+
+
+def test_the_best_constant_answer():
+    targets = adding_problem(100_000, 2, np.random.default_rng(1)).targets
+    assert np.mean((targets - 1) ** 2) == pytest.approx(ADDING_BASELINE, rel=0.01)  # measured 0.003
+
+
+def test_draws_repeat_and_go_on():
+    first, again = (adding_problem(5, 10, np.random.default_rng(3)) for _ in range(2))
+    np.testing.assert_array_equal(first.inputs, again.inputs)
+    rng = np.random.default_rng(3)
+    pair = adding_problem(5, 10, rng), adding_problem(5, 10, rng)
+    assert not np.array_equal(pair[0].inputs, pair[1].inputs)
+
+
+@pytest.mark.parametrize(("count", "length"), [(0, 10), (5, 1)])
+def test_too_little(count, length):
+    message = f"expected at least 1 sequence of at least 2 steps, received {count} of {length}; ask for more"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        adding_problem(count, length, np.random.default_rng(0))

@@ -1,0 +1,325 @@
+"""The code in `mobile/`: Python and JavaScript run on LiteRT and answer as `suite.predict`; Kotlin and Swift
+are parsed, and have the names and sizes of the model."""
+
+import importlib
+import json
+import math
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import suite
+from suite.deploy.app.app_model import AppModel, app_model
+from suite.deploy.app.mobile import write_app_code, write_mobile
+from suite.deploy.convert.metadata import add_metadata
+from suite.deploy.runtime import load_artifact
+from suite.language.decoding import StepModel
+from suite.language.encoder_decoder import EncoderDecoder
+from suite.language.vocabulary import Vocabulary
+from tests.deploy import app_models
+from tests.deploy.app_models import KINDS, PIXELS, WORDS
+from tests.deploy.node import run_in_node
+
+needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+PRINT = """
+console.log(JSON.stringify(answer, (_, value) => (ArrayBuffer.isView(value) ? [...value] : value)));
+stop();
+"""
+
+
+class Case(NamedTuple):
+    kind: str  # of `KINDS`
+    folder: Path  # of the model
+    argument: str
+    model: AppModel
+
+    def code(self, name):
+        return (self.folder / "mobile" / name).read_text(encoding="utf-8")
+
+    def run(self, *arguments):
+        """Runs the example without the suite on its path; gives what it prints."""
+        command = [sys.executable, "-I", "-X", "utf8", self.folder / "mobile/example.py", *arguments]
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, cwd=self.folder)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def pixels(self):
+        height, width = self.model.inputs[0].shape[1:3]
+        photo = Image.fromarray(PIXELS).resize((width, height), Image.Resampling.BILINEAR)
+        return np.array(photo.convert("L"))[None, ..., None] if "gray" in self.kind else np.array(photo)[None]
+
+
+def make_case(kind, folder):
+    keras.utils.set_random_seed(3)
+    argument = getattr(app_models, kind)(folder)
+    Image.fromarray(PIXELS).save(folder / "photo.png")
+    if kind == "classifier":
+        app_models.write_personal(folder)
+    model = app_model(folder / "model.tflite", f"my {kind}_2")
+    write_app_code(model, folder / "mobile")
+    return Case(kind, folder, str(folder / argument) if argument == "photo.png" else argument, model)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def case(request, tmp_path_factory):
+    made = make_case(request.param, tmp_path_factory.mktemp(request.param) / "encoder")
+    assert made.model.kind == KINDS[request.param]
+    return made
+
+
+@pytest.fixture(scope="module")
+def personal(tmp_path_factory):
+    return make_case("classifier", tmp_path_factory.mktemp("personal") / "encoder")
+
+
+def expected_answer(case):
+    """What the suite answers, in the form of the generated code."""
+    if case.model.kind == "tensors":
+        return _expected_tensors(case)
+    (row,) = suite.predict(case.folder / "model.tflite", case.argument)
+    row = {name: value for name, value in row.items() if name not in ("file", "text")}
+    if case.model.kind == "writer":
+        ((kind, found),) = row.items()
+        assert (
+            _most_probable_words(case) == found[0]["text"] != ""
+        )  # it is sure: no search finds a better one
+        return {kind: [found[0]["text"]]}
+    if case.model.kind == "language_model":
+        return {"continuations": row["continuations"][:1]}
+    return row
+
+
+def _expected_tensors(case):
+    if case.model.takes_image:
+        inputs = {"image": case.pixels()}
+    else:
+        values = json.loads(case.argument)
+        inputs = {tensor.name: np.array([values[tensor.name]], tensor.dtype) for tensor in case.model.inputs}
+    outputs = load_artifact(case.folder / "model.tflite", threads=1)(inputs).items()
+    return {name: {"shape": list(x.shape), "first": x.ravel()[:8].tolist()} for name, x in outputs}
+
+
+def _most_probable_words(case):
+    encoder = load_artifact(case.folder / "model.tflite", threads=1)
+    step = StepModel(load_artifact(case.folder.with_name("decoder_step") / "model.tflite", threads=1))
+    pair = EncoderDecoder(
+        encoder, step, Vocabulary.from_text(step.artifact.beside("vocabulary.txt", "words"))
+    )
+    if case.model.takes_image:
+        return pair.write(pair.encode({"image": case.pixels()}), 60)[0]
+    known = Vocabulary.from_text(encoder.beside("vocabulary.txt", "words"))
+    return pair.write(pair.encode({"source": known.ids(case.argument, 5)[None]}), 60)[0]
+
+
+def assert_close(got, expected, tolerance=1e-5):
+    if isinstance(expected, dict):
+        assert set(got) == set(expected)
+        for key in expected:
+            assert_close(got[key], expected[key], tolerance)
+    elif isinstance(expected, list):
+        assert len(got) == len(expected)
+        for one, other in zip(got, expected, strict=True):
+            assert_close(one, other, tolerance)
+    else:
+        assert got == (expected if isinstance(expected, str) else pytest.approx(expected, abs=tolerance))
+
+
+def test_the_python_twin_answers_as_the_suite(case):
+    (got,) = case.run(case.argument)
+    assert_close(got, expected_answer(case))
+
+
+@needs_node
+def test_javascript_answers_as_the_suite(case, tmp_path):
+    script = "const answer = await (await code.load(folder))(rgba.length ? {} : argument);" + PRINT
+    got, expected = _in_node(case, tmp_path, script), expected_answer(case)
+    if case.kind == "repainter" or case.kind == "numbers":
+        got = {name: {"shape": expected[name]["shape"], "first": values[:8]} for name, values in got.items()}
+    if case.kind == "segmenter":  # it gives the class of each pixel
+        shares = {row["class"]: row["share"] for row in expected["classes"]}
+        got, expected = {label: got.count(label) / len(got) for label in set(got)}, shares
+    if case.kind == "model_of_words":  # it draws at random
+        drawn = got["continuations"][0].split(" ")
+        assert len(drawn) == 30 and set(drawn) <= set(WORDS.words[2:])
+    else:
+        # Pillow rounds the gray of a pixel, JavaScript cuts it off.
+        assert_close(got, expected, tolerance=0.02 if "gray" in case.kind else 1e-5)
+
+
+def _in_node(case, folder, script):
+    assets = folder / "assets"
+    assets.mkdir()
+    for name, prefix in (("encoder", ""), ("encoder", "encoder"), ("decoder_step", "decoder_step")):
+        for path in case.folder.with_name(name).glob("*.t*"):
+            inside = path.name if not prefix else f"{prefix}_{path.name}".replace("_model.", ".")
+            shutil.copy(path, assets / inside)
+    argument = json.loads(case.argument) if case.argument.startswith("{") else case.argument
+    rgba = []
+    if case.model.takes_image:
+        height, width = case.model.inputs[0].shape[1:3]
+        photo = Image.fromarray(PIXELS).resize((width, height), Image.Resampling.BILINEAR)
+        rgba = np.array(photo.convert("RGBA")).ravel().tolist()
+    return run_in_node(case.folder / "mobile/model.js", assets, folder, argument, rgba, script)
+
+
+def tensors_of(model):
+    every = {tensor.name: tensor for tensor in (*model.inputs, *model.outputs)}
+    return every | (tensors_of(model.step) if model.step else {})
+
+
+def test_kotlin_and_swift_have_the_names_shapes_and_sizes_of_the_model(case):
+    tensors = tensors_of(case.model)
+    for name in ("Model.kt", "Model.swift", "model.js", "example.py"):
+        described = re.findall(r"(\w+): (\w+) (\([\d, ]*\))", case.code(name))
+        found = {tensor: (dtype, shape) for tensor, dtype, shape in described if tensor in tensors}
+        assert found == {tensor.name: (tensor.dtype, str(tensor.shape)) for tensor in tensors.values()}
+    kotlin, swift = case.code("Model.kt"), case.code("Model.swift")
+    assert 'implementation("com.google.ai.edge.litert:litert:1.4' in kotlin and '"serving_default"' in kotlin
+    assert "pod 'TensorFlowLiteSwift', '2.17" in swift and '(with: "serving_default")' in swift
+    class_name = f"class My{''.join(word.capitalize() for word in case.kind.split('_'))}2"
+    assert f"{class_name}(context" in kotlin and f"{class_name} {{" in swift
+    outputs = [*case.model.outputs, *(case.model.step.outputs if case.model.step else ())]
+    kotlin = kotlin.partition("Personal(")[0]
+    sizes = {name: int(size) for name, size in re.findall(r'"(\w+)" to (\d+)', kotlin)}
+    assert sizes == {x.name: math.prod(x.shape) * np.dtype(x.dtype).itemsize for x in outputs}
+    swift = swift.partition("Personal {")[0]
+    used = re.findall(r'(?:getValue\(|named: |values\(|mapOf\(|with: \[)"(\w+)"', kotlin + swift)
+    assert used and set(used) <= {*tensors, "new_"}
+
+
+@pytest.mark.parametrize(("language", "name"), [("kotlin", "Model.kt"), ("swift", "Model.swift")])
+def test_kotlin_and_swift_parse(case, language, name):
+    tree_sitter = pytest.importorskip("tree_sitter", reason="needs tree-sitter")
+    pytest.importorskip(f"tree_sitter_{language}", reason=f"needs tree-sitter-{language}")
+    grammar = tree_sitter.Language(importlib.import_module(f"tree_sitter_{language}").language())
+
+    def fails(code):
+        return tree_sitter.Parser(grammar).parse(code.encode()).root_node.has_error
+
+    assert not fails(case.code(name))
+    assert fails(case.code(name).rstrip()[:-1])
+
+
+def test_the_python_twin_teaches_the_personal_model(personal):
+    photo = str(personal.folder / "photo.png")
+    (learned,) = personal.run("--teach", "4", photo)
+    assert len(learned[0]) == 5 and learned[0][4] > 0.9 and sum(learned[0]) == pytest.approx(1)
+
+
+@needs_node
+def test_javascript_teaches_the_personal_model_and_puts_it_back(personal, tmp_path):
+    script = """
+await code.load(folder);
+const model = await code.loadPersonal(folder), losses = [], before = await model.weights();
+for (let round = 0; round < 4; round++) losses.push(await model.train({}, 3));
+const learned = await model.infer({});
+await model.restore(before);
+const answer = { losses, learned, restored: await model.infer({}) };
+"""
+    answer = _in_node(personal, tmp_path, script + PRINT)
+    assert answer["losses"][0] == pytest.approx(math.log(5), abs=1e-5)  # of five equal classes
+    assert answer["losses"] == sorted(answer["losses"], reverse=True) and answer["losses"][-1] < 0.5
+    assert np.argmax(answer["learned"]) == 3 and answer["restored"] == pytest.approx([0.2] * 5)
+
+
+def test_kotlin_and_swift_have_the_signatures_of_the_personal_model(personal):
+    kotlin, swift = (personal.code(name).partition("Personal")[2] for name in ("Model.kt", "Model.swift"))
+    sizes = re.findall(r'"(\w+)" to mapOf\((.*)\)', kotlin)
+    assert dict(sizes) == {
+        "infer": '"probabilities" to 20',
+        "train": '"loss" to 4',
+        "weights": '"bias" to 20, "kernel" to 5760',
+        "restore": '"done" to 4',
+    }
+    for name in ("image", "label", "learning_rate"):
+        assert f'"{name}" to' in kotlin and f'"{name}": ' in swift
+    assert set(re.findall(r'signatureRunner\(with: "(\w+)"\)', swift)) == set(personal.model.personal)
+
+
+def test_the_readme_names_files_labels_and_shapes(personal):
+    rows = [
+        {
+            **{"path": "encoder/model_int8.tflite", "variant": "int8", "format": "tflite", "status": "ok"},
+            **{"bytes": 1234567, "metric": {"name": "test_accuracy", "value": 0.9}, "cpu_ops": ["CAST"]},
+            **{"min_runtime": "2.3.0", "arena_bytes": 45678},
+        }
+    ]
+    write_app_code(personal.model, personal.folder / "mobile", rows)
+    text = personal.code("README.md")
+    assert (
+        "| input | `image` | uint8 | (1, 8, 12, 3) |\n| output | `probabilities` | float32 | (1, 3) |" in text
+    )
+    assert "\n0. cat\n1. big dog\n2. hen\n" in text and "stretched to 12 x 8" in text
+    assert "Into the app go `model.tflite`, `labels.txt`, `model_personal.tflite`.\n" in text
+    assert "| `model_int8.tflite` | 1.23 | 0.9000 | 45.7 | 2.3.0 |" in text
+    assert "- a GPU leaves CAST to the CPU: model_int8.tflite\n" in text
+    assert "| `train` | image: uint8 (1, 8, 12, 3), label: int32 (1,), learning_rate: float32 () |" in text
+
+
+def test_each_model_of_a_bundle_gets_its_folder(tmp_path):
+    keras.utils.set_random_seed(3)
+    app_models.captioner(tmp_path / "encoder")
+    rows = [
+        {
+            **{"path": f"{name}/model.tflite", "variant": "float32", "format": "tflite", "status": status},
+            **{"bytes": 1, "metric": {"name": None, "value": None}, "min_runtime": None, "arena_bytes": 64},
+        }
+        for name, status in (("encoder", "ok"), ("decoder_step", "ok"), ("other", "failed"))
+    ]
+    write_mobile(tmp_path, rows, "captions")
+    assert "class CaptionsEncoder(" in (tmp_path / "encoder/mobile/Model.kt").read_text()
+    assert [path.name for path in (tmp_path / "decoder_step/mobile").iterdir()] == ["README.md"]
+    readme = (tmp_path / "encoder/mobile/README.md").read_text()
+    assert "`../decoder_step/model.tflite` as `decoder_step.tflite`" in readme
+    assert "`../../encoder/mobile/`" in (tmp_path / "decoder_step/mobile/README.md").read_text()
+
+
+def test_a_model_of_other_types_gets_no_code_for_apps(tmp_path):
+    flags = keras.Input((2,), dtype="bool", name="flags")
+    app_models.write_tflite(keras.Model(flags, {"none": ~flags}), tmp_path)
+    write_app_code(app_model(tmp_path / "model.tflite", ""), tmp_path / "mobile")
+    assert {path.name for path in (tmp_path / "mobile").iterdir()} == {"README.md", "example.py"}
+    assert "# Model in an app\n" in (tmp_path / "mobile/README.md").read_text()
+    assert "`bool`" not in (tmp_path / "mobile/README.md").read_text()
+    text = (tmp_path / "mobile/README.md").read_text()
+    assert "There is no code for apps: it takes or gives other types than float32, int32 and uint8." in text
+
+
+def test_code_for_a_picture_says_and_makes_its_range(tmp_path):
+    app_models.scaled(tmp_path / "signed")
+    write_app_code(app_model(tmp_path / "signed/model.tflite", ""), tmp_path / "signed/mobile")
+    made = {
+        "Model.kt": "values.putFloat(it.toFloat() / 127.5f - 1f)",
+        "Model.swift": "data(values.map { Float($0) / 127.5 - 1 })",
+        "model.js": "% 4 < 3), (value) => value / 127.5 - 1)",
+        "example.py": 'np.asarray(picture, "float32")[None] / 127.5 - 1\n',
+    }
+    for name, expected in made.items():
+        code = (tmp_path / "signed/mobile" / name).read_text()
+        assert (
+            expected in code and "in [-1, 1]: the whole picture, stretched; each value is pixel / 127" in code
+        )
+    text = " ".join((tmp_path / "signed/mobile/README.md").read_text().split())
+    assert "takes them in [-1, 1], each as pixel / 127.5 - 1, which the code does (mean 127.5, stand" in text
+
+
+def test_an_image_of_unknown_range_gets_no_code_for_pictures(tmp_path):
+    app_models.scaled(tmp_path)
+    add_metadata(tmp_path / "model.tflite", app_models.LABELS)
+    model = app_model(tmp_path / "model.tflite", "")
+    assert model.kind == "tensors" and not model.takes_image and model.lacks_range
+    write_app_code(model, tmp_path / "mobile")
+    for name in ("Model.kt", "Model.swift", "model.js", "example.py"):
+        code = (tmp_path / "mobile" / name).read_text()
+        assert "pixels(" not in code and "255" not in code
+    text = " ".join((tmp_path / "mobile/README.md").read_text().split())
+    assert "which of its values are black and white is not known, so there is no code for pictures" in text
+    assert "raw pixels" not in text

@@ -1,0 +1,137 @@
+"""Other people's .tflite files: quantized inputs and outputs, metadata, numbered labels."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+from PIL import Image
+
+import suite
+from suite.bundle.record import foreign_labels
+from suite.cli import main
+from suite.deploy.convert.metadata import add_metadata
+from suite.deploy.convert.saved_model import save_saved_model
+from suite.deploy.convert.tflite import convert_tflite
+from suite.deploy.ranges import SIGNED, UNIT, ValueRange
+from suite.deploy.runtime import load_artifact
+
+COLORS = ("red", "green", "blue")
+INTEGERS = {"uint8": tf.uint8, "int8": tf.int8}
+
+
+def colors_in(signed: bool = True):
+    """Names the color of a picture, whose values it takes in [-1, 1] (or [0, 1])."""
+    image = keras.Input((4, 4, 3), name="image")
+    mean = layers.GlobalAveragePooling2D()(image)
+    model = keras.Model(image, layers.Dense(3, "softmax", name="probabilities")(mean))
+    model.set_weights([(2 if signed else 4) * np.eye(3), np.zeros(3)])
+    return model
+
+
+def values(count=64):
+    return (
+        np.random.default_rng(0).uniform(-1, 1, (count, 1, 1, 3)).repeat(4, 1).repeat(4, 2).astype("float32")
+    )
+
+
+@pytest.fixture(scope="module", params=INTEGERS)
+def quantized(request, tmp_path_factory):
+    """A classifier as Teachable Machine exports it, and the Keras model."""
+    folder = tmp_path_factory.mktemp(request.param)
+    model = colors_in()
+    save_saved_model(model, folder / "one", batch_size=1)
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / "one"))
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    extremes = [np.full((1, 4, 4, 3), each, "float32") for each in (-1, 1)]
+    converter.representative_dataset = lambda: ([each] for each in (*values()[:, None], *extremes))
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = INTEGERS[request.param]
+    (folder / "model.tflite").write_bytes(converter.convert())
+    (folder / "labels.txt").write_text("0 red\r\n1 green\r\n2 blue\r\n")
+    return folder / "model.tflite", model
+
+
+def test_quantized_values_are_real_numbers_on_both_sides(quantized):
+    path, model = quantized
+    artifact = load_artifact(path)
+    assert [x.dtype for x in (*artifact.signature.inputs, *artifact.signature.outputs)] == ["float32"] * 2
+    answers = artifact.predict(values())["probabilities"]
+    np.testing.assert_allclose(answers, model.predict(values(), verbose=0), atol=0.02)  # measured 0.008
+    outside = np.full((1, 4, 4, 3), [[[5.0, -1, -1]]], "float32")  # not wrapped around
+    (clipped,) = artifact.predict(outside)["probabilities"]
+    np.testing.assert_allclose(clipped, model(np.clip(outside, -1, 1))[0], atol=0.02)
+
+
+def test_a_quantized_classifier_names_colors(quantized, tmp_path, capsys):
+    path, model = quantized
+    for color, pixel in zip(COLORS, ((250, 0, 0), (0, 255, 3), (2, 1, 255)), strict=True):
+        Image.new("RGB", (20, 17), pixel).save(tmp_path / f"{color}.png")
+        (row,) = suite.predict(path, tmp_path / f"{color}.png", top=1)
+        expected = model(np.full((1, 4, 4, 3), pixel) / 127.5 - 1)[0, COLORS.index(color)]
+        assert row["classes"] == [{"class": color, "probability": pytest.approx(float(expected), abs=0.02)}]
+        (tmp_path / "set" / color).mkdir(parents=True)
+        Image.new("RGB", (20, 17), pixel).save(tmp_path / "set" / color / "a.png")
+    said = capsys.readouterr().err
+    assert "is fed values in [-0.996, 1], for which its integers are the pixels; --scale LOW" in said
+    metrics = suite.evaluate(path, tmp_path / "set")
+    assert metrics["all_accuracy"] == 1 and 0 < metrics["all_loss"] < 0.1
+
+
+def test_a_float_model_without_metadata_asks_for_its_scale(tmp_path, capsys):
+    save_saved_model(colors_in(signed=False), tmp_path / "one", batch_size=1)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(convert_tflite(tmp_path / "one", "float32"))
+    (tmp_path / "labels.txt").write_text("red\ngreen\nblue")
+    Image.new("RGB", (20, 17), (255, 51, 0)).save(tmp_path / "a.png")
+    for command in (["predict", str(path), str(tmp_path / "a.png")], ["evaluate", str(path), str(tmp_path)]):
+        assert main.execute(command) == main.BAD_INPUT
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1 and "expected to know the values that " in said
+        assert "say which values are black and white with --scale, such as --scale 0..1" in said
+    exps = np.exp([4, 0.8, 0])
+    (row,) = suite.predict(path, tmp_path / "a.png", scale="0..1")
+    assert [x["probability"] for x in row["classes"]] == pytest.approx(list(exps / exps.sum()), abs=1e-5)
+    assert main.execute(["predict", str(path), str(tmp_path / "a.png"), "--scale", "-1..1"]) == 0
+    assert "red 0.998, green 0.002" in capsys.readouterr().out
+    assert main.execute(["predict", str(path), str(tmp_path / "a.png"), "--scale", "1"]) == main.BAD_INPUT
+    assert "expected a scale LOW..HIGH" in capsys.readouterr().err
+
+    add_metadata(path, ranges={"image": UNIT})
+    assert suite.predict(path, tmp_path / "a.png") == [row]
+    assert not capsys.readouterr().err
+
+
+def test_metadata_say_a_range_for_all_channels_or_for_each(tmp_path):
+    save_saved_model(colors_in(), tmp_path / "one", batch_size=1)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(convert_tflite(tmp_path / "one", "float32"))
+    assert load_artifact(path).ranges == {}
+    add_metadata(path)
+    assert load_artifact(path).ranges == {}  # not known
+    add_metadata(path, ranges={"image": SIGNED})
+    assert load_artifact(path).ranges == {"image": SIGNED}
+    odd = ValueRange(-2.0, 3.0)
+    add_metadata(path, ranges={"image": odd})
+    np.testing.assert_allclose(load_artifact(path).ranges["image"], odd, atol=1e-6)
+
+    colored = ValueRange((-10.0, -10.0, -7.5), (245.0, 117.5, 56.25))  # means 10, 20, 30, deviations 1, 2, 4
+    add_metadata(path, ranges={"image": colored})
+    assert load_artifact(path).ranges == {"image": colored}
+
+
+def test_a_running_number_before_every_label_is_left_out():
+    assert foreign_labels("0 apple\n1 big pear\n") == ["apple", "big pear"]
+    assert foreign_labels("\ufeff0: apple\r\n1: pear") == ["apple", "pear"]
+    assert foreign_labels("0 apple\n2 pear") == ["0 apple", "2 pear"]
+    assert foreign_labels("apple\n1 pear") == ["apple", "1 pear"]
+    assert foreign_labels("0\n1\n2") == ["0", "1", "2"]
+
+
+def test_labels_of_a_bundle_are_left_as_they_are(quantized, tmp_path):
+    (tmp_path / "model.tflite").write_bytes(quantized[0].read_bytes())
+    (tmp_path / "labels.txt").write_text("0 red\n1 green\n2 blue\n")
+    (tmp_path / "result.json").write_text('{"artifacts": []}')
+    Image.new("RGB", (20, 17), (255, 0, 0)).save(tmp_path / "a.png")
+    (row,) = suite.predict(tmp_path / "model.tflite", tmp_path / "a.png", top=1)
+    assert row["classes"][0]["class"] == "0 red"

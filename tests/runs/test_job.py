@@ -1,0 +1,353 @@
+import dataclasses
+import json
+import os
+import resource
+import types
+
+import keras
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from suite.deploy import pipeline
+from suite.deploy.convert import tflite
+from suite.deploy.prove.verification import verify
+from suite.errors import GateError
+from suite.evaluation import plots
+from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.table import Table
+from suite.runs import job
+from suite.runs.job import Job, execute
+from suite.runs.recipe import Baseline, Claim, Export, Result
+from suite.training.session import Options
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    rate: float = 0.5
+
+
+def run_job(tmp_path, run, *claims, config=None, **options):
+    config = config or Config()
+    return execute(
+        Job("toy", "recipe", "A toy", run, claims),
+        config,
+        source="embedded",
+        out=tmp_path / "toy",
+        seed=options.pop("seed", 0),
+        **options,
+    )
+
+
+def accuracy_of(value):
+    return lambda config, context: Result(metrics={"test_accuracy": value})
+
+
+def test_a_bundle_has_everything_the_contract_names(tmp_path):
+    def run(config, context):
+        figure, axes = plots.new_figure("Line")
+        axes.plot([1, 2])
+        x = keras.Input((3,), name="x")
+        inputs = np.random.default_rng(context.seed).normal(size=(9, 3)).astype("float32")
+        exports = [
+            Export(keras.Model(x, keras.layers.Dense(2, name="y")(x)), inputs, calibration=inputs, name=name)
+            for name in ("encoder", "decoder")
+        ]
+        return Result(
+            {"test_accuracy": 0.75},
+            {"line": figure},
+            exports,
+            {"train": 9},
+            [Table("T", ("a",), [("b",)])],
+            {"n.txt": "ü"},
+        )
+
+    folder = run_job(tmp_path, run, Claim("test_accuracy", at_least=0.7))
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert {"result.json", "report.html", "figures/line.png", "n.txt"} <= found
+    for name in (
+        "model.keras",
+        "saved_model/saved_model.pb",
+        "model.onnx",
+        "model.tflite",
+        "model_int8.tflite",
+        "mobile/Model.kt",
+        "mobile/example.py",
+    ):
+        assert {f"encoder/{name}", f"decoder/{name}"} <= found
+    result = json.loads((folder / "result.json").read_text())
+    assert result["claims"] == [{"metric": "test_accuracy", "at_least": 0.7, "value": 0.75, "passed": True}]
+    assert result["config"] == {"rate": 0.5} and result["kind"] == "recipe" and result["wall_seconds"] > 0
+    assert {row["path"] for row in result["artifacts"]} >= {
+        "encoder/model.keras",
+        "decoder/model_int8.tflite",
+    }
+    keys = {
+        "path",
+        "format",
+        "variant",
+        "bytes",
+        "sha256",
+        "max_abs_difference",
+        "metric",
+        "latency_ms",
+        "ops",
+    }
+    keys |= {"gpu_compatible", "cpu_ops", "arena_bytes", "min_runtime", "status", "reason"}
+    assert keys == set(result["artifacts"][0])
+    assert [path.name for path in tmp_path.iterdir()] == ["toy"]
+    assert all(row["passed"] for row in verify(folder))
+
+
+def test_verify_notices_a_changed_a_swapped_and_a_missing_artifact(tmp_path):
+    def run(config, context):
+        x = keras.Input((3,), name="x")
+        inputs = np.eye(3, dtype="float32")
+        return Result({}, exports=[Export(keras.Model(x, keras.layers.Dense(2, name="y")(x)), inputs)])
+
+    folder = run_job(tmp_path, run)
+    (folder / "model.onnx").write_bytes((folder / "model.onnx").read_bytes() + b" ")
+    (folder / "model_float16.tflite").write_bytes((folder / "model_dynamic.tflite").read_bytes())
+    (folder / "model.tflite").unlink()
+    with pytest.raises(GateError, match="3 of 6 artifacts failed"):
+        verify(folder)
+
+
+def test_a_missed_claim_leaves_the_old_bundle(tmp_path, capsys):
+    run_job(tmp_path, accuracy_of(0.9), Claim("test_accuracy", at_least=0.8))
+    with pytest.raises(GateError, match="claim missed: test_accuracy at least 0.8, measured 0.7"):
+        run_job(tmp_path, accuracy_of(0.7), Claim("test_accuracy", at_least=0.8))
+    assert json.loads((tmp_path / "toy/result.json").read_text())["metrics"]["test_accuracy"] == 0.9
+    assert json.loads((tmp_path / "toy.failed/result.json").read_text())["claims"][0]["passed"] is False
+    assert "MISSED" in capsys.readouterr().out
+
+
+def test_claims_are_not_about_a_users_own_pictures(tmp_path):
+    def run(config, context):
+        return Result({"test_accuracy": 0.1}, claims_apply=False)
+
+    folder = run_job(tmp_path, run, Claim("test_accuracy", at_least=0.7))
+    assert json.loads((folder / "result.json").read_text())["claims"] == []
+
+
+def test_resume_keeps_the_work_and_refuses_other_settings(tmp_path):
+    def interrupted(config, context):
+        (context.folder / "epoch").write_text("3")
+        raise KeyboardInterrupt
+
+    def resumed(config, context):
+        return Result({"test_epoch": float((context.folder / "epoch").read_text())})
+
+    with pytest.raises(KeyboardInterrupt):
+        run_job(tmp_path, interrupted)
+    assert not (tmp_path / "toy").exists()
+    with pytest.raises(
+        ValueError, match="expected the settings of the interrupted run, received rate 0.5 -> 0.25"
+    ):
+        run_job(tmp_path, resumed, config=Config(rate=0.25), resume=True)
+    folder = run_job(tmp_path, resumed, resume=True)
+    assert json.loads((folder / "result.json").read_text())["metrics"] == {"test_epoch": 3.0}
+    assert not (folder / "work").exists()
+
+
+def test_a_run_is_seeded(tmp_path):
+    def run(config, context):
+        return Result({"test_x": float(np.random.random() + keras.random.uniform(()))})
+
+    first = json.loads((run_job(tmp_path, run, seed=4) / "result.json").read_text())["metrics"]
+    again = json.loads((run_job(tmp_path, run, seed=4) / "result.json").read_text())["metrics"]
+    other = json.loads((run_job(tmp_path, run, seed=5) / "result.json").read_text())["metrics"]
+    assert first == again != other
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"), [("embedded", [0.5]), ("tfds", [0.5, 0.9]), ("tfds:x", [0.5, 0.7]), ("tfds:y", [])]
+)
+def test_a_claim_may_hold_for_one_kind_of_data_alone(tmp_path, monkeypatch, data, expected):
+    fake = types.SimpleNamespace(
+        __doc__="A toy.\n",
+        Config=Config,
+        SMOKE=Config(0.1),
+        DATA=("embedded", "tfds"),
+        CLAIMS=(
+            Claim("test_x", at_least=0.5),
+            Claim("test_x", at_least=0.9, data="tfds"),
+            Claim("test_x", at_least=0.7, data="tfds:x"),
+        ),
+        run=lambda config, context: Result({"test_x": 0.95}),
+    )
+    monkeypatch.setattr(job, "load_recipe", lambda name: fake)
+    folder = job.run("toy", data=data, out=tmp_path / "toy")
+    claims = json.loads((folder / "result.json").read_text())["claims"]
+    assert [claim["at_least"] for claim in claims] == expected
+    monkeypatch.chdir(tmp_path)
+    folder = job.run("toy", data=data, smoke=True)
+    assert folder == tmp_path / "saved_models" / "smoke" / "toy"
+    assert json.loads((folder / "result.json").read_text())["claims"] == []
+
+
+def test_a_users_data_is_named_by_its_full_path(tmp_path, monkeypatch):
+    fake = types.SimpleNamespace(
+        __doc__="A toy.\n", Config=Config, SMOKE=Config(0.1), DATA=("path",), CLAIMS=(),
+        run=lambda config, context: Result({"test_x": 1.0}),
+    )  # fmt: skip
+    monkeypatch.setattr(job, "load_recipe", lambda name: fake)
+    monkeypatch.chdir(tmp_path)
+    record = json.loads((job.run("toy", data="photos", out="toy") / "result.json").read_text())
+    assert record["data"]["source"] == os.path.realpath(tmp_path / "photos")
+
+
+def test_a_strategy_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(
+        ValueError, match="expected a strategy among default, mirrored, multi_worker, received 'x'"
+    ):
+        run_job(tmp_path, lambda config, context: Result({}), options=Options(strategy="x"))
+
+
+def test_a_recipe_runs_numpy_on_one_thread_and_gives_the_others_back(tmp_path, monkeypatch):
+    def threads():
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    def run(config, context):
+        return Result({"test_threads": max(threads())})
+
+    fake = types.SimpleNamespace(__doc__="A toy.\n", Config=Config, SMOKE=Config(), CLAIMS=(), run=run)
+    monkeypatch.setattr(job, "load_recipe", lambda name: fake)
+    before = threads()
+    folder = job.run("toy", out=tmp_path / "toy")
+    assert json.loads((folder / "result.json").read_text())["metrics"]["test_threads"] == 1
+    assert threads() == before
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """Lets no file grow beyond 50 kB, once a function is called with an argument."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(module, name, argument=None):
+        function = getattr(module, name)
+
+        def call(*args, **kwargs):
+            if argument in (None, *args):
+                resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+            return function(*args, **kwargs)
+
+        monkeypatch.setattr(module, name, call)
+
+    yield fill
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def large_model(config, context):
+    x = keras.Input((300,), name="x")
+    inputs = np.eye(4, 300, dtype="float32")
+    return Result(
+        {"test_x": 1.0}, exports=[Export(keras.Model(x, keras.layers.Dense(300, name="y")(x)), inputs)]
+    )
+
+
+@pytest.mark.parametrize(
+    "writer",
+    [
+        (keras.Model, "save"),
+        (pipeline, "save_saved_model"),
+        (pipeline, "save_onnx"),
+        (tflite, "convert_tflite", "float32"),
+        (tflite, "convert_tflite", "dynamic"),
+    ],
+    ids=lambda writer: writer[-1],
+)
+def test_a_full_disk_is_an_error_and_leaves_the_old_bundle(tmp_path, full_disk, writer):
+    run_job(tmp_path, lambda config, context: Result({"test_x": 0.5}))
+    full_disk(*writer)
+    with pytest.raises(OSError, match="^expected room for toy, received a full disk; make some and start"):
+        run_job(tmp_path, large_model)
+    assert json.loads((tmp_path / "toy/result.json").read_text())["metrics"] == {"test_x": 0.5}
+    assert {path.name for path in tmp_path.iterdir()} == {"toy", ".toy.partial"}
+
+
+def test_what_a_run_sets_aside_is_said_on_the_terminal(tmp_path, capsys):
+    def run(config, context):
+        aside = [{"file": f"a.csv:{line}", "reason": "no label"} for line in (2, 3)]
+        data = {"train": 9, "quarantined": aside, "notes": ["a note"], "unread": ["b.csv"]}
+        return Result(metrics={"test_accuracy": 1.0}, data=data)
+
+    folder = run_job(tmp_path, run)
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
+    assert said == [
+        "warning: 2 set aside, 9 used; report.html says why",
+        "warning:   a.csv:2: no label (and 1 more)",
+        "warning: a note",
+        "warning: 1 file not read: b.csv",
+    ]
+    report = (folder / "report.html").read_text()
+    assert "b.csv" in report and "not read" in report and "a note" in report
+
+
+def perceptron(config, context):
+    x = keras.Input((2,), name="x")
+    y = keras.layers.Dense(2, "softmax", name="probabilities")(x)
+    labels = np.array([0] * 9 + [1] * 3)
+    metric = Metric("test_accuracy", lambda outputs, labels: accuracy(outputs["probabilities"], labels))
+    inputs = np.random.default_rng(0).normal(size=(12, 2)).astype("float32")
+    return Export(keras.Model(x, y), inputs, targets=labels, metric=metric, labels=("ham", "spam"))
+
+
+@pytest.fixture
+def no_export(monkeypatch):
+    monkeypatch.setattr(job, "export_model", lambda item, folder, work: [])
+
+
+@pytest.mark.parametrize("value", [0.5, 0.75, float("nan")])
+def test_a_model_no_better_than_the_trivial_answer_fails(tmp_path, no_export, capsys, value):
+    @dataclasses.dataclass(frozen=True)
+    class Longer:
+        epochs: int = 6
+        least_steps: int = 100
+
+    def run(config, context):
+        return Result({"test_accuracy": value}, exports=[perceptron(config, context)])
+
+    message = (
+        rf"^no better than the trivial answer: test_accuracy {value:.4f}, always 'ham': 0.7500; try more "
+        r"data, or longer training \(--epochs 12 --least_steps 200\); see .*toy.failed/report.html$"
+    )
+    with pytest.raises(GateError, match=message):
+        run_job(tmp_path, run, config=Longer())
+    (row,) = json.loads((tmp_path / "toy.failed/result.json").read_text())["baselines"]
+    assert (row["metric"], row["value"], row["says"], row["beaten"]) == (
+        "test_accuracy", 0.75, "always 'ham'", False,
+    )  # fmt: skip
+    assert f"test_accuracy {value:.4f} (always 'ham': 0.7500)\n" in capsys.readouterr().out
+    assert "(trivial: 0.7500)" in (tmp_path / "toy.failed/report.html").read_text()
+    assert not (tmp_path / "toy").exists()
+
+
+def test_a_model_that_may_be_better_by_chance_ships_with_a_warning(tmp_path, no_export, capsys):
+    def run(config, context):
+        return Result({"test_accuracy": 10 / 12}, exports=[perceptron(config, context)])
+
+    folder = run_job(tmp_path, run)
+    assert json.loads((folder / "result.json").read_text())["baselines"][0]["beaten"] is True
+    assert (
+        "warning: test_accuracy 0.8333 of 12 may be chance, the trivial answer (always 'ham') gets 0.75"
+        in (capsys.readouterr().err)
+    )
+    assert "may be chance" in (folder / "report.html").read_text()
+
+
+def test_a_recipes_own_baseline_stands_before_the_implied_one_and_a_tiny_run_is_not_judged(
+    tmp_path, no_export
+):
+    def run(config, context):
+        own = Baseline("test_accuracy", 0.8, "the most frequent tag of each word")
+        lower = Baseline("test_perplexity", 30.0, "how often each occurs", higher_is_better=False)
+        found = {"test_accuracy": 0.79, "test_perplexity": 31.0}
+        return Result(found, exports=[perceptron(config, context)], baselines=[own, lower])
+
+    with pytest.raises(GateError, match=r"test_accuracy 0.7900, the most .* word: 0.8000; .* \(and 1 more\)"):
+        run_job(tmp_path, run)
+    tiny = Job("toy", "recipe", "A toy", run, is_judged=False)
+    folder = execute(tiny, Config(), source="embedded", out=tmp_path / "tiny", seed=0)
+    rows = json.loads((folder / "result.json").read_text())["baselines"]
+    assert [(row["value"], row["beaten"]) for row in rows] == [(0.8, False), (30.0, False)]

@@ -1,0 +1,27 @@
+import pytest
+
+from suite.runs.recipe import Claim, about, claims_on
+
+
+@pytest.mark.parametrize(
+    ("claim", "value", "holds"),
+    [
+        (Claim("m", at_least=1.0), 1.0, True),
+        (Claim("m", at_least=1.0), 0.999, False),
+        (Claim("m", at_most=1.0), 1.001, False),
+        (Claim("m", at_least=0.93, at_most=0.97), 0.95, True),
+        (Claim("m", at_least=0.93, at_most=0.97), 0.98, False),
+        (Claim("m", at_most=1.0), 1.0, True),
+        (Claim("m", at_most=1.0), float("nan"), False),
+        (Claim("m", at_least=1.0), float("nan"), False),
+    ],
+)
+def test_claims(claim, value, holds):
+    assert claim.holds({"m": value}) is holds
+
+
+def test_claims_about_several_kinds_of_data():
+    claims = about(("embedded", "tfds"), Claim("m", at_least=1), Claim("n", at_most=2))
+    for data in ("embedded", "tfds"):
+        assert claims_on(claims, data) == [Claim("m", 1, None, data), Claim("n", None, 2, data)]
+    assert claims_on(claims, "/home/me/photos") == []
