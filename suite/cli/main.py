@@ -1,17 +1,14 @@
 """The commands, nothing else: each parses its arguments and calls the verb of the same name."""
 
-import io
 import json
-import logging
-import os
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
 import click
 
 from suite import catalogue, console
+from suite.cli.chatter import silence_libraries
 from suite.cli.options import SCALE, SETTINGS, Command, given, say_next
 from suite.cli.recipes import RecipeGroup
 from suite.errors import BAD_INPUT, FAILED, INTERRUPTED, PASSED
@@ -271,21 +268,6 @@ def execute(arguments: list[str]) -> int:
         )
         return FAILED
     return PASSED
-
-
-def silence_libraries() -> None:
-    """Keeps stderr for our own messages; file descriptor 2 has only the libraries' chatter.
-
-    No setting keeps TensorFlow from writing to that descriptor when it is imported.
-    """
-    warnings.simplefilter("ignore")
-    logging.disable(logging.WARNING)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be UTF-8
 
 
 def main(arguments: list[str] | None = None) -> None:

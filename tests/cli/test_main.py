@@ -87,7 +87,7 @@ def test_commands_print_nothing_of_tensorflow(tmp_path):
 
 
 def test_file_names_need_not_be_utf_8():
-    code = "import os; from suite import console; from suite.cli import main; main.silence_libraries(); "
+    code = "import os; from suite import console; from suite.cli.chatter import *; silence_libraries(); "
     done = run("-c", code + "console.result(os.fsdecode(b'caf\\xe9.jpg'))")
     assert done.returncode == 0 and done.stdout == "caf\\udce9.jpg\n"
 
