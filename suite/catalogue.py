@@ -4,9 +4,13 @@ import ast
 import difflib
 import functools
 import importlib
+import importlib.util
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
+
+PARTS = ("Config", "SMOKE", "CLAIMS", "run")  # that every recipe has
 
 
 def catalogue() -> tuple[str, ...]:
@@ -69,13 +73,38 @@ def select(name: str) -> list[str]:
     return chosen
 
 
+def is_file(name: str) -> bool:
+    """Whether a recipe is named by its file, such as "./my_recipe.py", rather than by its name."""
+    return name.endswith(".py")
+
+
 def load_recipe(name: str) -> ModuleType:
-    """Imports the recipe of that name.
+    """Imports the recipe of that name, or the one in that file.
 
     Raises:
-        ValueError: There is none of that name.
+        ValueError: There is none of that name, no such file, or it lacks what a recipe has.
     """
+    if is_file(name):
+        return _load_file(Path(name))
     entries = select(name)
     if entries[0].split("/")[1] != name:
         raise ValueError(f"expected the name of one recipe, received {name!r}; see `suite list`")
     return importlib.import_module(f"recipes.{entries[0].replace('/', '.')}")
+
+
+def _load_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ValueError(f"expected a recipe, found no file {path}; check the path")
+    spec = importlib.util.spec_from_file_location(f"recipe_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"expected a Python file, received {path}")
+    recipe = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = recipe  # dataclasses look their module up
+    spec.loader.exec_module(recipe)
+    missing = [part for part in PARTS if not hasattr(recipe, part)]
+    if missing:
+        raise ValueError(
+            f"expected {', '.join(PARTS)} in {path}, received no {', '.join(missing)}; see "
+            "docs/adding-a-recipe.md"
+        )
+    return recipe

@@ -45,14 +45,6 @@ SETTINGS = {
     "rnn_language_model": ("--epochs=8",),
 }
 PHOTOS = 10  # a class, for finetune
-# A hidden way in: a checkpoint more often than users want one.
-PROGRAM = """
-import sys
-from suite.training import checkpoints
-checkpoints.SECONDS = float(sys.argv.pop(1))
-from suite.cli.main import main
-main()
-"""
 
 
 class Fault(Exception):
@@ -66,23 +58,16 @@ class Job(NamedTuple):
         name: For the table.
         arguments: Words after `suite`.
         resume: How the command is told to go on.
-        program: Python code that runs them, after the seconds between checkpoints.
     """
 
     name: str
     arguments: tuple[str, ...]
     resume: tuple[str, ...] = ("--resume",)
-    program: str = PROGRAM
 
     def start(self, out: Path, every: float, log: Path) -> subprocess.Popen:
         command = [
-            sys.executable,
-            "-c",
-            self.program,
-            str(every),
-            *self.arguments,
-            f"--out={out}",
-            *self.resume,
+            *(sys.executable, "-m", "suite", *self.arguments, f"--out={out}"),
+            *((*self.resume, f"--checkpoint_seconds={every}") if self.resume else ()),
         ]
         with open(log, "w") as stream:
             return subprocess.Popen(command, stdout=stream, stderr=stream)

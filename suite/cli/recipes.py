@@ -15,6 +15,8 @@ class RecipeGroup(click.Group):
         return [entry.split("/")[1] for entry in catalogue.catalogue()]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command:
+        if catalogue.is_file(name):
+            return _recipe_command(name)
         entries = catalogue.select(name)
         return (
             _recipe_command(name) if entries[0].split("/")[1] == name else _selection_command(name, entries)

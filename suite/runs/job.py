@@ -16,7 +16,7 @@ from suite import console
 from suite.bundle.names import RESULT_FILE, SPLIT_FILE
 from suite.bundle.partial import PartialBundle
 from suite.bundle.write import write_json
-from suite.catalogue import load_recipe
+from suite.catalogue import is_file, load_recipe
 from suite.data.set_aside import losses
 from suite.deploy.app.mobile import write_mobile
 from suite.deploy.compatibility import phone_notes
@@ -275,7 +275,7 @@ def run(
     """Runs a recipe: train, measure, check its claims, export, verify.
 
     Args:
-        name: A recipe's name, as `suite list` prints it.
+        name: A recipe's name, as `suite list` prints it, or the file of one, such as "./my_recipe.py".
         data: "embedded"; "tfds" for the recipe's usual TFDS set, "tfds:NAME" for another; or the path of your
             own data; where the recipe takes such.
         out: Folder of the bundle; `saved_models/NAME` by default, `saved_models/smoke/NAME` of a smoke run.
@@ -292,6 +292,7 @@ def run(
         GateError: A claim or an export failed, or a model is no better than the trivial answer.
     """
     recipe = load_recipe(name)
+    name = Path(name).stem if is_file(name) else name
     kind = data.partition(":")[0]
     kind, kinds = kind if kind in ("embedded", "tfds") else "path", getattr(recipe, "DATA", ("embedded",))
     if kind not in kinds:

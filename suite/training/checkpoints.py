@@ -12,8 +12,6 @@ import tensorflow as tf
 
 from suite.training import replicas
 
-SECONDS = 10.0  # between two checkpoints; a training shorter than that leaves none, and is done again
-
 
 class Progress:
     """How far a training is, and what it has measured.
@@ -26,16 +24,16 @@ class Progress:
         curves: Lists of what was measured by name, one value an epoch.
     """
 
-    def __init__(self, folder: Path | None, model: keras.Model, seconds: float | None = None, **others: Any):
+    def __init__(self, folder: Path | None, model: keras.Model, seconds: float, **others: Any):
         """Prepares; nothing is written yet.
 
         Args:
             folder: Where the last checkpoint is kept; None to keep none.
             model: The model whose best weights are kept.
-            seconds: Time between two checkpoints; `SECONDS` by default.
+            seconds: Time between two checkpoints.
             **others: What else the state consists of: optimizers, other models, or lists of them.
         """
-        self.folder, self.seconds = folder, SECONDS if seconds is None else seconds
+        self.folder, self.seconds = folder, seconds
         self.epoch, self.step, self.total = -1, 0, (0.0, 0.0)
         self.best_epoch = 0
         self.curves: dict[str, list[float]] = {}

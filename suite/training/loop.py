@@ -108,7 +108,7 @@ def fit(
     optimizer, compiled = _scaled(model), _uses_xla(jit_compile)
     optimizer.build(model.trainable_variables)
     training = session.current().next_training()
-    progress = Progress(training.folder, model, optimizer=optimizer)
+    progress = Progress(training.folder, model, training.checkpoint_seconds, optimizer=optimizer)
     validate = None if validation is None else evaluator(model, validation, compiled)
 
     def look() -> Measured:

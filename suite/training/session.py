@@ -32,6 +32,9 @@ class Options:
         False
     )
     profile: Annotated[bool, "Trace some steps of the first training for TensorBoard's profiler."] = False
+    checkpoint_seconds: Annotated[
+        float, "Between two checkpoints; a training shorter than that leaves none."
+    ] = 10.0
 
     def __post_init__(self) -> None:
         if self.strategy == "multi_worker":
@@ -55,10 +58,11 @@ class Training:
 
     Attributes:
         folder: Where its checkpoints are kept; None for none.
+        checkpoint_seconds: Time between two of them.
     """
 
-    def __init__(self, folder: Path | None, logs: Path | None, profile: bool):
-        self.folder = folder
+    def __init__(self, folder: Path | None, checkpoint_seconds: float, logs: Path | None, profile: bool):
+        self.folder, self.checkpoint_seconds = folder, checkpoint_seconds
         self._logs, self._profile, self._chunks = logs, profile, 0
 
     @contextlib.contextmanager
@@ -96,6 +100,7 @@ class Session:
         profile: Whether some steps of the first training are traced.
         input_service: Address of a tf.data service, or "".
         deterministic: Whether the same seed has to give the same weights.
+        checkpoint_seconds: Time between two checkpoints.
         trainings: How many trainings have begun.
     """
 
@@ -105,6 +110,7 @@ class Session:
     profile: bool = False
     input_service: str = ""
     deterministic: bool = True
+    checkpoint_seconds: float = Options.checkpoint_seconds
     trainings: int = 0
 
     def next_training(self) -> Training:
@@ -115,7 +121,8 @@ class Session:
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
         logs = self.logs / name if self.logs else None
-        return Training(folder, logs, profile=self.profile and self.trainings == 1 and logs is not None)
+        profile = self.profile and self.trainings == 1 and logs is not None
+        return Training(folder, self.checkpoint_seconds, logs, profile)
 
     def log_figures(self, figures: Mapping[str, Any]) -> None:
         """Logs matplotlib figures as images, where there are logs."""
@@ -172,6 +179,7 @@ def running(options: Options, folder: Path | None = None, logs: Path | None = No
         options.profile,
         options.input_service,
         options.deterministic,
+        options.checkpoint_seconds,
     )
     is_cluster = options.strategy == "multi_worker"
     try:

@@ -1,5 +1,6 @@
 import json
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,15 +8,15 @@ import pytest
 from suite.runs.job import Job as RecipeJob
 from suite.runs.job import execute
 from suite.runs.recipe import Result
-from tests.training.slow_recipe import Config
+from tests.training import slow_recipe
 from tools.endurance import Fault, Job, check_same, endure, make_job
 
-PROGRAM = "import sys; sys.argv.pop(1); from tests.training import slow_recipe; slow_recipe.main()"
+SLOW_RECIPE = str(Path(slow_recipe.__file__))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_run_ends_as_one_left_in_peace(tmp_path, number):
-    job = Job("slow", ("run", "slow_recipe"), program=PROGRAM)
+    job = Job("slow", ("run", SLOW_RECIPE))
     row = endure(job, 2, number, 0.0, np.random.default_rng(0), tmp_path)
     assert sum(row[2:4]) == 2 and row[-1] == "same"
 
@@ -30,7 +31,7 @@ def test_a_killed_fine_tuning_ends_as_one_left_in_peace(tmp_path):
 def bundles(tmp_path):
     def write(name, value):
         job = RecipeJob("x", "recipe", "x", lambda config, context: Result({"test_x": value}))
-        return execute(job, Config(), source="embedded", out=tmp_path / name, seed=0)
+        return execute(job, slow_recipe.Config(), source="embedded", out=tmp_path / name, seed=0)
 
     return write
 

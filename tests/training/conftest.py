@@ -1,9 +1,8 @@
 import pytest
 
-from suite.training import checkpoints, steps
+from suite.training import steps
 
 
 @pytest.fixture
-def checkpoint_at_every_step(monkeypatch):
-    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+def look_at_every_step(monkeypatch):
     monkeypatch.setattr(steps, "CHUNK_SECONDS", 0.0)

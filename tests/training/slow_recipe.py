@@ -2,23 +2,19 @@
 
 Week 1, "Tests".
 Claim: none.
-Run:   python -m tests.training.slow_recipe run slow_recipe
+Run:   suite run tests/training/slow_recipe.py --checkpoint_seconds 0
 """
 
 import dataclasses
 import json
-import sys
 import time
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from suite import catalogue
-from suite.cli import main as cli
 from suite.layers import Dropout
 from suite.runs.recipe import Context, Result
-from suite.training import checkpoints, steps
 from suite.training.loop import fit
 
 
@@ -42,14 +38,3 @@ def run(config: Config, context: Context) -> Result:
     curves = fit(model, batches, epochs=config.epochs, before_epoch=lambda epoch: time.sleep(0.1))
     weights = [each.tolist() for each in model.get_weights()]
     return Result({"train_loss": curves["train_loss"][-1]}, files={"weights.json": json.dumps(weights)})
-
-
-def main() -> None:
-    catalogue.catalogue = lambda: ("week1_tests/slow_recipe",)
-    sys.modules["recipes.week1_tests.slow_recipe"] = sys.modules[__name__]
-    checkpoints.SECONDS = steps.CHUNK_SECONDS = 0.0
-    cli.main()
-
-
-if __name__ == "__main__":
-    main()

@@ -7,7 +7,7 @@ from suite.training import session
 from suite.training.loop import TrainingDiverged, epochs_for, fit, higher, lower
 from tests.training.trainings import EPOCHS, X, Y, of_epoch, run, setting, shuffled
 
-pytestmark = pytest.mark.usefixtures("checkpoint_at_every_step")
+pytestmark = pytest.mark.usefixtures("look_at_every_step")
 
 
 @pytest.mark.parametrize(

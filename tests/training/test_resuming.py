@@ -17,7 +17,7 @@ from suite.training.loop import lower
 from suite.training.steps import reset_states
 from tests.training.trainings import EPOCHS, SOURCES, Killed, assert_same, loss_of, of_epoch, run, setting
 
-pytestmark = pytest.mark.usefixtures("checkpoint_at_every_step")
+pytestmark = pytest.mark.usefixtures("look_at_every_step")
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -92,8 +92,7 @@ def test_states_that_are_kept_are_resumed(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_being_asked_to_stop_leaves_a_checkpoint(tmp_path, number, monkeypatch):
-    monkeypatch.setattr(checkpoints, "SECONDS", 1000.0)
+def test_being_asked_to_stop_leaves_a_checkpoint(tmp_path, number):
     whole, stopped, resumed = setting(), setting(), setting(seed=99)
     expected = run(whole, tmp_path / "whole")
 
@@ -103,7 +102,7 @@ def test_being_asked_to_stop_leaves_a_checkpoint(tmp_path, number, monkeypatch):
 
     before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt):
-        run(stopped, tmp_path / "stopped", before_epoch=stop)
+        run(stopped, tmp_path / "stopped", checkpoint_seconds=1000.0, before_epoch=stop)
     assert signal.getsignal(number) is before
     assert run(resumed, tmp_path / "stopped") == expected
     assert_same(resumed, whole)
@@ -117,18 +116,16 @@ def test_machines_take_as_many_steps_and_stop_together(tmp_path, monkeypatch):
         taken.append(row)
         return np.array([row, [1.0, len(taken) == 6]])
 
-    monkeypatch.setattr(checkpoints, "SECONDS", 1000.0)
     monkeypatch.setattr(steps, "CHUNK_SECONDS", 0.4)
     monkeypatch.setattr(steps.replicas, "gather", with_a_slow_machine)
     with pytest.raises(KeyboardInterrupt):
-        run(setting(), tmp_path, epochs=2)
+        run(setting(), tmp_path, checkpoint_seconds=1000.0, epochs=2)
     # Batches of 16 of 50 examples, and a call that finds the end: one step each, as the slow machine needs.
     progress = json.loads((tmp_path / "training-1" / "progress.json").read_text())
     assert (progress["epoch"], progress["step"]) == (1, 1)
 
 
-def test_being_asked_to_stop_after_the_last_step_is_not_forgotten(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints, "SECONDS", 1000.0)
+def test_being_asked_to_stop_after_the_last_step_is_not_forgotten(tmp_path):
     whole, stopped, resumed = setting(), setting(), setting(seed=99)
     expected = run(whole, tmp_path / "whole", measure=dict)
 
@@ -138,14 +135,14 @@ def test_being_asked_to_stop_after_the_last_step_is_not_forgotten(tmp_path, monk
         return {}
 
     with pytest.raises(KeyboardInterrupt):
-        run(stopped, tmp_path / "stopped", measure=stop)
+        run(stopped, tmp_path / "stopped", checkpoint_seconds=1000.0, measure=stop)
     assert run(resumed, tmp_path / "stopped", measure=dict) == expected
     assert_same(resumed, whole)
 
 
 def test_a_checkpoint_that_counts_is_not_written_over(tmp_path):
     with session.running(session.Options(), tmp_path):
-        progress = checkpoints.Progress(tmp_path, setting())
+        progress = checkpoints.Progress(tmp_path, setting(), 0.0)
         progress.record({"loss": 1.0})
         before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
         progress.close()
@@ -155,13 +152,13 @@ def test_a_checkpoint_that_counts_is_not_written_over(tmp_path):
 def test_what_a_kill_left_half_written_is_not_taken_up(tmp_path):
     """Where runs are not deterministic, the best weights of an epoch would be those of another training."""
     with session.running(session.Options(), tmp_path):
-        progress = checkpoints.Progress(tmp_path, setting())
+        progress = checkpoints.Progress(tmp_path, setting(), 0.0)
         progress.record({"loss": 1.0}, is_best=True)
         (tmp_path / "best-1.npz").write_text("of a run that was killed before progress.json named it")
-        progress = checkpoints.Progress(tmp_path, setting())
+        progress = checkpoints.Progress(tmp_path, setting(), 0.0)
         assert progress.restore()
         progress.record({"loss": 0.5}, is_best=True)
-        assert checkpoints.Progress(tmp_path, setting()).restore()
+        assert checkpoints.Progress(tmp_path, setting(), 0.0).restore()
 
 
 def test_a_checkpoint_without_room_leaves_the_one_before(tmp_path):
@@ -183,9 +180,8 @@ def test_a_checkpoint_without_room_leaves_the_one_before(tmp_path):
     assert_same(resumed, whole)
 
 
-def test_short_trainings_leave_no_checkpoint(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints, "SECONDS", 1000.0)
-    run(setting(), tmp_path)
+def test_short_trainings_leave_no_checkpoint(tmp_path):
+    run(setting(), tmp_path, checkpoint_seconds=1000.0)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 

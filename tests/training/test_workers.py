@@ -18,7 +18,7 @@ from suite.data.generated.textures import write_textures
 from tests.training.test_distribution import cluster
 
 ROOT = Path(__file__).parents[2]
-SLOW_RECIPE = ["-m", "tests.training.slow_recipe", "run", "slow_recipe"]
+SLOW_RECIPE = ["-m", "suite", "run", "tests/training/slow_recipe.py", "--checkpoint_seconds=0"]
 TIMEOUT = 300  # seconds; far more than anything takes
 
 

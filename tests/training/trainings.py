@@ -43,9 +43,9 @@ SOURCES = {
 }
 
 
-def run(model, folder, source="a function of the epoch", **settings):
+def run(model, folder, source="a function of the epoch", checkpoint_seconds=0.0, **settings):
     keras.utils.set_random_seed(0)  # shuffling depends on it
-    with session.running(session.Options(), folder):
+    with session.running(session.Options(checkpoint_seconds=checkpoint_seconds), folder):
         return fit(model, **({"epochs": EPOCHS} | SOURCES[source]() | settings))
 
 

@@ -155,7 +155,7 @@ def fine_tuning_step(batch_size: int = 16, steps: int = 4) -> Iterator[Work]:
     for each in (model, rival):
         each.compile(keras.optimizers.Adam(1e-4), loss)
     model.optimizer.build(model.trainable_variables)
-    progress = Progress(None, model)
+    progress = Progress(None, model, 0.0)
     trainer = Steps(model, model.optimizer, batches, None, progress, jit_compile=False)
 
     def train():
