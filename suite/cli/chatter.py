@@ -5,12 +5,16 @@ import collections
 import io
 import logging
 import os
+import re
 import signal
 import sys
 import warnings
 
 LAST_LINES = 20  # of the libraries' chatter that a crash shows
 _ENDED_WELL = b"\0ended\0"
+_REMARK = re.compile(
+    rb"[IW]\d{4} |WARNING: All log messages before"
+)  # of TensorFlow, that say nothing of a crash
 
 
 def silence_libraries() -> None:
@@ -45,8 +49,7 @@ def _show_after_a_crash(reading: int, writing: int) -> None:
         os.close(descriptor)
     last: collections.deque[bytes] = collections.deque(maxlen=LAST_LINES)
     with os.fdopen(reading, "rb") as lines:
-        for line in lines:
-            last.append(line)
+        last.extend(line for line in lines if not _REMARK.match(line))
     if last and not any(_ENDED_WELL in line for line in last):
         os.write(2, b"".join(last))
     os._exit(0)

@@ -27,5 +27,12 @@ def test_a_crash_shows_the_last_lines_of_a_library(end, status):
     assert stderr.splitlines() == [*(f"line {i}" for i in range(11, 30)), "F check failed"]
 
 
+def test_a_crash_does_not_show_remarks():
+    remarks = (
+        r"b'I0000 00:00 port.cc:153] oneDNN is on\nW0000 00:00 x.cc:1] Ignored\nF0000 y.cc:2] Check failed\n'"
+    )
+    assert run(f"os.write(2, {remarks}); os.abort()") == (-6, "F0000 y.cc:2] Check failed\n")
+
+
 def test_a_crash_of_a_silent_process_shows_nothing():
     assert run("os.abort()") == (-6, "")
