@@ -22,7 +22,7 @@ from suite.export.bundle import RESULT_FILE, SPLIT_FILE, disk_is_full, write_jso
 from suite.export.compatibility import phone_notes
 from suite.export.gates import GateError
 from suite.export.mobile import write_mobile
-from suite.export.partial_bundle import PartialBundle
+from suite.export.partial_bundle import SETTINGS_FILE, PartialBundle
 from suite.export.pipeline import Export, export_model
 from suite.gallery import FOLDER, SMOKE_FOLDER, update_gallery
 from suite.recipe import Baseline, Claim, Context, Result, claims_on
@@ -88,7 +88,7 @@ def execute(
         return None
     with PartialBundle(out, resume) as partial, _one_line_if_the_disk_is_full(partial.out):
         settings = {"name": job.name, "seed": seed, "source": source, "config": dataclasses.asdict(config)}
-        _check_settings(partial.work / "settings.json", settings)
+        _check_settings(partial.work / SETTINGS_FILE, settings)
         with running(options, partial.work, partial.out.parent / "tensorboard" / partial.out.name) as session:
             set_seed(seed, options.deterministic)
             result = job.run(config, Context(seed, source, partial.work))
