@@ -92,7 +92,7 @@ def test_a_bundle_has_everything_the_contract_names(tmp_path):
         "latency_ms",
         "ops",
     }
-    keys |= {"gpu_compatible", "cpu_ops", "arena_bytes", "min_runtime", "status", "reason"}
+    keys |= {"gpu_compatible", "cpu_ops", "arena_bytes", "min_runtime", "status", "reason", "inputs"}
     assert keys == set(result["artifacts"][0])
     assert [path.name for path in tmp_path.iterdir()] == ["toy"]
     assert all(row["passed"] for row in verify(folder))

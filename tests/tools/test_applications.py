@@ -3,13 +3,11 @@ import numpy as np
 import pytest
 
 from suite import console
-from suite.export import pipeline
 from tools import applications
 
 
 @pytest.fixture(autouse=True)
-def quiet(monkeypatch):
-    monkeypatch.setattr(pipeline, "REDUCED", pipeline.REDUCED)  # put back what `compare` takes out
+def quiet():
     console.set_quiet(True)
     yield
     console.set_quiet(False)
