@@ -8,12 +8,14 @@ from pathlib import Path
 from suite.bundle.names import RESULT_FILE
 
 FAILED_SUFFIX = ".failed"
+SETTINGS_FILE = "settings.json"  # of the run, in its `work` folder
 
 
 class PartialBundle:
     """A bundle in the making, beside its final place: `.NAME.partial/` until `finish` renames it.
 
     A run that is killed leaves only the partial folder, which the next run reuses (`resume`) or throws away.
+    One that is refused before there is anything to go on with leaves nothing.
     """
 
     def __init__(self, out: str | Path, resume: bool = False):
@@ -75,8 +77,13 @@ class PartialBundle:
     def __enter__(self) -> "PartialBundle":
         return self
 
-    def __exit__(self, *failure: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *failure: object) -> None:
+        if kind is not None and issubclass(kind, ValueError) and not self._has_work():
+            shutil.rmtree(self.folder, ignore_errors=True)
         self.release()
+
+    def _has_work(self) -> bool:
+        return any(path.is_file() and path.name != SETTINGS_FILE for path in self.work.rglob("*"))
 
     def release(self) -> None:
         """Lets other runs write here again; the partial folder stays for `resume`."""

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from suite import console
 from suite.bundle.names import RESULT_FILE, SPLIT_FILE
-from suite.bundle.partial import PartialBundle
+from suite.bundle.partial import SETTINGS_FILE, PartialBundle
 from suite.bundle.write import write_json
 from suite.catalogue import is_file, load_recipe
 from suite.data.set_aside import losses
@@ -90,7 +90,7 @@ def execute(
         return None
     with PartialBundle(out, resume) as partial, _one_line_if_the_disk_is_full(partial.out):
         settings = {"name": job.name, "seed": seed, "source": source, "config": dataclasses.asdict(config)}
-        _check_settings(partial.work / "settings.json", settings)
+        _check_settings(partial.work / SETTINGS_FILE, settings)
         with running(options, partial.work, partial.out.parent / "tensorboard" / partial.out.name) as session:
             set_seed(seed, options.deterministic)
             result = job.run(config, Context(seed, source, partial.work))

@@ -46,6 +46,16 @@ def constants():
     return keras.Model(x, layers.Normalization(mean=[1.0, 2.0, 3.0], variance=[4.0, 5.0, 6.0])(x))
 
 
+def preprocessing_of_applications():
+    image = keras.Input((4, 5, 3), dtype="uint8", name="image")
+    pixels = layers.Rescaling(1.0)(image)
+    known = keras.applications
+    sizes = {known.vgg16: 256, known.densenet: 1, known.mobilenet: 1}  # of what comes out
+    return keras.Model(
+        image, {each.__name__: each.preprocess_input(pixels) / size for each, size in sizes.items()}
+    )
+
+
 def shared_layer_and_states():
     left, right = keras.Input((4, 3), name="left"), keras.Input((4, 3), name="right")
     encode = layers.GRU(5, return_state=True, return_sequences=True, name="encode")
@@ -83,6 +93,7 @@ MODELS = (
     exact_gelu_and_relatives,
     grouped_convolutions,
     constants,
+    preprocessing_of_applications,
     shared_layer_and_states,
     awkward_names,
     a_batch_of_eight,

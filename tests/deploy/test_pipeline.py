@@ -1,3 +1,5 @@
+import re
+
 import keras
 import numpy as np
 import onnxruntime
@@ -131,7 +133,23 @@ def test_an_artifact_that_answers_wrongly_fails(tmp_path, monkeypatch):
     rows = _spoiled(tmp_path, monkeypatch, "float32")
     assert rows["model.tflite"]["status"] == "failed"
     assert "differs from the Keras model" in rows["model.tflite"]["reason"]
+    assert "alone" not in rows["model.tflite"]["reason"]
     assert rows["model_int8.tflite"]["status"] == "ok"
+
+
+def test_a_model_that_looks_across_the_batch_is_told_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline, "REDUCED", ())
+    x = keras.Input((6,), name="x")
+    model = keras.Model(x, keras.ops.maximum(x, keras.ops.max(x) - 1.0))
+    inputs = np.random.default_rng(0).normal(size=(40, 6)).astype("float32")
+    rows = {row["path"]: row for row in export_model(Export(model, inputs), tmp_path)}
+    assert [rows[name]["status"] for name in FLOAT32] == ["ok", "ok", "ok", "failed"]
+    assert re.fullmatch(
+        r"differs from the Keras model by 4, more than 0\.0003\d: alone, as phones run it, an example has "
+        r"another answer than in a batch; take nothing from a whole batch, as ops\.max does without an axis, "
+        r"and MelSpectrogram with its top_db, which 1000 switches off",
+        rows["model.tflite"]["reason"],
+    )
 
 
 def test_int8_that_loses_too_much_gives_way_to_int16x8(tmp_path, monkeypatch):

@@ -93,7 +93,7 @@ def test_a_bundle_has_everything_the_contract_names(tmp_path):
         "latency_ms",
         "ops",
     }
-    keys |= {"gpu_compatible", "cpu_ops", "arena_bytes", "min_runtime", "status", "reason"}
+    keys |= {"gpu_compatible", "cpu_ops", "arena_bytes", "min_runtime", "status", "reason", "inputs"}
     assert keys == set(result["artifacts"][0])
     assert [path.name for path in tmp_path.iterdir()] == ["toy"]
     assert all(row["passed"] for row in verify(folder))
@@ -128,6 +128,22 @@ def test_claims_are_not_about_a_users_own_pictures(tmp_path):
 
     folder = run_job(tmp_path, run, Claim("test_accuracy", at_least=0.7))
     assert json.loads((folder / "result.json").read_text())["claims"] == []
+
+
+def test_a_refusal_leaves_nothing_unless_there_is_work_to_go_on_with(tmp_path):
+    def refused(config, context):
+        (context.folder / "training-1").mkdir()  # as trainings make before their first step
+        raise ValueError("expected 2 classes, received 1; add one")
+
+    def refused_after_an_epoch(config, context):
+        (context.folder / "training-1").mkdir()
+        (context.folder / "training-1" / "epoch").write_text("3")
+        raise ValueError("expected 2 classes, received 1; add one")
+
+    for run, left in ((refused, []), (refused_after_an_epoch, [".toy.partial"])):
+        with pytest.raises(ValueError, match="2 classes"):
+            run_job(tmp_path, run)
+        assert [path.name for path in tmp_path.iterdir()] == left
 
 
 def test_resume_keeps_the_work_and_refuses_other_settings(tmp_path):
