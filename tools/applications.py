@@ -58,8 +58,9 @@ def compare(name: str) -> bool:
     """Exports a model and prints how far each format is from Keras, or why there is none; tells whether all
     are right."""
     from suite.export import pipeline
-    from suite.export.bundle import VERIFICATION_FILE, load_verification
-    from suite.export.draws import constant_outputs
+    from suite.bundle.examples import load_verification
+    from suite.bundle.names import VERIFICATION_FILE
+    from suite.deploy.draws import constant_outputs
 
     began = time.monotonic()
     model, pictures = build(name)
