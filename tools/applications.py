@@ -57,9 +57,9 @@ def build(name: str) -> tuple:
 def compare(name: str) -> bool:
     """Exports a model and prints how far each format is from Keras, or why there is none; tells whether all
     are right."""
-    from suite.export import pipeline
     from suite.bundle.examples import load_verification
     from suite.bundle.names import VERIFICATION_FILE
+    from suite.deploy import pipeline
     from suite.deploy.draws import constant_outputs
 
     began = time.monotonic()
