@@ -29,7 +29,7 @@ def test_calibration_examples_are_spread_over_all(total):
 def exported(tmp_path, monkeypatch):
     """A tiny classifier through the pipeline; what each stage was given, but no process is started."""
     given = {"calibration": {}, "measured": []}
-    convert, personal = tflite.convert_tflite, pipeline._Exporter.run_personal
+    convert = tflite.convert_tflite
 
     def record(saved_model, variant, calibration=None):
         given["calibration"][variant] = calibration
@@ -37,7 +37,7 @@ def exported(tmp_path, monkeypatch):
 
     def record_personal(self, base, images, spare_classes):
         given["personal"] = images
-        return personal
+        return {"path": tflite.PERSONAL_FILE}
 
     def measure(paths, inputs, predict=True):
         given["measured"] += [path.name for path in paths]
@@ -58,7 +58,7 @@ def exported(tmp_path, monkeypatch):
     targets = np.arange(70)
     metric = Metric("test_rows", lambda outputs, rows: float(outputs["probabilities"][rows[-1], 0]), 9.0)
     item = Export(model, held_out, training, targets, metric, ("c", "a", "b"))
-    rows = {row["path"]: row for row in export_model(item, tmp_path) if isinstance(row, dict)}
+    rows = {row["path"]: row for row in export_model(item, tmp_path)}
     return given | {"rows": rows, "training": training, "held_out": held_out, "folder": tmp_path}
 
 
