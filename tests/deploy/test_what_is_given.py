@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from suite.bundle import record
+from suite.bundle import examples
 from suite.deploy import pipeline
 from suite.deploy.convert import tflite
 from suite.deploy.exports.autoencoder import decoder_export, encoder_export
@@ -77,7 +77,7 @@ def test_the_metric_is_that_of_the_artifact_on_all_held_out_examples(exported):
 
 
 def test_examples_to_verify_are_the_first_with_their_own_answers(exported):
-    inputs, outputs = record.load_verification(exported["folder"] / "verification.npz")
+    inputs, outputs = examples.load_verification(exported["folder"] / "verification.npz")
     np.testing.assert_array_equal(inputs["image"], exported["held_out"][:16])
     np.testing.assert_allclose(
         outputs["probabilities"], exported["reference"]["probabilities"][:16], atol=1e-6
