@@ -50,8 +50,12 @@ NESTEROV_MOMENTUM = [
         "    return momentum * velocity + gradient_step, momentum * velocity + gradient_step",
     ),
     ("gradient dampened", NEW_VELOCITY, NEW_VELOCITY.replace("+ ", "+ (1 - momentum) * ")),
-    ("sign of the shift back", "variable) + self.momentum", "variable) - self.momentum"),
-    ("shifts back by the whole velocity", "variable) + self.momentum * velocity", "variable) + velocity"),
+    ("sign of the shift back", "velocity.dtype) + self.momentum", "velocity.dtype) - self.momentum"),
+    (
+        "shifts back by the whole velocity",
+        "velocity.dtype) + self.momentum * velocity",
+        "velocity.dtype) + velocity",
+    ),
 ]
 
 SQUARES = "self.assign_add(accumulator, tf.square(gradient))"

@@ -29,7 +29,7 @@ from sklearn.linear_model import LinearRegression
 
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric
-from suite.runs.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Baseline, Claim, Context, Export, Result
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,6 +198,7 @@ def run(config: Config, context: Context) -> Result:
     metric = Metric("test_accuracy", lambda out, bits: (np.round(out["sum"]) == bits).all(axis=1).mean())
     tests, others = np.split(rng.permutation(len(targets))[: 2 * config.exported_pairs], 2)
     inputs, calibration = ([number[rows] for number in pairs] for rows in (tests, others))
+    most_frequent = np.unique(targets, axis=0, return_counts=True)[1].max() / len(targets)
     images = (255 * sums.T).astype(np.uint8).reshape(-1, 2**config.bits, 2**config.bits)
     captions = [f"bit {bit}, worth {2**bit}" for bit in range(len(images))]
     return Result(
@@ -218,6 +219,7 @@ def run(config: Config, context: Context) -> Result:
             "learning": draw(bounds, mistakes, *turns[0]),
         },
         exports=[Export(model, inputs, calibration, targets[tests], metric)],
+        baselines=[Baseline("test_accuracy", most_frequent, "always the most frequent sum")],
         data={"source": "all pairs of numbers", "train": 0, "test": len(targets)},
     )
 

@@ -14,6 +14,7 @@ from suite.training.checkpoints import Progress
 
 Batches: TypeAlias = tf.data.Dataset | Callable[[int], tf.data.Dataset]
 
+MOST_STEPS = 1 << 20  # between two looks
 CHUNK_SECONDS = 0.2  # of steps between two looks at signals, losses and the clock
 
 
@@ -129,7 +130,7 @@ class Steps:
 
     def _adapt(self, seconds: float) -> None:
         if seconds < CHUNK_SECONDS / 2:
-            self._chunk *= 2
+            self._chunk = min(2 * self._chunk, MOST_STEPS)  # an epoch may be far shorter
         elif seconds > 2 * CHUNK_SECONDS:
             self._chunk = max(1, self._chunk // 2)
 

@@ -126,7 +126,7 @@ def test_other_models_are_no_step_models(tmp_path):
         keras.Model([token, state], outputs).save(tmp_path / "model.keras")
         message = (
             "^expected a step model, with 'token' and states in, 'logits' or 'probabilities' and new_STATE "
-            f"out, .*model.keras takes token, state and gives {', '.join(outputs)}$"
+            f"out, .*model.keras takes token, state and gives {', '.join(sorted(outputs))}$"
         )
         with pytest.raises(ValueError, match=message):
             decoding.StepModel(load_artifact(tmp_path / "model.keras"))

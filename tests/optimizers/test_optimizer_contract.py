@@ -246,7 +246,9 @@ def test_a_model_of_float16_stays_finite(make, settings):
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
     assert np.any(after[:12] != before[:12])
     if make is not optimizers.ProximalGradient:  # which shrinks what has a gradient of 0, too
-        np.testing.assert_array_equal(after[12:], before[12:])
+        # The average of equal numbers that Keras keeps is rounded to float16 at each of the four steps.
+        rounding = 2.0**-9 if "use_ema" in settings else 0
+        np.testing.assert_allclose(after[12:], before[12:], rtol=rounding, atol=0)
 
 
 @every_optimizer

@@ -88,10 +88,11 @@ def expected_answer(case):
     row = {name: value for name, value in row.items() if name not in ("file", "text")}
     if case.model.kind == "writer":
         ((kind, found),) = row.items()
-        assert (
-            _most_probable_words(case) == found[0]["text"] != ""
-        )  # it is sure: no search finds a better one
-        return {kind: [found[0]["text"]]}
+        greedy = _most_probable_words(case)  # which is what an app writes
+        assert greedy != "" and found[0]["text"] != ""
+        if greedy.count(" ") < 59:  # it ended by itself: the model is sure, and no search finds a better one
+            assert greedy == found[0]["text"]
+        return {kind: [greedy]}
     if case.model.kind == "language_model":
         return {"continuations": row["continuations"][:1]}
     return row
