@@ -89,9 +89,8 @@ def expected_answer(case):
     if case.model.kind == "writer":
         ((kind, found),) = row.items()
         greedy = _most_probable_words(case)  # which is what an app writes
-        assert greedy != "" and found[0]["text"] != ""
-        if greedy.count(" ") < 59:  # it ended by itself: the model is sure, and no search finds a better one
-            assert greedy == found[0]["text"]
+        # The models of these tests are sure: no search finds a better one.
+        assert greedy == found[0]["text"] != ""
         return {kind: [greedy]}
     if case.model.kind == "language_model":
         return {"continuations": row["continuations"][:1]}
