@@ -61,17 +61,18 @@ def compare(name: str) -> bool:
     from suite.bundle.names import VERIFICATION_FILE
     from suite.deploy import pipeline
     from suite.deploy.draws import constant_outputs
+    from suite.deploy.export import Export
 
     began = time.monotonic()
     model, pictures = build(name)
     with tempfile.TemporaryDirectory(prefix="suite-applications-") as folder:
         with mock.patch.object(pipeline, "REDUCED", ()):  # of random weights, those prove nothing
-            rows = pipeline.export_model(pipeline.Export(model, pictures[:COMPARED]), folder)
+            rows = pipeline.export_model(Export(model, pictures[:COMPARED]), folder)
         _, answers = load_verification(Path(folder) / VERIFICATION_FILE)
-    said = [f"{row['path']} {row['reason'] or format(row['max_abs_difference'], '.1e')}" for row in rows[1:]]
+    said = [f"{row.path} {row.reason or format(row.max_abs_difference, '.1e')}" for row in rows[1:]]
     said += ["the answers do not vary"] * bool(constant_outputs(answers))
     console.result(f"{name}: {', '.join(said)} ({time.monotonic() - began:.0f} s)")
-    return all(row["status"] == "ok" for row in rows) and not constant_outputs(answers)
+    return all(row.is_shipped for row in rows) and not constant_outputs(answers)
 
 
 @click.command(help=__doc__.split("\n\n")[0])

@@ -173,22 +173,22 @@ def check_whole(out: Path) -> None:
         out = out.with_name(f".{out.name}.old")
     if not (out / RESULT_FILE).is_file():
         raise Fault(f"no whole bundle at {out}")
-    for row in read_result(out)["artifacts"]:
-        if row["status"] == "ok" and digest(out / row["path"]) != row["sha256"]:
-            raise Fault(f"{out / row['path']} is half written")
+    for row in read_result(out).shipped:
+        if digest(out / row.path) != row.sha256:
+            raise Fault(f"{out / row.path} is half written")
 
 
 def check_same(whole: Path, out: Path) -> None:
     check_whole(out)
-    expected, found = (read_result(each)["metrics"] for each in (whole, out))
+    expected, found = (read_result(each).metrics for each in (whole, out))
     if expected != found:
         raise Fault(f"expected metrics {expected}, found {found}")
-    expected, found = weights(whole), weights(out)
-    if expected.keys() != found.keys():
-        raise Fault(f"expected weights {sorted(expected)}, found {sorted(found)}")
-    for name, array in expected.items():
-        if not np.array_equal(array, found[name], equal_nan=True):
-            raise Fault(f"{name} differs by {np.abs(array - found[name]).max()}")
+    arrays, others = weights(whole), weights(out)
+    if arrays.keys() != others.keys():
+        raise Fault(f"expected weights {sorted(arrays)}, found {sorted(others)}")
+    for name, array in arrays.items():
+        if not np.array_equal(array, others[name], equal_nan=True):
+            raise Fault(f"{name} differs by {np.abs(array - others[name]).max()}")
 
 
 def weights(bundle: Path) -> dict[str, np.ndarray]:

@@ -9,8 +9,6 @@ A recipe without runs on this machine keeps the rows that the file has. TFDS set
 run with fewer seeds; their row says so where it was one.
 """
 
-import json
-import math
 import os
 import platform
 import re
@@ -33,6 +31,8 @@ if __name__ == "__main__":
 
 from suite.bundle.names import RESULT_FILE
 from suite.bundle.partial import failed_folder
+from suite.bundle.record import Record, read_result
+from suite.bundle.rows import SKIPPED
 from suite.errors import GateError
 from suite.runs.recipe import claims_on
 from suite.runs.several import run_several
@@ -90,9 +90,9 @@ def run_all(chosen: Sequence[str], data: str, seeds: list[int], resume: bool) ->
     )
 
 
-def read_runs(name: str, data: str, seeds: list[int]) -> list[dict]:
+def read_runs(name: str, data: str, seeds: list[int]) -> list[Record]:
     files = [file for seed in seeds for file in results_of(name, data, seed)]
-    found = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    found = [read_result(file.parent) for file in files]
     if data == "embedded" and found and len(found) < len(seeds):
         console.warn(
             f"{name}, {data}: {len(found)} of {len(seeds)} seeds have a result; left out of the table"
@@ -101,32 +101,30 @@ def read_runs(name: str, data: str, seeds: list[int]) -> list[dict]:
     return found
 
 
-def claim_rows(name: str, data: str, runs: list[dict]) -> list[str]:
+def claim_rows(name: str, data: str, runs: list[Record]) -> list[str]:
     """What the runs measured, against the bounds that the recipe has now."""
     rows = []
-    seconds = statistics.mean(run["wall_seconds"] for run in runs)
+    seconds = statistics.mean(run.wall_seconds for run in runs)
     claims = claims_on(catalogue.load_recipe(name).CLAIMS, data)
-    measured = [{key: math.nan if x is None else x for key, x in run["metrics"].items()} for run in runs]
     for index, claim in enumerate(claims):
-        values = [metrics[claim.metric] for metrics in measured]
-        passed = all(map(claim.holds, measured))
-        seeds = f"seed {runs[0]['seed']}" if len(runs) == 1 else f"{min(values):.4g} to {max(values):.4g}"
+        values = [run.metrics[claim.metric] for run in runs]
+        passed = all(claim.holds(run.metrics) for run in runs)
+        seeds = f"seed {runs[0].seed}" if len(runs) == 1 else f"{min(values):.4g} to {max(values):.4g}"
         found = f"{statistics.mean(values):.4g} ({seeds})"
         recipe = f"`{name}` | {seconds:.0f}" if index == 0 else " | "
         rows.append(f"| {recipe} | {claim} | {found} | {'kept' if passed else '**missed**'} |")
     return rows
 
 
-def artifact_rows(name: str, run: dict) -> list[str]:
+def artifact_rows(name: str, run: Record) -> list[str]:
     rows = []
-    for row in run["artifacts"]:
-        if row["status"] == "skipped":
-            rows.append(f"| `{name}` | {row['path']} | | | | | {row['reason']} |")
+    for row in run.artifacts:
+        if row.status == SKIPPED:
+            rows.append(f"| `{name}` | {row.path} | | | | | {row.reason} |")
             continue
         rows.append(
-            f"| `{name}` | {row['path']} | {row['bytes'] / 1e6:.3f} | {row['max_abs_difference']:.1e} "
-            f"| {row['metric']['name']} {row['metric']['value']:.4f} | {row['latency_ms']['p50']:.2f} "
-            f"| {row['status']} |"
+            f"| `{name}` | {row.path} | {(row.bytes or 0) / 1e6:.3f} | {row.max_abs_difference:.1e} "
+            f"| {row.metric.name} {row.metric.value:.4f} | {row.latency_ms.p50:.2f} | {row.status} |"
         )
     return rows
 

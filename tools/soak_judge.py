@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from suite.bundle.record import read_result
+from suite.bundle.rows import ArtifactRow
 from suite.deploy import pipeline
 from suite.deploy.signature import signature_of
 from suite.errors import GateError
@@ -134,22 +135,22 @@ def _check_refusal(line: str, drawn: RandomModel, seed: int, index: int, folder:
         raise Fault(f"refused without a mend: {line}")
     failed = folder / "net.failed"
     if failed.exists():
-        for row in read_result(failed)["artifacts"]:
+        for row in read_result(failed).artifacts:
             check_reason(row)
         _check_artifacts(drawn, seed, index, failed)
 
 
-def check_reason(row: Mapping) -> None:
+def check_reason(row: ArtifactRow) -> None:
     """Nothing raw in the reason of a failed or skipped artifact either, which the report shows."""
-    reason = row.get("reason") or ""
+    reason = row.reason or ""
     raw = RAW.search(reason)
     if raw or len(reason) > LONGEST_LINE:
-        raise Fault(f"{row['path']} {row['status']} with a converter's own text: {reason}")
+        raise Fault(f"{row.path} {row.status} with a converter's own text: {reason}")
 
 
 def _check_bundle(drawn, seed, index, bundle, said: str, has_examples: bool) -> None:
-    rows = read_result(bundle)["artifacts"]
-    found = {row["path"] for row in rows if row["status"] == "ok"}
+    rows = read_result(bundle).artifacts
+    found = {row.path for row in rows if row.is_shipped}
     if missing := [name for name in FLOAT32_FILES if name not in found]:
         raise Fault(f"exit 0 without {', '.join(missing)}")
     for row in rows:
@@ -164,22 +165,22 @@ def _check_bundle(drawn, seed, index, bundle, said: str, has_examples: bool) -> 
 def _check_artifacts(drawn: RandomModel, seed: int, index: int, bundle: Path) -> list[int]:
     """Compares each artifact that is "ok" with the Keras model; gives the sizes that TFLite fixes."""
     exact = drawn if "16" not in drawn.policy else _in_float32(drawn, seed, index)
-    rows = [row for row in read_result(bundle)["artifacts"] if row["status"] == "ok"]
+    rows = read_result(bundle).shipped
     sizes: list[int] = []
     names = None
-    for row in sorted(rows, key=lambda row: row["format"] != "tflite"):  # TFLite says which size there is
-        path = bundle / row["path"]
-        runner = LOADERS[row["format"]](path)
-        if row["format"] == "tflite":
+    for row in sorted(rows, key=lambda row: row.format != "tflite"):  # TFLite says which size there is
+        path = bundle / row.path
+        runner = LOADERS[row.format](path)
+        if row.format == "tflite":
             sizes = sizes or _fixed_sizes(exact.model, runner[1])
-        for size in {sizes[0] if sizes else DYNAMIC_SIZE, DYNAMIC_SIZE + (row["format"] != "tflite")}:
-            if row["format"] == "tflite" and sizes and size != sizes[0]:
+        for size in {sizes[0] if sizes else DYNAMIC_SIZE, DYNAMIC_SIZE + (row.format != "tflite")}:
+            if row.format == "tflite" and sizes and size != sizes[0]:
                 continue
             found = _compare(exact, row, runner, size)
-            if row["format"] == "keras":
+            if row.format == "keras":
                 continue
             if names is not None and found != names:
-                raise Fault(f"{row['path']} names its outputs {found}, others {names}")
+                raise Fault(f"{row.path} names its outputs {found}, others {names}")
             names = found
     return sizes
 
@@ -196,7 +197,7 @@ def _has_half_layers(model: keras.Model) -> bool:
     return any("16" in (layer.compute_dtype or "") for layer in model._flatten_layers())
 
 
-def _compare(exact: RandomModel, row: Mapping, runner: tuple, size: int) -> tuple[str, ...]:
+def _compare(exact: RandomModel, row: ArtifactRow, runner: tuple, size: int) -> tuple[str, ...]:
     """Runs an artifact and the Keras model on the same inputs; gives the names of the artifact's outputs."""
     run, entries = runner
     examples = exact.examples(5, seed=2, size=size)
@@ -205,11 +206,11 @@ def _compare(exact: RandomModel, row: Mapping, runner: tuple, size: int) -> tupl
     try:
         got = run(given)
     except Exception as failure:
-        raise Fault(f"{row['path']} fails: {type(failure).__name__}: {_one_line(str(failure))}") from failure
+        raise Fault(f"{row.path} fails: {type(failure).__name__}: {_one_line(str(failure))}") from failure
     expected = call(exact.model, examples)
     if len(got) != len(expected):
-        raise Fault(f"{row['path']} gives {len(got)} of {len(expected)} outputs: {', '.join(got)}")
-    limit = REDUCED_PARITY.get(row["variant"], HALF_PARITY if _has_half_layers(exact.model) else PARITY)
+        raise Fault(f"{row.path} gives {len(got)} of {len(expected)} outputs: {', '.join(got)}")
+    limit = REDUCED_PARITY.get(row.variant, HALF_PARITY if _has_half_layers(exact.model) else PARITY)
     matched: list[str] = []
     for name, values in zip(_natural_names(exact.model), expected, strict=True):
         rest = {key: got[key] for key in sorted(got) if key not in matched}
@@ -221,7 +222,7 @@ def _compare(exact: RandomModel, row: Mapping, runner: tuple, size: int) -> tupl
         far = far_by_key[key]
         if not far <= limit:
             shapes = f"{rest[key].shape}, {values.shape}"
-            raise Fault(f"{row['path']} differs in {key!r} by {far:.2g} of its size ({shapes})")
+            raise Fault(f"{row.path} differs in {key!r} by {far:.2g} of its size ({shapes})")
     return tuple(matched)
 
 

@@ -239,7 +239,7 @@ def _load_classifier(path: Path, scale: ValueRange | None) -> tuple[Artifact, li
 def _as_trained(parts: dict[str, list], bundle: Path, root: Path) -> dict[str, list]:
     """Divides the images as the bundle's own run did, if that was on this folder."""
     try:
-        trained_on = read_result(bundle)["data"]["source"]
+        trained_on = read_result(bundle).data.source
         split = json.loads((bundle / SPLIT_FILE).read_text(encoding="utf-8"))["files"]
     except (ValueError, OSError, KeyError):
         return parts

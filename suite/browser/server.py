@@ -120,15 +120,14 @@ def check_bundle(bundle: str | Path) -> None:
         ValueError: It is no bundle, has no .tflite files, or they are damaged or do not fit the labels.
     """
     bundle = Path(bundle)
-    rows = [row for row in read_result(bundle)["artifacts"] if row.get("format") == "tflite"]
-    shipped = [row for row in rows if row["status"] == "ok"]
+    shipped = [row for row in read_result(bundle).shipped if row.format == "tflite"]
     if not shipped:
         raise ValueError(
             f"expected a bundle with .tflite files, received {bundle} without; run a recipe that exports one"
         )
     for row in shipped:
-        path = bundle / row["path"]
-        if row["variant"] == PERSONAL:
+        path = bundle / row.path
+        if row.variant == PERSONAL:
             _check_personal(path)
             continue
         model = load_artifact(path, threads=1)

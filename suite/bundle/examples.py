@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from suite.bundle.names import VERIFICATION_FILE
-from suite.bundle.record import _read_array
 from suite.console import first_line
 
 VERIFICATION_EXAMPLES = 16
@@ -68,3 +67,12 @@ def load_verification(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str
     inputs = {key[6:]: value for key, value in content.items() if key.startswith("input_")}
     outputs = {key[7:]: value for key, value in content.items() if key.startswith("output_")}
     return inputs, outputs
+
+
+def _read_array(arrays: Any, name: str) -> np.ndarray:
+    try:
+        return arrays[name]
+    except ValueError as failure:
+        if "Object arrays" not in str(failure):
+            raise
+        raise ValueError(f"{name!r} holds objects; make it one array of numbers, of one shape") from failure

@@ -1,27 +1,122 @@
-"""The folder that a run leaves: what its files are called, hold and say."""
+"""The record of a bundle, result.json: what was run, on what, what came out, and which files there are."""
 
+import dataclasses
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from suite.bundle.data_facts import DataFacts
 from suite.bundle.names import RESULT_FILE
+from suite.bundle.rows import ArtifactRow, BaselineRow, ClaimRow, from_fields, number_from_json
+
+SCHEMA = 2  # of result.json; bundles before it have no number
 
 
-def read_result(bundle: str | Path) -> dict:
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """Content of result.json.
+
+    Attributes:
+        name: Of the recipe, or of what was fine-tuned or exported.
+        kind: "recipe", "finetune" or "export".
+        title: One line.
+        created: UTC, as "2026-03-14T09:26:53Z".
+        task: What the exported models are.
+        commit: Of the suite; None outside of a checkout.
+        seed: Seed of everything random.
+        config: Settings by name.
+        versions: Of Python and packages; None of one that is not installed.
+        device: What it ran on, in words.
+        wall_seconds: Of all of it.
+        data: What it was trained and tested on.
+        metrics: Numbers by name; NaN where one is not finite.
+        baselines: What the trivial answers get.
+        claims: What was claimed.
+        artifacts: Every file of a model that was made, or could not be.
+    """
+
+    name: str = ""
+    kind: str = ""
+    title: str = ""
+    created: str = ""
+    task: str | None = None
+    commit: str | None = None
+    seed: int = 0
+    config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    versions: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
+    device: str = ""
+    wall_seconds: float = 0.0
+    data: DataFacts = dataclasses.field(default_factory=DataFacts)
+    metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    baselines: tuple[BaselineRow, ...] = ()
+    claims: tuple[ClaimRow, ...] = ()
+    artifacts: tuple[ArtifactRow, ...] = ()
+
+    @property
+    def shipped(self) -> list[ArtifactRow]:
+        """The artifacts whose files the bundle has."""
+        return [row for row in self.artifacts if row.is_shipped]
+
+    @classmethod
+    def from_json(cls, content: Any, where: str | Path = RESULT_FILE) -> "Record":
+        """Reads the record, of this schema or an older one.
+
+        Args:
+            content: What `json.loads` gives.
+            where: The file, for the message.
+
+        Raises:
+            ValueError: It is damaged, or of a newer schema.
+        """
+        try:
+            artifacts, schema = content["artifacts"], content.get("schema", 1)
+            if schema > SCHEMA:
+                raise ValueError(
+                    f"expected a {RESULT_FILE} of schema {SCHEMA} or older, {where} has {schema}; update the "
+                    "suite"
+                )
+            if not isinstance(artifacts, list):
+                raise ValueError(
+                    f"expected a list of artifacts in {where}, received {type(artifacts).__name__}"
+                )
+            return from_fields(
+                cls,
+                content,
+                data=DataFacts.from_json(content.get("data") or {}),
+                metrics={name: number_from_json(value) for name, value in content.get("metrics", {}).items()},
+                baselines=tuple(map(BaselineRow.from_json, content.get("baselines", ()))),
+                claims=tuple(map(ClaimRow.from_json, content.get("claims", ()))),
+                artifacts=tuple(map(ArtifactRow.from_json, artifacts)),
+            )
+        except (KeyError, TypeError, AttributeError, IndexError) as failure:
+            raise ValueError(_damaged(where, failure)) from failure
+
+    def to_json(self) -> dict[str, Any]:
+        """Gives what is written, NaN included, which `write_json` makes null."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        rows = {
+            name: [row.to_json() for row in fields[name]] for name in ("baselines", "claims", "artifacts")
+        }
+        return {"schema": SCHEMA, **fields, "data": self.data.to_json(), **rows}
+
+
+def _damaged(path: str | Path, failure: Exception) -> str:
+    return f"expected a readable {RESULT_FILE}, {path} is damaged ({failure})"
+
+
+def read_result(bundle: str | Path) -> Record:
     """Reads a bundle's result.json.
 
     Args:
         bundle: Folder of a finished run.
 
     Returns:
-        Its content, with the keys of the schema.
+        Its content.
 
     Raises:
-        ValueError: There is no bundle, or the file is damaged.
+        ValueError: There is no bundle, or the file is damaged or of a newer suite.
     """
     path = Path(bundle) / RESULT_FILE
     if Path(bundle).is_file():
@@ -33,13 +128,25 @@ def read_result(bundle: str | Path) -> dict:
             f"expected a bundle, found no {RESULT_FILE} in {bundle}; run `suite finetune` to make one"
         )
     try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-        artifacts = result["artifacts"]
-    except (ValueError, KeyError, TypeError) as failure:
-        raise ValueError(f"expected a readable {RESULT_FILE}, {path} is damaged ({failure})") from failure
-    if not isinstance(artifacts, list):
-        raise ValueError(f"expected a list of artifacts in {path}, received {type(artifacts).__name__}")
-    return result
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as failure:
+        raise ValueError(_damaged(path, failure)) from failure
+    return Record.from_json(content, path)
+
+
+def read_shipped(bundle: str | Path) -> list[ArtifactRow]:
+    """The artifact rows whose files a bundle has.
+
+    Args:
+        bundle: Its folder.
+
+    Raises:
+        ValueError: As of `read_result`, or there are none.
+    """
+    shipped = read_result(bundle).shipped
+    if not shipped:
+        raise ValueError(f"expected a bundle with artifacts, received {bundle} without; it exports no model")
+    return shipped
 
 
 def bundle_of(artifact: str | Path) -> Path:
@@ -56,28 +163,3 @@ def foreign_labels(text: str) -> list[str]:
     if [int(found[1]) if found else None for found in numbered] != list(range(len(lines))):
         return lines
     return [line[found.end() :] for line, found in zip(lines, numbered, strict=True) if found]
-
-
-def shipped_artifacts(rows: Sequence[dict], bundle: str | Path) -> list[dict]:
-    """Gives the artifact rows whose files a bundle holds.
-
-    Args:
-        rows: Those under "artifacts" in its result.json.
-        bundle: Its folder, for the message.
-
-    Raises:
-        ValueError: There are none.
-    """
-    shipped = [row for row in rows if row["status"] == "ok"]
-    if not shipped:
-        raise ValueError(f"expected a bundle with artifacts, received {bundle} without; it exports no model")
-    return shipped
-
-
-def _read_array(arrays: Any, name: str) -> np.ndarray:
-    try:
-        return arrays[name]
-    except ValueError as failure:
-        if "Object arrays" not in str(failure):
-            raise
-        raise ValueError(f"{name!r} holds objects; make it one array of numbers, of one shape") from failure

@@ -59,8 +59,8 @@ def _recipe_command(name: str) -> click.Command:
         folder = run(name, **given(arguments))
         if folder is None:
             return
-        shipped = read_result(folder)["artifacts"]
-        say_next(f"suite verify {console.shown(folder)}" if shipped else "suite list")
+        exported = read_result(folder).artifacts
+        say_next(f"suite verify {console.shown(folder)}" if exported else "suite list")
 
     return Command(
         name,

@@ -1,11 +1,23 @@
 """What is said of a user's data: what was set aside and why, what was assumed, which files nobody read."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from suite.data.splits import SPLITS
 
 _SHOWN = 5
+
+
+class SetAside(NamedTuple):
+    """A file, or a part of one, that is not used.
+
+    Attributes:
+        file: Its path in the user's folder, with the line of a table's row.
+        reason: Why.
+    """
+
+    file: str
+    reason: str
 
 
 def losses(data: Mapping[str, Any]) -> list[str]:

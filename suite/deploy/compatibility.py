@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from suite.bundle.rows import ArtifactRow
 from suite.deploy.convert.tflite import op_names
 
 ALIGNMENT = 64  # bytes: LiteRT begins every tensor of its arena at a multiple
@@ -70,23 +71,32 @@ class _Graph(NamedTuple):
     outputs: list[int]
 
 
-def compatibility(path: str | Path) -> dict:
+class Compatibility(NamedTuple):
+    """What a TFLite file asks of a phone.
+
+    Attributes:
+        gpu_compatible: Whether a GPU delegate takes every operator.
+        cpu_ops: Sorted names of those that it leaves to the CPU.
+        arena_bytes: As `arena_bytes` gives it.
+    """
+
+    gpu_compatible: bool
+    cpu_ops: tuple[str, ...]
+    arena_bytes: int
+
+
+def compatibility(path: str | Path) -> Compatibility:
     """Reads off a TFLite file what it asks of a phone; nothing is run.
 
     Args:
         path: A .tflite file.
-
-    Returns:
-        {"gpu_compatible": whether a GPU delegate takes every operator,
-        "cpu_ops": sorted names of those that it leaves to the CPU,
-        "arena_bytes": see `arena_bytes`}.
 
     Reference:
         TensorFlow, lite/tools/versioning/gpu_compatibility.cc: what the delegate asks of an operator.
     """
     graphs = _read_graphs(Path(path).read_bytes())
     left = sorted({op.name for graph in graphs for op in graph.operators if not _is_taken(op, graph.tensors)})
-    return {"gpu_compatible": not left, "cpu_ops": left, "arena_bytes": sum(map(_planned_bytes, graphs))}
+    return Compatibility(not left, tuple(left), sum(map(_planned_bytes, graphs)))
 
 
 def arena_bytes(path: str | Path) -> int:
@@ -106,45 +116,45 @@ def arena_bytes(path: str | Path) -> int:
     Reference:
         Pisarchyk and Lee (2020), Efficient memory management for deep neural net inference, greedy by size.
     """
-    return compatibility(path)["arena_bytes"]
+    return compatibility(path).arena_bytes
 
 
-def gpu_cell(row: dict) -> str:
+def gpu_cell(row: ArtifactRow | Compatibility) -> str:
     """Says in a few words how much of an artifact a GPU takes; empty where its row does not tell."""
-    left = row.get("cpu_ops") or []
-    if row.get("gpu_compatible") is None:
+    left = row.cpu_ops
+    if row.gpu_compatible is None:
         return ""
     return f"all but {left[0] if len(left) == 1 else f'{len(left)} ops'}" if left else "all"
 
 
-def phone_notes(rows: Iterable[dict]) -> list[str]:
+def phone_notes(rows: Iterable[ArtifactRow]) -> list[str]:
     """Warns where a phone would fall back to something slower, or refuse a file.
 
     Args:
-        rows: Artifact rows of a result.json; those that say nothing of phones are left out.
+        rows: Artifacts; those that say nothing of phones are left out.
 
     Returns:
         Short lines, each with the artifacts that it is about.
     """
     about: dict[str, list[str]] = {}
     for row in rows:
-        if row["status"] == "ok" and row["format"] == "tflite":
+        if row.is_shipped and row.format == "tflite":
             for note in _notes(row):
-                about.setdefault(note, []).append(row["path"])
+                about.setdefault(note, []).append(row.path)
     return [f"{note}: {', '.join(paths)}" for note, paths in about.items()]
 
 
-def _notes(row: dict) -> list[str]:
-    notes, left = [], row.get("cpu_ops") or []
+def _notes(row: ArtifactRow) -> list[str]:
+    notes, left = [], row.cpu_ops
     if left:
         more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
         notes.append(f"a GPU leaves {', '.join(left[:_NAMED])}{more} to the CPU")
-    needed = tuple(int(part) for part in (row["min_runtime"] or "0").split(".") if part.isdigit())
+    needed = tuple(int(part) for part in (row.min_runtime or "0").split(".") if part.isdigit())
     if needed > IOS_RUNTIME:
-        notes.append(f"needs TFLite {row['min_runtime']}, newer than the iOS pod")
+        notes.append(f"needs TFLite {row.min_runtime}, newer than the iOS pod")
     elif needed > WIDESPREAD_RUNTIME:
-        notes.append(f"needs TFLite {row['min_runtime']}, which older apps do not have")
-    if row["variant"] == "float16":
+        notes.append(f"needs TFLite {row.min_runtime}, which older apps do not have")
+    if row.variant == "float16":
         notes.append("a CPU computes in float32: half the bytes, no gain in speed")
     return notes
 

@@ -1,29 +1,41 @@
 """What can be read off an artifact without running it."""
 
+import dataclasses
 import hashlib
 from pathlib import Path
 
+from suite.bundle.rows import ArtifactRow
 from suite.deploy.compatibility import compatibility
 from suite.deploy.convert.tflite import min_runtime, tflite_ops
-from suite.deploy.runtime import format_of, onnx_ops
+from suite.deploy.runtime import onnx_ops
 
 
-def describe(path: Path) -> dict:
-    """Gives what can be read off an artifact without running it.
+def describe(row: ArtifactRow, path: Path) -> ArtifactRow:
+    """Adds to an artifact's row what can be read off the file without running it.
 
     Args:
-        path: An artifact of any format.
+        row: Its path, format and variant.
+        path: The file, or the folder of a SavedModel.
 
     Returns:
-        "bytes", "sha256" and "ops"; of TFLite also "min_runtime" and what `compatibility` gives.
+        The row with bytes, sha256 and operators; of TFLite also with what the file asks of a phone.
     """
-    format = format_of(path)
-    return {
-        "bytes": sum(file.stat().st_size for file in _files(path)),
-        "sha256": digest(path),
-        "ops": {"tflite": tflite_ops, "onnx": onnx_ops}.get(format, lambda _: [])(path),
-        **({"min_runtime": min_runtime(path), **compatibility(path)} if format == "tflite" else {}),
-    }
+    row = dataclasses.replace(
+        row, bytes=sum(file.stat().st_size for file in _files(path)), sha256=digest(path)
+    )
+    if row.format == "onnx":
+        return dataclasses.replace(row, ops=tuple(onnx_ops(path)))
+    if row.format != "tflite":
+        return row
+    asked = compatibility(path)
+    return dataclasses.replace(
+        row,
+        ops=tuple(tflite_ops(path)),
+        min_runtime=min_runtime(path),
+        gpu_compatible=asked.gpu_compatible,
+        cpu_ops=asked.cpu_ops,
+        arena_bytes=asked.arena_bytes,
+    )
 
 
 def digest(path: Path) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from suite.console import first_line
 from suite.deploy.prove.gates import FLOAT32_PARITY, scale
 from suite.deploy.ranges import ValueRange
-from suite.deploy.signature import Signature, Tensor, call_model
+from suite.deploy.signature import Signature, Tensor, call_model, has_fixed_batch
 
 EXAMPLES = 8
 
@@ -85,11 +85,6 @@ def draw_inputs(
     if best is None:
         raise ValueError(fault)
     return best
-
-
-def has_fixed_batch(model: Any) -> bool:
-    """Whether a functional Keras model takes a certain number of examples at a time."""
-    return any(symbol.shape[:1] != (None,) for symbol in model.inputs)
 
 
 def check_fit(model: Any, signature: Signature, shapes: Mapping[str, tuple[int, ...]]) -> None:

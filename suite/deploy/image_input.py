@@ -1,14 +1,16 @@
 """From image files to what a model takes: its size, its colors, its range of values."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from suite import console
 from suite.bundle.record import bundle_of, read_result
+from suite.bundle.rows import InputFacts
 from suite.data.pictures.images import load_image
 from suite.deploy.ranges import ASK, PIXELS, ValueRange, is_picture, known_range
 from suite.deploy.runtime import Artifact
@@ -46,32 +48,33 @@ def image_input(model: Artifact, scale: ValueRange | None = None) -> ImageInput:
         ValueError: It takes something else than one RGB or gray image, or its size or range is not known.
     """
     tensor = _image_of(model)
-    recorded = recorded_inputs(model.path).get(tensor.name, {})
+    recorded = recorded_inputs(model.path).get(tensor.name)
     if None in tensor.shape:
-        shape = tuple(recorded.get("shape", tensor.shape))
+        shape = recorded.shape if recorded else tensor.shape
         if None in shape or len(shape) != 3:
             raise ValueError(
                 f"expected a model of one size, {model.path} takes images of any; make a bundle of it with "
                 "`suite export --size HEIGHT,WIDTH`"
             )
         tensor = tensor._replace(shape=shape)
-    return ImageInput(tensor, _range(model, tensor, scale, recorded.get("range")))
+    return ImageInput(tensor, _range(model, tensor, scale, recorded.range if recorded else None))
 
 
-def recorded_inputs(path: str | Path) -> dict[str, dict]:
+def recorded_inputs(path: str | Path) -> Mapping[str, InputFacts]:
     """What the result.json of an artifact's bundle says of its inputs, by name; {} where it says nothing."""
     path = Path(path).resolve()
     bundle = bundle_of(path)
     try:
-        rows = read_result(bundle)["artifacts"]
+        artifacts = read_result(bundle).artifacts
     except ValueError:
         return {}
     name = path.relative_to(bundle).as_posix()
-    found = [row.get("inputs") for row in rows if isinstance(row, dict) and row.get("path") == name]
-    return found[0] or {} if found else {}
+    return next((row.inputs for row in artifacts if row.path == name), {})
 
 
-def _range(model: Artifact, tensor: Tensor, scale: ValueRange | None, recorded: list | None) -> ValueRange:
+def _range(
+    model: Artifact, tensor: Tensor, scale: ValueRange | None, recorded: tuple[Any, Any] | None
+) -> ValueRange:
     found, _ = known_range(tensor, scale)  # of pixels, or said
     if found is None and recorded:
         found = ValueRange(*recorded)

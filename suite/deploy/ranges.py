@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from suite.bundle.rows import InputFacts
 from suite.deploy.signature import Signature, Tensor
 
 MOST_ROWS = 512  # of examples that are looked at
@@ -232,22 +233,20 @@ def _is_standard(low: np.ndarray, high: np.ndarray) -> bool:
 
 
 def describe_inputs(
-    signature: Signature, shapes: Mapping[str, tuple], ranges: Mapping[str, ValueRange | None]
-) -> dict[str, dict]:
-    """What result.json says of the inputs of an artifact.
+    signature: Signature,
+    shapes: Mapping[str, tuple[int, ...]],
+    ranges: Mapping[str, ValueRange | None],
+) -> dict[str, InputFacts]:
+    """What the record says of the inputs of an artifact, by name.
 
     Args:
         signature: What the model takes.
         shapes: Those that were fed, without the batch, by name: the sizes that TFLite files are fixed to.
         ranges: Those of the image inputs by name, None where one is not known.
-
-    Returns:
-        {name: {"dtype", "shape"}}, of an image with its "range", `[low, high]` or None.
     """
-    described: dict[str, dict] = {
-        tensor.name: {"dtype": tensor.dtype, "shape": list(shapes[tensor.name])}
+    return {
+        tensor.name: InputFacts(
+            tensor.dtype, tuple(shapes[tensor.name]), tensor.name in ranges, ranges.get(tensor.name)
+        )
         for tensor in signature.inputs
     }
-    for name, found in ranges.items():
-        described[name]["range"] = None if found is None else list(found)
-    return described

@@ -224,3 +224,8 @@ def _checked(tensor: Tensor, value) -> np.ndarray:
             f"expected input {tensor.name!r} of dtype {tensor.dtype}, received {array.dtype}; convert it"
         )
     return np.asarray(array, tensor.dtype)
+
+
+def has_fixed_batch(model: Any) -> bool:
+    """Whether a functional Keras model takes a certain number of examples at a time."""
+    return any(symbol.shape[:1] != (None,) for symbol in model.inputs)

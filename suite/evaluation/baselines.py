@@ -1,6 +1,6 @@
 """What the trivial answer gets: a model that is no better has learned nothing, whatever its number."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,14 +40,6 @@ class Baseline(NamedTuple):
         right = round(measured * self.examples)
         low, high = binomtest(right, self.examples).proportion_ci(method="wilson")
         return bool(low <= self.value <= high)
-
-    def to_json(self, measured: float) -> dict:
-        """Gives a row of "baselines" in result.json."""
-        row = self._asdict() | {"value": float(self.value), "measured": measured}
-        return row | {
-            "beaten": self.is_beaten_by(measured),
-            "may_be_chance": self.may_be_chance(measured),
-        }
 
 
 def most_frequent_class(
@@ -101,8 +93,3 @@ def implied(metric: str, targets: Any, labels: Sequence[str] = ()) -> Baseline |
         return None
     names = labels or [str(label) for label in range(int(targets.max()) + 1)]
     return most_frequent_class(targets, targets, names, metric)
-
-
-def describe(row: Mapping) -> str:
-    """The trivial answer and what it gets, from a row of "baselines" in result.json."""
-    return f"{row['says']}: {row['value']:.4f}"

@@ -21,7 +21,7 @@ from suite import console
 from suite.data.folders.labeled import ImageFolder
 from suite.data.pictures.images import ImageSource
 from suite.deploy.convert.tflite import calibration_rows
-from suite.deploy.pipeline import SPARE_CLASSES
+from suite.deploy.export import SPARE_CLASSES
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, confusion, most_wrong
 from suite.evaluation.confusion_matrix import confusion_matrix

@@ -10,6 +10,7 @@ from suite import catalogue, console
 from suite.bundle.names import RESULT_FILE
 from suite.bundle.partial import FAILED_SUFFIX
 from suite.bundle.record import read_result
+from suite.bundle.rows import ArtifactRow
 from suite.bundle.write import write_text
 from suite.deploy.app.mobile import FOLDER as MOBILE
 from suite.evaluation.table import Table
@@ -130,8 +131,8 @@ def _recipe_of(bundle: Path) -> str:
     """Name of the recipe that a bundle is a run of, as far as can be told; empty for other models."""
     try:
         record = read_result(bundle)
-        return str(record["name"]) if record["kind"] == "recipe" else ""
-    except (ValueError, KeyError, OSError):
+        return record.name if record.kind == "recipe" else ""
+    except (ValueError, OSError):
         return bundle.name.removesuffix(FAILED_SUFFIX)
 
 
@@ -171,34 +172,35 @@ def _with_run(card: _Card, bundle: Path) -> _Card:
 
 def _read_run(bundle: Path) -> _Run:
     record = read_result(bundle)
-    files = [_file(bundle, row) for row in record["artifacts"]]
-    metrics = {row["metric"]["name"] for row in record["artifacts"] if row["metric"]["name"]}
+    if not record.title or not record.created:  # a file of that name of something else
+        raise ValueError(f"expected a title and a date in the record of {bundle}, received none")
+    metrics = {row.metric.name for row in record.artifacts if row.metric.name}
     return _Run(
-        title=record["title"].strip().rstrip("."),
+        title=record.title.strip().rstrip("."),
         folder=bundle.name,
-        created=record["created"][:10],
-        seconds=f"{record['wall_seconds']:,.0f} s",
+        created=record.created[:10],
+        seconds=f"{record.wall_seconds:,.0f} s",
         figure=_first_figure(bundle),
         outcomes=outcomes(record),
         numbers=[(label, value) for label, value, _ in headlines(record)],
-        claims=claims_table(record["claims"]),
-        files=files,
+        claims=claims_table(record.claims),
+        files=[_file(bundle, row) for row in record.artifacts],
         metric=heading(metrics.pop()) if len(metrics) == 1 else "Metric",
         links=_links(bundle),
     )
 
 
-def _file(bundle: Path, row: dict) -> _File:
-    value, p50 = row["metric"]["value"], row["latency_ms"].get("p50")
-    shipped = row["status"] == "ok" and (bundle / row["path"]).exists()
+def _file(bundle: Path, row: ArtifactRow) -> _File:
+    value, p50 = row.metric.value, row.latency_ms.p50
+    shipped = row.is_shipped and (bundle / row.path).exists()
     return _File(
-        name=row["path"],
-        path=_link(bundle.name, row["path"]) if shipped else "",
-        megabytes=f"{row['bytes'] / 1e6:.2f}" if shipped else "",
+        name=row.path,
+        path=_link(bundle.name, row.path) if shipped else "",
+        megabytes=f"{(row.bytes or 0) / 1e6:.2f}" if shipped else "",
         metric="" if value is None else format_number(value),
         latency="" if p50 is None else f"{p50:.2f}",
-        status=row["status"],
-        reason=row["reason"] or "",
+        status=row.status,
+        reason=row.reason or "",
     )
 
 

@@ -1,12 +1,15 @@
 """`report.html`: all that a run found, in one file that opens anywhere."""
 
 import base64
+import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from suite.data.splits import SPLITS
+from suite.bundle.data_facts import DataFacts
+from suite.bundle.record import Record
+from suite.bundle.rows import BaselineRow, ClaimRow
 from suite.evaluation.table import Table
 from suite.report.page import TONES, format_number, format_value, heading, in_order_written, png_size, render
 
@@ -20,12 +23,12 @@ class _Figure(NamedTuple):
     source: str
 
 
-def write_report(folder: Path, record: dict, tables: Sequence[Table]) -> Path:
+def write_report(folder: Path, record: Record, tables: Sequence[Table]) -> Path:
     """Writes `report.html`: one file with everything in it, for desktops and phones.
 
     Args:
         folder: The bundle; the PNG files in its `figures/` are embedded in the order they were written in.
-        record: Content of `result.json`, with "title".
+        record: Its record.
         tables: What a run shows beyond its record; one with the title "Artifacts" comes first.
 
     Returns:
@@ -34,20 +37,20 @@ def write_report(folder: Path, record: dict, tables: Sequence[Table]) -> Path:
     folder = Path(folder)
     html = render(
         "report.html.j2",
-        title=record["title"].strip().rstrip("."),
-        created=record["created"].replace("T", " ").replace("Z", " UTC"),
+        title=record.title.strip().rstrip("."),
+        created=record.created.replace("T", " ").replace("Z", " UTC"),
         record=record,
         verdict=[*headlines(record), *outcomes(record)],
-        baselines=baselines_table(record.get("baselines", ())),
-        claims=claims_table(record["claims"]),
-        metrics=[(heading(name), format_number(value)) for name, value in record["metrics"].items()],
+        baselines=baselines_table(record.baselines),
+        claims=claims_table(record.claims),
+        metrics=[(heading(name), format_number(value)) for name, value in record.metrics.items()],
         figures=[_figure(path) for path in in_order_written((folder / "figures").glob("*.png"))],
         tables=sorted(tables, key=lambda table: table.title != "Artifacts"),
-        quarantined=_quarantined(record["data"]),
-        facts=_data_facts(record["data"]),
-        classes=_classes(record["data"]),
-        commands=_commands(record, are_photos="images_per_class" in record["data"]),
-        config=[(name, format_value(value)) for name, value in record["config"].items()],
+        quarantined=_quarantined(record.data),
+        facts=_data_facts(record.data),
+        classes=_classes(record.data),
+        commands=_commands(record),
+        config=[(name, format_value(value)) for name, value in record.config.items()],
         run=_run_facts(record),
     )
     path = folder / "report.html"
@@ -56,27 +59,27 @@ def write_report(folder: Path, record: dict, tables: Sequence[Table]) -> Path:
     return path
 
 
-def headlines(record: dict) -> list[tuple[str, str, str]]:
+def headlines(record: Record) -> list[tuple[str, str, str]]:
     """(label, value, tone) of the metrics that a reader wants to know first, beside the trivial answer's."""
-    trivial = {row["metric"]: row for row in record.get("baselines", ())}
-    claimed = [row["metric"] for row in record["claims"]]
-    measured = [name for name in record["metrics"] if name.startswith("test_")]
-    measured += [name for name in record["metrics"] if name.startswith("validation_")]
+    trivial = {row.metric: row for row in record.baselines}
+    claimed = [row.metric for row in record.claims]
+    measured = [name for name in record.metrics if name.startswith("test_")]
+    measured += [name for name in record.metrics if name.startswith("validation_")]
     names = list(dict.fromkeys([*trivial, *claimed, *measured]))[:_HEADLINES]
     rows = []
     for name in names:
-        value, tone = format_number(record["metrics"][name]), ""
+        value, tone = format_number(record.metrics[name]), ""
         if name in trivial:
-            value += f" (trivial: {format_number(trivial[name]['value'])})"
-            tone = "" if trivial[name]["beaten"] else "bad"
+            value += f" (trivial: {format_number(trivial[name].value)})"
+            tone = "" if trivial[name].beaten else "bad"
         rows.append((heading(name), value, tone))
     return rows
 
 
-def outcomes(record: dict) -> list[tuple[str, str, str]]:
+def outcomes(record: Record) -> list[tuple[str, str, str]]:
     """(label, "7 ok, 1 skipped", tone of the worst) of the claims and of the artifacts, if there are any."""
-    claims = Counter("kept" if row["passed"] else "missed" for row in record["claims"])
-    statuses = Counter(row["status"] for row in record["artifacts"])
+    claims = Counter("kept" if row.passed else "missed" for row in record.claims)
+    statuses = Counter(row.status for row in record.artifacts)
     rows = []
     for label, counts in (("Claims", claims), ("Artifacts", statuses)):
         present = [word for word in TONES if counts[word]]
@@ -86,70 +89,70 @@ def outcomes(record: dict) -> list[tuple[str, str, str]]:
     return rows
 
 
-def baselines_table(rows: Sequence[dict]) -> Table:
-    """What the models and the trivial answers get, from the "baselines" of a result.json."""
+def baselines_table(rows: Sequence[BaselineRow]) -> Table:
+    """What the models and the trivial answers get."""
     cells = [
         (
-            "beaten" if row["beaten"] else "not beaten",
-            heading(row["metric"]),
-            format_number(row["measured"]),
-            row["says"],
-            format_number(row["value"]),
+            "beaten" if row.beaten else "not beaten",
+            heading(row.metric),
+            format_number(row.measured),
+            row.says,
+            format_number(row.value),
         )
         for row in rows
     ]
-    close = [heading(row["metric"]) for row in rows if row["beaten"] and row["may_be_chance"]]
+    close = [heading(row.metric) for row in rows if row.beaten and row.may_be_chance]
     note = f"{', '.join(close)}: may be chance, with so few held-out examples." if close else ""
     columns = ("status", "metric", "model", "trivial answer", "gets")
     return Table("Beside the trivial answer", columns, cells, note)
 
 
-def claims_table(rows: Sequence[dict]) -> Table:
-    """What was claimed and measured, from the "claims" of a result.json."""
-    cells = []
-    for row in rows:
-        bounds = [f"{key.replace('_', ' ')} {row[key]:g}" for key in ("at_least", "at_most") if key in row]
-        measured = "none" if row["value"] is None else f"{row['value']:.6g}"
-        outcome = "kept" if row["passed"] else "missed"
-        cells.append((outcome, heading(row["metric"]), " and ".join(bounds), measured))
+def claims_table(rows: Sequence[ClaimRow]) -> Table:
+    """What was claimed and measured."""
+    cells = [
+        (
+            "kept" if row.passed else "missed",
+            heading(row.metric),
+            row.bounds,
+            f"{row.value:.6g}" if math.isfinite(row.value) else "none",
+        )
+        for row in rows
+    ]
     return Table("Claims", ("status", "metric", "claimed", "measured"), cells)
 
 
-def _quarantined(data: dict) -> Table:
-    rows = [(entry["file"], entry["reason"]) for entry in data["quarantined"]]
-    rows += [(file, "not read") for file in data.get("unread", ())]
+def _quarantined(data: DataFacts) -> Table:
+    rows = [*data.quarantined, *((file, "not read") for file in data.unread)]
     reasons = Counter(reason for _, reason in rows).most_common(4)
     note = ", ".join(f"{count} {reason}" for reason, count in reasons if count > 1)
     return Table("Set aside", ("file", "reason"), rows, note)
 
 
-def _data_facts(data: dict) -> list[tuple[str, str]]:
-    shown = {"source", "classes", "quarantined", "unread", "notes", "images_per_class", *SPLITS}
-    facts = [("Source", data["source"])]
-    facts += [(heading(split), f"{data[split]:,}") for split in SPLITS if split in data]
-    facts += [("Classes", f"{len(data['classes']):,}")] if data.get("classes") else []
-    facts += [("Set aside", f"{len(data['quarantined']):,}")] if data["quarantined"] else []
-    facts += [("Files not read", f"{len(data['unread']):,}")] if data.get("unread") else []
-    facts += [("Note", note) for note in data.get("notes", ())]
-    return facts + [(heading(name), format_value(value)) for name, value in data.items() if name not in shown]
+def _data_facts(data: DataFacts) -> list[tuple[str, str]]:
+    facts = [("Source", data.source)]
+    facts += [(heading(split), f"{size:,}") for split, size in data.sizes.items()]
+    counts = {"Classes": data.classes, "Set aside": data.quarantined, "Files not read": data.unread}
+    facts += [(name, f"{len(entries):,}") for name, entries in counts.items() if entries]
+    facts += [("Note", note) for note in data.notes]
+    return facts + [(heading(name), format_value(value)) for name, value in data.more.items()]
 
 
-def _classes(data: dict) -> list[tuple[str, str]]:
+def _classes(data: DataFacts) -> list[tuple[str, str]]:
     """Class names with their numbers of images, where those are known."""
-    counts = data.get("images_per_class", {})
-    return [(name, f"{counts[name]:,}" if name in counts else "") for name in data.get("classes", ())]
+    counts = data.images_per_class or {}
+    return [(name, f"{counts[name]:,}" if name in counts else "") for name in data.classes]
 
 
-def _commands(record: dict, are_photos: bool) -> list[tuple[str, str]]:
-    shipped = [row for row in record["artifacts"] if row["status"] == "ok"]
+def _commands(record: Record) -> list[tuple[str, str]]:
+    shipped = record.shipped
     if not shipped:
         return []
     commands = []
-    if are_photos:
-        best = next((row for row in shipped if row["format"] == "tflite"), shipped[0])
+    if record.data.images_per_class is not None:  # it is about photos
+        best = next((row for row in shipped if row.format == "tflite"), shipped[0])
         commands = [
-            ("Name what is in a photo", f"suite predict BUNDLE/{best['path']} photo.jpg"),
-            ("Measure on labeled photos, one folder a class", f"suite evaluate BUNDLE/{best['path']} PHOTOS"),
+            ("Name what is in a photo", f"suite predict BUNDLE/{best.path} photo.jpg"),
+            ("Measure on labeled photos, one folder a class", f"suite evaluate BUNDLE/{best.path} PHOTOS"),
         ]
     return [
         *commands,
@@ -158,13 +161,13 @@ def _commands(record: dict, are_photos: bool) -> list[tuple[str, str]]:
     ]
 
 
-def _run_facts(record: dict) -> list[tuple[str, str]]:
+def _run_facts(record: Record) -> list[tuple[str, str]]:
     facts = {
-        "Seed": format_value(record["seed"]),
-        "Wall time": f"{record['wall_seconds']:,.0f} s",
-        "Device": record["device"],
-        "Commit": (record["commit"] or "")[:12],
-        **record["versions"],
+        "Seed": format_value(record.seed),
+        "Wall time": f"{record.wall_seconds:,.0f} s",
+        "Device": record.device,
+        "Commit": (record.commit or "")[:12],
+        **record.versions,
     }
     return [(name, value) for name, value in facts.items() if value]
 

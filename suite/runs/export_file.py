@@ -10,14 +10,22 @@ import numpy as np
 from suite import console
 from suite.bundle.examples import load_verification, read_arrays
 from suite.bundle.names import LABELS_FILE, VERIFICATION_FILE
-from suite.deploy.draws import check_fit, constant_outputs, draw_inputs, has_fixed_batch, misfit
+from suite.deploy.draws import check_fit, constant_outputs, draw_inputs, misfit
 from suite.deploy.image_input import recorded_inputs
 from suite.deploy.keras_file import load_keras
 from suite.deploy.labels import split_labels
 from suite.deploy.obstacles import check_exportable
 from suite.deploy.ranges import ASK, ValueRange, is_picture, known_ranges, parse_scale
 from suite.deploy.runtime import format_of
-from suite.deploy.signature import Signature, Tensor, as_functional, call_model, named_inputs, signature_of
+from suite.deploy.signature import (
+    Signature,
+    Tensor,
+    as_functional,
+    call_model,
+    has_fixed_batch,
+    named_inputs,
+    signature_of,
+)
 from suite.language.tagging import CHARACTERS_FILE
 from suite.language.vocabulary import VOCABULARY_FILE
 from suite.runs.job import Job, execute
@@ -133,8 +141,8 @@ def _prepare(
     known = known_ranges(signature, scale, given, model)
     recorded = recorded_inputs(path)
     for name, (found, _) in known.items():
-        if found is None and recorded.get(name, {}).get("range"):
-            known[name] = ValueRange(*recorded[name]["range"]), "its bundle"
+        if found is None and name in recorded and (values := recorded[name].range):
+            known[name] = ValueRange(*values), "its bundle"
     _say_ranges(signature, known)
     ranges = {name: found for name, (found, _) in known.items()}
     data: dict[str, Any] = {"examples": "given" if examples else "of the bundle"}

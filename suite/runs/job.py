@@ -6,29 +6,31 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from threadpoolctl import threadpool_limits
 
 from suite import console
+from suite.bundle.data_facts import DataFacts
 from suite.bundle.names import RESULT_FILE, SPLIT_FILE
 from suite.bundle.partial import SETTINGS_FILE, PartialBundle
+from suite.bundle.record import Record
+from suite.bundle.rows import ArtifactRow
 from suite.bundle.write import write_json
 from suite.catalogue import is_file, load_recipe
 from suite.data.set_aside import losses
 from suite.deploy.app.mobile import write_mobile
-from suite.deploy.compatibility import phone_notes
-from suite.deploy.pipeline import Export, export_model
-from suite.deploy.prove.benchmarking import COLUMNS, artifact_cells, print_artifacts
+from suite.deploy.export import Export
+from suite.deploy.pipeline import export_model
+from suite.deploy.prove.benchmarking import artifacts_table
 from suite.errors import GateError, disk_is_full
-from suite.evaluation import baselines
-from suite.evaluation.table import Table
 from suite.report.gallery import FOLDER, SMOKE_FOLDER, update_gallery
 from suite.report.run_page import write_report
-from suite.runs.recipe import Baseline, Claim, Context, Result, claims_on
-from suite.training.reproducibility import describe_environment, set_seed
+from suite.runs.outcome import faults, print_summary, record_of
+from suite.runs.recipe import Claim, Context, Result, claims_on
+from suite.training.reproducibility import set_seed
 from suite.training.session import Options, is_chief, running, split_options
 
 
@@ -95,20 +97,23 @@ def execute(
             set_seed(seed, options.deterministic)
             result = job.run(config, Context(seed, source, partial.work))
             session.log_figures(result.figures)
-        record = _record(job, settings, result)
-        for line in losses(record["data"]):
+        record = record_of(
+            result, name=job.name, kind=job.kind, title=job.title, claims=job.claims, settings=settings
+        )
+        for line in losses(result.data):
             console.warn(line)
-        _write_split(partial.folder, record["data"])
-        record["artifacts"] = _export_all(result.exports, partial)
-        record["wall_seconds"] = round(time.time() - started, 2)
+        _write_split(partial.folder, result.data.get("files", {}), record.data)
+        artifacts = _export_all(result.exports, partial)
+        seconds = round(time.time() - started, 2)
+        record = dataclasses.replace(record, artifacts=tuple(artifacts), wall_seconds=seconds)
         _write_files(partial.folder, record, result)
-        faults = _faults(record, job.is_judged)
-        final = partial.finish(failed=bool(faults))
-    _print_summary(final, record)
+        wrong = faults(record, job.is_judged)
+        final = partial.finish(failed=bool(wrong))
+    print_summary(final, record)
     update_gallery(final)
-    if faults:
-        more = f" (and {len(faults) - 1} more)" if faults[1:] else ""
-        raise GateError(f"{faults[0]}{more}; see {console.shown(final)}/report.html")
+    if wrong:
+        more = f" (and {len(wrong) - 1} more)" if wrong[1:] else ""
+        raise GateError(f"{wrong[0]}{more}; see {console.shown(final)}/report.html")
     return final
 
 
@@ -151,55 +156,25 @@ def _check_settings(path: Path, settings: dict) -> None:
     write_json(path, settings)
 
 
-def _record(job: Job, settings: dict, result: Result) -> dict:
-    metrics = {name: float(value) for name, value in result.metrics.items()}
-    return {
-        "name": job.name,
-        "kind": job.kind,
-        "title": result.title or job.title,
-        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "seed": settings["seed"],
-        "config": settings["config"],
-        **describe_environment(),
-        "data": {"source": settings["source"], "quarantined": [], **result.data},
-        "metrics": metrics,
-        "baselines": [each.to_json(metrics[each.metric]) for each in _baselines(result)],
-        "claims": [
-            claim.to_json() | {"value": metrics[claim.metric], "passed": claim.holds(metrics)}
-            for claim in (job.claims if result.claims_apply else ())
-        ],
-    }
-
-
-def _baselines(result: Result) -> list[Baseline]:
-    """Those that the run gives, and those that follow from what its exports are judged by."""
-    found = {each.metric: each for each in result.baselines}
-    for item in result.exports:
-        if item.metric and item.metric.name in result.metrics and item.metric.name not in found:
-            each = baselines.implied(item.metric.name, item.targets, item.labels)
-            found |= {each.metric: each} if each else {}
-    return list(found.values())
-
-
-def _write_split(folder: Path, data: dict) -> None:
-    """Moves the files of a user's folder, which may be many, out of the record and into split.json."""
-    files = data.pop("files", None)
+def _write_split(folder: Path, files: Mapping[str, str], data: DataFacts) -> None:
+    """Writes which part each file of a user's folder is in, which may be many, beside the record."""
     if files:
-        split = {"classes": data["classes"], "files": files, "quarantined": data["quarantined"]}
+        facts = data.to_json()
+        split = {"classes": facts["classes"], "files": files, "quarantined": facts["quarantined"]}
         write_json(folder / SPLIT_FILE, split)
 
 
-def _export_all(exports: Sequence[Export], partial: PartialBundle) -> list[dict]:
+def _export_all(exports: Sequence[Export], partial: PartialBundle) -> list[ArtifactRow]:
     rows = []
     for item in exports:
         console.say(f"exporting {item.name or item.model.name}")
         (partial.folder / item.name).mkdir(exist_ok=True)
         for row in export_model(item, partial.folder / item.name, partial.work):
-            rows.append(row | {"path": (Path(item.name) / row["path"]).as_posix()})
+            rows.append(dataclasses.replace(row, path=(Path(item.name) / row.path).as_posix()))
     return rows
 
 
-def _write_files(folder: Path, record: dict, result: Result) -> None:
+def _write_files(folder: Path, record: Record, result: Result) -> None:
     (folder / "figures").mkdir(exist_ok=True)
     for name, figure in result.figures.items():
         figure.savefig(folder / "figures" / f"{name}.png", dpi=110, bbox_inches="tight")
@@ -207,59 +182,10 @@ def _write_files(folder: Path, record: dict, result: Result) -> None:
         if isinstance(content, str):
             content = content.encode("utf-8", errors="backslashreplace")
         (folder / name).write_bytes(content)
-    notes = " ".join(f"{note[0].upper()}{note[1:]}." for note in phone_notes(record["artifacts"]))
-    artifacts = Table("Artifacts", COLUMNS, [artifact_cells(row) for row in record["artifacts"]], notes)
-    write_report(folder, record, [artifacts, *result.tables] if record["artifacts"] else result.tables)
-    write_mobile(folder, record["artifacts"], record["name"])
-    write_json(folder / RESULT_FILE, record)
-
-
-def _claim(row: dict) -> Claim:
-    return Claim(row["metric"], row.get("at_least"), row.get("at_most"))
-
-
-def _more_training(config: dict) -> str:
-    """The flags of a longer training, twice as long as this one."""
-    lengths = {name: config.get(name) for name in ("epochs", "least_steps", "steps")}
-    flags = [f"--{name} {2 * value}" for name, value in lengths.items() if value]
-    return f" ({' '.join(flags)})" if flags else ""
-
-
-def _faults(record: dict, is_judged: bool) -> list[str]:
-    trivial = [
-        f"no better than the trivial answer: {row['metric']} {row['measured']:.4f}, "
-        f"{baselines.describe(row)}; try more data, or longer training{_more_training(record['config'])}"
-        for row in record["baselines"]
-        if is_judged and not row["beaten"]
-    ]
-    missed = [
-        f"claim missed: {_claim(row)}, measured {row['value']:.6g}"
-        for row in record["claims"]
-        if not row["passed"]
-    ]
-    failed = [f"{row['path']} {row['reason']}" for row in record["artifacts"] if row["status"] == "failed"]
-    return trivial + missed + failed
-
-
-def _print_summary(folder: Path, record: dict) -> None:
-    for row in record["claims"]:
-        console.say(f"{'ok    ' if row['passed'] else 'MISSED'} {_claim(row)}: {row['value']:.6g}")
-    if record["artifacts"]:
-        print_artifacts(f"{record['name']}: artifacts", record["artifacts"])
-    trivial = {row["metric"]: row for row in record["baselines"]}
-    for name, value in record["metrics"].items():
-        if name in trivial:
-            console.result(f"{name} {value:.4f} ({baselines.describe(trivial[name])})")
-        elif name.startswith(("validation_", "test_")):
-            console.result(f"{name} {value:.4f}")
-    for row in record["baselines"]:
-        if row["beaten"] and row["may_be_chance"]:
-            console.warn(
-                f"{row['metric']} {row['measured']:.4f} of {row['examples']} may be chance, the trivial "
-                f"answer ({row['says']}) gets {row['value']:.4f}: more held-out data would tell"
-            )
-    where = console.shown(folder)
-    console.result(f"{where} written in {record['wall_seconds']:.0f} s; open {where}/report.html")
+    tables = [*([artifacts_table(record.artifacts)] if record.artifacts else []), *result.tables]
+    write_report(folder, record, tables)
+    write_mobile(folder, record.artifacts, record.name)
+    write_json(folder / RESULT_FILE, record.to_json())
 
 
 def run(

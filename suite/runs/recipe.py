@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from suite.deploy.pipeline import Export
+from suite.bundle.rows import ClaimRow, bounds_text
+from suite.deploy.export import Export
 from suite.evaluation.baselines import Baseline
 from suite.evaluation.table import Table
 
@@ -39,14 +40,14 @@ class Claim(NamedTuple):
             self.at_most is None or value <= self.at_most
         )
 
-    def to_json(self) -> dict:
-        """Gives the metric and the bounds that are set."""
-        return {key: value for key, value in self._asdict().items() if value is not None}
+    def row(self, metrics: Mapping[str, float]) -> ClaimRow:
+        """Gives what the record says of it: the bounds, what was measured, and whether it keeps them."""
+        return ClaimRow(
+            self.metric, metrics[self.metric], self.holds(metrics), self.at_least, self.at_most, self.data
+        )
 
     def __str__(self) -> str:
-        lower = [] if self.at_least is None else [f"at least {self.at_least:g}"]
-        upper = [] if self.at_most is None else [f"at most {self.at_most:g}"]
-        return f"{self.metric} {' and '.join(lower + upper)}"
+        return f"{self.metric} {bounds_text(self.at_least, self.at_most)}"
 
 
 def about(data: Sequence[str], *claims: Claim) -> tuple[Claim, ...]:

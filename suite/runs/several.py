@@ -138,7 +138,7 @@ def _run_process(command: Sequence[str]) -> tuple[int, str]:
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
 
-    def forward(number, frame):
+    def forward(number: int, frame: object) -> None:
         asked.append(number)
         process.send_signal(number)
 
@@ -160,8 +160,8 @@ def _written(bundle: Path) -> int:
 
 def _measured(row: Outcome, bundle: Path) -> Outcome:
     record = read_result(bundle)
-    claims = record["claims"]
-    kept = f"{sum(claim['passed'] for claim in claims)} of {len(claims)}" if claims else ""
+    claims = record.claims
+    kept = f"{sum(claim.passed for claim in claims)} of {len(claims)}" if claims else ""
     artifacts = {label: text for label, text, _ in outcomes(record)}.get("Artifacts", "")
     return row._replace(claims=kept, artifacts=artifacts.replace("\N{NO-BREAK SPACE}", " "))
 

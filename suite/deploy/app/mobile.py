@@ -4,6 +4,7 @@ One description of the exported files feeds the templates in `templates/`: a REA
 and Python. The answers of the last two are compared with those of `suite.predict` by the tests.
 """
 
+import dataclasses
 import functools
 import math
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from suite.bundle.names import LABELS_FILE
+from suite.bundle.rows import ArtifactRow
 from suite.deploy.app.app_model import AppModel, app_model
 from suite.deploy.compatibility import phone_notes
 from suite.deploy.convert.personal import LEARNING_RATE
@@ -38,24 +40,24 @@ MOST_LABELS = 50  # that the README lists
 _ARRAYS = {"float32": "Float32Array", "int32": "Int32Array", "uint8": "Uint8Array"}  # of JavaScript
 
 
-def write_mobile(bundle: str | Path, rows: Sequence[dict], name: str) -> None:
+def write_mobile(bundle: str | Path, rows: Sequence[ArtifactRow], name: str) -> None:
     """Writes `mobile/` beside every `model.tflite` of a bundle.
 
     Args:
         bundle: Its folder; labels and vocabularies are there already.
-        rows: Artifact rows of its result.json.
+        rows: Its artifacts.
         name: Name of the run, of which the classes in the code get theirs.
     """
-    shipped = [row for row in rows if row["format"] == "tflite" and row["status"] == "ok"]
+    shipped = [row for row in rows if row.format == "tflite" and row.is_shipped]
     for row in shipped:
-        path = Path(row["path"])
+        path = Path(row.path)
         if path.name == FILES["float32"]:
-            here = [other for other in shipped if Path(other["path"]).parent == path.parent]
+            here = [other for other in shipped if Path(other.path).parent == path.parent]
             model = app_model(Path(bundle) / path, "_".join((name, *path.parts[:-1])))
             write_app_code(model, Path(bundle) / path.parent / FOLDER, here)
 
 
-def write_app_code(model: AppModel, folder: str | Path, rows: Sequence[dict] = ()) -> None:
+def write_app_code(model: AppModel, folder: str | Path, rows: Sequence[ArtifactRow] = ()) -> None:
     """Writes the files of `TEMPLATES` for a model, as far as they can be.
 
     For the step of a decoder it is the README only; with dtypes that a language lacks, also `example.py`.
@@ -63,9 +65,10 @@ def write_app_code(model: AppModel, folder: str | Path, rows: Sequence[dict] = (
     Args:
         model: Its description.
         folder: Made where there is none.
-        rows: Artifact rows of the TFLite files beside it, for the README.
+        rows: The TFLite files beside it, for the README.
     """
-    copies, named = _copies(model), [(Path(row["path"]).name, row) for row in rows]
+    copies = _copies(model)
+    rows = [dataclasses.replace(row, path=Path(row.path).name) for row in rows]
     context = {
         "model": model,
         "image": model.inputs[0],
@@ -76,8 +79,8 @@ def write_app_code(model: AppModel, folder: str | Path, rows: Sequence[dict] = (
         **_picture(model),
         "model_asset": copies[0][0],
         "words_asset": next((asset for asset, _ in copies if asset.endswith(VOCABULARY_FILE)), None),
-        "files": [(name, row) for name, row in named if row["variant"] != "personal"],
-        "notes": phone_notes(row | {"path": name} for name, row in named),
+        "files": [row for row in rows if row.variant != "personal"],
+        "notes": phone_notes(rows),
         "arrays": _ARRAYS,
         "step_folder": STEP,
         "encoder_folder": ENCODER,

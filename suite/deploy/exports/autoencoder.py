@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from suite.deploy.pipeline import Export
+from suite.deploy.export import Export
 from suite.evaluation.metrics import Metric, r2
 from suite.models.autoencoders import Autoencoder
 

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from suite.deploy.pipeline import Export
+from suite.deploy.export import Export
 from suite.language.vocabulary import SPECIAL, Vocabulary
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from suite.deploy.convert.onnx import save_onnx
 from suite.deploy.convert.saved_model import save_saved_model
 from suite.deploy.convert.tflite import CALIBRATION_EXAMPLES, convert_tflite
-from suite.deploy.pipeline import Export
+from suite.deploy.export import Export
 from suite.deploy.runtime import Artifact, load_artifact
 from suite.evaluation.metrics import Metric, accuracy, cross_entropy
 from suite.language.decoding import TOKEN, StepModel, surprisals

@@ -1,11 +1,13 @@
 """What an artifact must pass before it is shipped."""
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from suite.bundle.rows import FAILED, OK, SKIPPED, ArtifactRow
 from suite.deploy.convert.tflite import BYTES_PER_PARAMETER
 from suite.deploy.prove.measure import Measurement
 from suite.evaluation.metrics import Metric
@@ -20,6 +22,23 @@ DECIDING_PARITY_SHARE = 0.999
 
 # Folded batch normalization and shared zeros save a little; stripped weights save nearly all.
 SMALLEST_SHARE_OF_PARAMETERS = 0.75
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """What the Keras model gives on the held-out inputs, which an artifact is held against.
+
+    Attributes:
+        outputs: Arrays by output name.
+        metric: The metric of both.
+        value: The Keras model's.
+        parity_share: Least share of a float32 artifact's numbers that must be within `FLOAT32_PARITY`.
+    """
+
+    outputs: Mapping[str, np.ndarray]
+    metric: Metric
+    value: float
+    parity_share: float = 1.0
 
 
 def max_abs_difference(outputs: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarray]) -> float:
@@ -84,62 +103,66 @@ def weight_bytes(weights: Sequence[Any], variant: str, added: int = 0) -> int:
 
 
 def judge(
-    measurement: Measurement,
-    reference: Mapping[str, np.ndarray],
-    metric: tuple[Metric, float, float],
-    variant: str,
-    size: tuple[int, int],
-    ops: list[str],
-    parity_share: float = 1.0,
+    row: ArtifactRow, measurement: Measurement, reference: Reference, precision: str, needed_bytes: int
 ) -> tuple[str, str | None]:
     """Decides whether an artifact may be shipped.
 
     Args:
+        row: Its bytes, its operators, and its metric.
         measurement: What it did in its own process.
-        reference: The Keras model's outputs on the same inputs.
-        metric: The metric, its value for the artifact and its value for the Keras model.
-        variant: "float32", or a reduced precision of `tflite.FILES`.
-        size: Bytes of the artifact, and what `weight_bytes` gives for the model's weights in the variant.
-        ops: Its operators, custom ones as "custom:NAME".
-        parity_share: Least share of a float32 artifact's numbers that must be within `FLOAT32_PARITY`.
+        reference: What the Keras model did on the same inputs.
+        precision: Of its weights: "float32", or a reduced one of `tflite.FILES`.
+        needed_bytes: What `weight_bytes` gives for the model's weights in that precision.
 
     Returns:
         ("ok", None), ("failed", reason) for a float32 artifact, or ("skipped", reason) for a
         reduced-precision one that is not good enough to ship.
     """
-    reason = _first_fault(measurement, reference, metric, variant, size, ops, parity_share)
+    reason = (
+        measurement.error
+        or _foreign_operators(row)
+        or _other_answers(measurement.outputs, reference, precision)
+        or _missing_weights(row, needed_bytes)
+        or _worse_metric(row, reference)
+    )
     if reason is None:
-        return "ok", None
-    return ("failed" if variant == "float32" else "skipped"), reason
+        return OK, None
+    return (FAILED if precision == "float32" else SKIPPED), reason
 
 
-def _first_fault(measurement, reference, metric, variant, size, ops, parity_share) -> str | None:
-    if measurement.error:
-        return measurement.error
-    foreign = [op for op in ops if op.startswith("custom:")]
-    if foreign:
-        return f"needs operators that phones do not have: {', '.join(foreign)}"
-    for outputs, who in ((reference, "the Keras model "), (measurement.outputs, "")):
-        if not all(np.all(np.isfinite(values)) for values in outputs.values()):
+def _foreign_operators(row: ArtifactRow) -> str | None:
+    foreign = [op for op in row.ops if op.startswith("custom:")]
+    return f"needs operators that phones do not have: {', '.join(foreign)}" if foreign else None
+
+
+def _other_answers(outputs: Mapping[str, np.ndarray], reference: Reference, precision: str) -> str | None:
+    for arrays, who in ((reference.outputs, "the Keras model "), (outputs, "")):
+        if not all(np.all(np.isfinite(values)) for values in arrays.values()):
             return f"{who}gives NaN or infinity"
-    if set(measurement.outputs) != set(reference):
-        return other_outputs(measurement.outputs, reference)
-    difference = max_abs_difference(measurement.outputs, reference)
+    if set(outputs) != set(reference.outputs):
+        return other_outputs(outputs, reference.outputs)
+    difference = max_abs_difference(outputs, reference.outputs)
     if not np.isfinite(difference):
         return "gives other shapes than the Keras model"
-    limit = FLOAT32_PARITY * scale(reference)
-    if variant == "float32" and difference > limit:
-        share = share_within(measurement.outputs, reference, limit)
-        if share < parity_share:
-            part = "" if parity_share == 1 else f" in {1 - share:.2%} of its numbers"
-            return f"differs from the Keras model by {difference:.2g}, more than {limit:.2g}{part}"
-    size_bytes, needed = size
-    if size_bytes < SMALLEST_SHARE_OF_PARAMETERS * needed:
-        return f"has {size_bytes} bytes where its weights take {needed}: weights are missing"
-    definition, value, reference_value = metric
-    lost = definition.loss_against(value, reference_value)
-    if not lost <= definition.tolerance:  # NaN never passes
-        return (
-            f"{definition.name} is {lost:.4f} worse than the Keras model's, more than {definition.tolerance}"
-        )
-    return None
+    limit = FLOAT32_PARITY * scale(reference.outputs)
+    if precision != "float32" or difference <= limit:
+        return None
+    share = share_within(outputs, reference.outputs, limit)
+    if share >= reference.parity_share:
+        return None
+    part = "" if reference.parity_share == 1 else f" in {1 - share:.2%} of its numbers"
+    return f"differs from the Keras model by {difference:.2g}, more than {limit:.2g}{part}"
+
+
+def _missing_weights(row: ArtifactRow, needed_bytes: int) -> str | None:
+    if (row.bytes or 0) >= SMALLEST_SHARE_OF_PARAMETERS * needed_bytes:
+        return None
+    return f"has {row.bytes} bytes where its weights take {needed_bytes}: weights are missing"
+
+
+def _worse_metric(row: ArtifactRow, reference: Reference) -> str | None:
+    metric, value = reference.metric, row.metric.value
+    lost = metric.loss_against(math.nan if value is None else value, reference.value)
+    if lost <= metric.tolerance:  # NaN never is
+        return None
+    return f"{metric.name} is {lost:.4f} worse than the Keras model's, more than {metric.tolerance}"

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from suite import console
+from suite.bundle.rows import Latency
 from suite.data.row_file import RowFile
 from suite.deploy.convert.tflite import PERSONAL_FILE
 from suite.deploy.prove.personal_check import rehearse
@@ -36,13 +37,13 @@ class Measurement(NamedTuple):
 
     Attributes:
         outputs: Arrays by output name, one row an example; empty where it failed.
-        latency_ms: {"p50", "p95"} of single-example calls, in milliseconds; empty where it failed.
+        latency_ms: Of single-example calls; of nothing where it failed.
         error: One line, or None.
         training: What `rehearse` gives for a personal model.
     """
 
     outputs: dict[str, np.ndarray]
-    latency_ms: dict[str, float]
+    latency_ms: Latency
     error: str | None
     training: dict[str, float] | None = None
 
@@ -83,10 +84,11 @@ def _measure(folder: Path, path: Path, inputs: list[str], predict: bool) -> Meas
     (folder / REQUEST_FILE).write_text(json.dumps(request))
     end = _worker(format_of(path) in ("keras", "saved_model")).run(folder / REQUEST_FILE)
     if not answer.exists():
-        return Measurement({}, {}, end)
+        return Measurement({}, Latency(), end)
     measured = json.loads(answer.read_text())
     outputs = {name: np.load(folder / f"output-{name}.npy") for name in measured["outputs"]}
-    return Measurement(outputs, measured["latency_ms"], measured["error"], measured["training"])
+    latency_ms = Latency(**measured["latency_ms"])
+    return Measurement(outputs, latency_ms, measured["error"], measured["training"])
 
 
 class _Worker:
@@ -132,15 +134,12 @@ def _worker(needs_tensorflow: bool) -> _Worker:
     return _Worker()
 
 
-def latency(artifact: Artifact, inputs: Mapping[str, np.ndarray]) -> dict[str, float]:
+def latency(artifact: Artifact, inputs: Mapping[str, np.ndarray]) -> Latency:
     """Times calls with one example each, after a warm-up.
 
     Args:
         artifact: A loaded artifact.
         inputs: Arrays by input name; the examples are taken in turn.
-
-    Returns:
-        {"p50", "p95"} in milliseconds.
     """
     total = len(next(iter(inputs.values())))
     singles = [
@@ -156,7 +155,7 @@ def latency(artifact: Artifact, inputs: Mapping[str, np.ndarray]) -> dict[str, f
         artifact(singles[len(times) % len(singles)])
         times.append((time.perf_counter() - start) * 1000)
     p50, p95 = np.percentile(times, [50, 95])
-    return {"p50": round(float(p50), 4), "p95": round(float(p95), 4)}
+    return Latency(round(float(p50), 4), round(float(p95), 4))
 
 
 def _answer(request_path: str) -> None:
@@ -168,7 +167,7 @@ def _answer(request_path: str) -> None:
     measured: dict[str, Any] = {"outputs": [], "latency_ms": {}, "error": None, "training": None}
     try:
         artifact = load_artifact(path)
-        measured["latency_ms"] = latency(artifact, inputs)
+        measured["latency_ms"] = latency(artifact, inputs).to_json()
         if request["predict"]:
             if artifact.path.name == PERSONAL_FILE:
                 measured["training"] = rehearse(path, inputs["image"], CPU_COUNT)

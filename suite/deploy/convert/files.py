@@ -1,0 +1,119 @@
+"""Writes a model in every format: a row for each file, or for why there is none."""
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from suite import console
+from suite.bundle.rows import FAILED, SKIPPED, ArtifactRow
+from suite.deploy.convert import tflite
+from suite.deploy.convert.metadata import add_metadata
+from suite.deploy.convert.onnx import save_onnx
+from suite.deploy.convert.saved_model import save_saved_model
+from suite.deploy.export import Export
+from suite.deploy.obstacles import in_a_line
+from suite.errors import disk_is_full
+
+WRITTEN = "written"  # status of a file until it is measured
+
+
+@dataclasses.dataclass(frozen=True)
+class Converter:
+    """Writes the files of one model.
+
+    Attributes:
+        item: The model, in float32, with what its files carry; the ranges of its images are known.
+        folder: Where the files go.
+        work: Where temporary files go.
+        inputs: Held-out inputs by name, whose lengths and sizes the TFLite files are fixed to.
+        calibration: Training inputs by name, or None.
+    """
+
+    item: Export
+    folder: Path
+    work: Path
+    inputs: Mapping[str, np.ndarray]
+    calibration: dict[str, np.ndarray] | None
+
+    def float32_files(self) -> list[ArtifactRow]:
+        """Writes `model.keras`, the SavedModel, ONNX and the float32 TFLite file."""
+        self.item.model.save(self.folder / "model.keras")
+        return [
+            ArtifactRow("model.keras", WRITTEN, format="keras"),
+            self._write("saved_model", "saved_model", "SavedModel", save_saved_model),
+            self._write("model.onnx", "onnx", "ONNX", save_onnx),
+            self.tflite_file("float32"),
+        ]
+
+    def tflite_file(self, variant: str) -> ArtifactRow:
+        """Writes a TFLite file; the float32 one goes before the others."""
+        row = ArtifactRow(tflite.FILES[variant], WRITTEN, format="tflite", variant=variant)
+        console.say(f"  converting {row.path}")
+        if obstacle := self._obstacle(variant):
+            return without_file(row, SKIPPED, obstacle)
+        made = self.work / row.path
+        try:
+            if variant == "float32":
+                lengths = {name: array.shape[1:] for name, array in self.inputs.items()}
+                save_saved_model(self.item.model, self.work / "one", batch_size=1, lengths=lengths)
+            made.write_bytes(tflite.convert_tflite(self.work / "one", variant, self.calibration))
+            add_metadata(made, self.item.labels, self.item.files, self.item.ranges)
+        except Exception as failure:  # the converter raises bare Exceptions
+            check_room(failure)
+            status = FAILED if variant == "float32" else SKIPPED
+            return without_file(row, status, in_a_line(failure, "TFLite", self.item.model))
+        shutil.move(made, self.folder / row.path)
+        return row
+
+    def _write(self, path: str, format: str, title: str, write: Callable[[Any, Path], object]) -> ArtifactRow:
+        row = ArtifactRow(path, WRITTEN, format=format)
+        try:
+            write(self.item.model, self.folder / path)
+        except Exception as failure:  # converters raise what they like
+            check_room(failure)
+            return without_file(row, FAILED, in_a_line(failure, title, self.item.model))
+        return row
+
+    def _obstacle(self, variant: str) -> str | None:
+        """Why there is no use in converting to a precision."""
+        float32 = self.folder / tflite.FILES["float32"]
+        if variant == "float32":
+            return None
+        if variant in tflite.CALIBRATED and self.calibration is None:
+            return "no calibration examples"
+        if not float32.exists():
+            return "the float32 conversion failed"
+        is_calibrated = variant in tflite.CALIBRATED
+        return tflite.calibration_obstacle(tflite.tflite_ops(float32)) if is_calibrated else None
+
+
+def without_file(row: ArtifactRow, status: str, reason: object) -> ArtifactRow:
+    """The row of a file that could not be written.
+
+    Args:
+        row: What was to be written.
+        status: "failed" or "skipped".
+        reason: Why; its first line is taken.
+
+    Raises:
+        OSError: The disk is full.
+    """
+    check_room(reason)
+    return dataclasses.replace(row, status=status, reason=console.first_line(reason))
+
+
+def check_room(reason: object) -> None:
+    """Raises what a full disk has raised: that is nothing to skip an artifact for.
+
+    Args:
+        reason: An error, or its text.
+
+    Raises:
+        OSError: The disk is full.
+    """
+    if disk_is_full(reason):
+        raise OSError(str(reason))

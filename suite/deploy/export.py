@@ -1,0 +1,42 @@
+"""What a run hands over to be deployed; nothing here imports a converter."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from suite.deploy.ranges import ValueRange
+from suite.evaluation.metrics import Metric
+
+SPARE_CLASSES = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """A trained model and what is needed to prove its exports.
+
+    Attributes:
+        model: Functional or built Sequential Keras model that takes raw values and names its inputs and
+            outputs.
+        inputs: Held-out inputs (an array, a sequence or a dict by input name), batch first; the artifacts
+            run on all of them.
+        calibration: Training inputs of the same form for the integer variants; None leaves those out.
+        targets: What `metric` compares the outputs with.
+        metric: The metric of every artifact; by default the R-squared to the Keras model's outputs.
+        labels: Class names by output index, for classifiers.
+        name: Subfolder, where a run exports several models.
+        files: Further texts that an app needs, by file name, such as the vocabulary.
+        spare_classes: Number of classes that the personal model of an image classifier can learn besides.
+        ranges: The values of black and white by image input, None where they are not known; by default what
+            `inputs` and the model say.
+    """
+
+    model: Any
+    inputs: Any
+    calibration: Any = None
+    targets: Any = None
+    metric: Metric | None = None
+    labels: Sequence[str] = ()
+    name: str = ""
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    spare_classes: int = SPARE_CLASSES
+    ranges: Mapping[str, ValueRange | None] | None = None
