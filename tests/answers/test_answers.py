@@ -14,6 +14,7 @@ from suite.evaluation.metrics import accuracy, cross_entropy
 from suite.language.decoding import TEMPERATURE
 from suite.language.encoder_decoder import ENCODER, LONGEST, STEP
 from suite.language.vocabulary import Vocabulary
+from tests.records import changed, write_record
 
 LABELS = ("room 10", "zebra", "ant")  # in no order but that of the outputs: red, green, blue
 KERNEL = np.float32([[5, 1, 0], [0, 3, 1], [1, 0, 4]])
@@ -105,9 +106,7 @@ def test_evaluate_divides_a_folder_as_its_own_run_did(artifact, tmp_path, same_f
     for file in artifact.parent.iterdir():
         (bundle / file.name).write_bytes(file.read_bytes())
     source = tmp_path / "photos" if same_folder else tmp_path / "other"
-    (bundle / "result.json").write_text(
-        json.dumps({"artifacts": [], "data": {"source": str(source.resolve())}})
-    )
+    write_record(bundle, changed(data_source=str(source.resolve())))
     split = {
         file: "test" if "/1" in file else "train" for file in colors if "/3" not in file
     }  # 3: added later

@@ -1,7 +1,5 @@
 """`predict` on the kinds of models that the recipes export; classifiers are in test_finetune.py."""
 
-import json
-
 import keras
 import numpy as np
 import pytest
@@ -9,11 +7,13 @@ from PIL import Image
 
 import suite
 from suite.answers import api, texts
+from suite.bundle.rows import InputFacts
 from suite.cli import main
 from suite.deploy.runtime import load_artifact
 from suite.evaluation.retrieval import Index
 from suite.models.detector import build_detector
 from suite.models.segmenter import build_segmenter, single
+from tests.records import artifact, changed, write_record
 
 LABELS = ["cat", "dog", "hen"]
 ANY_PIXELS = np.random.default_rng(0).integers(256, size=(50, 70, 3), dtype=np.uint8)
@@ -276,8 +276,8 @@ def floats(labels=3, activation="softmax", shape=(4, 4, 3), **settings):
 
 
 def record(folder, **inputs):
-    rows = [{"path": "model.keras", "status": "ok", "inputs": inputs}]
-    (folder / "result.json").write_text(json.dumps({"artifacts": rows}))
+    facts = {name: InputFacts.from_json(content) for name, content in inputs.items()}
+    write_record(folder, changed(artifacts=(artifact("model.keras", inputs=facts),)))
 
 
 def test_the_record_of_a_bundle_says_what_a_model_of_floats_takes(save, capsys):

@@ -1,6 +1,6 @@
 """Small bundles whose answers are known: what `suite preview` shows, without training."""
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -8,9 +8,12 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
+from suite.bundle.record import read_result
+from suite.bundle.rows import ArtifactRow
 from suite.deploy.convert.saved_model import save_saved_model
 from suite.deploy.convert.tflite import FILES, convert_tflite
 from suite.language.vocabulary import END, START, Vocabulary
+from tests.records import artifact, changed, write_record
 
 LABELS = ["red", "green", "blue"]
 SPARE = 2
@@ -43,25 +46,19 @@ def noise(shape) -> np.ndarray:
     return np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
 
 
-def row(folder: Path, path: Path, variant: str) -> dict:
-    """An artifact's row of result.json."""
-    return {
-        "path": path.relative_to(folder).as_posix(),
-        "format": "tflite",
-        "variant": variant,
-        "bytes": path.stat().st_size,
-        "metric": {"name": "test_accuracy", "value": 1.0},
-        "status": "ok",
-    }
+def row(folder: Path, path: Path, variant: str) -> ArtifactRow:
+    """The row of an artifact that is there."""
+    size = path.stat().st_size
+    return artifact(path.relative_to(folder).as_posix(), variant=variant, bytes=size)
 
 
-def rows_of(folder: Path) -> list[dict]:
-    return json.loads((folder / "result.json").read_text())["artifacts"]
+def rows_of(folder: Path) -> tuple[ArtifactRow, ...]:
+    return read_result(folder).artifacts
 
 
-def write_result(folder: Path, rows: list[dict]) -> None:
-    result = {"name": folder.name, "kind": "recipe", "metrics": {"test_accuracy": 1.0}, "artifacts": rows}
-    (folder / "result.json").write_text(json.dumps(result))
+def write_result(folder: Path, rows: Sequence[ArtifactRow]) -> None:
+    about = {"name": folder.name, "kind": "recipe", "claims": (), "metrics": {"test_accuracy": 1.0}}
+    write_record(folder, changed(**about, artifacts=tuple(rows)))
 
 
 def picture_bundle(folder: Path) -> Path:

@@ -1,6 +1,7 @@
 """Pictures on the page in a real browser, with real clicks and files, held to LiteRT in Python."""
 
 import base64
+import dataclasses
 import shutil
 
 import keras
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 import suite
+from suite.bundle.rows import InputFacts
 from suite.data.pictures.images import load_image
 from tests.browser import bundles
 from tests.browser.pages import SHOWN, answered, bars, choose, problem, write_picture
@@ -183,7 +185,10 @@ def test_a_picture_is_fed_in_the_range_that_the_bundle_records(tmp_path, open_pa
         "such as --scale 0..1"
     )
     (row,) = bundles.rows_of(bundle)
-    bundles.write_result(bundle, [row | {"inputs": {"picture": {"range": [-1, 1]}}}])
+    bundles.write_result(
+        bundle,
+        [dataclasses.replace(row, inputs={"picture": InputFacts("float32", (32, 48, 3), True, (-1, 1))})],
+    )
     page.reload()
     page.locator("#status", has_text="is ready").wait_for()
     page.set_input_files("#file", write_picture(tmp_path / "a.png"))

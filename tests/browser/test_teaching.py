@@ -1,5 +1,6 @@
 """Teaching a personal model in the page, held to LiteRT in Python."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -119,7 +120,7 @@ def test_a_model_keeps_what_it_learned_while_another_is_shown(pictures, open_pag
     rows = bundles.rows_of(pictures)
     for name in ("one", "two"):
         shutil.copytree(pictures, tmp_path / "both" / name, ignore=shutil.ignore_patterns("*.json"))
-    rows = [row | {"path": f"{name}/{row['path']}"} for name in ("one", "two") for row in rows]
+    rows = [dataclasses.replace(row, path=f"{name}/{row.path}") for name in ("one", "two") for row in rows]
     bundles.write_result(tmp_path / "both", rows)
     page = open_page(tmp_path / "both")
     teach(page, "white", [write_picture(tmp_path / f"{i}.png", "white", seed=i) for i in range(2)])

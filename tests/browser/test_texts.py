@@ -103,7 +103,7 @@ def test_what_a_text_model_lacks_is_one_line(texts, translator, open_page, tmp_p
     assert problem(page) == message
 
     alone = shutil.copytree(translator, tmp_path / "alone")
-    (row,) = [each for each in bundles.rows_of(alone) if each["path"].startswith("decoder_step/")]
+    (row,) = [each for each in bundles.rows_of(alone) if each.path.startswith("decoder_step/")]
     bundles.write_result(alone, [row])
     assert problem(open_page(alone, ready=False)) == (
         "this is the step of a decoder, which takes code of an encoder; choose the encoder"

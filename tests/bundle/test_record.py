@@ -7,7 +7,7 @@ import pytest
 from suite.bundle.examples import load_verification, save_verification
 from suite.bundle.record import read_result
 from suite.bundle.write import write_json
-from suite.deploy.describe import describe
+from suite.deploy.describe import digest
 
 
 def test_json_is_strict(tmp_path):
@@ -26,9 +26,9 @@ def test_damaged_result(tmp_path, content):
 
 def test_hash_of_a_folder_depends_on_names_and_content(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"a")
-    before = describe(tmp_path)["sha256"]
+    before = digest(tmp_path)
     (tmp_path / "saved_model.pb").write_bytes(b"b")
-    assert describe(tmp_path)["sha256"] != before
+    assert digest(tmp_path) != before
 
 
 def test_verification_examples(tmp_path):

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from suite.deploy.pipeline import Export, export_model
+from suite.deploy.export import Export
+from suite.deploy.pipeline import export_model
 from suite.evaluation.metrics import Metric, accuracy
 
 
@@ -38,7 +39,7 @@ def sequence_model():
 
 
 def _export(folder, item):
-    return Exported(folder, item, {row["path"]: row for row in export_model(item, folder)})
+    return Exported(folder, item, {row.path: row for row in export_model(item, folder)})
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ from suite.deploy.convert.saved_model import save_saved_model
 from suite.deploy.convert.tflite import convert_tflite
 from suite.deploy.prove.benchmarking import artifact_cells, benchmark
 from suite.deploy.prove.verification import verify
+from tests.records import artifact
 
 NEW_FIELDS = ("gpu_compatible", "cpu_ops", "arena_bytes")
 
@@ -66,21 +67,21 @@ def test_the_arena_is_as_large_as_the_one_of_litert(chain):
 @pytest.mark.parametrize("name", ["model.tflite", "model_float16.tflite", "model_dynamic.tflite"])
 def test_raw_pixels_are_cast_on_the_cpu_and_a_gpu_takes_the_rest(exported_images, name):
     row = exported_images.rows[name]
-    assert row["cpu_ops"] == ["CAST"] and row["gpu_compatible"] is False
+    assert row.cpu_ops == ("CAST",) and row.gpu_compatible is False
     assert gpu_cell(row) == "all but CAST"
-    assert {key: row[key] for key in NEW_FIELDS} == compatibility(exported_images.folder / name)
+    assert tuple(getattr(row, key) for key in NEW_FIELDS) == compatibility(exported_images.folder / name)
 
 
 def test_a_gpu_takes_dense_layers_but_no_16_bit_integers(chain):
     floats, integers = compatibility(chain / "float32.tflite"), compatibility(chain / "int16x8.tflite")
-    assert floats["gpu_compatible"] and floats["cpu_ops"] == [] and gpu_cell(floats) == "all"
-    assert not integers["gpu_compatible"] and "FULLY_CONNECTED" in integers["cpu_ops"]
+    assert floats.gpu_compatible and floats.cpu_ops == () and gpu_cell(floats) == "all"
+    assert not integers.gpu_compatible and "FULLY_CONNECTED" in integers.cpu_ops
 
 
 def test_a_gpu_leaves_loops_and_arithmetic_of_ids(exported_sequences):
     row = exported_sequences.rows["model.tflite"]
-    assert {"WHILE", "LESS"} <= set(row["cpu_ops"]) and "FULLY_CONNECTED" not in row["cpu_ops"]
-    assert gpu_cell(row) == f"all but {len(row['cpu_ops'])} ops"
+    assert {"WHILE", "LESS"} <= set(row.cpu_ops) and "FULLY_CONNECTED" not in row.cpu_ops
+    assert gpu_cell(row) == f"all but {len(row.cpu_ops)} ops"
 
 
 MAP, VECTOR = (1, 8, 8, 3), (1, 8)
@@ -137,15 +138,14 @@ def test_the_analyzer_of_tensorflow_calls_a_loop_compatible(exported_sequences):
 
 
 def test_a_phone_is_warned_of_once_for_all_artifacts():
-    row = {"status": "ok", "format": "tflite", "variant": "float32", "min_runtime": "2.3.0", "cpu_ops": []}
     rows = [
-        row | {"path": "model.tflite", "cpu_ops": ["CAST", "WHILE"]},
-        row | {"path": "model_float16.tflite", "cpu_ops": ["CAST", "WHILE"], "variant": "float16"},
-        row | {"path": "model_dynamic.tflite", "min_runtime": "2.17.0"},
-        row | {"path": "model_int8.tflite", "min_runtime": "2.20.0"},
-        row | {"path": "model_int16x8.tflite", "status": "skipped", "cpu_ops": ["ADD"]},
-        row | {"path": "model.onnx", "format": "onnx", "min_runtime": None},
-        row | {"path": "step/model.tflite", "cpu_ops": ["ADD", "EQUAL", "LESS", "MUL", "SUB", "SUM"]},
+        artifact("model.tflite", min_runtime="2.3.0", cpu_ops=("CAST", "WHILE")),
+        artifact("model_float16.tflite", cpu_ops=("CAST", "WHILE"), variant="float16"),
+        artifact("model_dynamic.tflite", min_runtime="2.17.0"),
+        artifact("model_int8.tflite", min_runtime="2.20.0"),
+        artifact("model_int16x8.tflite", "skipped", cpu_ops=("ADD",)),
+        artifact("model.onnx"),
+        artifact("step/model.tflite", cpu_ops=("ADD", "EQUAL", "LESS", "MUL", "SUB", "SUM")),
     ]
     assert phone_notes(rows) == [
         "a GPU leaves CAST, WHILE to the CPU: model.tflite, model_float16.tflite",
@@ -157,13 +157,13 @@ def test_a_phone_is_warned_of_once_for_all_artifacts():
 
 
 def test_a_bundle_from_before_is_still_verified_and_benchmarked(exported_images, tmp_path, capsys):
-    rows = [dict(exported_images.rows[name]) for name in ("model.tflite", "model.onnx")]
+    rows = [exported_images.rows[name].to_json() for name in ("model.tflite", "model.onnx")]
     for row in rows:
         for key in NEW_FIELDS:
             del row[key]
         shutil.copy(exported_images.folder / row["path"], tmp_path)
     shutil.copy(exported_images.folder / "verification.npz", tmp_path)
     (tmp_path / "result.json").write_text(json.dumps({"artifacts": rows}))
-    assert all(row["passed"] for row in verify(tmp_path))
+    assert all(row.passed for row in verify(tmp_path))
     assert artifact_cells(benchmark(tmp_path)[0])[7:9] == ("", "")
     assert "arena kB" in capsys.readouterr().out

@@ -5,10 +5,13 @@ import numpy as np
 import pytest
 
 from suite.bundle import examples
+from suite.bundle.rows import ArtifactRow, Latency, MetricValue
 from suite.deploy import pipeline
 from suite.deploy.convert import tflite
+from suite.deploy.export import Export
 from suite.deploy.exports.autoencoder import decoder_export, encoder_export
-from suite.deploy.pipeline import Export, export_model
+from suite.deploy.pipeline import export_model
+from suite.deploy.prove import judging
 from suite.deploy.prove.measure import Measurement
 from suite.evaluation.metrics import Metric
 from suite.models.autoencoders import Autoencoder
@@ -35,19 +38,19 @@ def exported(tmp_path, monkeypatch):
         given["calibration"][variant] = calibration
         return convert(saved_model, "float32")
 
-    def record_personal(self, base, images, spare_classes):
+    def record_personal(item, base, images, *rest):
         given["personal"] = images
-        return {"path": tflite.PERSONAL_FILE}
+        return ArtifactRow(tflite.PERSONAL_FILE, "ok")
 
     def measure(paths, inputs, predict=True):
         given["measured"] += [path.name for path in paths]
         given["inputs"] = inputs
         wrong = {name: np.roll(values, 1, axis=0) for name, values in given["reference"].items()}
-        return [Measurement(wrong, {}, None) for _ in paths]
+        return [Measurement(wrong, Latency(), None) for _ in paths]
 
-    monkeypatch.setattr(pipeline.tflite, "convert_tflite", record)
-    monkeypatch.setattr(pipeline._Exporter, "run_personal", record_personal)
-    monkeypatch.setattr(pipeline, "measure_artifacts", measure)
+    monkeypatch.setattr(tflite, "convert_tflite", record)
+    monkeypatch.setattr(pipeline, "export_personal", record_personal)
+    monkeypatch.setattr(judging, "measure_artifacts", measure)
     keras.utils.set_random_seed(0)
     image = keras.Input((8, 8, 3), dtype="uint8", name="image")
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(image))
@@ -58,7 +61,7 @@ def exported(tmp_path, monkeypatch):
     targets = np.arange(70)
     metric = Metric("test_rows", lambda outputs, rows: float(outputs["probabilities"][rows[-1], 0]), 9.0)
     item = Export(model, held_out, training, targets, metric, ("c", "a", "b"))
-    rows = {row["path"]: row for row in export_model(item, tmp_path)}
+    rows = {row.path: row for row in export_model(item, tmp_path)}
     return given | {"rows": rows, "training": training, "held_out": held_out, "folder": tmp_path}
 
 
@@ -71,9 +74,9 @@ def test_integers_and_the_personal_model_are_calibrated_on_training_examples(exp
 def test_the_metric_is_that_of_the_artifact_on_all_held_out_examples(exported):
     reference = exported["reference"]["probabilities"]
     row = exported["rows"]["model.onnx"]
-    assert row["metric"] == {"name": "test_rows", "value": pytest.approx(float(reference[68, 0]))}
+    assert row.metric == MetricValue("test_rows", pytest.approx(float(reference[68, 0])))
     difference = np.abs(np.roll(reference, 1, axis=0) - reference).max()
-    assert row["max_abs_difference"] == pytest.approx(difference, rel=1e-4) and row["status"] == "failed"
+    assert row.max_abs_difference == pytest.approx(difference, rel=1e-4) and row.status == "failed"
 
 
 def test_examples_to_verify_are_the_first_with_their_own_answers(exported):
@@ -88,10 +91,10 @@ def test_examples_to_verify_are_the_first_with_their_own_answers(exported):
 def test_the_keras_answers_are_those_of_each_example(exported):
     """More than a batch of them."""
     rows = exported["rows"]["model.keras"]
-    assert rows["status"] == "failed"  # rolled by one, as was seen
+    assert rows.status == "failed"  # rolled by one, as was seen
     signature = pipeline.signature_of(keras.models.load_model(exported["folder"] / "model.keras"))
     model = keras.models.load_model(exported["folder"] / "model.keras")
-    found = pipeline._predict(model, signature, {"image": exported["held_out"]})
+    found = judging.predict_batches(model, signature, {"image": exported["held_out"]})
     np.testing.assert_allclose(found["probabilities"], exported["reference"]["probabilities"], atol=1e-6)
 
 

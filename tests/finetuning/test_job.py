@@ -114,7 +114,7 @@ def test_evaluate_gives_the_recorded_metric(bundle, photos, artifact):
 
 
 def test_verify_and_export_again(bundle, tmp_path):
-    assert all(row["passed"] for row in suite.verify(bundle))
+    assert all(row.passed for row in suite.verify(bundle))
     again = suite.export(bundle / "model.keras", tmp_path / "again")
     rows = json.loads((again / "result.json").read_text())["artifacts"]
     assert {row["status"] for row in rows} == {"ok"} and len(rows) == 8

@@ -97,11 +97,11 @@ def test_every_artifact_of_a_step_model_generates_the_same(exported, tmp_path):
     model, steps, _ = exported
     ids = np.random.default_rng(1).integers(9, size=200)
     item = step_export(model, steps["onnx"], ids, ids[::-1], Vocabulary("abcdefg"))
-    rows = {row["path"]: row for row in export_model(item, tmp_path)}
-    assert {
-        rows[name]["status"] for name in ("model.keras", "saved_model", "model.onnx", "model.tflite")
-    } == {"ok"}
-    assert rows["model.tflite"]["metric"]["value"] == pytest.approx(
+    rows = {row.path: row for row in export_model(item, tmp_path)}
+    assert {rows[name].status for name in ("model.keras", "saved_model", "model.onnx", "model.tflite")} == {
+        "ok"
+    }
+    assert rows["model.tflite"].metric.value == pytest.approx(
         decoding.surprisals(steps["tflite"], steps["tflite"].initial_state(), ids[::-1]).mean(), abs=1e-6
     )
     assert (tmp_path / "vocabulary.txt").read_text().split() == ["<pad>", "<unk>", *"abcdefg"]

@@ -1,6 +1,5 @@
-"""A record as a run leaves it, and the page that the report makes of it, parsed."""
+"""The page that the report makes of it, parsed."""
 
-import copy
 import os
 from html.parser import HTMLParser
 
@@ -8,42 +7,8 @@ from PIL import Image
 
 from suite.evaluation.table import Table
 from suite.report.run_page import write_report
+from tests.records import RECORD
 
-ARTIFACT = {"format": "tflite", "status": "ok", "reason": None}
-RECORD = {
-    "name": "surfaces",
-    "kind": "finetune",
-    "title": "Image classifier fine-tuned on surfaces.",
-    "created": "2026-03-14T09:26:53Z",
-    "commit": "3f9a2c81d0b74e6e9a5fd0a1c2b3d4e5f6071829",
-    "seed": 7,
-    "config": {
-        "backbone": "efficientnet_lite0",
-        "learning_rate": 0.0003,
-        "batch_size": 1024,
-        "blocks": [1, 2],
-    },
-    "versions": {"python": "3.11.2", "keras": "3.15.1", "onnxruntime": None},
-    "device": "CPU x86_64",
-    "wall_seconds": 1141.87,
-    "data": {
-        "source": "/photos/surfaces",
-        "classes": ["brick", "grass"],
-        "train": 1120,
-        "validation": 240,
-        "test": 240,
-        "images_per_class": {"brick": 801, "grass": 799},
-        "augmented_views": 4,
-        "quarantined": [{"file": "brick/a.jpg", "reason": "truncated"}],
-    },
-    "metrics": {"test_accuracy": 0.97917, "test_loss": 0.0713, "parameters": 4694024.0, "gap": 3.2e-9},
-    "claims": [{"metric": "test_accuracy", "at_least": 0.95, "value": 0.97917, "passed": True}],
-    "artifacts": [
-        ARTIFACT | {"path": "model.keras", "format": "keras"},
-        ARTIFACT | {"path": "model.tflite"},
-        ARTIFACT | {"path": "model_int8.tflite", "status": "skipped", "reason": "too far off"},
-    ],
-}
 ARTIFACTS = Table(
     "Artifacts",
     ("artifact", "MB", "min runtime", "status", "reason"),
@@ -102,10 +67,6 @@ def page(folder, record=RECORD, tables=()):
     path = write_report(folder, record, tables)
     assert path == folder / "report.html"
     return Page(path.read_text(encoding="utf-8"))
-
-
-def changed(**changes):
-    return copy.deepcopy(RECORD) | changes
 
 
 def save_figure(folder, name, size=(60, 40), time=0):

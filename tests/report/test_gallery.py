@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
 import re
 from pathlib import Path
 from urllib.parse import unquote
@@ -11,42 +10,28 @@ import pytest
 from PIL import Image
 
 from suite import catalogue
+from suite.bundle.rows import ClaimRow
 from suite.errors import GateError
 from suite.report.gallery import update_gallery, write_gallery
 from suite.runs.job import Job, execute
 from suite.runs.recipe import Claim, Result
 from tests.conftest import NARROW
+from tests.records import artifact, changed, write_record
 
 WIDE = {"width": 1440, "height": 900}
-ROW = {
-    "path": "model.tflite",
-    "format": "tflite",
-    "variant": "float32",
-    "bytes": 2_340_000,
-    "metric": {"name": "test_accuracy", "value": 0.97917},
-    "latency_ms": {"p50": 3.25, "p95": 4.0},
-    "status": "ok",
-    "reason": None,
-}
 
 
-def write_bundle(home, folder, name=None, kind="recipe", claims=(), rows=(ROW,), title="Train a thing."):
+def write_bundle(home, folder, name=None, kind="recipe", claims=(), more_rows=(), title="Train a thing."):
     bundle = home / folder
     (bundle / "figures").mkdir(parents=True)
     Image.new("RGB", (1200, 400), "teal").save(bundle / "figures" / "accuracy by epoch.png")
     for file in ("report.html", "model.tflite"):
         (bundle / file).write_text("x")
-    record = {
-        "name": name or folder,
-        "kind": kind,
-        "title": title,
-        "created": "2026-03-14T09:26:53Z",
-        "wall_seconds": 81.4,
-        "metrics": {"test_accuracy": 0.97917, "gap": None},
-        "claims": list(claims),
-        "artifacts": list(rows),
-    }
-    (bundle / "result.json").write_text(json.dumps(record))
+    about = {"name": name or folder, "kind": kind, "title": title, "wall_seconds": 81.4}
+    metrics = {"test_accuracy": 0.97917, "gap": float("nan")}
+    write_record(
+        bundle, changed(**about, metrics=metrics, claims=tuple(claims), artifacts=(artifact(), *more_rows))
+    )
     return bundle
 
 
@@ -76,11 +61,11 @@ def test_every_recipe_has_a_card_in_lecture_order_run_or_not(home):
 
 def test_a_card_has_figure_numbers_claims_artifacts_and_links(home):
     claims = [
-        {"metric": "test_accuracy", "at_least": 0.95, "value": 0.97917, "passed": True},
-        {"metric": "gap", "at_most": 0.1, "value": None, "passed": False},
+        ClaimRow("test_accuracy", 0.97917, True, at_least=0.95),
+        ClaimRow("gap", float("nan"), False, at_most=0.1),
     ]
-    failed = ROW | {"path": "model_int8.tflite", "status": "failed", "reason": "<b>NaN</b>", "bytes": None}
-    write_bundle(home, "dropout", claims=claims, rows=[ROW, failed])
+    failed = artifact("model_int8.tflite", "failed", reason="<b>NaN</b>", bytes=None)
+    write_bundle(home, "dropout", claims=claims, more_rows=[failed])
     card = cards(home)["dropout"]
     for text in (
         'src="dropout/figures/accuracy%20by%20epoch.png" width="1200" height="400"',
@@ -161,13 +146,9 @@ def test_a_page_that_cannot_be_written_is_a_warning(home, capsys):
 @pytest.mark.parametrize(("size", "scheme"), [(NARROW, "light"), (NARROW, "dark"), (WIDE, "light")])
 def test_the_page_in_a_browser(home, browser, size, scheme):
     """Opened from disk: it fits, its pictures load, its links lead to files, and it asks for nothing else."""
-    claims = [{"metric": "the_" + "very_long_" * 9 + "name", "at_least": 0.1, "value": 0.5, "passed": True}]
-    long = ROW | {
-        "path": "decoder_with_a_long_name/model_float16.tflite",
-        "status": "skipped",
-        "reason": "r " * 60,
-    }
-    write_bundle(home, "dropout", claims=claims, rows=[ROW, long])
+    claims = [ClaimRow("the_" + "very_long_" * 9 + "name", 0.5, True, at_least=0.1)]
+    long = artifact("decoder_with_a_long_name/model_float16.tflite", "skipped", reason="r " * 60)
+    write_bundle(home, "dropout", claims=claims, more_rows=[long])
     write_bundle(home, "photos #1 % " + "x" * 60, kind="finetune")
     address = write_gallery(home).as_uri()
     context = browser.new_context(viewport=size, color_scheme=scheme)

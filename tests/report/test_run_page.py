@@ -5,9 +5,12 @@ import sys
 
 import pytest
 
-from suite.evaluation.baselines import Baseline
+from suite.bundle.data_facts import DataFacts
+from suite.bundle.rows import BaselineRow, ClaimRow
+from suite.data.set_aside import SetAside
 from suite.evaluation.table import Table
-from tests.report.report_pages import ARTIFACT, ARTIFACTS, RECORD, changed, page, save_figure
+from tests.records import RECORD, artifact, changed
+from tests.report.report_pages import ARTIFACTS, page, save_figure
 
 
 def test_everything_is_inside_the_file(tmp_path):
@@ -66,11 +69,8 @@ def test_verdict_says_metrics_claims_and_artifacts(tmp_path):
 
 
 def test_a_miss_and_a_failure_show(tmp_path):
-    claims = [*RECORD["claims"], {"metric": "test_loss", "at_most": 0.05, "value": 0.0713, "passed": False}]
-    artifacts = [
-        *RECORD["artifacts"],
-        ARTIFACT | {"path": "model.onnx", "status": "failed", "reason": "gives NaN"},
-    ]
+    claims = (*RECORD.claims, ClaimRow("test_loss", 0.0713, False, at_most=0.05))
+    artifacts = (*RECORD.artifacts, artifact("model.onnx", "failed", reason="gives NaN"))
     report = page(tmp_path, changed(claims=claims, artifacts=artifacts))
     assert report.facts()["Claims"] == "1 kept, 1 missed"
     assert report.facts()["Artifacts"] == "2 ok, 1 skipped, 1 failed"
@@ -84,9 +84,9 @@ def test_a_miss_and_a_failure_show(tmp_path):
 
 
 def test_the_trivial_answer_stands_in_the_head_and_in_a_table(tmp_path):
-    row = Baseline("test_loss", 0.05, "the <mean>", higher_is_better=False).to_json(0.0713)
-    close = Baseline("test_accuracy", 0.97, "always 'brick'", examples=48).to_json(0.97917)
-    report = page(tmp_path, changed(baselines=[row, close]))
+    row = BaselineRow("test_loss", 0.05, "the <mean>", 0.0713, beaten=False, higher_is_better=False)
+    close = BaselineRow("test_accuracy", 0.97, "always 'brick'", 0.97917, beaten=True, may_be_chance=True)
+    report = page(tmp_path, changed(baselines=(row, close)))
     verdict = dict(list(zip(report.texts("dt"), report.texts("dd"), strict=True))[:2])
     assert verdict == {"Test loss": "0.0713 (trivial: 0.0500)", "Test accuracy": "0.9792 (trivial: 0.9700)"}
     assert [element.get("class") for element in report.all("dd")[:2]] == ["bad", ""]
@@ -98,9 +98,9 @@ def test_the_trivial_answer_stands_in_the_head_and_in_a_table(tmp_path):
 
 
 def test_a_claim_with_two_bounds_and_no_number(tmp_path):
-    claim = {"metric": "test_loss", "at_least": 1, "at_most": 2, "value": None, "passed": False}
-    metrics = {"test_loss": None, "test_gap": float("nan")}
-    report = page(tmp_path, changed(claims=[claim], metrics=metrics))
+    claim = ClaimRow("test_loss", float("nan"), False, at_least=1, at_most=2)
+    metrics = {"test_loss": float("inf"), "test_gap": float("nan")}
+    report = page(tmp_path, changed(claims=(claim,), metrics=metrics))
     assert report.texts("tr")[1] == "missed Test loss at least 1 and at most 2 none"
     assert report.facts()["Test gap"] == "none"
 
@@ -116,7 +116,7 @@ def test_numbers_are_short_and_whole_ones_whole(tmp_path):
         "g": -0.25,
         "h": 2.0,
     }
-    facts = page(tmp_path, changed(metrics=metrics, claims=[])).facts()
+    facts = page(tmp_path, changed(metrics=metrics, claims=())).facts()
     values = [facts[name.upper()] for name in metrics]
     assert values == ["1.0000", "4,694,024", "3.2e-09", "0.0000", "123.4568", "1e+30", "-0.2500", "2"]
 
@@ -136,7 +136,7 @@ def test_numbers_stand_flush_right_and_other_cells_do_not(tmp_path):
     table = Table(
         "T", ("class", "x", "version"), [("7", "1,024.5", "1.2.3"), ("8", "-3e-07", "2"), ("9", "", "3")]
     )
-    report = page(tmp_path, changed(claims=[], data=RECORD["data"] | {"quarantined": []}), [table])
+    report = page(tmp_path, changed(claims=(), data_quarantined=()), [table])
     assert [cell.get("class") for cell in report.all("th")] == [None, "number", None]
     assert [cell.get("class") for cell in report.all("td")][:3] == [None, "number", None]
 
@@ -144,18 +144,18 @@ def test_numbers_stand_flush_right_and_other_cells_do_not(tmp_path):
 def test_long_tables_scroll_in_their_box(tmp_path):
     for rows, expected in ((25, "box"), (26, "box tall")):
         table = Table("T", ("class",), [(f"class {index}",) for index in range(rows)])
-        report = page(tmp_path, changed(claims=[], data=RECORD["data"] | {"quarantined": []}), [table])
+        report = page(tmp_path, changed(claims=(), data_quarantined=()), [table])
         assert report.all("table")[0]["boxes"][-1] == expected
 
 
 def test_names_from_users_are_text(tmp_path):
     name, file = "<script>alert('brick')</script>", 'größe/図 & "<b>.jpg'
-    data = RECORD["data"] | {
-        "source": "/photos/<i>",
-        "classes": [name, "grass"],
-        "images_per_class": {name: 1, "grass": 2},
-        "quarantined": [{"file": file, "reason": "<img src=x>"}],
-    }
+    data = DataFacts(
+        "/photos/<i>",
+        (name, "grass"),
+        images_per_class={name: 1, "grass": 2},
+        quarantined=(SetAside(file, "<img src=x>"),),
+    )
     save_figure(tmp_path, '"><u>.png')
     record = changed(data=data, title="<h1>a</h1>", name="<p>", config={"<k>": "<v>"})
     report = page(tmp_path, record, [Table("<t>", ("<c>",), [(name,)], "<n>")])
@@ -170,20 +170,16 @@ def test_names_from_users_are_text(tmp_path):
 
 def test_a_file_name_that_is_no_text_is_written_all_the_same(tmp_path):
     file = os.fsdecode(b"caf\xe9.jpg")
-    report = page(
-        tmp_path, changed(data=RECORD["data"] | {"quarantined": [{"file": file, "reason": "corrupt"}]})
-    )
+    report = page(tmp_path, changed(data_quarantined=(SetAside(file, "corrupt"),)))
     assert "caf\\udce9.jpg corrupt" in report.texts("tr")
 
 
 def test_many_files_set_aside_are_folded_and_counted(tmp_path):
-    entries = [
-        {"file": f"{index}.jpg", "reason": "truncated" if index < 7 else "zero bytes"} for index in range(10)
-    ]
-    report = page(tmp_path, changed(data=RECORD["data"] | {"quarantined": entries}))
+    entries = [SetAside(f"{index}.jpg", "truncated" if index < 7 else "zero bytes") for index in range(10)]
+    report = page(tmp_path, changed(data_quarantined=tuple(entries)))
     assert not report.all("details") and "7 truncated, 3 zero bytes" in report.texts("p")
-    entries.append({"file": "10.jpg", "reason": "the same picture as '1.jpg'"})
-    report = page(tmp_path, changed(data=RECORD["data"] | {"quarantined": entries}))
+    entries.append(SetAside("10.jpg", "the same picture as '1.jpg'"))
+    report = page(tmp_path, changed(data_quarantined=tuple(entries)))
     assert report.texts("summary") == ["All 11 files"]
     rows = [row for row in report.all("tr") if "details" in row["within"]]
     assert len(rows) == 12
@@ -194,7 +190,7 @@ def test_many_files_set_aside_are_folded_and_counted(tmp_path):
 
 def test_many_classes_are_folded(tmp_path):
     names = [f"class {index}" for index in range(100)]
-    report = page(tmp_path, changed(data={"source": "embedded", "classes": names, "quarantined": []}))
+    report = page(tmp_path, changed(data=DataFacts("embedded", tuple(names))))
     assert report.texts("summary") == ["All 100 classes"]
     assert report.texts("li") == names
     assert report.facts()["Classes"] == "100"
@@ -224,22 +220,21 @@ def test_data_and_settings_hold_what_the_record_holds(tmp_path):
 
 def test_commands_name_an_artifact_that_was_shipped(tmp_path):
     commands = ["suite verify BUNDLE", "suite benchmark BUNDLE"]
-    data = {key: value for key, value in RECORD["data"].items() if key != "images_per_class"}
-    assert page(tmp_path, changed(data=data)).texts("pre") == commands
+    assert page(tmp_path, changed(data_images_per_class=None)).texts("pre") == commands
     on_photos = ["suite predict BUNDLE/model.tflite photo.jpg", "suite evaluate BUNDLE/model.tflite PHOTOS"]
     assert page(tmp_path).texts("pre") == on_photos + commands
-    without_tflite = page(tmp_path, changed(artifacts=RECORD["artifacts"][:1]))
+    without_tflite = page(tmp_path, changed(artifacts=RECORD.artifacts[:1]))
     assert without_tflite.texts("pre")[0] == "suite predict BUNDLE/model.keras photo.jpg"
-    failed = [RECORD["artifacts"][1] | {"status": "failed"}]
-    assert "How to use it" not in page(tmp_path, changed(artifacts=failed)).texts("h2")
+    failed = artifact("model.tflite", "failed")
+    assert "How to use it" not in page(tmp_path, changed(artifacts=(failed,))).texts("h2")
 
 
 @pytest.mark.parametrize("figures_folder", [False, True])
 def test_sections_without_content_are_left_out(tmp_path, figures_folder):
     if figures_folder:
         (tmp_path / "figures").mkdir()
-    data = {"source": "embedded", "quarantined": []}
-    report = page(tmp_path, changed(claims=[], metrics={}, artifacts=[], data=data, config={}, commit=None))
+    nothing = changed(claims=(), metrics={}, artifacts=(), data=DataFacts("embedded"), config={}, commit=None)
+    report = page(tmp_path, nothing)
     assert report.texts("h2") == ["Data", "Settings"]
     assert not report.all("table") and not report.all("img") and not report.all("li")
     assert {"Claims", "Artifacts", "Set aside", "Commit", "Classes"}.isdisjoint(report.facts())

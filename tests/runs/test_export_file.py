@@ -12,9 +12,11 @@ from keras import layers
 from PIL import Image
 
 import suite
+from suite.bundle.rows import InputFacts
 from suite.cli import main
 from suite.deploy.ranges import PIXELS, SIGNED, UNIT
 from suite.runs import export_file
+from tests.records import artifact, changed, write_record
 
 COLORS = ("red", "green", "blue")
 ARTIFACTS = ("model.keras", "saved_model", "model.onnx", "model.tflite", "model_int8.tflite")
@@ -121,8 +123,8 @@ def test_the_range_is_from_examples_the_flag_a_layer_or_the_bundle(tmp_path, cap
     np.savez(tmp_path / "x.npz", image=np.random.default_rng(0).normal(size=(4, 16, 16, 3)))
     assert prepared(tmp_path, color_classifier(), examples=tmp_path / "x.npz")[0].ranges == {"image": None}
     assert "is not known (the examples lie in [-" in capsys.readouterr().err
-    rows = [{"path": "model.keras", "inputs": {"image": {"shape": [16, 16, 3], "range": [0, 1]}}}]
-    (tmp_path / "result.json").write_text(json.dumps({"artifacts": rows}))
+    inputs = {"image": InputFacts("float32", (16, 16, 3), is_image=True, range=(0, 1))}
+    write_record(tmp_path, changed(artifacts=(artifact("model.keras", inputs=inputs),)))
     assert prepared(tmp_path, color_classifier())[0].ranges == {"image": UNIT}
     assert "as its bundle says" in capsys.readouterr().out
 

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from suite.deploy import pipeline
-from suite.deploy.convert import tflite
+from suite.deploy.convert import files, tflite
 from suite.deploy.prove.verification import verify
 from suite.errors import GateError
 from suite.evaluation import plots
@@ -93,10 +92,10 @@ def test_a_bundle_has_everything_the_contract_names(tmp_path):
         "latency_ms",
         "ops",
     }
-    keys |= {"gpu_compatible", "cpu_ops", "arena_bytes", "min_runtime", "status", "reason", "inputs"}
+    keys |= {"task", "gpu_compatible", "cpu_ops", "arena_bytes", "min_runtime", "status", "reason", "inputs"}
     assert keys == set(result["artifacts"][0])
     assert [path.name for path in tmp_path.iterdir()] == ["toy"]
-    assert all(row["passed"] for row in verify(folder))
+    assert all(row.passed for row in verify(folder))
 
 
 def test_verify_notices_a_changed_a_swapped_and_a_missing_artifact(tmp_path):
@@ -266,8 +265,8 @@ def large_model(config, context):
     "writer",
     [
         (keras.Model, "save"),
-        (pipeline, "save_saved_model"),
-        (pipeline, "save_onnx"),
+        (files, "save_saved_model"),
+        (files, "save_onnx"),
         (tflite, "convert_tflite", "float32"),
         (tflite, "convert_tflite", "dynamic"),
     ],

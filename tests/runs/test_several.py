@@ -1,6 +1,5 @@
 """`suite run week1`: recipes one after the other, whatever becomes of each."""
 
-import json
 import os
 import re
 import signal
@@ -11,18 +10,19 @@ import time
 import pytest
 
 from suite import console
+from suite.bundle.rows import ClaimRow
 from suite.catalogue import catalogue, seconds, select
 from suite.cli import main
 from suite.runs import several
+from tests.records import changed, write_record
 
 WEEK = [entry.split("/")[1] for entry in select("week1")]
 
 
 def write_bundle(folder, claims=(True, True)):
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [{"metric": "x", "at_least": 0, "value": 1, "passed": passed} for passed in claims]
-    artifacts = [{"status": status} for status in ("ok", "ok", "skipped")]
-    (folder / "result.json").write_text(json.dumps({"claims": rows, "artifacts": artifacts}))
+    rows = tuple(ClaimRow("x", 1.0, passed, at_least=0) for passed in claims)
+    write_record(folder, changed(claims=rows))  # of three artifacts one is skipped
 
 
 class Recipes:

@@ -1,13 +1,15 @@
-import json
+import dataclasses
 import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from suite.bundle.record import read_result
 from suite.runs.job import Job as RecipeJob
 from suite.runs.job import execute
 from suite.runs.recipe import Result
+from tests.records import artifact, write_record
 from tests.training import slow_recipe
 from tools.endurance import Fault, Job, check_same, endure, make_job
 
@@ -42,10 +44,9 @@ def test_what_differs_is_a_fault(bundles):
     with pytest.raises(Fault, match="expected metrics"):
         check_same(whole, bundles("other", 1.0 + 1e-12))
     half = bundles("half", 1.0)
-    result = json.loads((half / "result.json").read_text())
     (half / "model.onnx").write_text("hal")
-    result["artifacts"] = [{"path": "model.onnx", "status": "ok", "sha256": "of the whole"}]
-    (half / "result.json").write_text(json.dumps(result))
+    rows = (artifact("model.onnx", sha256="of the whole"),)
+    write_record(half, dataclasses.replace(read_result(half), artifacts=rows))
     with pytest.raises(Fault, match="model.onnx is half written"):
         check_same(whole, half)
     (half / "result.json").unlink()

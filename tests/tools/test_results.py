@@ -1,11 +1,13 @@
-import json
+import math
 from pathlib import Path
 from types import SimpleNamespace
 
 import click
 import pytest
 
+from suite.bundle.rows import Latency, MetricValue
 from suite.runs.recipe import Claim
+from tests.records import artifact, changed, write_record
 from tools import results
 from tools.published import PUBLISHED, Published
 
@@ -24,13 +26,13 @@ def write_runs(name: str, values: list[float], *, failed: int | None = None, dat
         folder = results.run_folder(name, data, seed)
         folder = results.failed_folder(folder) if seed == failed else folder
         folder.mkdir(parents=True)
-        artifact = {
-            "path": "model.tflite", "bytes": 2000, "max_abs_difference": 1e-6, "status": "ok",
-            "metric": {"name": "test_accuracy", "value": value or 0.0}, "latency_ms": {"p50": 0.5, "p95": 1},
-        }  # fmt: skip
-        metrics = {"test_accuracy": value, "test_r2": 0.5}
-        record = {"seed": seed, "wall_seconds": 10 + seed, "metrics": metrics, "artifacts": [artifact]}
-        (folder / "result.json").write_text(json.dumps(record))
+        row = artifact(
+            bytes=2000, metric=MetricValue("test_accuracy", value or 0.0), latency_ms=Latency(0.5, 1.0)
+        )
+        metrics = {"test_accuracy": math.nan if value is None else value, "test_r2": 0.5}
+        write_record(
+            folder, changed(seed=seed, wall_seconds=10 + seed, metrics=metrics, claims=(), artifacts=(row,))
+        )
 
 
 def test_mean_and_range_over_the_seeds():
@@ -130,8 +132,8 @@ def ran(monkeypatch):
                 raise KeyboardInterrupt
             folder = out / (f"{name}.failed" if (name, seed) == ("second", 1) else name)
             folder.mkdir(parents=True)
-            record = {"seed": seed, "wall_seconds": 1, "metrics": {"test_accuracy": 0.9}, "artifacts": []}
-            (folder / "result.json").write_text(json.dumps(record))
+            metrics = {"test_accuracy": 0.9}
+            write_record(folder, changed(seed=seed, wall_seconds=1, metrics=metrics, claims=(), artifacts=()))
         if seed == 1 and names:
             raise results.GateError("1 of 2 recipes failed: second")
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from tests.records import artifact
 from tools import soak, soak_judge
 from tools.random_models import RandomModel
 from tools.random_models.drawing import Domain
@@ -47,7 +48,7 @@ def runner(model, change):
     return run, Entries(x=np.float32)
 
 
-ROW = {"path": "model.onnx", "variant": "float32", "format": "onnx"}
+ROW = artifact("model.onnx")
 
 
 @pytest.mark.parametrize(

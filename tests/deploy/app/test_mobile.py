@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 import suite
+from suite.bundle.rows import MetricValue
 from suite.deploy.app.app_model import AppModel, app_model
 from suite.deploy.app.mobile import write_app_code, write_mobile
 from suite.deploy.convert.metadata import add_metadata
@@ -27,6 +28,7 @@ from suite.language.vocabulary import Vocabulary
 from tests.deploy import app_models
 from tests.deploy.app_models import KINDS, PIXELS, WORDS
 from tests.deploy.node import run_in_node
+from tests.records import artifact
 
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 PRINT = """
@@ -245,14 +247,16 @@ def test_kotlin_and_swift_have_the_signatures_of_the_personal_model(personal):
 
 
 def test_the_readme_names_files_labels_and_shapes(personal):
-    rows = [
-        {
-            **{"path": "encoder/model_int8.tflite", "variant": "int8", "format": "tflite", "status": "ok"},
-            **{"bytes": 1234567, "metric": {"name": "test_accuracy", "value": 0.9}, "cpu_ops": ["CAST"]},
-            **{"min_runtime": "2.3.0", "arena_bytes": 45678},
-        }
-    ]
-    write_app_code(personal.model, personal.folder / "mobile", rows)
+    row = artifact(
+        "encoder/model_int8.tflite",
+        variant="int8",
+        bytes=1234567,
+        metric=MetricValue("test_accuracy", 0.9),
+        cpu_ops=("CAST",),
+        min_runtime="2.3.0",
+        arena_bytes=45678,
+    )
+    write_app_code(personal.model, personal.folder / "mobile", [row])
     text = personal.code("README.md")
     assert (
         "| input | `image` | uint8 | (1, 8, 12, 3) |\n| output | `probabilities` | float32 | (1, 3) |" in text
@@ -268,10 +272,7 @@ def test_each_model_of_a_bundle_gets_its_folder(tmp_path):
     keras.utils.set_random_seed(3)
     app_models.captioner(tmp_path / "encoder")
     rows = [
-        {
-            **{"path": f"{name}/model.tflite", "variant": "float32", "format": "tflite", "status": status},
-            **{"bytes": 1, "metric": {"name": None, "value": None}, "min_runtime": None, "arena_bytes": 64},
-        }
+        artifact(f"{name}/model.tflite", status, metric=MetricValue())
         for name, status in (("encoder", "ok"), ("decoder_step", "ok"), ("other", "failed"))
     ]
     write_mobile(tmp_path, rows, "captions")

@@ -14,7 +14,8 @@ import suite
 from suite.deploy.convert.metadata import add_metadata, read_associated_file
 from suite.deploy.convert.saved_model import save_saved_model
 from suite.deploy.convert.tflite import convert_tflite, min_runtime, tflite_ops
-from suite.deploy.pipeline import Export, export_model
+from suite.deploy.export import Export
+from suite.deploy.pipeline import export_model
 from suite.deploy.ranges import PIXELS, SIGNED
 from suite.deploy.runtime import load_artifact
 from suite.language.vocabulary import Vocabulary
@@ -159,7 +160,7 @@ def test_a_model_of_texts_carries_its_words(tmp_path):
     (tmp_path / "a").mkdir()
     files = {"vocabulary.txt": WORDS.to_text(), "characters.txt": "<pad>\n<unk>\né\n"}
     rows = export_model(text_export(files), tmp_path / "a")
-    exported = [row["path"] for row in rows if row["format"] == "tflite" and row["status"] == "ok"]
+    exported = [row.path for row in rows if row.format == "tflite" and row.is_shipped]
     assert "model.tflite" in exported and len(exported) > 1
     expected = suite.predict(tmp_path / "a" / "model.onnx", "Purr! Müller?")
     for name in exported:
@@ -178,7 +179,7 @@ def test_a_model_of_texts_carries_its_words(tmp_path):
         text = (tmp_path / "a" / name).read_text()
         assert (again / name).read_text() == text
         assert read_associated_file(again / "model.tflite", name) == text
-    assert all(row["passed"] for row in suite.verify(again))
+    assert all(row.passed for row in suite.verify(again))
 
 
 def test_another_number_of_labels_stops_an_export_before_it_begins(exported_images, bare, tmp_path):

@@ -7,12 +7,15 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from suite.deploy import pipeline
+from suite.deploy.convert import tflite
 from suite.deploy.convert.personal import LEARNING_RATE, UNUSED, base_of, personal_head
 from suite.deploy.convert.tflite import convert_tflite
+from suite.deploy.export import Export
 from suite.deploy.labels import class_labels
-from suite.deploy.pipeline import Export, _Exporter, export_model
+from suite.deploy.pipeline import export_model, export_personal
+from suite.deploy.prove.judging import Original
 from suite.deploy.runtime import load_artifact
+from suite.evaluation.metrics import agreement
 from tests.deploy.personal_models import CLASSES, LABELS, SPARE, small_images, small_model, write_personal
 
 
@@ -169,10 +172,10 @@ def test_other_models_have_no_base():
 
 def test_an_export_proves_the_personal_model(exported_images, tmp_path):
     row = exported_images.rows["model_personal.tflite"]
-    assert row["variant"] == "personal" and row["status"] == "ok"
-    assert row["reason"] == "frozen part in dynamic" and row["metric"]["value"] >= 0.95
-    assert row["training"]["loss_difference"] <= 1e-5  # measured 3e-7
-    assert row["training"]["train_ms"] > 0 and row["training"]["train_on_features_ms"] > 0
+    assert row.variant == "personal" and row.status == "ok"
+    assert row.reason == "frozen part in dynamic" and row.metric.value >= 0.95
+    assert row.training["loss_difference"] <= 1e-5  # measured 3e-7
+    assert row.training["train_ms"] > 0 and row.training["train_on_features_ms"] > 0
     artifact = load_artifact(exported_images.folder / "model_personal.tflite")
     spares = [f"spare {number}" for number in range(1, 5)]
     assert class_labels(artifact) == ["red", "green", "blue", *spares]
@@ -190,14 +193,13 @@ def test_negative_number_of_spare_classes(tmp_path):
 
 def _exported(folder, monkeypatch, convert):
     """The row of a personal model whose TFLite file is made by `convert(path, precision)`."""
-    monkeypatch.setattr(pipeline.tflite, "convert_tflite", convert)
+    monkeypatch.setattr(tflite, "convert_tflite", convert)
     model, images = small_model(), small_images()
     reference = {"predictions": model.predict(images, verbose=0)}
     (folder / "work").mkdir()
-    metric = pipeline.agreement(reference), None
-    carried = {"labels": LABELS, "files": {}}
-    exporter = _Exporter(model, folder, folder / "work", {"image": images}, reference, metric, carried)
-    return exporter.run_personal(base_of(model, LABELS), images, SPARE)
+    original = Original(model, {"image": images}, reference, agreement(reference), None)
+    item = Export(model, images, labels=LABELS, spare_classes=SPARE)
+    return export_personal(item, base_of(model, LABELS), images, original, folder, folder / "work")
 
 
 def _of_another_model(folder):
@@ -216,14 +218,14 @@ def test_takes_the_next_precision_where_one_is_not_good_enough(tmp_path, monkeyp
         return other_weights(path, precision) if precision == "float16" else convert_tflite(path, precision)
 
     row = _exported(tmp_path, monkeypatch, convert)
-    assert row["status"] == "ok" and row["max_abs_difference"] <= 1e-5
+    assert row.status == "ok" and row.max_abs_difference <= 1e-5
     assert re.fullmatch(
         r"frozen part in float32; dynamic no such kernel; float16 agreement is [\d.]+ worse than the Keras "
         r"model's, more than 0\.05",
-        row["reason"],
+        row.reason,
     )
 
 
 def test_fails_where_no_precision_is_good_enough(tmp_path, monkeypatch):
     row = _exported(tmp_path, monkeypatch, _of_another_model(tmp_path))
-    assert row["status"] == "failed" and "differs from the Keras model by" in row["reason"]
+    assert row.status == "failed" and "differs from the Keras model by" in row.reason

@@ -26,8 +26,8 @@ def test_the_exported_halves_in_a_row_give_the_images_of_the_keras_model(kind, t
     for half in (encoder_export, decoder_export):
         item = half(autoencoder, images, digits["train"][:100])
         (tmp_path / item.name).mkdir()
-        rows |= {f"{item.name}/{row['path']}": row for row in export_model(item, tmp_path / item.name)}
-    assert {row["status"] for name, row in rows.items() if row["variant"] == "float32"} == {"ok"}
+        rows |= {f"{item.name}/{row.path}": row for row in export_model(item, tmp_path / item.name)}
+    assert {row.status for name, row in rows.items() if row.variant == "float32"} == {"ok"}
 
     expected = autoencoder.decoder(autoencoder.encoder(images)).numpy()
     for suffix in ("tflite", "onnx"):
@@ -39,5 +39,5 @@ def test_the_exported_halves_in_a_row_give_the_images_of_the_keras_model(kind, t
     if kind == "convolutional":
         assert errors[0] < 0.06 < np.var(images / 255)  # it has learned something
         for half in ("encoder", "decoder"):
-            value = rows[f"{half}/model_int8.tflite"]["metric"]["value"]
-            assert value == pytest.approx(rows[f"{half}/model.keras"]["metric"]["value"], abs=0.02)
+            value = rows[f"{half}/model_int8.tflite"].metric.value
+            assert value == pytest.approx(rows[f"{half}/model.keras"].metric.value, abs=0.02)

@@ -1,9 +1,12 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 
-from suite.deploy.pipeline import _decides
-from suite.deploy.prove.gates import judge, max_abs_difference, share_within, weight_bytes
+from suite.bundle.rows import ArtifactRow, Latency, MetricValue
+from suite.deploy.prove.gates import Reference, judge, max_abs_difference, share_within, weight_bytes
+from suite.deploy.prove.judging import decides
 from suite.deploy.prove.measure import Measurement
 from suite.evaluation.metrics import Metric
 from suite.layers import MaxUnpooling2D
@@ -17,7 +20,15 @@ def verdict(
     difference=0.0, variant="float32", metric=(ACCURACY, 0.9, 0.9), size=(4000, 4000), ops=(), error=None
 ):
     outputs = {} if error else {"probabilities": REFERENCE["probabilities"] + np.float32(difference)}
-    return judge(Measurement(outputs, {}, error), REFERENCE, metric, variant, size, list(ops))
+    definition, value, reference_value = metric
+    return judged(
+        outputs, Reference(REFERENCE, definition, reference_value), value, variant, size, ops, error
+    )
+
+
+def judged(outputs, reference, value=0.9, precision="float32", size=(4000, 4000), ops=(), error=None):
+    row = ArtifactRow("model.tflite", "", bytes=size[0], ops=tuple(ops), metric=MetricValue("m", value))
+    return judge(row, Measurement(outputs, Latency(), error), reference, precision, size[1])
 
 
 def test_good_ones_pass():
@@ -52,21 +63,16 @@ def test_each_fault_is_caught(changes, status, reason):
 
 
 def test_a_reference_that_is_no_number_is_named():
-    got = judge(
-        Measurement(REFERENCE, {}, None),
-        {"probabilities": REFERENCE["probabilities"] * np.nan},
-        (ACCURACY, 0.9, 0.9), "float32", (4000, 4000), [],
-    )  # fmt: skip
-    assert got == ("failed", "the Keras model gives NaN or infinity")
+    wrong = {"probabilities": REFERENCE["probabilities"] * np.nan}
+    assert judged(REFERENCE, Reference(wrong, ACCURACY, 0.9)) == (
+        "failed",
+        "the Keras model gives NaN or infinity",
+    )
 
 
 def test_an_output_that_is_lost_is_named():
-    lost = judge(
-        Measurement({"a": np.zeros((2, 1))}, {}, None),
-        {"a": np.zeros((2, 1)), "b": np.zeros((2, 1))},
-        (ACCURACY, 0.9, 0.9), "float32", (4000, 4000), [],
-    )  # fmt: skip
-    assert lost == ("failed", "gives the outputs a in place of a, b")
+    reference = Reference({"a": np.zeros((2, 1)), "b": np.zeros((2, 1))}, ACCURACY, 0.9)
+    assert judged({"a": np.zeros((2, 1))}, reference) == ("failed", "gives the outputs a in place of a, b")
 
 
 def test_weights_need_the_bytes_of_their_own_dtypes():
@@ -92,24 +98,26 @@ def test_difference_of_other_names_shapes_and_nan():
     assert max_abs_difference({"a": np.array([1, 2])}, {"a": np.array([1, 5])}) == 3
 
 
-def test_a_share_of_the_numbers_may_differ_where_the_model_decides():
+def test_a_share_of_the_numbers_may_differ_where_the_modeldecides():
     reference = {"a": np.zeros((10, 100))}
     outputs = {"a": reference["a"].copy()}
     outputs["a"][0, :2] = 0.5  # 2 of 1000
     assert share_within(outputs, reference, 1e-4) == 0.998
-    measurement = Measurement(outputs, {}, None)
-    metric = (Metric("m", lambda *_: 0.0), 1.0, 1.0)
-    arguments = (measurement, reference, metric, "float32", (100, 0), [])
-    assert judge(*arguments, parity_share=0.998) == ("ok", None)
-    status, reason = judge(*arguments, parity_share=0.999)
+    whole = Reference(reference, Metric("m", lambda *_: 0.0), 1.0)
+    lenient, strict = (dataclasses.replace(whole, parity_share=share) for share in (0.998, 0.999))
+    assert judged(outputs, lenient, 1.0, size=(100, 0)) == ("ok", None)
+    status, reason = judged(outputs, strict, 1.0, size=(100, 0))
     assert status == "failed"
     assert reason == "differs from the Keras model by 0.5, more than 0.0001 in 0.20% of its numbers"
-    assert judge(*arguments)[1] == "differs from the Keras model by 0.5, more than 0.0001"
+    assert (
+        judged(outputs, whole, 1.0, size=(100, 0))[1]
+        == "differs from the Keras model by 0.5, more than 0.0001"
+    )
 
 
 def test_models_that_decide_are_known_by_their_layers():
     features = keras.Input((4, 4, 2))
     pooled = keras.layers.MaxPooling2D()(features)
     inner = keras.Model(features, MaxUnpooling2D()([pooled, features]))
-    assert not _decides(keras.Model(features, pooled))
-    assert _decides(inner) and _decides(keras.Sequential([keras.Input((4, 4, 2)), inner]))
+    assert not decides(keras.Model(features, pooled))
+    assert decides(inner) and decides(keras.Sequential([keras.Input((4, 4, 2)), inner]))
