@@ -59,7 +59,7 @@ class DataFacts:
     def to_json(self) -> dict[str, Any]:
         """Gives "data": of what may be missing, what there is."""
         facts: dict[str, Any] = {"source": self.source, "classes": self.classes, **self.sizes}
-        facts["quarantined"] = [entry._asdict() for entry in self.quarantined]
+        facts["quarantined"] = [entry.to_json() for entry in self.quarantined]
         maybe = {name: getattr(self, name) for name in ("images_per_class", "notes", "unread")}
         return facts | {name: value for name, value in maybe.items() if value} | dict(self.more)
 

@@ -156,6 +156,18 @@ def bundle_of(artifact: str | Path) -> Path:
     return found[0] if found else path.parent
 
 
+def recorded_row(artifact: str | Path) -> ArtifactRow | None:
+    """What the record of an artifact's bundle says of it; None where it says nothing."""
+    path = Path(artifact).resolve()
+    bundle = bundle_of(path)
+    try:
+        artifacts = read_result(bundle).artifacts
+    except ValueError:
+        return None
+    name = path.relative_to(bundle).as_posix()
+    return next((row for row in artifacts if row.path == name), None)
+
+
 def foreign_labels(text: str) -> list[str]:
     """The class names in a `labels.txt` of other tools, without the running number that some put in front."""
     lines = [line.strip() for line in text.removeprefix("\ufeff").strip().split("\n")]

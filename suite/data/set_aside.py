@@ -1,23 +1,29 @@
 """What is said of a user's data: what was set aside and why, what was assumed, which files nobody read."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from suite.data.splits import SPLITS
 
 _SHOWN = 5
 
 
-class SetAside(NamedTuple):
-    """A file, or a part of one, that is not used.
+@dataclasses.dataclass(frozen=True)
+class SetAside:
+    """A file of a user's, or a line or record of one, that is not used.
 
     Attributes:
-        file: Its path in the user's folder, with the line of a table's row.
-        reason: Why.
+        file: Its path below the folder that the user gave, with forward slashes; or "NAME:LINE".
+        reason: A few words.
     """
 
     file: str
     reason: str
+
+    def to_json(self) -> dict[str, str]:
+        """As result.json and split.json hold it."""
+        return dataclasses.asdict(self)
 
 
 def losses(data: Mapping[str, Any]) -> list[str]:

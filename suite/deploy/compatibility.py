@@ -8,7 +8,7 @@ import bisect
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from suite.bundle.rows import ArtifactRow
 from suite.deploy.convert.tflite import op_names
@@ -166,12 +166,12 @@ def _read_graphs(content: bytes) -> list[_Graph]:
     model = schema.Model.GetRootAs(content, 0)
     names = op_names(model)
 
-    def tensor(entry):
+    def tensor(entry: Any) -> _Tensor:
         shape = () if entry.ShapeIsNone() else tuple(int(size) for size in entry.ShapeAsNumpy())
         is_constant = model.Buffers(entry.Buffer()).DataLength() > 0
         return _Tensor(types[entry.Type()], shape, is_constant, bool(entry.IsVariable()))
 
-    def operator(entry):
+    def operator(entry: Any) -> _Operator:
         name, masks = names[entry.OpcodeIndex()], 0
         if name == "STRIDED_SLICE":
             options = schema.StridedSliceOptions()
@@ -191,7 +191,7 @@ def _read_graphs(content: bytes) -> list[_Graph]:
     ]
 
 
-def _indices(entry, which: str) -> list[int]:
+def _indices(entry: Any, which: str) -> list[int]:
     """Tensors of an operator or graph; -1 stands for one that is left out."""
     if getattr(entry, f"{which}IsNone")():
         return []
@@ -209,11 +209,11 @@ def _is_taken(op: _Operator, tensors: list[_Tensor]) -> bool:
     return right_types and (op.name in _FREE or _RULES[op.name](op, inputs, outputs))
 
 
-def _is_three_or_four_dimensional(op, inputs, outputs) -> bool:
+def _is_three_or_four_dimensional(op: _Operator, inputs: list[_Tensor], outputs: list[_Tensor]) -> bool:
     return len(inputs[0].shape) in (3, 4) and not op.masks
 
 
-def _picks_rows(op, inputs, outputs) -> bool:
+def _picks_rows(op: _Operator, inputs: list[_Tensor], outputs: list[_Tensor]) -> bool:
     return inputs[0].type != "INT32" and inputs[1].type == "INT32" and len(inputs[1].shape) == 1
 
 

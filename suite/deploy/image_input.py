@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from suite import console
-from suite.bundle.record import bundle_of, read_result
+from suite.bundle.record import recorded_row
 from suite.bundle.rows import InputFacts
 from suite.data.pictures.images import load_image
 from suite.deploy.ranges import ASK, PIXELS, ValueRange, is_picture, known_range
@@ -62,14 +62,8 @@ def image_input(model: Artifact, scale: ValueRange | None = None) -> ImageInput:
 
 def recorded_inputs(path: str | Path) -> Mapping[str, InputFacts]:
     """What the result.json of an artifact's bundle says of its inputs, by name; {} where it says nothing."""
-    path = Path(path).resolve()
-    bundle = bundle_of(path)
-    try:
-        artifacts = read_result(bundle).artifacts
-    except ValueError:
-        return {}
-    name = path.relative_to(bundle).as_posix()
-    return next((row.inputs for row in artifacts if row.path == name), {})
+    row = recorded_row(path)
+    return row.inputs if row else {}
 
 
 def _range(

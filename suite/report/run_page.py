@@ -122,7 +122,8 @@ def claims_table(rows: Sequence[ClaimRow]) -> Table:
 
 
 def _quarantined(data: DataFacts) -> Table:
-    rows = [*data.quarantined, *((file, "not read") for file in data.unread)]
+    rows = [(entry.file, entry.reason) for entry in data.quarantined]
+    rows += [(file, "not read") for file in data.unread]
     reasons = Counter(reason for _, reason in rows).most_common(4)
     note = ", ".join(f"{count} {reason}" for reason, count in reasons if count > 1)
     return Table("Set aside", ("file", "reason"), rows, note)

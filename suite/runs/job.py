@@ -56,7 +56,7 @@ class Job(NamedTuple):
 
 def execute(
     job: Job,
-    config,
+    config: Any,
     *,
     source: str,
     out: str | Path,
@@ -129,7 +129,7 @@ def _one_line_if_the_disk_is_full(out: Path) -> Iterator[None]:
         ) from failure
 
 
-def _help(job: Job, config, source: str, out: Path, seed: int, options: Options) -> None:
+def _help(job: Job, config: Any, source: str, out: Path, seed: int, options: Options) -> None:
     """Trains beside the first machine of a cluster."""
     with tempfile.TemporaryDirectory() as folder, running(options):
         set_seed(seed, options.deterministic)
@@ -137,7 +137,7 @@ def _help(job: Job, config, source: str, out: Path, seed: int, options: Options)
     console.say(f"trained; the first worker writes {out.name}")
 
 
-def _check_settings(path: Path, settings: dict) -> None:
+def _check_settings(path: Path, settings: dict[str, Any]) -> None:
     settings = json.loads(json.dumps(settings, default=str))
     if path.exists():
         before = json.loads(path.read_text(encoding="utf-8"))
@@ -196,7 +196,7 @@ def run(
     seed: int = 0,
     resume: bool = False,
     smoke: bool = False,
-    **settings,
+    **settings: Any,
 ) -> Path | None:
     """Runs a recipe: train, measure, check its claims, export, verify.
 

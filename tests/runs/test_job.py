@@ -1,7 +1,5 @@
-import dataclasses
 import json
 import os
-import resource
 import types
 
 import keras
@@ -9,37 +7,14 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from suite.deploy.convert import files, tflite
 from suite.deploy.prove.verification import verify
 from suite.errors import GateError
 from suite.evaluation import plots
-from suite.evaluation.metrics import Metric, accuracy
 from suite.evaluation.table import Table
 from suite.runs import job
-from suite.runs.job import Job, execute
-from suite.runs.recipe import Baseline, Claim, Export, Result
+from suite.runs.recipe import Claim, Export, Result
 from suite.training.session import Options
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    rate: float = 0.5
-
-
-def run_job(tmp_path, run, *claims, config=None, **options):
-    config = config or Config()
-    return execute(
-        Job("toy", "recipe", "A toy", run, claims),
-        config,
-        source="embedded",
-        out=tmp_path / "toy",
-        seed=options.pop("seed", 0),
-        **options,
-    )
-
-
-def accuracy_of(value):
-    return lambda config, context: Result(metrics={"test_accuracy": value})
+from tests.runs.toy_job import Config, accuracy_of, run_job
 
 
 def test_a_bundle_has_everything_the_contract_names(tmp_path):
@@ -234,53 +209,6 @@ def test_a_recipe_runs_numpy_on_one_thread_and_gives_the_others_back(tmp_path, m
     assert threads() == before
 
 
-@pytest.fixture
-def full_disk(monkeypatch):
-    """Lets no file grow beyond 50 kB, once a function is called with an argument."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-
-    def fill(module, name, argument=None):
-        function = getattr(module, name)
-
-        def call(*args, **kwargs):
-            if argument in (None, *args):
-                resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
-            return function(*args, **kwargs)
-
-        monkeypatch.setattr(module, name, call)
-
-    yield fill
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-def large_model(config, context):
-    x = keras.Input((300,), name="x")
-    inputs = np.eye(4, 300, dtype="float32")
-    return Result(
-        {"test_x": 1.0}, exports=[Export(keras.Model(x, keras.layers.Dense(300, name="y")(x)), inputs)]
-    )
-
-
-@pytest.mark.parametrize(
-    "writer",
-    [
-        (keras.Model, "save"),
-        (files, "save_saved_model"),
-        (files, "save_onnx"),
-        (tflite, "convert_tflite", "float32"),
-        (tflite, "convert_tflite", "dynamic"),
-    ],
-    ids=lambda writer: writer[-1],
-)
-def test_a_full_disk_is_an_error_and_leaves_the_old_bundle(tmp_path, full_disk, writer):
-    run_job(tmp_path, lambda config, context: Result({"test_x": 0.5}))
-    full_disk(*writer)
-    with pytest.raises(OSError, match="^expected room for toy, received a full disk; make some and start"):
-        run_job(tmp_path, large_model)
-    assert json.loads((tmp_path / "toy/result.json").read_text())["metrics"] == {"test_x": 0.5}
-    assert {path.name for path in tmp_path.iterdir()} == {"toy", ".toy.partial"}
-
-
 def test_what_a_run_sets_aside_is_said_on_the_terminal(tmp_path, capsys):
     def run(config, context):
         aside = [{"file": f"a.csv:{line}", "reason": "no label"} for line in (2, 3)]
@@ -297,72 +225,3 @@ def test_what_a_run_sets_aside_is_said_on_the_terminal(tmp_path, capsys):
     ]
     report = (folder / "report.html").read_text()
     assert "b.csv" in report and "not read" in report and "a note" in report
-
-
-def perceptron(config, context):
-    x = keras.Input((2,), name="x")
-    y = keras.layers.Dense(2, "softmax", name="probabilities")(x)
-    labels = np.array([0] * 9 + [1] * 3)
-    metric = Metric("test_accuracy", lambda outputs, labels: accuracy(outputs["probabilities"], labels))
-    inputs = np.random.default_rng(0).normal(size=(12, 2)).astype("float32")
-    return Export(keras.Model(x, y), inputs, targets=labels, metric=metric, labels=("ham", "spam"))
-
-
-@pytest.fixture
-def no_export(monkeypatch):
-    monkeypatch.setattr(job, "export_model", lambda item, folder, work: [])
-
-
-@pytest.mark.parametrize("value", [0.5, 0.75, float("nan")])
-def test_a_model_no_better_than_the_trivial_answer_fails(tmp_path, no_export, capsys, value):
-    @dataclasses.dataclass(frozen=True)
-    class Longer:
-        epochs: int = 6
-        least_steps: int = 100
-
-    def run(config, context):
-        return Result({"test_accuracy": value}, exports=[perceptron(config, context)])
-
-    message = (
-        rf"^no better than the trivial answer: test_accuracy {value:.4f}, always 'ham': 0.7500; try more "
-        r"data, or longer training \(--epochs 12 --least_steps 200\); see .*toy.failed/report.html$"
-    )
-    with pytest.raises(GateError, match=message):
-        run_job(tmp_path, run, config=Longer())
-    (row,) = json.loads((tmp_path / "toy.failed/result.json").read_text())["baselines"]
-    assert (row["metric"], row["value"], row["says"], row["beaten"]) == (
-        "test_accuracy", 0.75, "always 'ham'", False,
-    )  # fmt: skip
-    assert f"test_accuracy {value:.4f} (always 'ham': 0.7500)\n" in capsys.readouterr().out
-    assert "(trivial: 0.7500)" in (tmp_path / "toy.failed/report.html").read_text()
-    assert not (tmp_path / "toy").exists()
-
-
-def test_a_model_that_may_be_better_by_chance_ships_with_a_warning(tmp_path, no_export, capsys):
-    def run(config, context):
-        return Result({"test_accuracy": 10 / 12}, exports=[perceptron(config, context)])
-
-    folder = run_job(tmp_path, run)
-    assert json.loads((folder / "result.json").read_text())["baselines"][0]["beaten"] is True
-    assert (
-        "warning: test_accuracy 0.8333 of 12 may be chance, the trivial answer (always 'ham') gets 0.75"
-        in (capsys.readouterr().err)
-    )
-    assert "may be chance" in (folder / "report.html").read_text()
-
-
-def test_a_recipes_own_baseline_stands_before_the_implied_one_and_a_tiny_run_is_not_judged(
-    tmp_path, no_export
-):
-    def run(config, context):
-        own = Baseline("test_accuracy", 0.8, "the most frequent tag of each word")
-        lower = Baseline("test_perplexity", 30.0, "how often each occurs", higher_is_better=False)
-        found = {"test_accuracy": 0.79, "test_perplexity": 31.0}
-        return Result(found, exports=[perceptron(config, context)], baselines=[own, lower])
-
-    with pytest.raises(GateError, match=r"test_accuracy 0.7900, the most .* word: 0.8000; .* \(and 1 more\)"):
-        run_job(tmp_path, run)
-    tiny = Job("toy", "recipe", "A toy", run, is_judged=False)
-    folder = execute(tiny, Config(), source="embedded", out=tmp_path / "tiny", seed=0)
-    rows = json.loads((folder / "result.json").read_text())["baselines"]
-    assert [(row["value"], row["beaten"]) for row in rows] == [(0.8, False), (30.0, False)]

@@ -1,5 +1,7 @@
 """An encoder and its decoder, exported apart: each is judged by the images that come out of the two."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from suite.deploy.export import Export
@@ -22,7 +24,7 @@ def encoder_export(
         An export whose metric is the R-squared of the reconstructions, "test_r2".
     """
 
-    def decoded(outputs, targets):
+    def decoded(outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> float:
         return r2(autoencoder.decoder.predict(outputs["code"], batch_size=500, verbose=0), targets)
 
     metric = Metric("test_r2", decoded, tolerance=0.02)
