@@ -18,6 +18,7 @@ from suite.bundle.partial import SETTINGS_FILE, PartialBundle
 from suite.bundle.write import write_json
 from suite.catalogue import is_file, load_recipe
 from suite.data.set_aside import losses
+from suite.data.source import Source
 from suite.deploy.app.mobile import write_mobile
 from suite.deploy.compatibility import phone_notes
 from suite.deploy.pipeline import Export, export_model
@@ -56,7 +57,7 @@ def execute(
     job: Job,
     config,
     *,
-    source: str,
+    source: Source,
     out: str | Path,
     seed: int,
     resume: bool = False,
@@ -89,14 +90,19 @@ def execute(
         _help(job, config, source, Path(out), seed, options)
         return None
     with PartialBundle(out, resume) as partial, _one_line_if_the_disk_is_full(partial.out):
-        settings = {"name": job.name, "seed": seed, "source": source, "config": dataclasses.asdict(config)}
+        settings = {
+            "name": job.name,
+            "seed": seed,
+            "source": str(source),
+            "config": dataclasses.asdict(config),
+        }
         _check_settings(partial.work / SETTINGS_FILE, settings)
         with running(options, partial.work, partial.out.parent / "tensorboard" / partial.out.name) as session:
             set_seed(seed, options.deterministic)
             result = job.run(config, Context(seed, source, partial.work))
             session.log_figures(result.figures)
         record = _record(job, settings, result)
-        for line in losses(record["data"]):
+        for line in losses(result.data):
             console.warn(line)
         _write_split(partial.folder, record["data"])
         record["artifacts"] = _export_all(result.exports, partial)
@@ -124,7 +130,7 @@ def _one_line_if_the_disk_is_full(out: Path) -> Iterator[None]:
         ) from failure
 
 
-def _help(job: Job, config, source: str, out: Path, seed: int, options: Options) -> None:
+def _help(job: Job, config, source: Source, out: Path, seed: int, options: Options) -> None:
     """Trains beside the first machine of a cluster."""
     with tempfile.TemporaryDirectory() as folder, running(options):
         set_seed(seed, options.deterministic)
@@ -153,6 +159,7 @@ def _check_settings(path: Path, settings: dict) -> None:
 
 def _record(job: Job, settings: dict, result: Result) -> dict:
     metrics = {name: float(value) for name, value in result.metrics.items()}
+    aside = [entry.to_json() for entry in result.data.get("quarantined", ())]
     return {
         "name": job.name,
         "kind": job.kind,
@@ -161,7 +168,7 @@ def _record(job: Job, settings: dict, result: Result) -> dict:
         "seed": settings["seed"],
         "config": settings["config"],
         **describe_environment(),
-        "data": {"source": settings["source"], "quarantined": [], **result.data},
+        "data": {"source": settings["source"], "quarantined": [], **result.data} | {"quarantined": aside},
         "metrics": metrics,
         "baselines": [each.to_json(metrics[each.metric]) for each in _baselines(result)],
         "claims": [
@@ -265,7 +272,7 @@ def _print_summary(folder: Path, record: dict) -> None:
 def run(
     name: str,
     *,
-    data: str = "embedded",
+    data: str | os.PathLike[str] = "embedded",
     out: str | Path | None = None,
     seed: int = 0,
     resume: bool = False,
@@ -293,14 +300,12 @@ def run(
     """
     recipe = load_recipe(name)
     name = Path(name).stem if is_file(name) else name
-    kind = data.partition(":")[0]
-    kind, kinds = kind if kind in ("embedded", "tfds") else "path", getattr(recipe, "DATA", ("embedded",))
-    if kind not in kinds:
+    source, kinds = Source.parse(data), getattr(recipe, "DATA", ("embedded",))
+    if source.kind not in kinds:
         raise ValueError(f"expected data among {', '.join(kinds)} for {name}, received {data!r}")
-    source = os.path.realpath(data) if kind == "path" else data
     options, settings = split_options(settings)
     config = dataclasses.replace(recipe.SMOKE if smoke else recipe.Config(), **settings)
-    claims = () if smoke else claims_on(recipe.CLAIMS, data)
+    claims = () if smoke else claims_on(recipe.CLAIMS, source)
     title = (recipe.__doc__ or "").split("\n")[0]
     job = Job(name, "recipe", title, recipe.run, claims, is_judged=not smoke)
     # Small matrices in NumPy gain nothing from a second BLAS thread; where other work, or TensorFlow's own

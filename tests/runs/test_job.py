@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
+from suite.data.set_aside import SetAside
+from suite.data.source import EMBEDDED
 from suite.deploy import pipeline
 from suite.deploy.convert import tflite
 from suite.deploy.prove.verification import verify
@@ -32,7 +34,7 @@ def run_job(tmp_path, run, *claims, config=None, **options):
     return execute(
         Job("toy", "recipe", "A toy", run, claims),
         config,
-        source="embedded",
+        source=EMBEDDED,
         out=tmp_path / "toy",
         seed=options.pop("seed", 0),
         **options,
@@ -284,7 +286,7 @@ def test_a_full_disk_is_an_error_and_leaves_the_old_bundle(tmp_path, full_disk, 
 
 def test_what_a_run_sets_aside_is_said_on_the_terminal(tmp_path, capsys):
     def run(config, context):
-        aside = [{"file": f"a.csv:{line}", "reason": "no label"} for line in (2, 3)]
+        aside = [SetAside(f"a.csv:{line}", "no label") for line in (2, 3)]
         data = {"train": 9, "quarantined": aside, "notes": ["a note"], "unread": ["b.csv"]}
         return Result(metrics={"test_accuracy": 1.0}, data=data)
 
@@ -364,6 +366,6 @@ def test_a_recipes_own_baseline_stands_before_the_implied_one_and_a_tiny_run_is_
     with pytest.raises(GateError, match=r"test_accuracy 0.7900, the most .* word: 0.8000; .* \(and 1 more\)"):
         run_job(tmp_path, run)
     tiny = Job("toy", "recipe", "A toy", run, is_judged=False)
-    folder = execute(tiny, Config(), source="embedded", out=tmp_path / "tiny", seed=0)
+    folder = execute(tiny, Config(), source=EMBEDDED, out=tmp_path / "tiny", seed=0)
     rows = json.loads((folder / "result.json").read_text())["baselines"]
     assert [(row["value"], row["beaten"]) for row in rows] == [(0.8, False), (30.0, False)]

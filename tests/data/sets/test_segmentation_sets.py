@@ -172,7 +172,7 @@ def test_what_has_to_be_set_aside(root):
         "images/broken.png": "truncated",
         "images/folder": "a folder, where a file is expected",
     }
-    assert [entry["file"] for entry in found.quarantined] == sorted(reasons(found))
+    assert [entry.file for entry in found.quarantined] == sorted(reasons(found))
 
 
 def test_gray_masks_of_4_bits_are_not_misread(root):
