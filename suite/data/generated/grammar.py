@@ -6,7 +6,7 @@ import numpy as np
 
 _STEMS = 600
 _SYLLABLES = ("ba", "do", "fi", "ga", "lo", "mi", "na", "pe", "ra", "so", "tu", "ve")
-_ENDINGS = {
+ENDINGS = {
     "NOUN": ("ness", "ment", "ation"),
     "VERB": ("ize", "ate", "ure"),
     "ADJ": ("ous", "ful", "able"),
@@ -56,7 +56,7 @@ class _Grammar:
     def made_up(self, tag: str, ending: str = "") -> list[tuple[str, str]]:
         # Of the stems, a few are frequent and most are rare.
         stem = self.stems[int(_STEMS * self.rng.random() ** 3)]
-        word = stem + str(self.rng.choice(_ENDINGS[tag])) + ending
+        word = stem + str(self.rng.choice(ENDINGS[tag])) + ending
         return [(word.capitalize() if tag == "PROPN" else word, tag)]
 
     def noun(self) -> list[tuple[str, str]]:

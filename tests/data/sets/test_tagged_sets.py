@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from suite.data.generated.grammar import ENDINGS
 from suite.data.sets import tagged_sets
 from suite.data.source import EMBEDDED, Source
 from suite.data.splits import SPLITS
@@ -65,7 +66,7 @@ def test_what_never_occurs_in_training_shows_by_its_ending(grammar):
     assert 0.05 < len(unseen) / total < 0.15
     assert {tag for _, tag in unseen} == {"NOUN", "VERB", "ADJ", "ADV", "PROPN"}
     for word, tag in unseen:
-        assert word.removesuffix("d").endswith(tagged_sets._ENDINGS[tag]), (word, tag)
+        assert word.removesuffix("d").endswith(ENDINGS[tag]), (word, tag)
 
 
 def conllu(*sentences, end="\n"):
