@@ -87,7 +87,8 @@ class Result:
         figures: matplotlib figures by file name without suffix.
         exports: Trained models to deploy.
         data: {"source", "train", "validation", "test", ...}: what it was trained and tested on, for
-            result.json. Its "files", the part of each file by path, go to split.json instead.
+            result.json; "quarantined" has a `SetAside` each. Its "files", the part of each file by path, go
+            to split.json instead.
         tables: Tables for the report.
         files: Further files of the bundle by path, text or bytes; subfolders are those of the exports.
         title: Heading of the report, where the recipe's first line does not fit.
