@@ -24,7 +24,13 @@ class SetAside:
 
     @classmethod
     def below(cls, root: Path, path: Path, reason: str) -> "SetAside":
-        """Names a file by its path below the folder that the user gave."""
+        """Names a file by its path below a folder.
+
+        Args:
+            root: The folder that the user gave.
+            path: The file, under `root`.
+            reason: What is wrong with it.
+        """
         return cls(path.relative_to(root).as_posix(), reason)
 
     def to_json(self) -> dict[str, str]:

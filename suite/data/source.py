@@ -34,10 +34,12 @@ class Source:
 
     @property
     def is_embedded(self) -> bool:
+        """Whether the data need no download."""
         return self.kind == "embedded"
 
     @property
     def is_tfds(self) -> bool:
+        """Whether they are a set of TensorFlow Datasets."""
         return self.kind == "tfds"
 
     def load(
