@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from suite import console
+from suite.data.source import Source
 from suite.finetuning import head, job
 from suite.runs.recipe import Context
 
@@ -50,7 +51,7 @@ def main(folder: str, epochs: str, *counts: str) -> None:
         work = Path(folder) / f"work {count}"
         work.mkdir()
         started = time.perf_counter()
-        job.run(config, Context(0, str(root), work))
+        job.run(config, Context(0, Source.parse(root), work))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         seconds = round(time.perf_counter() - started, 2)
         print(json.dumps({"images": int(count), "peak_bytes": peak, "seconds": seconds}), flush=True)

@@ -33,6 +33,7 @@ from suite.bundle.names import RESULT_FILE
 from suite.bundle.partial import failed_folder
 from suite.bundle.record import Record, read_result
 from suite.bundle.rows import SKIPPED
+from suite.data.source import Source
 from suite.errors import GateError
 from suite.runs.recipe import claims_on
 from suite.runs.several import run_several
@@ -105,7 +106,7 @@ def claim_rows(name: str, data: str, runs: list[Record]) -> list[str]:
     """What the runs measured, against the bounds that the recipe has now."""
     rows = []
     seconds = statistics.mean(run.wall_seconds for run in runs)
-    claims = claims_on(catalogue.load_recipe(name).CLAIMS, data)
+    claims = claims_on(catalogue.load_recipe(name).CLAIMS, Source.parse(data))
     for index, claim in enumerate(claims):
         values = [run.metrics[claim.metric] for run in runs]
         passed = all(claim.holds(run.metrics) for run in runs)

@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         console.error(str(error))
         return 2
     for entry in aside[:5]:
-        console.warn(f"set aside {entry['file']}: {entry['reason']}")
+        console.warn(f"set aside {entry.file}: {entry.reason}")
     console.result(f"{written} pictures in {given.out}, {len(aside)} files set aside")
     console.result(f"next: suite finetune {given.out}")
     return 0

@@ -166,7 +166,7 @@ def build_model(shape: tuple[int, ...], hidden: tuple[int, ...], num_classes: in
 
 def run(config: Config, context: Context) -> Result:
     if not config.steps:
-        config = dataclasses.replace(config, steps=1000 if context.source == "embedded" else 3000)
+        config = dataclasses.replace(config, steps=1000 if context.source.is_embedded else 3000)
     rng = np.random.default_rng(context.seed)
     walks, metrics = compare_in_plane(config.plane_steps, rng)
     images = image_sets.load(context.source, context.seed)

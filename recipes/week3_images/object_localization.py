@@ -139,7 +139,7 @@ def ious(outputs: Mapping, boxes: np.ndarray) -> np.ndarray:
 
 def run(config: Config, context: Context) -> Result:
     size = (config.side, config.side)
-    if context.source == "embedded":
+    if context.source.is_embedded:
         data = detection_sets.draw_detection_set(context.seed, size, things=(1, 1))
     else:
         data = detection_sets.load(context.source, context.seed, size)

@@ -21,7 +21,7 @@ import tensorflow as tf
 from keras import layers
 
 from suite.data.folders.labeled import ImageFolder
-from suite.data.pictures.images import ImageSource
+from suite.data.pictures.image_source import ImageSource
 from suite.evaluation import plots
 from suite.evaluation.metrics import accuracy
 from suite.finetuning import job

@@ -180,7 +180,7 @@ def new_judge_accuracy(both: keras.Model, domains: dict[str, dict[str, np.ndarra
 def run(config: Config, context: Context) -> Result:
     data = image_sets.load(context.source, context.seed)
     if not config.steps:
-        config = dataclasses.replace(config, steps=1200 if context.source == "embedded" else 5000)
+        config = dataclasses.replace(config, steps=1200 if context.source.is_embedded else 5000)
     domains = make_domains(data, config, context.seed)
     alone, alone_classifier, alone_curve = train(domains, data, 0.0, config, context.seed)
     adapted, classifier, curve = train(domains, data, config.strength, config, context.seed)

@@ -24,7 +24,7 @@ from sklearn.decomposition import PCA
 
 from suite.data.batches import shuffled
 from suite.data.folders.unlabeled import read_picture_folder
-from suite.data.pictures.images import ImageSource
+from suite.data.pictures.image_source import ImageSource
 from suite.data.sets import image_sets
 from suite.deploy.exports.autoencoder import encoder_export
 from suite.evaluation import plots
@@ -87,7 +87,7 @@ class Pictures(NamedTuple):
 
 
 def load(config: Config, context: Context) -> Pictures:
-    if context.source.partition(":")[0] in ("embedded", "tfds"):
+    if context.source.path is None:
         data = image_sets.load(context.source, context.seed)
         images = {"train": data.images["train"][:SEARCHED], "test": data.images["test"][: SEARCHED // 5]}
         labels = {part: data.labels[part][: len(images[part])] for part in images}
@@ -97,7 +97,7 @@ def load(config: Config, context: Context) -> Pictures:
         }
         used = {part: len(images[part]) for part in images}
         return Pictures(images, labels, names, {"source": data.source, "classes": list(data.classes), **used})
-    folder = read_picture_folder(context.source, context.seed)
+    folder = read_picture_folder(context.source.path, context.seed)
     size = build_backbone(config.backbone, weights=None).input_shape[1:3]
     sources, images = {}, {}
     for part, files in folder.files.items():

@@ -178,7 +178,7 @@ def run(config: Config, context: Context) -> Result:
     inverse_nats, draws, points = train_inverse(config, context.seed)
     by_draw, by_score = gradient_variances(context.seed)
 
-    steps = config.steps or (4000 if context.source == "embedded" else 12_000)
+    steps = config.steps or (4000 if context.source.is_embedded else 12_000)
     vae = train_variational(data, config, steps, context.seed)
     # With draws, as in training: in inference the code is the mean, and the bound would not be one.
     batches = [test[start : start + 500] for start in range(0, len(test), 500)]

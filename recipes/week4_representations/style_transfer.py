@@ -87,12 +87,12 @@ class Photos(NamedTuple):
 
 
 def load_photos(config: Config, context: Context) -> Photos:
-    if context.source == "embedded":
+    if context.source.path is None:
         names = {"train": style_images.TRAINING, "test": style_images.HELD_OUT}
         photos = {part: [style_images.sample_photo(name) for name in names[part]] for part in names}
         sizes = {part: len(names[part]) for part in names}
         return Photos(**photos, described={"source": "sample photos", **sizes})
-    folder = read_picture_folder(context.source, context.seed)
+    folder = read_picture_folder(context.source.path, context.seed)
     photos = {
         part: [
             style_images.fit(decode(folder.root / file), 2 * config.side, 1) for file in files[:MOST_PHOTOS]
@@ -249,7 +249,7 @@ def run(config: Config, context: Context) -> Result:
             Baseline("test_style_loss_ratio", 1.0, "the photo as it is", False),
             Baseline("test_content_loss", measured["style_image"][1], "the style image itself", False),
         ],
-        claims_apply=context.source == "embedded" and not (config.content or config.style),
+        claims_apply=context.source.is_embedded and not (config.content or config.style),
     )
 
 

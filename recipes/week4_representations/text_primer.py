@@ -27,8 +27,9 @@ import tensorflow as tf
 from keras import layers
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from suite.data.sets import text_sets
-from suite.data.sets.text_sets import TextSet
+from suite.data.generated.judgments import KINDS
+from suite.data.sets import labeled_texts
+from suite.data.sets.labeled_texts import TextSet
 from suite.evaluation import plots
 from suite.evaluation.baselines import most_frequent_class
 from suite.evaluation.classification import classification_tables
@@ -145,7 +146,7 @@ def build_model(words: Vocabulary, features: Features, dense: layers.Dense, leng
 
 
 def run(config: Config, context: Context) -> Result:
-    data = text_sets.load_labeled(context.source, context.seed, config.text_column, config.label_column)
+    data = labeled_texts.load(context.source, context.seed, config.text_column, config.label_column)
     tokens = {part: [tokenize(text) for text in texts] for part, texts in data.texts.items()}
     length = config.length or min(256, max(2, *map(len, tokens["train"])))
     # What the exported model cannot see, nobody sees.
@@ -248,7 +249,7 @@ def draw_weights(kinds: dict, heads: dict, classes: Sequence[str], shown: int = 
 
 def draw_kinds(probabilities: dict[str, np.ndarray], data: TextSet):
     figure, axes = plots.new_figure("Order-free features miss negation", 7, 3.4)
-    kinds = text_sets.KINDS
+    kinds = KINDS
     for place, (name, p) in enumerate(probabilities.items()):
         rows = [data.kinds["test"] == kind for kind in kinds]
         values = [accuracy(p[row], data.labels["test"][row]) for row in rows]

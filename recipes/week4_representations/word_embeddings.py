@@ -25,7 +25,7 @@ from sklearn.decomposition import PCA
 
 from suite import console
 from suite.data.generated.analogies import Analogies, generate_analogies
-from suite.data.sets import text_sets
+from suite.data.sets import corpora
 from suite.deploy.exports.embedding import lookup_export
 from suite.evaluation import plots
 from suite.evaluation.embeddings import WordVectors, context_ranking
@@ -199,7 +199,7 @@ def run(config: Config, context: Context) -> Result:
     planted_text = Text.encode({"train": planted.sentences}, 1)
     planted_vectors, _ = learn(planted_text, small, context.seed)
 
-    corpus = text_sets.load_corpus(context.source, context.seed)
+    corpus = corpora.load(context.source, context.seed)
     sentences = {
         part: [tokenize(each, punctuation=False) for each in texts] for part, texts in corpus.texts.items()
     }

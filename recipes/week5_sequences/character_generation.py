@@ -23,7 +23,7 @@ import tensorflow as tf
 from keras import layers
 
 from suite import console
-from suite.data.sets import text_sets
+from suite.data.sets import corpora
 from suite.deploy.exports.steps import exported_steps, reading_gap, step_export
 from suite.evaluation import plots
 from suite.evaluation.baselines import unigrams
@@ -125,12 +125,12 @@ def shares(text: str, known: set[str]) -> tuple[float, float]:
     return len(set(words)) / max(1, len(words)), sum(word in known for word in words) / max(1, len(words))
 
 
-def load(context: Context) -> tuple[text_sets.Corpus, str, dict[str, int]]:
+def load(context: Context) -> tuple[corpora.Corpus, str, dict[str, int]]:
     """The texts, what stands between them, and what a config leaves open."""
-    if context.source == "embedded":
-        return text_sets.load_names(context.seed), "\n", NAMES
+    if context.source.is_embedded:
+        return corpora.load_names(context.seed), "\n", NAMES
     # With its copies, as others measure tiny_shakespeare.
-    return text_sets.load_corpus(context.source, context.seed, copies=True), "\n\n", RUNNING_TEXT
+    return corpora.load(context.source, context.seed, copies=True), "\n\n", RUNNING_TEXT
 
 
 def run(config: Config, context: Context) -> Result:

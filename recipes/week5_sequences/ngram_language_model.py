@@ -26,7 +26,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from matplotlib.ticker import LogLocator
 
-from suite.data.sets import text_sets
+from suite.data.sets import corpora
 from suite.evaluation import plots
 from suite.evaluation.baselines import unigrams
 from suite.evaluation.table import Table
@@ -136,7 +136,7 @@ def sum_gap(counts: NgramCounts, chosen: Mapping[str, Sequence[Smoothing]], text
 
 
 def run(config: Config, context: Context) -> Result:
-    corpus = text_sets.load_corpus(context.source, context.seed)
+    corpus = corpora.load(context.source, context.seed)
     tokens = {part: [tokenize(text) for text in texts] for part, texts in corpus.texts.items()}
     vocabulary = Vocabulary.fit(tokens["train"], min_count=config.min_count)
     texts = known_ids(vocabulary, tokens, context.source)

@@ -25,7 +25,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from suite.data.sets.tagged_sets import load_tagged
+from suite.data.sets import tagged_sets
 from suite.data.splits import SPLITS
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, confusion
@@ -164,7 +164,7 @@ TAGGERS = {"simple_rnn": (simple_rnn, False), "bilstm": (bilstm, False), "charac
 
 
 def run(config: Config, context: Context) -> Result:
-    data = load_tagged(context.source, context.seed)
+    data = tagged_sets.load(context.source, context.seed)
     vocabulary = TaggerVocabulary.fit(data.words["train"], config.min_count)
     sizes = config.length, config.letters
     parts = {part: Sequences.of(data.words[part], data.labels[part], vocabulary, *sizes) for part in SPLITS}

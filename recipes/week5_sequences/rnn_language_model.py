@@ -26,7 +26,7 @@ import tensorflow as tf
 from keras import layers
 from matplotlib.ticker import LogFormatter
 
-from suite.data.sets import text_sets
+from suite.data.sets import corpora
 from suite.deploy.exports.steps import exported_steps, reading_gap, step_export
 from suite.evaluation import plots
 from suite.evaluation.baselines import unigrams
@@ -155,7 +155,7 @@ def ngram_perplexities(counts: NgramCounts, ids: dict[str, np.ndarray]) -> dict[
 
 
 def run(config: Config, context: Context) -> Result:
-    corpus = text_sets.load_corpus(context.source, context.seed)
+    corpus = corpora.load(context.source, context.seed)
     tokens = {
         part: [token for text in texts for token in (BREAK, *tokenize(text))]
         for part, texts in corpus.texts.items()

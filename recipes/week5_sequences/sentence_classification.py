@@ -27,8 +27,9 @@ from keras import layers, ops
 from sklearn.metrics import balanced_accuracy_score
 
 from suite.data.batches import shuffled
-from suite.data.sets import text_sets
-from suite.data.sets.text_sets import TextSet
+from suite.data.generated.judgments import KINDS
+from suite.data.sets import labeled_texts
+from suite.data.sets.labeled_texts import TextSet
 from suite.evaluation import plots
 from suite.evaluation.baselines import most_frequent_class
 from suite.evaluation.classification import classification_tables, most_wrong
@@ -152,7 +153,7 @@ def predict(model: keras.Model, ids: np.ndarray) -> np.ndarray:
 
 
 def run(config: Config, context: Context) -> Result:
-    data = text_sets.load_labeled(context.source, context.seed, config.text_column, config.label_column)
+    data = labeled_texts.load(context.source, context.seed, config.text_column, config.label_column)
     tokens = {part: [tokenize(text) for text in texts] for part, texts in data.texts.items()}
     length = config.length or min(256, max(map(len, tokens["train"])))
     words = Vocabulary.fit(tokens["train"], config.words + len(SPECIAL), config.min_count)
@@ -251,12 +252,12 @@ def draw_kinds(answers: dict[str, np.ndarray], data: TextSet):
     figure, axes = plots.new_figure("Accuracy by kind of sentence", 8, 3.4)
     width = 0.8 / len(answers)
     for place, (name, p) in enumerate(answers.items()):
-        rows = [data.kinds["test"] == kind for kind in text_sets.KINDS]
+        rows = [data.kinds["test"] == kind for kind in KINDS]
         values = [accuracy(p[row], data.labels["test"][row]) for row in rows]
         starts = np.arange(len(rows)) + width * (place - (len(answers) - 1) / 2)
         axes.bar(starts, values, 0.9 * width, label=name.replace("_", " "))
     axes.axhline(1 / len(data.classes), color=plots.MUTED, linestyle="--", linewidth=1, label="chance")
-    axes.set_xticks(range(len(rows)), text_sets.KINDS)
+    axes.set_xticks(range(len(rows)), KINDS)
     axes.set(ylabel="test accuracy", ylim=(0, 1.05))
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure

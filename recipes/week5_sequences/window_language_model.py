@@ -28,7 +28,7 @@ from sklearn.decomposition import PCA
 
 from suite.data.batches import shuffled
 from suite.data.generated import word_kinds
-from suite.data.sets import text_sets
+from suite.data.sets import corpora
 from suite.evaluation import plots
 from suite.evaluation.baselines import unigrams
 from suite.evaluation.embeddings import WordVectors
@@ -186,7 +186,7 @@ def draw_text(config: Config, seed: int) -> tuple[Text, float]:
 
 
 def run(config: Config, context: Context) -> Result:
-    corpus = text_sets.load_corpus(context.source, context.seed)
+    corpus = corpora.load(context.source, context.seed)
     tokens = {part: [tokenize(text) for text in texts] for part, texts in corpus.texts.items()}
     text = Text.encode(tokens, config.words)
     check_known(text.texts["validation"], context.source)

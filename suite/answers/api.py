@@ -201,7 +201,7 @@ def evaluate(
     root = Path(directory)
     parts, aside = read_labeled(root, labels)
     if aside:
-        console.warn(f"{len(aside)} files set aside, first {aside[0]['file']}: {aside[0]['reason']}")
+        console.warn(f"{len(aside)} files set aside, first {aside[0].file}: {aside[0].reason}")
     parts = _as_trained(parts, artifact.resolve().parent, root)
     name = split or next((part for part in ("test", "validation") if parts.get(part)), "all")
     chosen = [pair for part, pairs in parts.items() if name in ("all", part) for pair in pairs]

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from suite.data.splits import SPLITS
@@ -21,16 +22,40 @@ class SetAside:
     file: str
     reason: str
 
+    @classmethod
+    def below(cls, root: Path, path: Path, reason: str) -> "SetAside":
+        """Names a file by its path below a folder.
+
+        Args:
+            root: The folder that the user gave.
+            path: The file, under `root`.
+            reason: What is wrong with it.
+        """
+        return cls(path.relative_to(root).as_posix(), reason)
+
     def to_json(self) -> dict[str, str]:
         """As result.json and split.json hold it."""
         return dataclasses.asdict(self)
+
+
+class Unusable(ValueError):
+    """A file, or what it says of another one, has to be set aside.
+
+    Attributes:
+        reason: A few words.
+    """
+
+    def __init__(self, reason: str):
+        super().__init__(reason)
+        self.reason = reason
 
 
 def losses(data: Mapping[str, Any]) -> list[str]:
     """Says what of a user's data is not used, or not as it stands there; for the terminal.
 
     Args:
-        data: `Result.data`: "quarantined"; and "notes" (sentences) and "unread" (files), if there are any.
+        data: `Result.data`: "quarantined", `SetAside` each; "notes" (sentences) and "unread" (files), if
+            there are any.
 
     Returns:
         Lines; none where everything is used as it is.
@@ -43,18 +68,28 @@ def losses(data: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _set_aside(entries: Sequence[Mapping[str, str]], used: int) -> list[str]:
+def _set_aside(entries: Sequence[SetAside], used: int) -> list[str]:
     if not entries:
         return []
     files_of: dict[str, list[str]] = {}
     for entry in entries:
-        files_of.setdefault(entry["reason"], []).append(entry["file"])
+        files_of.setdefault(entry.reason, []).append(entry.file)
     beside = f", {used} used" if used else ""
     lines = [f"{len(entries)} set aside{beside}; report.html says why"]
     for reason, (first, *others) in list(files_of.items())[:_SHOWN]:
         more = f" (and {len(others)} more)" if others else ""
         lines.append(printable(f"  {first}: {reason}{more}"))
     return lines
+
+
+def reason_of(error: OSError) -> str:
+    """What the system says: "permission denied", "no such file or directory"."""
+    return (error.strerror or str(error)).lower()
+
+
+def with_first(entries: Sequence[SetAside]) -> str:
+    """Says in brackets how many files were set aside and why the first of them was; "" where none was."""
+    return f" ({len(entries)} set aside, as {entries[0].file!r}: {entries[0].reason})" if entries else ""
 
 
 def first_names(names: Sequence[str], most: int = 3) -> str:

@@ -5,6 +5,7 @@ import hashlib
 from pathlib import Path
 
 from suite.bundle.rows import ArtifactRow
+from suite.data.digest import blocks
 from suite.deploy.compatibility import compatibility
 from suite.deploy.convert.tflite import min_runtime, tflite_ops
 from suite.deploy.runtime import onnx_ops
@@ -44,7 +45,8 @@ def digest(path: Path) -> str:
     for file in _files(path):
         if path.is_dir():
             found.update(file.relative_to(path).as_posix().encode())
-        found.update(file.read_bytes())
+        for block in blocks(file):
+            found.update(block)
     return found.hexdigest()
 
 

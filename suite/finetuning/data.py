@@ -11,7 +11,7 @@ from suite import console
 from suite.data.folders.labeled import ImageFolder, read_folder
 from suite.data.folders.shards import find_shards, read_shards
 from suite.data.generated.textures import write_textures
-from suite.data.pictures.images import ImageSource
+from suite.data.pictures.image_source import ImageSource
 from suite.data.row_file import RowFile
 from suite.data.sets.tfds_images import write_image_dataset
 from suite.runs.recipe import Context
@@ -21,21 +21,22 @@ def open_folder(context: Context) -> ImageFolder:
     """Reads and splits the images of a run; prints what was found.
 
     Args:
-        context: Its source is "embedded" (the texture photos), "tfds" (tf_flowers), "tfds:NAME" or a path.
+        context: Its source is the texture photos where it is embedded, and tf_flowers where it is TFDS
+            without a name.
 
     Returns:
-        Classes and splits; the first two sources are written below `context.folder`.
+        Classes and splits; what is no path is written below `context.folder`.
 
     Raises:
         ValueError: As `read_folder` and `read_shards`.
     """
-    if context.source == "embedded":
+    if context.source.path is not None:
+        root = context.source.path
+    elif context.source.is_embedded:
         root = write_textures(context.folder / "textures", context.seed)
-    elif context.source.partition(":")[0] == "tfds":
-        name = context.source.partition(":")[2] or "tf_flowers"
-        root = write_image_dataset(name, context.folder / name)
     else:
-        root = Path(context.source)
+        name = context.source.name or "tf_flowers"
+        root = write_image_dataset(name, context.folder / name)
     folder = (read_shards if find_shards(root) else read_folder)(root, context.seed)
     for part, files in folder.splits.items():
         if files:

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from suite import console
-from suite.data.pictures.images import ImageSource
+from suite.data.pictures.image_source import ImageSource
 from suite.data.row_file import RowFile
 from suite.deploy.convert.tflite import convert_for_now
 from suite.deploy.runtime import tflite_artifact

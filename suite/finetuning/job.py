@@ -8,7 +8,6 @@ phones do.
 
 import contextlib
 import dataclasses
-import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +18,8 @@ import tensorflow as tf
 
 from suite import console
 from suite.data.folders.labeled import ImageFolder
-from suite.data.pictures.images import ImageSource
+from suite.data.pictures.image_source import ImageSource
+from suite.data.source import EMBEDDED, Source
 from suite.deploy.convert.tflite import calibration_rows
 from suite.deploy.export import SPARE_CLASSES
 from suite.evaluation import plots
@@ -105,8 +105,8 @@ def finetune(
             "spread them over machines with strategy multi_worker"
         )
     config = Config(**settings)
-    source = "embedded" if directory is None else os.path.realpath(directory)
-    name = "textures" if directory is None else re.sub(r"[^\w.-]+", "_", Path(source).name) or "model"
+    source = EMBEDDED if directory is None else Source.parse(Path(directory))
+    name = "textures" if source.path is None else re.sub(r"[^\w.-]+", "_", source.path.name) or "model"
     job = Job(name, "finetune", f"Image classifier fine-tuned on {name}", run)
     return execute(
         job, config, source=source, out=out or Path(FOLDER) / name, seed=seed, resume=resume, options=options

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from suite.data.source import Source
 from suite.language.tokens import tokenize as tokenize
 
 PADDING, UNKNOWN = 0, 1  # ids of what fills a sequence up, and of every word that is not in the vocabulary
@@ -139,7 +140,7 @@ def unknown_share(texts: Iterable[np.ndarray]) -> float:
     return float(np.mean(np.concatenate(list(texts)) == UNKNOWN))
 
 
-def check_known(texts: Iterable[np.ndarray], source: str) -> None:
+def check_known(texts: Iterable[np.ndarray], source: Source) -> None:
     """Refuses a user's text of which so much is unknown that its perplexity would be a fiction.
 
     All unknown words are one word for a model, which is easily guessed where it is frequent.
@@ -152,7 +153,7 @@ def check_known(texts: Iterable[np.ndarray], source: str) -> None:
         ValueError: More than `MOST_UNKNOWN` of the tokens are unknown.
     """
     share = unknown_share(texts)
-    if share > MOST_UNKNOWN and source.partition(":")[0] not in ("embedded", "tfds"):
+    if share > MOST_UNKNOWN and source.path is not None:
         raise ValueError(
             f"expected at most {MOST_UNKNOWN:.0%} unknown words in held-out text of {source}, received "
             f"{share:.0%}, so that a perplexity would say nothing; take its characters, as by suite run "
@@ -161,7 +162,7 @@ def check_known(texts: Iterable[np.ndarray], source: str) -> None:
 
 
 def known_ids(
-    vocabulary: Vocabulary, tokens: Mapping[str, Sequence[Sequence[str]]], source: str
+    vocabulary: Vocabulary, tokens: Mapping[str, Sequence[Sequence[str]]], source: Source
 ) -> dict[str, list[np.ndarray]]:
     """Ids of the tokens of texts, by part; of a user's text after `check_known`.
 

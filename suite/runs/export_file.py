@@ -10,6 +10,7 @@ import numpy as np
 from suite import console
 from suite.bundle.examples import load_verification, read_arrays
 from suite.bundle.names import LABELS_FILE, VERIFICATION_FILE
+from suite.data.source import Source
 from suite.deploy.draws import check_fit, constant_outputs, draw_inputs, misfit
 from suite.deploy.image_input import recorded_inputs
 from suite.deploy.keras_file import load_keras
@@ -99,8 +100,9 @@ def export_file(
         return Result(metrics={}, exports=[item], data=data)
 
     job = Job(path.stem, "export", f"{path.name}, exported", run)
+    source = Source("path", path=Path(examples or "bundle"))
     # Never None: no other machine helps with an export.
-    return cast(Path, execute(job, config, source=str(examples or "bundle"), out=out, seed=0))
+    return cast(Path, execute(job, config, source=source, out=out, seed=0))
 
 
 _WAYS = {

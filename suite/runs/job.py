@@ -21,6 +21,7 @@ from suite.bundle.rows import ArtifactRow
 from suite.bundle.write import write_json
 from suite.catalogue import is_file, load_recipe
 from suite.data.set_aside import losses
+from suite.data.source import Source
 from suite.deploy.app.mobile import write_mobile
 from suite.deploy.export import Export
 from suite.deploy.pipeline import export_model
@@ -58,7 +59,7 @@ def execute(
     job: Job,
     config: Any,
     *,
-    source: str,
+    source: Source,
     out: str | Path,
     seed: int,
     resume: bool = False,
@@ -91,7 +92,12 @@ def execute(
         _help(job, config, source, Path(out), seed, options)
         return None
     with PartialBundle(out, resume) as partial, _one_line_if_the_disk_is_full(partial.out):
-        settings = {"name": job.name, "seed": seed, "source": source, "config": dataclasses.asdict(config)}
+        settings = {
+            "name": job.name,
+            "seed": seed,
+            "source": str(source),
+            "config": dataclasses.asdict(config),
+        }
         _check_settings(partial.work / SETTINGS_FILE, settings)
         with running(options, partial.work, partial.out.parent / "tensorboard" / partial.out.name) as session:
             set_seed(seed, options.deterministic)
@@ -129,7 +135,7 @@ def _one_line_if_the_disk_is_full(out: Path) -> Iterator[None]:
         ) from failure
 
 
-def _help(job: Job, config: Any, source: str, out: Path, seed: int, options: Options) -> None:
+def _help(job: Job, config: Any, source: Source, out: Path, seed: int, options: Options) -> None:
     """Trains beside the first machine of a cluster."""
     with tempfile.TemporaryDirectory() as folder, running(options):
         set_seed(seed, options.deterministic)
@@ -191,7 +197,7 @@ def _write_files(folder: Path, record: Record, result: Result) -> None:
 def run(
     name: str,
     *,
-    data: str = "embedded",
+    data: str | os.PathLike[str] = "embedded",
     out: str | Path | None = None,
     seed: int = 0,
     resume: bool = False,
@@ -219,14 +225,12 @@ def run(
     """
     recipe = load_recipe(name)
     name = Path(name).stem if is_file(name) else name
-    kind = data.partition(":")[0]
-    kind, kinds = kind if kind in ("embedded", "tfds") else "path", getattr(recipe, "DATA", ("embedded",))
-    if kind not in kinds:
+    source, kinds = Source.parse(data), getattr(recipe, "DATA", ("embedded",))
+    if source.kind not in kinds:
         raise ValueError(f"expected data among {', '.join(kinds)} for {name}, received {data!r}")
-    source = os.path.realpath(data) if kind == "path" else data
     options, settings = split_options(settings)
     config = dataclasses.replace(recipe.SMOKE if smoke else recipe.Config(), **settings)
-    claims = () if smoke else claims_on(recipe.CLAIMS, data)
+    claims = () if smoke else claims_on(recipe.CLAIMS, source)
     title = (recipe.__doc__ or "").split("\n")[0]
     job = Job(name, "recipe", title, recipe.run, claims, is_judged=not smoke)
     # Small matrices in NumPy gain nothing from a second BLAS thread; where other work, or TensorFlow's own

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from suite.bundle.rows import ClaimRow, bounds_text
+from suite.data.source import Source
 from suite.deploy.export import Export
 from suite.evaluation.baselines import Baseline
 from suite.evaluation.table import Table
@@ -55,13 +56,13 @@ def about(data: Sequence[str], *claims: Claim) -> tuple[Claim, ...]:
     return tuple(claim._replace(data=kind) for claim in claims for kind in data)
 
 
-def claims_on(claims: Sequence[Claim], data: str) -> list[Claim]:
-    """The claims that are about `--data`; of a TFDS set that none of them names, none.
+def claims_on(claims: Sequence[Claim], source: Source) -> list[Claim]:
+    """The claims that are about a source; of a TFDS set that none of them names, none.
 
     What holds on the sets of the lectures may not hold on any other; the run then only measures.
     """
-    is_another = data.startswith("tfds:") and data not in {claim.data for claim in claims}
-    return [claim for claim in claims if claim.data == data or (claim.data is None and not is_another)]
+    is_another = bool(source.name) and str(source) not in {claim.data for claim in claims}
+    return [claim for claim in claims if claim.data == str(source) or (claim.data is None and not is_another)]
 
 
 class Context(NamedTuple):
@@ -69,12 +70,12 @@ class Context(NamedTuple):
 
     Attributes:
         seed: Seed of everything random; NumPy, Python and TensorFlow are seeded with it already.
-        source: "embedded", "tfds" (the recipe's usual set), "tfds:NAME", or the path of the user's data.
+        source: What `--data` names.
         folder: Existing folder for checkpoints, kept when the run is interrupted.
     """
 
     seed: int
-    source: str
+    source: Source
     folder: Path
 
 
@@ -87,7 +88,8 @@ class Result:
         figures: matplotlib figures by file name without suffix.
         exports: Trained models to deploy.
         data: {"source", "train", "validation", "test", ...}: what it was trained and tested on, for
-            result.json. Its "files", the part of each file by path, go to split.json instead.
+            result.json; "quarantined" has a `SetAside` each. Its "files", the part of each file by path, go
+            to split.json instead.
         tables: Tables for the report.
         files: Further files of the bundle by path, text or bytes; subfolders are those of the exports.
         title: Heading of the report, where the recipe's first line does not fit.

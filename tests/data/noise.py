@@ -8,7 +8,7 @@ def noise(seed: int, size: tuple[int, int]) -> np.ndarray:
 
 
 def reasons(found) -> dict[str, str]:
-    return {entry["file"]: entry["reason"] for entry in found.quarantined}
+    return {entry.file: entry.reason for entry in found.quarantined}
 
 
 def sizes(found) -> list[int]:

@@ -4,13 +4,9 @@ from PIL import Image
 
 from suite import console
 from suite.data.folders.labeled import read_folder
-from suite.data.set_aside import losses
+from suite.data.set_aside import SetAside, losses
 from suite.finetuning.data import describe
 from tests.data.noise import noise
-
-
-def entry(file, reason):
-    return {"file": file, "reason": reason}
 
 
 def test_nothing_is_said_of_data_that_is_used_as_it_is():
@@ -22,8 +18,8 @@ def test_what_is_set_aside_is_counted_with_the_first_of_each_reason():
         "train": 60,
         "validation": 5,
         "test": 5,
-        "quarantined": [entry(f"a.csv:{line}", "no label") for line in range(3, 51)]
-        + [entry("a.csv:60", "no text"), entry("a.csv:61", "3 cells for 2 columns")],
+        "quarantined": [SetAside(f"a.csv:{line}", "no label") for line in range(3, 51)]
+        + [SetAside("a.csv:60", "no text"), SetAside("a.csv:61", "3 cells for 2 columns")],
         "notes": ["2 pictures without a label file, taken as background: x.png, y.png"],
         "unread": ["a.md", "b.md", "c.md", "d.md"],
     }
@@ -35,11 +31,11 @@ def test_what_is_set_aside_is_counted_with_the_first_of_each_reason():
         "2 pictures without a label file, taken as background: x.png, y.png",
         "4 files not read: a.md, b.md, c.md and 1 more",
     ]
-    data["quarantined"] = [entry(f"{i}.png", f"reason {i}") for i in range(9)]
+    data["quarantined"] = [SetAside(f"{i}.png", f"reason {i}") for i in range(9)]
     assert [line for line in losses(data) if line.startswith("  ")] == [
         f"  {i}.png: reason {i}" for i in range(5)
     ]
-    assert losses({"quarantined": [entry("a", "b")]})[0] == "1 set aside; report.html says why"
+    assert losses({"quarantined": [SetAside("a", "b")]})[0] == "1 set aside; report.html says why"
 
 
 def test_names_that_are_no_text_are_said_in_a_line(tmp_path, capsys):
@@ -61,6 +57,6 @@ def test_names_that_are_no_text_are_said_in_a_line(tmp_path, capsys):
         "2 set aside, 11 used; report.html says why",
         r"  cats/caf\udce9.jpg: zero bytes (and 1 more)",
     ]
-    for line in (*lines, losses({"quarantined": [entry("new\nline 😀.jpg", "x")]})[1]):
+    for line in (*lines, losses({"quarantined": [SetAside("new\nline 😀.jpg", "x")]})[1]):
         console.warn(line)
     assert capsys.readouterr().err.splitlines()[-1] == r"warning:   new\nline 😀.jpg: x"

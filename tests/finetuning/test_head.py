@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from suite.data.pictures.images import ImageSource
+from suite.data.pictures.image_source import ImageSource
 from suite.deploy.convert.tflite import convert_for_now
 from suite.deploy.runtime import load_artifact
 from suite.finetuning import head

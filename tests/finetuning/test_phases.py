@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from suite.data.folders.labeled import ImageFolder
-from suite.data.pictures.images import ImageSource
+from suite.data.pictures.image_source import ImageSource
+from suite.data.source import EMBEDDED
 from suite.evaluation.metrics import accuracy, cross_entropy
 from suite.finetuning import head, job
 from suite.runs.recipe import Context
@@ -53,7 +54,7 @@ def phase_2(sources, monkeypatch):
 
     monkeypatch.setattr(job, "fit", fit)
     config = job.Config(epochs=4, batch_size=16, learning_rate=0.01, patience=2)
-    job.fine_tune(small_model(), sources, 3, config, Context(5, "", None))
+    job.fine_tune(small_model(), sources, 3, config, Context(5, EMBEDDED, None))
     return given
 
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from suite.data.sets import text_sets
+from suite.data.sets import corpora
+from suite.data.source import EMBEDDED
 from suite.language import ngrams, smoothing
 from suite.language.ngrams import NgramCounts, perplexity
 from suite.language.smoothing import AddK, JelinekMercer, KneserNey
@@ -16,7 +17,7 @@ def test_against_nltk_and_plain_python():
 
 def test_real_text_against_nltk():
     """Ids of Python's documentation: contexts and words that were not seen, at each n up to 5."""
-    parts = text_sets.load_corpus("embedded", 0).texts
+    parts = corpora.load(EMBEDDED, 0).texts
     texts = {part: [tokenize(text) for text in parts[part][:150]] for part in ("train", "test")}
     vocabulary = Vocabulary.fit(texts["train"], min_count=2)
     train, test = ([vocabulary.ids(text) for text in texts[part]] for part in ("train", "test"))

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from suite.data.source import Source
 from suite.language.vocabulary import Vocabulary, check_known, unknown_share
 
 TEXTS = [["b", "a", "b"], ["c", "a", "b", "d"]]
@@ -55,16 +56,16 @@ def test_a_file_of_it():
 def test_a_text_of_which_most_is_unknown_has_no_perplexity():
     texts = [np.array([1, 2, 3]), np.array([4, 1, 5, 6, 7, 8, 9])]
     assert unknown_share(texts) == 0.2
-    check_known(texts, "/my/book.txt")
+    check_known(texts, Source.parse("/my/book.txt"))
     texts.append(np.array([1, 1, 1]))
     message = (
         "^expected at most 30% unknown words in held-out text of /my/book.txt, received 38%, so that a "
         "perplexity would say nothing; take its characters, as by suite run character_generation, or give "
     )
     with pytest.raises(ValueError, match=message):
-        check_known(texts, "/my/book.txt")
+        check_known(texts, Source.parse("/my/book.txt"))
     for source in ("embedded", "tfds", "tfds:x"):
-        check_known(texts, source)
+        check_known(texts, Source.parse(source))
 
 
 def test_ties_do_not_depend_on_the_order_of_the_texts():

@@ -17,7 +17,9 @@ def test_a_constant_mask_has_the_class_that_training_has_most_of():
     train = np.array([[[0, 1, 1, IGNORED, IGNORED, IGNORED]]], np.uint8)
     test = np.array([[[1, 1, 1, 0, 0, IGNORED]]], np.uint8)
     images = dict.fromkeys(("train", "test"), np.zeros((1, 1, 6, 3), np.uint8))
-    data = SegmentationSet(images, {"train": train, "test": test}, ("background", "cell"), "here")
+    data = SegmentationSet(
+        images=images, masks={"train": train, "test": test}, classes=("background", "cell"), source="here"
+    )
     found = semantic_segmentation.constant_mask(data, 2)
     # IoU of cell 3 / 5, of background, which is never answered, 0
     assert found.value == pytest.approx(0.3) and found.says == "'cell' everywhere"
@@ -28,7 +30,9 @@ def detection_set(train_boxes, test_boxes):
     labels = {part: [np.zeros(len(rows), np.int64) for rows in some] for part, some in boxes.items()}
     crowds = {part: [np.zeros(len(rows), bool) for rows in some] for part, some in boxes.items()}
     images = {part: np.zeros((len(some), 8, 8, 3), np.uint8) for part, some in boxes.items()}
-    return DetectionSet(images, boxes, labels, crowds, ("egg",), "here")
+    return DetectionSet(
+        images=images, boxes=boxes, labels=labels, is_crowd=crowds, classes=("egg",), source="here"
+    )
 
 
 def test_constant_boxes_are_the_mean_box_or_the_whole_image_whichever_finds_more():

@@ -10,6 +10,7 @@ import pytest
 
 import recipes
 from suite.catalogue import catalogue, recipe_file, select, summary
+from suite.data.source import Source
 from suite.runs.recipe import Claim, claims_on
 
 ROOT = Path(recipes.__file__).parent
@@ -104,7 +105,7 @@ def test_claims_are_about_the_data_that_they_name(entry):
         assert {claim.metric for claim in recipe.CLAIMS if claim.data is None} == set(FACTS.get(name, ()))
     for claim in recipe.CLAIMS:
         assert claim.data is None or claim.data.partition(":")[0] in kinds
-    own = {claim.metric for claim in claims_on(recipe.CLAIMS, "/home/me/data")}
+    own = {claim.metric for claim in claims_on(recipe.CLAIMS, Source.parse("/home/me/data"))}
     assert own <= set(FACTS.get(name, ())) or "path" not in kinds
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from suite import catalogue
 from suite.bundle.rows import ClaimRow
+from suite.data.source import EMBEDDED
 from suite.errors import GateError
 from suite.report.gallery import update_gallery, write_gallery
 from suite.runs.job import Job, execute
@@ -186,6 +187,6 @@ def test_a_run_shows_on_the_page_whether_its_claims_hold_or_not(home):
     for name, bound in (("kept", 0.4), ("missed", 0.6)):
         job = Job(name, "finetune", "A toy", run, [Claim("test_accuracy", at_least=bound)])
         with contextlib.suppress(GateError):
-            execute(job, config, source="embedded", out=home / name, seed=0)
+            execute(job, config, source=EMBEDDED, out=home / name, seed=0)
     shown = re.findall(r'aria-label="(kept|missed.*?)"', (home / "index.html").read_text())
     assert shown == ["kept", "missed.failed"]

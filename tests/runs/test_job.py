@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
+from suite.data.set_aside import SetAside
 from suite.deploy.prove.verification import verify
 from suite.errors import GateError
 from suite.evaluation import plots
@@ -211,7 +212,7 @@ def test_a_recipe_runs_numpy_on_one_thread_and_gives_the_others_back(tmp_path, m
 
 def test_what_a_run_sets_aside_is_said_on_the_terminal(tmp_path, capsys):
     def run(config, context):
-        aside = [{"file": f"a.csv:{line}", "reason": "no label"} for line in (2, 3)]
+        aside = [SetAside(f"a.csv:{line}", "no label") for line in (2, 3)]
         data = {"train": 9, "quarantined": aside, "notes": ["a note"], "unread": ["b.csv"]}
         return Result(metrics={"test_accuracy": 1.0}, data=data)
 

@@ -1,5 +1,6 @@
 import pytest
 
+from suite.data.source import Source
 from suite.runs.recipe import Claim, about, claims_on
 
 
@@ -23,5 +24,5 @@ def test_claims(claim, value, holds):
 def test_claims_about_several_kinds_of_data():
     claims = about(("embedded", "tfds"), Claim("m", at_least=1), Claim("n", at_most=2))
     for data in ("embedded", "tfds"):
-        assert claims_on(claims, data) == [Claim("m", 1, None, data), Claim("n", None, 2, data)]
-    assert claims_on(claims, "/home/me/photos") == []
+        assert claims_on(claims, Source.parse(data)) == [Claim("m", 1, None, data), Claim("n", None, 2, data)]
+    assert claims_on(claims, Source.parse("/home/me/photos")) == []

@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 
+from suite.data.source import EMBEDDED
 from suite.errors import GateError
 from suite.evaluation.metrics import Metric, accuracy
 from suite.runs import job
@@ -77,6 +78,6 @@ def test_a_recipes_own_baseline_stands_before_the_implied_one_and_a_tiny_run_is_
     with pytest.raises(GateError, match=r"test_accuracy 0.7900, the most .* word: 0.8000; .* \(and 1 more\)"):
         run_job(tmp_path, run)
     tiny = Job("toy", "recipe", "A toy", run, is_judged=False)
-    folder = execute(tiny, Config(), source="embedded", out=tmp_path / "tiny", seed=0)
+    folder = execute(tiny, Config(), source=EMBEDDED, out=tmp_path / "tiny", seed=0)
     rows = json.loads((folder / "result.json").read_text())["baselines"]
     assert [(row["value"], row["beaten"]) for row in rows] == [(0.8, False), (30.0, False)]

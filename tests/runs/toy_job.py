@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from suite.data.source import EMBEDDED
 from suite.runs.job import Job, execute
 from suite.runs.recipe import Result
 
@@ -16,7 +17,7 @@ def run_job(tmp_path, run, *claims, config=None, **options):
     return execute(
         Job("toy", "recipe", "A toy", run, claims),
         config,
-        source="embedded",
+        source=EMBEDDED,
         out=tmp_path / "toy",
         seed=options.pop("seed", 0),
         **options,

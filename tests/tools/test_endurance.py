@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from suite.bundle.record import read_result
+from suite.data.source import EMBEDDED
 from suite.runs.job import Job as RecipeJob
 from suite.runs.job import execute
 from suite.runs.recipe import Result
@@ -33,7 +34,7 @@ def test_a_killed_fine_tuning_ends_as_one_left_in_peace(tmp_path):
 def bundles(tmp_path):
     def write(name, value):
         job = RecipeJob("x", "recipe", "x", lambda config, context: Result({"test_x": value}))
-        return execute(job, slow_recipe.Config(), source="embedded", out=tmp_path / name, seed=0)
+        return execute(job, slow_recipe.Config(), source=EMBEDDED, out=tmp_path / name, seed=0)
 
     return write
 

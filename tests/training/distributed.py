@@ -25,7 +25,8 @@ def finetune() -> list[float]:
     """Phase 2 on pictures that no number of replicas divides: the last batch has a single one."""
     from PIL import Image
 
-    from suite.data.pictures.images import ImageSource
+    from suite.data.pictures.image_source import ImageSource
+    from suite.data.source import EMBEDDED
     from suite.finetuning import job as module
     from suite.runs.recipe import Context
 
@@ -44,7 +45,7 @@ def finetune() -> list[float]:
         config = module.Config(
             epochs=STEPS // 5, batch_size=8, patience=STEPS, learning_rate=0.01, unfreeze=1.0
         )
-        context = Context(0, "embedded", Path(work))
+        context = Context(0, EMBEDDED, Path(work))
         curves = module.fine_tune(model, {"train": source, "validation": source}, 3, config, context)
     return curves["train_loss"][1:] + curves["validation_loss"]
 

@@ -23,7 +23,7 @@ def finetuning(images: int = 180) -> Growth:
     Converting the backbone for LiteRT, which costs the same for one photo as for thousands, is in it.
     """
     from suite.data.generated.textures import write_textures
-    from suite.data.pictures.images import ImageSource
+    from suite.data.pictures.image_source import ImageSource
     from suite.finetuning.head import train_head
     from suite.models.backbones import build_backbone
 

@@ -139,8 +139,9 @@ def gan(batch_size: int = 64, steps: int = 20) -> Iterator[Work]:
 
     from recipes.week4_representations import gan as recipe
     from suite.data.sets import image_sets
+    from suite.data.source import EMBEDDED
 
-    config, data = recipe.Config(batch_size=batch_size), image_sets.load("embedded", 0)
+    config, data = recipe.Config(batch_size=batch_size), image_sets.load(EMBEDDED, 0)
     real = tf.constant(data.images["train"].astype(np.float32) / 255)
     shape = real.shape[1:]
 

@@ -42,7 +42,7 @@ def pictures(count: int = 256) -> Iterator[Work]:
     import tensorflow as tf
     from keras import layers
 
-    from suite.data.pictures.images import ImageSource
+    from suite.data.pictures.image_source import ImageSource
     from tools.benchmarks.torch_pictures import torch_pass
 
     with tempfile.TemporaryDirectory() as work:

@@ -15,11 +15,12 @@ def word_vectors(epochs: int = 20) -> Iterator[Work]:
     from threadpoolctl import threadpool_limits
 
     from recipes.week4_representations import word_embeddings as recipe
-    from suite.data.sets.text_sets import load_corpus
+    from suite.data.sets import corpora
+    from suite.data.source import EMBEDDED
     from suite.language.embeddings import Text
     from suite.language.vocabulary import tokenize
 
-    parts = load_corpus("embedded", 0).texts
+    parts = corpora.load(EMBEDDED, 0).texts
     sentences = {
         part: [tokenize(text, punctuation=False) for text in parts[part]] for part in ("train", "test")
     }
@@ -76,12 +77,13 @@ def ngrams(order: int = 5) -> Iterator[Work]:
     """Counting n-grams of Python's documentation, and scoring its test text; both begin with words."""
     from nltk import lm
 
-    from suite.data.sets.text_sets import load_corpus
+    from suite.data.sets import corpora
+    from suite.data.source import EMBEDDED
     from suite.language.ngrams import NgramCounts
     from suite.language.smoothing import KneserNey, WittenBell
     from suite.language.vocabulary import Vocabulary, tokenize
 
-    parts = load_corpus("embedded", 0).texts
+    parts = corpora.load(EMBEDDED, 0).texts
     train, test = ([tokenize(text) for text in parts[part]] for part in ("train", "test"))
     vocabulary = Vocabulary.fit(train, min_count=2)
     known = [word for word in vocabulary.words if word != "<unk>"]

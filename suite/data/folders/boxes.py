@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from suite.data.folders.paired import Unusable
+from suite.data.set_aside import SetAside, Unusable
 
 _OVERSHOOT = 0.01  # of the picture's side, by which rounding may carry a box over the border
 
@@ -47,7 +47,7 @@ class Listing(NamedTuple):
         parts: The parts that the folder is divided into.
         read_boxes: Gives the boxes of a path, or raises `Unusable`.
         classes: Class names by label.
-        aside: `{"file", "reason"}` for what is left out already.
+        aside: What is left out already.
         read: Files beside the pictures that were read: labels and names.
     """
 
@@ -55,7 +55,7 @@ class Listing(NamedTuple):
     parts: Collection[str]
     read_boxes: Callable[[Path], Boxes]
     classes: tuple[str, ...]
-    aside: list[dict[str, str]]
+    aside: list[SetAside]
     read: Collection[Path]
 
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from suite import console
 from suite.data.folders import layout, paired
-from suite.data.folders.paired import Unusable
 from suite.data.folders.tables import Row, Table, part_named, read_table, read_text
+from suite.data.set_aside import SetAside, Unusable
 
 EXPECTED = "a folder with pictures and a table of captions, such as captions.csv"
 _TABLES = (".csv", ".tsv", ".txt", ".token")
@@ -24,12 +24,12 @@ class Captions(NamedTuple):
     Attributes:
         captions: By path of the picture, at least one.
         parts: The part of each picture; "train" where its owner did not split.
-        aside: `{"file", "reason"}` of bad rows and of pictures without a caption.
+        aside: Bad rows, and pictures without a caption.
     """
 
     captions: dict[Path, list[str]]
     parts: dict[Path, str]
-    aside: list[dict[str, str]]
+    aside: list[SetAside]
 
 
 def find_table(root: Path) -> Path:
@@ -101,13 +101,13 @@ def read_captions(table_path: Path, root: Path) -> Captions:
                 raise Unusable(f"{name} has the same caption before")
             captions.setdefault(path, []).append(caption)
         except Unusable as error:
-            aside.append({"file": f"{table_path.name}:{row.line}", "reason": error.reason})
+            aside.append(SetAside(f"{table_path.name}:{row.line}", error.reason))
     lists = _owners_lists(root, table_path, pictures)
     parts, left_out = _parts(captions, root, lists)
     captions = {path: captions[path] for path in parts}
     strangers = sorted(set(pictures.every) - set(captions) - {table_path, *lists} - set(left_out))
-    aside += [layout.entry(path, root, "no caption") for path in strangers]
-    aside += [layout.entry(path, root, "in none of the lists of the split") for path in left_out]
+    aside += [SetAside.below(root, path, "no caption") for path in strangers]
+    aside += [SetAside.below(root, path, "in none of the lists of the split") for path in left_out]
     return Captions(captions, parts, aside)
 
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from suite.data.folders import layout, paired
 from suite.data.folders.boxes import Boxes, Listing, around, clipped
-from suite.data.folders.paired import Unusable
 from suite.data.folders.tables import read_text
 from suite.data.pictures.images import upright_size
+from suite.data.set_aside import SetAside, Unusable
 
 _COCO_KEYS = ("images", "annotations", "categories")
 _BACKGROUND = "without an annotation, taken as background"
@@ -59,7 +59,7 @@ def list_coco(root: Path, json_files: Sequence[Path]) -> Listing:
             give one category different names.
     """
     contents = _read_json_files(root, json_files)
-    aside: list[dict[str, str]] = []
+    aside: list[SetAside] = []
     names = _categories(root, contents, aside)
     ordered = sorted(names, key=lambda category: (isinstance(category, str), category))
     labels = {category: label for label, category in enumerate(ordered)}
@@ -78,7 +78,7 @@ def list_coco(root: Path, json_files: Sequence[Path]) -> Listing:
                     _merge(sources[path], part, rows_of[key])
                 sources[path] = _Image(part, image, rows_of[key])
             except Unusable as error:
-                aside.append({"file": str(image["file_name"]), "reason": error.reason})
+                aside.append(SetAside(str(image["file_name"]), error.reason))
     return Listing(
         [(path, image.part) for path, image in sources.items()],
         contents,
@@ -100,7 +100,7 @@ def _key(value: object) -> Key | None:
 
 
 def _categories(
-    root: Path, contents: Mapping[str, tuple[Path, dict]], aside: list[dict[str, str]]
+    root: Path, contents: Mapping[str, tuple[Path, dict]], aside: list[SetAside]
 ) -> dict[Key, str]:
     """Names by id, of all files."""
     names: dict[Key, str] = {}
@@ -109,7 +109,7 @@ def _categories(
             key = _key(row.get("id")) if isinstance(row, dict) else None
             if key is None or not isinstance(row.get("name"), str | int):
                 reason = f"category number {number} has no id or no name"
-                aside.append(layout.entry(path, root, reason))
+                aside.append(SetAside.below(root, path, reason))
             elif names.setdefault(key, str(row["name"])) != str(row["name"]):
                 raise ValueError(
                     f"expected one name for category {key} in {str(root)!r}, received {names[key]!r} and "
@@ -118,13 +118,13 @@ def _categories(
     return names
 
 
-def _images(content: dict, file: str, aside: list[dict[str, str]]) -> list[tuple[Key, dict]]:
+def _images(content: dict, file: str, aside: list[SetAside]) -> list[tuple[Key, dict]]:
     """The entries of images that name a file, with their id."""
     images = []
     for number, row in enumerate(content["images"], 1):
         key = _key(row.get("id")) if isinstance(row, dict) else None
         if key is None or not isinstance(row.get("file_name"), str) or not row["file_name"].strip():
-            aside.append({"file": file, "reason": f"image number {number} has no id or no file_name"})
+            aside.append(SetAside(file, f"image number {number} has no id or no file_name"))
         else:
             images.append((key, row))
     return images
@@ -190,7 +190,7 @@ def _read_json(path: Path) -> Any:
 
 
 def _rows_by_image(
-    content: dict, file: str, known: set[Key], aside: list[dict[str, str]]
+    content: dict, file: str, known: set[Key], aside: list[SetAside]
 ) -> defaultdict[Key, list[_Annotation]]:
     """Annotations by image id, and entries for those of no image."""
     rows_of = defaultdict(list)
@@ -199,9 +199,9 @@ def _rows_by_image(
         name = f"annotation number {number}" if own is None else f"annotation {own}"
         key = _key(row.get("image_id")) if isinstance(row, dict) else None
         if key is None:
-            aside.append({"file": file, "reason": f"{name} has no image_id"})
+            aside.append(SetAside(file, f"{name} has no image_id"))
         elif key not in known:
-            aside.append({"file": file, "reason": f"{name} is for the image id {key}, which is not listed"})
+            aside.append(SetAside(file, f"{name} is for the image id {key}, which is not listed"))
         else:
             rows_of[key].append(_Annotation(name, row))
     return rows_of
@@ -210,7 +210,7 @@ def _rows_by_image(
 def _index(root: Path) -> dict[str, list[Path]]:
     """All files in the folder by name, and by name without regard to case."""
     index = defaultdict(list)
-    for path, _, _ in sorted(layout.find_files(root, {"": [root]})[0]):
+    for path, _ in sorted(layout.find_files(root, {"": [root]})[0]):
         for name in {path.name, path.name.casefold()}:
             index[name].append(path)
     return index

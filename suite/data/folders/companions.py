@@ -1,10 +1,11 @@
 """Files that belong to pictures: found by name, in any case; and the files that belong to nothing."""
 
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from suite.data.folders import layout
+from suite.data.set_aside import SetAside
 
 
 def child(folder: Path, name: str) -> Path:
@@ -23,7 +24,7 @@ def _alike(name: str) -> str:
 
 def match(
     images: Sequence[Path], others: Sequence[Path], root: Path, kind: str
-) -> tuple[dict[Path, Path], list[dict[str, str]]]:
+) -> tuple[dict[Path, Path], list[SetAside]]:
     """Finds the label file or mask of each picture: of its name but for the ending, or with one ending more.
 
     Args:
@@ -49,18 +50,18 @@ def match(
         candidates = [exact.get(name) for name in names] + [alike.get(_alike(name)) for name in names]
         nearest = next(filter(None, candidates), None)
         if nearest in owners:
-            aside.append(layout.entry(image, root, f"its {kind} is that of {owners[nearest].name!r}, too"))
+            aside.append(SetAside.below(root, image, f"its {kind} is that of {owners[nearest].name!r}, too"))
         elif nearest:
             found[image], owners[nearest] = nearest, image
     known = {_alike(name) for image in images for name in (image.stem, image.name)}
     for other in others:
         if other not in owners:
             reason = f"another {kind} is used" if _alike(other.stem) in known else "no image for it"
-            aside.append(layout.entry(other, root, reason))
+            aside.append(SetAside.below(root, other, reason))
     return found, aside
 
 
-def unread(root: Path, read: Collection[Path], aside: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
+def unread(root: Path, read: Collection[Path], aside: Sequence[SetAside]) -> tuple[str, ...]:
     """Files in a folder that were neither read nor set aside, relative to it; hidden ones are nobody's.
 
     Args:
@@ -69,9 +70,9 @@ def unread(root: Path, read: Collection[Path], aside: Sequence[Mapping[str, str]
         aside: Entries of what was set aside, of folders, too.
     """
     found, unreachable = layout.find_files(root, {"": [root]})
-    names = [path.relative_to(root).as_posix() for path, _, _ in found if path not in read]
-    names += [entry["file"] for entry in unreachable]
-    gone = {entry["file"] for entry in aside}
+    names = [path.relative_to(root).as_posix() for path, _ in found if path not in read]
+    names += [entry.file for entry in unreachable]
+    gone = {entry.file for entry in aside}
 
     def is_told(name: str) -> bool:
         return not gone.isdisjoint((name, *(folder.as_posix() for folder in Path(name).parents)))

@@ -4,20 +4,24 @@ import dataclasses
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from operator import attrgetter
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 
-from suite.data.folders import layout
-from suite.data.folders.files import by_digest, file_digest, in_threads, split_copies_together
+from suite.data.folders import layout, scan
 from suite.data.folders.layout import MINIMUM_PER_CLASS
-from suite.data.pictures.images import UndecodableImage, decode, load_image
+from suite.data.folders.scan import Picture
+from suite.data.pictures.images import decode, load_image
+from suite.data.set_aside import SetAside, Unusable, with_first
 from suite.data.splits import SPLITS
 
 MINIMUM_SIDE = 16
 _NAMED = 6  # classes in a message
 _TOO_SMALL = f"less than {MINIMUM_SIDE} on a side"
+
+LabeledPicture: TypeAlias = Picture[str]  # its content is the name of its class
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +33,7 @@ class ImageFolder:
         classes: Names of the class folders, in natural order: "room 2" before "room 10".
         splits: For "train", "validation" and "test" (which may be empty), pairs of a path relative to `root`
             with forward slashes and a label, the index in `classes`.
-        quarantined: `{"file", "reason"}` for everything that was set aside; paths as in `splits`.
+        quarantined: Everything that was set aside; paths as in `splits`.
         notes: What was assumed, a sentence each.
         load: Gives the picture at a path below `root`, as `load_image` does.
     """
@@ -37,18 +41,9 @@ class ImageFolder:
     root: Path
     classes: tuple[str, ...]
     splits: dict[str, tuple[tuple[str, int], ...]]
-    quarantined: tuple[dict[str, str], ...]
+    quarantined: tuple[SetAside, ...]
     notes: tuple[str, ...] = ()
     load: Callable[[str, tuple[int, int]], np.ndarray] = load_image
-
-
-class Picture(NamedTuple):
-    """A sound picture: its path relative to the root, its part, its class, the sha256 of its bytes."""
-
-    file: str
-    part: str
-    name: str  # of the class
-    digest: str
 
 
 def read_folder(
@@ -79,28 +74,37 @@ def read_folder(
     layout.check_directory(root)
     parts, unlabeled = layout.find_parts(root)
     classes = layout.check_classes(root, parts)
-    found, unreachable = layout.find_files(root, parts)
-    pictures, undecodable = inspect(root, found)
-    pictures, copies = separate_copies(pictures)
-    aside = sorted([*unlabeled, *unreachable, *undecodable, *copies], key=lambda entry: entry["file"])
-    check_counts(root, parts, classes, pictures, aside)
-    splits = split(pictures, classes, missing_parts(parts, fractions), seed)
-    return ImageFolder(root, classes, splits, tuple(aside), _notes(root, parts["train"][0], pictures))
+    files, unreachable = layout.find_files(root, parts)
+    pictures, unusable = scan.inspect_files(files, root, _reader(root, parts), "Checking pictures")
+    aside = [*unlabeled, *unreachable, *unusable]
+    folder = split_folder(root, parts, classes, pictures, aside, seed=seed, fractions=fractions)
+    return dataclasses.replace(folder, notes=_notes(folder, layout.depth(root, parts)))
 
 
-def _notes(root: Path, class_folder: Path, pictures: list[Picture]) -> tuple[str, ...]:
-    """Says so where pictures in sub-folders were counted to the class folder above."""
-    depth = len(class_folder.relative_to(root).parts)
-    below = [Path(p.file).parent for p in pictures if len(Path(p.file).parent.parts) > depth]
+def _reader(root: Path, parts: dict[str, list[Path]]) -> Callable[[Path], str]:
+    """Checks a picture, and gives the name of the class folder that it is in."""
+    depth = layout.depth(root, parts)
+
+    def read(path: Path) -> str:
+        check_picture(path)
+        return path.relative_to(root).parts[depth]
+
+    return read
+
+
+def _notes(folder: ImageFolder, depth: int) -> tuple[str, ...]:
+    """Says so where pictures in sub-folders were counted to the class folder above, that deep in the root."""
+    places = [Path(file).parent for files in folder.splits.values() for file, _ in files]
+    below = [place for place in places if len(place.parts) > depth + 1]
     if not below:
         return ()
-    places = " and ".join(layout.depths(below))
-    return (f"sub-folders of class folders are no classes of their own: {places} count for the folder above",)
+    said = " and ".join(layout.depths(below))
+    return (f"sub-folders of class folders are no classes of their own: {said} count for the folder above",)
 
 
 def read_labeled(
     directory: str | os.PathLike, classes: Sequence[str]
-) -> tuple[dict[str, list[tuple[str, int]]], list[dict[str, str]]]:
+) -> tuple[dict[str, list[tuple[str, int]]], list[SetAside]]:
     """Reads a folder of labeled pictures for a model that exists already, however few there are.
 
     Args:
@@ -109,7 +113,7 @@ def read_labeled(
 
     Returns:
         By part ("train" holds everything where the folder is not divided), pairs of a path relative to
-        `directory` and a label; and `{"file", "reason"}` for everything that was set aside.
+        `directory` and a label; and everything that was set aside.
 
     Raises:
         ValueError: There is no such folder, or it has a class that the model does not know.
@@ -117,18 +121,19 @@ def read_labeled(
     root = Path(directory)
     layout.check_directory(root)
     parts, unlabeled = layout.find_parts(root)
-    found, unreachable = layout.find_files(root, parts)
-    unknown = sorted({name for _, _, name in found} - set(classes))
+    files, unreachable = layout.find_files(root, parts)
+    depth = layout.depth(root, parts)
+    unknown = sorted({path.relative_to(root).parts[depth] for path, _ in files} - set(classes))
     if unknown:
         raise ValueError(
             f"expected class folders among {', '.join(classes)} in {str(root)!r}, received {unknown[0]!r}; "
             "rename it, or move it away"
         )
-    pictures, undecodable = inspect(root, found)
+    pictures, unusable = scan.inspect_files(files, root, _reader(root, parts), "Checking pictures")
     pairs: dict[str, list[tuple[str, int]]] = {part: [] for part in parts}
     for picture in pictures:
-        pairs[picture.part].append((picture.file, list(classes).index(picture.name)))
-    return pairs, [*unlabeled, *unreachable, *undecodable]
+        pairs[picture.part].append((picture.file, list(classes).index(picture.content)))
+    return pairs, [*unlabeled, *unreachable, *unusable]
 
 
 def check_fractions(fractions: Sequence[float]) -> None:
@@ -145,97 +150,64 @@ def check_fractions(fractions: Sequence[float]) -> None:
         )
 
 
-def inspect(root: Path, found: list[tuple[Path, str, str]]) -> tuple[list[Picture], list[dict]]:
-    """Decodes every file.
-
-    Args:
-        root: The folder.
-        found: As `layout.find_files` gives them.
-
-    Returns:
-        The sound pictures of at least 16 x 16 pixels, and `{"file", "reason"}` for all others.
-    """
-    answers = in_threads(_reason_and_digest, [path for path, _, _ in found], "Checking pictures")
-    pictures, aside = [], []
-    for (path, part, name), (reason, digest) in zip(found, answers, strict=True):
-        if reason:
-            aside.append(layout.entry(path, root, reason))
-        else:
-            pictures.append(Picture(path.relative_to(root).as_posix(), part, name, digest))
-    return pictures, aside
-
-
-def _reason_and_digest(path: Path) -> tuple[str, str]:
-    """Why to set a file aside ("" if it is sound), and the sha256 of its bytes."""
-    try:
-        reason = size_fault(path)
-        return reason, "" if reason else file_digest(path)
-    except UndecodableImage as error:
-        return error.reason, ""
-    except OSError as error:
-        return layout.fault(error), ""
-
-
-def size_fault(file: str | os.PathLike | BinaryIO) -> str:
-    """Decodes a picture; says if it is too small, or gives "".
+def check_picture(file: str | os.PathLike | BinaryIO) -> None:
+    """Decodes a picture.
 
     Raises:
         UndecodableImage: It is not sound.
+        Unusable: It is too small.
     """
     height, width, _ = decode(file, size=(MINIMUM_SIDE, MINIMUM_SIDE)).shape
     if min(height, width) < MINIMUM_SIDE:
-        return f"only {width} x {height} pixels, {_TOO_SMALL}"
-    return ""
+        raise Unusable(f"only {width} x {height} pixels, {_TOO_SMALL}")
 
 
-def _entry(picture: Picture, reason: str) -> dict[str, str]:
-    return {"file": picture.file, "reason": reason}
-
-
-def separate_copies(pictures: list[Picture]) -> tuple[list[Picture], list[dict]]:
-    """Leaves no picture under two classes or in two parts; the copy in the later part stays."""
-    kept, aside = [], []
-    for copies in by_digest(pictures):
-        of_class = {copy.name: copy.file for copy in copies}
-        of_part = {copy.part: copy.file for copy in copies}
-        part = max(of_part, key=SPLITS.index)
-        for copy in copies:
-            rival = next((file for name, file in of_class.items() if name != copy.name), None)
-            if rival:
-                aside.append(_entry(copy, f"the same picture as {rival!r}, which is in another class"))
-            elif copy.part != part:
-                aside.append(_entry(copy, f"the same picture as {of_part[part]!r}, which is kept for {part}"))
-            else:
-                kept.append(copy)
-    return kept, aside
-
-
-def check_counts(
+def split_folder(
     root: Path,
     parts: Collection[str],
     classes: tuple[str, ...],
-    pictures: list[Picture],
-    aside: list[dict[str, str]],
-) -> None:
-    """Refuses a class of too few different pictures, and a validation part that came to nothing.
+    pictures: Sequence[LabeledPicture],
+    aside: Sequence[SetAside],
+    *,
+    seed: int,
+    fractions: Sequence[float],
+) -> ImageFolder:
+    """Splits what a scan gave; copies under two classes or in two parts are set aside.
 
     Args:
-        root: The folder, for the message.
-        parts: Parts that the folder is divided into.
-        classes: All that it has folders for.
-        pictures: Those that are kept.
-        aside: Entries of those that are not.
+        root: The folder.
+        parts: Parts that it is divided into.
+        classes: All that it has folders for; label by position.
+        pictures: The sound ones.
+        aside: What is set aside already.
+        seed, fractions: As for `read_folder`.
 
     Raises:
-        ValueError: There is one.
+        ValueError: A class of too few different pictures, or a validation part that came to nothing.
     """
-    distinct = Counter(name for name, _ in {(p.name, p.digest) for p in pictures if p.part == "train"})
+    kept, copies = scan.separate_copies(pictures, attrgetter("content"))
+    aside = sorted([*aside, *copies], key=attrgetter("file"))
+    _check_counts(root, parts, classes, kept, aside)
+    splits = _split(kept, classes, missing_parts(parts, fractions), seed)
+    return ImageFolder(root, classes, splits, tuple(aside))
+
+
+def _check_counts(
+    root: Path,
+    parts: Collection[str],
+    classes: tuple[str, ...],
+    pictures: Sequence[LabeledPicture],
+    aside: Sequence[SetAside],
+) -> None:
+    """Refuses a class of too few different pictures, and a validation part that came to nothing."""
+    distinct = Counter(name for name, _ in {(p.content, p.digest) for p in pictures if p.part == "train"})
     few = [name for name in classes if distinct[name] < MINIMUM_PER_CLASS]
     if few:
-        lost = [entry for entry in aside if not set(few).isdisjoint(Path(entry["file"]).parts)]
-        first = f" ({len(lost)} set aside, as {lost[0]['file']!r}: {lost[0]['reason']})" if lost else ""
+        lost = [entry for entry in aside if not set(few).isdisjoint(Path(entry.file).parts)]
         more = f" and {len(few) - _NAMED} other classes" if len(few) > _NAMED else ""
-        received = ", ".join(f"{distinct[name]} in {name!r}" for name in few[:_NAMED]) + more + first
+        received = (
+            ", ".join(f"{distinct[name]} in {name!r}" for name in few[:_NAMED]) + more + with_first(lost)
+        )
         raise ValueError(
             f"expected at least {MINIMUM_PER_CLASS} different usable training pictures per class "
             f"in {str(root)!r}, received {received}; {_advice(root, few, distinct, lost)}"
@@ -247,18 +219,18 @@ def check_counts(
         )
 
 
-def _advice(root: Path, few: list[str], distinct: Counter, lost: list[dict[str, str]]) -> str:
+def _advice(root: Path, few: list[str], distinct: Counter, lost: list[SetAside]) -> str:
     """What to do about classes with too few pictures, of which some were lost."""
     empty = [name for name in few if not distinct[name]]
     elsewhere = layout.advice(root) if empty else ""
     if elsewhere.startswith("did you mean"):
         return elsewhere
-    empty = [name for name in empty if all(name not in Path(entry["file"]).parts for entry in lost)]
+    empty = [name for name in empty if all(name not in Path(entry.file).parts for entry in lost)]
     if empty:
         names = ", ".join(map(repr, empty))
         plural = "s" * (len(empty) > 1)
         return f"remove the empty folder{plural} {names} or put pictures in {'them' if plural else 'it'}"
-    if lost and all(entry["reason"].endswith(_TOO_SMALL) for entry in lost):
+    if lost and all(entry.reason.endswith(_TOO_SMALL) for entry in lost):
         return f"give larger pictures, of at least {MINIMUM_SIDE} x {MINIMUM_SIDE} pixels"
     return "add pictures or remove the class"
 
@@ -273,24 +245,16 @@ def missing_parts(parts: Collection[str], fractions: Sequence[float]) -> dict[st
     return {"validation": validation, "test": test}
 
 
-def split(
-    pictures: list[Picture], classes: tuple[str, ...], shares: dict[str, float], seed: int
+def _split(
+    pictures: Sequence[LabeledPicture], classes: tuple[str, ...], shares: dict[str, float], seed: int
 ) -> dict[str, tuple[tuple[str, int], ...]]:
-    """Splits each class of the train folder; copies of one picture stay together.
-
-    Args:
-        pictures: Of all parts; those outside of train stay where they are.
-        classes: Label by position.
-        shares: Share of the train folder by new part.
-        seed: Of the shuffle within each class.
-    """
-    chosen: dict[str, list[Picture]] = {part: [] for part in SPLITS}
-    of_class: dict[str, list[Picture]] = {name: [] for name in classes}
+    """Splits each class of the train folder; those outside of train stay where they are."""
+    of_class: dict[str, list[LabeledPicture]] = {name: [] for name in classes}
     for picture in pictures:
-        (of_class[picture.name] if picture.part == "train" else chosen[picture.part]).append(picture)
+        of_class[picture.content].append(picture)
+    pairs: dict[str, list[tuple[str, int]]] = {part: [] for part in SPLITS}
     for label, name in enumerate(classes):
-        rng = np.random.default_rng((seed, label))
-        for part, taken in split_copies_together(of_class[name], shares, rng).items():
-            chosen[part] += taken
-    labels = {name: label for label, name in enumerate(classes)}
-    return {part: tuple(sorted((p.file, labels[p.name]) for p in chosen[part])) for part in SPLITS}
+        parts = scan.divide(of_class[name], shares, np.random.default_rng((seed, label)))
+        for part in SPLITS:
+            pairs[part] += [(picture.file, label) for picture in parts[part]]
+    return {part: tuple(sorted(pairs[part])) for part in SPLITS}

@@ -6,17 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from suite.data.pictures.file_kinds import is_picture
+from suite.data.set_aside import SetAside, reason_of
 from suite.data.splits import SPLITS
 
 MINIMUM_PER_CLASS = 5
 PART_NAMES = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 PART_NAMES |= dict.fromkeys(("val", "valid", "validation"), "validation")
 _LITTER = {"thumbs.db", "desktop.ini", "__macosx"}
-
-
-def fault(error: OSError) -> str:
-    """What the system says: "permission denied", "no such file or directory"."""
-    return (error.strerror or str(error)).lower()
 
 
 def check_directory(root: Path) -> None:
@@ -33,12 +29,12 @@ def check_directory(root: Path) -> None:
     try:
         is_empty = not os.listdir(root)
     except OSError as error:
-        raise ValueError(f"{expected}: {fault(error)}; change its permissions") from error
+        raise ValueError(f"{expected}: {reason_of(error)}; change its permissions") from error
     if is_empty:
         raise ValueError(f"{expected}, which is empty; put at least 2 class folders in it")
 
 
-def find_parts(root: Path) -> tuple[dict[str, list[Path]], list[dict[str, str]]]:
+def find_parts(root: Path) -> tuple[dict[str, list[Path]], list[SetAside]]:
     """Finds the class folders of each part.
 
     Args:
@@ -57,7 +53,9 @@ def find_parts(root: Path) -> tuple[dict[str, list[Path]], list[dict[str, str]]]
         named.setdefault(PART_NAMES.get(folder.name.casefold(), ""), []).append(folder)
     strangers = named.pop("", [])
     if "train" not in named or len(named) == 1:
-        return {"train": folders}, aside + [entry(file, root, "not in a class folder") for file in loose]
+        return {"train": folders}, aside + [
+            SetAside.below(root, file, "not in a class folder") for file in loose
+        ]
     parts = {}
     for part, (folder, *others) in named.items():
         if others:
@@ -69,9 +67,9 @@ def find_parts(root: Path) -> tuple[dict[str, list[Path]], list[dict[str, str]]]
             parts[part] = class_folders
             loose += files
         else:
-            aside.append(entry(folder, root, "no class folders in it, so no labels"))
-    aside += [entry(folder, root, "not a train, validation or test folder") for folder in strangers]
-    return parts, aside + [entry(file, root, "not in a class folder") for file in loose]
+            aside.append(SetAside.below(root, folder, "no class folders in it, so no labels"))
+    aside += [SetAside.below(root, folder, "not a train, validation or test folder") for folder in strangers]
+    return parts, aside + [SetAside.below(root, file, "not in a class folder") for file in loose]
 
 
 def check_classes(root: Path, parts: dict[str, list[Path]]) -> tuple[str, ...]:
@@ -107,9 +105,7 @@ def _strangers(parts: dict[str, list[Path]], part: str) -> list[str]:
     return [folder.name for folder in parts.get(part, ()) if folder.name not in classes]
 
 
-def find_files(
-    root: Path, parts: dict[str, list[Path]]
-) -> tuple[list[tuple[Path, str, str]], list[dict[str, str]]]:
+def find_files(root: Path, parts: dict[str, list[Path]]) -> tuple[list[tuple[Path, str]], list[SetAside]]:
     """Finds all files in the class folders and their sub-folders, links included.
 
     Args:
@@ -117,7 +113,7 @@ def find_files(
         parts: As `find_parts` gives them.
 
     Returns:
-        `(path, part, class name)` of each file, and an entry for each thing that cannot be reached.
+        Pairs of a path and its part, and an entry for each thing that cannot be reached.
     """
     found, aside = [], []
     for part, class_folders in parts.items():
@@ -127,14 +123,25 @@ def find_files(
                 directory = stack.pop()
                 real_path = os.path.realpath(directory)
                 if real_path in seen:
-                    aside.append(entry(directory, root, "a link to a folder that is read already"))
+                    aside.append(SetAside.below(root, directory, "a link to a folder that is read already"))
                     continue
                 seen.add(real_path)
                 folders, files, unreadable = list_entries(directory, root)
                 stack += folders
                 aside += unreadable
-                found += [(file, part, class_folder.name) for file in files]
+                found += [(file, part) for file in files]
     return found, aside
+
+
+def depth(root: Path, parts: dict[str, list[Path]]) -> int:
+    """How many folders lie between the root and the class folders.
+
+    Args:
+        root: The folder.
+        parts: As `find_parts` gives them.
+    """
+    folders = [folder for class_folders in parts.values() for folder in class_folders]
+    return len(folders[0].relative_to(root).parts) - 1 if folders else 0
 
 
 def advice(root: Path) -> str:
@@ -179,20 +186,9 @@ def depths(folders: Iterable[Path]) -> list[str]:
     return said
 
 
-def entry(path: Path, root: Path, reason: str) -> dict[str, str]:
-    """`{"file", "reason"}` for what is set aside; the path is relative to `root`, with forward slashes.
-
-    Args:
-        path: The file, under `root`.
-        root: The folder that the user gave.
-        reason: What is wrong with it.
-    """
-    return {"file": path.relative_to(root).as_posix(), "reason": reason}
-
-
 def _pictures(root: Path) -> list[Path]:
     """All files below a folder that are pictures by their names."""
-    return [path for path, _, _ in find_files(root, {"": [root]})[0] if is_picture(path.suffix)]
+    return [path for path, _ in find_files(root, {"": [root]})[0] if is_picture(path.suffix)]
 
 
 def _would_be_taken(root: Path, count: int) -> bool:
@@ -216,13 +212,13 @@ def _would_be_taken(root: Path, count: int) -> bool:
     )
 
 
-def list_entries(directory: Path, root: Path) -> tuple[list[Path], list[Path], list[dict[str, str]]]:
+def list_entries(directory: Path, root: Path) -> tuple[list[Path], list[Path], list[SetAside]]:
     """Sub-folders and files in natural order, without hidden ones, and entries for what is neither."""
     folders, files, aside = [], [], []
     try:
         names = sorted(os.listdir(directory), key=natural)
     except OSError as error:
-        return [], [], [entry(directory, root, fault(error))]
+        return [], [], [SetAside.below(root, directory, reason_of(error))]
     real_directory = Path(os.path.realpath(directory))
     for name in names:
         path = directory / name
@@ -231,9 +227,9 @@ def list_entries(directory: Path, root: Path) -> tuple[list[Path], list[Path], l
         if os.path.isfile(path):
             files.append(path)
         elif not os.path.isdir(path):
-            aside.append(entry(path, root, "a broken link or not a regular file"))
+            aside.append(SetAside.below(root, path, "a broken link or not a regular file"))
         elif real_directory.is_relative_to(os.path.realpath(path)):
-            aside.append(entry(path, root, "a link back to a folder above"))
+            aside.append(SetAside.below(root, path, "a link back to a folder above"))
         else:
             folders.append(path)
     return folders, files, aside

@@ -5,6 +5,7 @@ again and again, from where an interrupted run stopped.
 """
 
 import contextlib
+import dataclasses
 import hashlib
 import io
 import os
@@ -18,11 +19,10 @@ import google_crc32c
 import numpy as np
 
 from suite import console
-from suite.data.folders import labeled as folders
-from suite.data.folders import layout
-from suite.data.folders.files import in_threads
-from suite.data.folders.labeled import ImageFolder, Picture
-from suite.data.pictures.images import UndecodableImage, load_image
+from suite.data.folders import labeled, layout, scan
+from suite.data.folders.labeled import ImageFolder, LabeledPicture
+from suite.data.pictures.images import load_image
+from suite.data.set_aside import SetAside, Unusable, with_first
 from suite.data.splits import SPLITS
 
 if TYPE_CHECKING:
@@ -35,10 +35,6 @@ _SHARD = re.compile(r"\.tfrecords?\b|-\d{5,}-of-\d{5,}$")
 _HEADER = struct.Struct("<QI")  # length of the data, and its checksum; after the data comes that of the data
 _FOOTER = struct.Struct("<I")
 _AT = "@"
-
-
-class BadRecord(ValueError):
-    """A record that is not a labeled picture; its text says why in a few words."""
 
 
 def find_shards(directory: str | os.PathLike) -> list[Path]:
@@ -80,7 +76,7 @@ def read_shards(
         ValueError: As `read_folder`, or a folder without such files.
     """
     root = Path(directory)
-    folders.check_fractions(fractions)
+    labeled.check_fractions(fractions)
     shards = find_shards(root)
     if not shards:
         raise ValueError(
@@ -90,28 +86,21 @@ def read_shards(
     parts = {name: part for name, part in named.items() if part}
     if "train" not in parts.values():
         parts = dict.fromkeys(named, "train")
-    reason = "not a train, validation or test file"
-    found, aside = [], [{"file": name, "reason": reason} for name in named.keys() - parts.keys()]
+    strangers = named.keys() - parts.keys()
+    aside = [SetAside(name, "not a train, validation or test file") for name in strangers]
+    files: list[tuple[str, str]] = []
     for name in console.track(parts, "finding records"):
         places, fault = _places(root / name)
-        found += [f"{name}{_AT}{place}" for place in places]
+        files += [(f"{name}{_AT}{place}", parts[name]) for place in places]
         if fault:
-            aside.append({"file": name, "reason": fault})
+            aside.append(SetAside(name, fault))
     names = _class_names(root)
-    answers = in_threads(lambda file: _inspect(root, file, names), found, "Checking pictures")
-    pictures = []
-    for file, (reason, digest, name) in zip(found, answers, strict=True):
-        if reason:
-            aside.append({"file": file, "reason": reason})
-        else:
-            pictures.append(Picture(file, parts[file.rpartition(_AT)[0]], name, digest))
+    pictures, unusable = scan.inspect(files, lambda file: _check(root, file, names), "Checking pictures")
+    aside += unusable
     classes = _check_classes(root, pictures, aside)
-    pictures, copies = folders.separate_copies(pictures)
-    aside = sorted([*aside, *copies], key=lambda entry: entry["file"])
     given = dict.fromkeys(parts.values())
-    folders.check_counts(root, given, classes, pictures, aside)
-    splits = folders.split(pictures, classes, folders.missing_parts(given, fractions), seed)
-    return ImageFolder(root, classes, splits, tuple(aside), load=load_record)
+    folder = labeled.split_folder(root, given, classes, pictures, aside, seed=seed, fractions=fractions)
+    return dataclasses.replace(folder, load=load_record)
 
 
 def load_record(file: str, size: tuple[int, int]) -> np.ndarray:
@@ -129,7 +118,7 @@ def load_record(file: str, size: tuple[int, int]) -> np.ndarray:
 
 def write_shards(
     directory: str | os.PathLike, out: str | os.PathLike, shards: int = 16
-) -> tuple[int, list[dict[str, str]]]:
+) -> tuple[int, list[SetAside]]:
     """Writes a folder of pictures as TFRecord files, one picture in memory at a time.
 
     The files are copied as they are, in turns to the shards of their part: "PART-00000-of-00016.tfrecord".
@@ -140,7 +129,7 @@ def write_shards(
         shards: Files a part.
 
     Returns:
-        Number of pictures written, and `{"file", "reason"}` for what was set aside.
+        Number of pictures written, and what was set aside.
 
     Raises:
         ValueError: `out` is not empty, or there are no classes.
@@ -155,7 +144,7 @@ def write_shards(
     root = Path(directory)
     layout.check_directory(root)
     classes = layout.check_classes(root, layout.find_parts(root)[0])
-    pairs, aside = folders.read_labeled(root, classes)
+    pairs, aside = labeled.read_labeled(root, classes)
     out.mkdir(parents=True, exist_ok=True)
     for part, files in pairs.items():
         with contextlib.ExitStack() as stack:
@@ -220,7 +209,7 @@ def _read(file: str) -> bytes:
         length, _ = _HEADER.unpack(opened.read(_HEADER.size))
         content = opened.read(length)
         if not _is_sound(content, *_FOOTER.unpack(opened.read(_FOOTER.size))):
-            raise BadRecord("corrupt: its checksum does not fit")
+            raise Unusable("corrupt: its checksum does not fit")
     return content
 
 
@@ -231,7 +220,7 @@ def _features(content: bytes) -> Mapping[str, Any]:
     try:
         return tf.train.Example.FromString(content).features.feature
     except DecodeError:
-        raise BadRecord("not a tf.train.Example") from None
+        raise Unusable("not a tf.train.Example") from None
 
 
 def _picture(file: str, features: Mapping[str, Any]) -> io.BytesIO:
@@ -240,7 +229,7 @@ def _picture(file: str, features: Mapping[str, Any]) -> io.BytesIO:
             picture = io.BytesIO(features[key].bytes_list.value[0])
             picture.name = file
             return picture
-    raise BadRecord(f"no picture under {' or '.join(_IMAGES)}")
+    raise Unusable(f"no picture under {' or '.join(_IMAGES)}")
 
 
 def _class_of(features: Mapping[str, Any], names: list[str]) -> str:
@@ -251,34 +240,33 @@ def _class_of(features: Mapping[str, Any], names: list[str]) -> str:
         if key in features and features[key].int64_list.value:
             label = features[key].int64_list.value[0]
             return names[label] if 0 <= label < len(names) else str(label)
-    raise BadRecord(f"no class under {', '.join((TEXT, *_LABELS))}")
+    raise Unusable(f"no class under {', '.join((TEXT, *_LABELS))}")
 
 
-def _inspect(root: Path, file: str, names: list[str]) -> tuple[str, str, str]:
-    """Why to set a record aside ("" if it is sound), the sha256 of its picture, and its class."""
-    try:
-        features = _features(_read(os.path.join(root, file)))
-        name = _class_of(features, names)
-        picture = _picture(file, features)
-        reason = folders.size_fault(picture)
-        return reason, hashlib.sha256(picture.getvalue()).hexdigest(), name
-    except BadRecord as error:
-        return str(error), "", ""
-    except UndecodableImage as error:
-        return error.reason, "", ""
-    except OSError as error:
-        return layout.fault(error), "", ""
+def _check(root: Path, file: str, names: list[str]) -> tuple[str, str]:
+    """The class of a record, and the sha256 of its picture.
+
+    Raises:
+        Unusable: It is no labeled picture.
+        UndecodableImage: Its picture is not sound.
+    """
+    features = _features(_read(os.path.join(root, file)))
+    name = _class_of(features, names)
+    picture = _picture(file, features)
+    labeled.check_picture(picture)
+    return name, hashlib.sha256(picture.getvalue()).hexdigest()
 
 
-def _check_classes(root: Path, pictures: list[Picture], aside: list[dict]) -> tuple[str, ...]:
+def _check_classes(
+    root: Path, pictures: Sequence[LabeledPicture], aside: Sequence[SetAside]
+) -> tuple[str, ...]:
     """Names of the classes of train in natural order."""
-    of_part = {part: {picture.name for picture in pictures if picture.part == part} for part in SPLITS}
+    of_part = {part: {picture.content for picture in pictures if picture.part == part} for part in SPLITS}
     if len(of_part["train"]) < 2:
-        why = f" ({len(aside)} set aside, as {aside[0]['file']!r}: {aside[0]['reason']})" if aside else ""
         received = ", ".join(map(repr, of_part["train"])) or "none"
         raise ValueError(
             f"expected at least 2 classes to train on in the TFRecord files of {str(root)!r}, received "
-            f"{received}{why}; add records of others"
+            f"{received}{with_first(aside)}; add records of others"
         )
     for part, names in of_part.items():
         strange = sorted(names - of_part["train"])

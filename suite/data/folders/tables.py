@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from suite import console
 from suite.data.folders import layout
+from suite.data.set_aside import reason_of
 
 MOST_LINES = 1000  # of a row whose cells have line breaks in quotes
 _SAMPLE = 200  # lines that tell what stands between cells
@@ -72,7 +73,7 @@ def read_text(path: Path, wanted: str) -> str:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ValueError(f"expected {wanted}, received {str(path)!r}: {layout.fault(error)}") from error
+        raise ValueError(f"expected {wanted}, received {str(path)!r}: {reason_of(error)}") from error
     for beginning, what in _OTHERS.items():
         if content.startswith(beginning):
             raise ValueError(f"expected {wanted}, received {str(path)!r}, which is {what}")

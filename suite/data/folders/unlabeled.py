@@ -2,15 +2,15 @@
 
 import dataclasses
 import os
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
 
-from suite.data.folders import layout
-from suite.data.folders.files import by_digest
-from suite.data.folders.labeled import inspect
+from suite.data.folders import layout, scan
+from suite.data.folders.labeled import check_picture
 from suite.data.folders.paired import check_folder
-from suite.data.set_aside import printable
+from suite.data.set_aside import SetAside, printable
 
 LEAST = 20
 
@@ -24,14 +24,14 @@ class PictureFolder:
         files: By part, "train" and "test", paths relative to `root` with forward slashes.
         labels: By part, `(n,)` int64: the index in `classes` of the folder that a picture lies in.
         classes: Names of the sub-folders; one, ".", where the pictures lie in the folder itself.
-        quarantined: `{"file", "reason"}` for everything that was set aside.
+        quarantined: Everything that was set aside.
     """
 
     root: Path
     files: dict[str, tuple[str, ...]]
     labels: dict[str, np.ndarray]
     classes: tuple[str, ...]
-    quarantined: tuple[dict[str, str], ...]
+    quarantined: tuple[SetAside, ...]
 
     def describe(self) -> dict:
         """What `Result.data` says of it."""
@@ -63,26 +63,33 @@ def read_picture_folder(directory: str | os.PathLike, seed: int, test_share: flo
     """
     root = Path(os.path.realpath(directory))
     check_folder(root, "a folder of pictures")
-    found, unreachable = layout.find_files(root, {"train": [root]})
-    pictures, undecodable = inspect(root, found)
-    aside = [*unreachable, *undecodable]
-    for original, *copies in by_digest(pictures):
-        aside += [{"file": copy.file, "reason": f"a copy of {original.file}"} for copy in copies]
-    files = np.array(sorted(original.file for original, *_ in by_digest(pictures)))
-    if len(files) < LEAST:
-        first = "; ".join(printable(f"{entry['file']}: {entry['reason']}") for entry in aside[:3])
+    files, unreachable = layout.find_files(root, {"train": [root]})
+    pictures, unusable = scan.inspect_files(files, root, check_picture, "Checking pictures")
+    aside, different = [*unreachable, *unusable], []
+    for original, *copies in scan.by_digest(pictures):
+        different.append(original)
+        aside += [SetAside(copy.file, f"a copy of {original.file}") for copy in copies]
+    if len(different) < LEAST:
+        first = "; ".join(printable(f"{entry.file}: {entry.reason}") for entry in aside[:3])
         lost = f" ({len(aside)} set aside, as {first})" if aside else ""
         raise ValueError(
-            f"expected at least {LEAST} pictures in {str(directory)!r}, received {len(files)}{lost}; add "
+            f"expected at least {LEAST} pictures in {str(directory)!r}, received {len(different)}{lost}; add "
             f"pictures{' or mend those' if aside else ''}"
         )
-    classes, labels = np.unique([Path(file).parent.as_posix() for file in files], return_inverse=True)
-    order = np.random.default_rng(seed).permutation(len(files))
-    test, train = np.split(order, [max(1, round(test_share * len(files)))])
+    different.sort(key=attrgetter("file"))
+    parts = scan.divide(different, {"test": test_share}, np.random.default_rng(seed))
+    files_of = {part: tuple(picture.file for picture in parts[part]) for part in ("train", "test")}
+    classes, labels = np.unique(
+        [_folder(file) for files in files_of.values() for file in files], return_inverse=True
+    )
     return PictureFolder(
         root=root,
-        files={"train": tuple(files[train].tolist()), "test": tuple(files[test].tolist())},
-        labels={"train": labels[train], "test": labels[test]},
+        files=files_of,
+        labels=dict(zip(files_of, np.split(labels, [len(files_of["train"])]), strict=True)),
         classes=tuple(classes.tolist()),
         quarantined=tuple(aside),
     )
+
+
+def _folder(file: str) -> str:
+    return Path(file).parent.as_posix()

@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 
 from suite.data.folders import companions, layout, paired
 from suite.data.folders.boxes import Boxes, Listing, clipped
-from suite.data.folders.paired import Unusable
 from suite.data.folders.tables import read_text
 from suite.data.pictures.images import upright_size
+from suite.data.set_aside import SetAside, Unusable
 from suite.data.splits import SPLITS
 
 _FOLDERS = (("JPEGImages", "Annotations"), ("images", "annotations"), ("images", "labels"))
@@ -52,17 +52,17 @@ def list_voc(root: Path, pairs: Mapping[str, tuple[Path, Path]]) -> Listing:
         xml_files = [path for path in beside if path.suffix.lower() == ".xml"]
         images = [image for image in images if image not in xml_files]
         found, alone = companions.match(images, xml_files, root, "annotation file")
-        gone = {entry["file"] for entry in alone}
+        gone = {entry.file for entry in alone}
         lone = [image for image in images if image not in found]
-        entries = [layout.entry(image, root, "no annotation file for it") for image in lone]
-        aside += [*others, *more, *alone, *(entry for entry in entries if entry["file"] not in gone)]
+        entries = [SetAside.below(root, image, "no annotation file for it") for image in lone]
+        aside += [*others, *more, *alone, *(entry for entry in entries if entry.file not in gone)]
         read |= {*found.values()}
         for image, xml_file in found.items():
             try:
                 objects_of[image] = _parse(xml_file)
                 files.append((image, part))
             except Unusable as error:
-                aside.append(layout.entry(image, root, error.reason))
+                aside.append(SetAside.below(root, image, error.reason))
     names = {_name(thing) for tree in objects_of.values() for thing in tree.iter("object")} - {""}
     classes = tuple(sorted(names, key=layout.natural))
     if set(pairs) == {"train"}:
@@ -82,7 +82,7 @@ def _parse(path: Path) -> ElementTree.Element:
 
 
 def _divided(
-    root: Path, files: list[tuple[Path, str]], aside: list[dict[str, str]]
+    root: Path, files: list[tuple[Path, str]], aside: list[SetAside]
 ) -> tuple[list[tuple[Path, str]], set[Path]]:
     """The pictures with the parts that ImageSets/Main gives them, if it gives two; and the files of it."""
     folder = companions.child(companions.child(root, "ImageSets"), "Main")
@@ -98,7 +98,7 @@ def _divided(
         part_of |= {line.split()[0]: part for line in paired.read_names(path)}
     divided = [(path, part_of[path.stem]) for path, _ in files if path.stem in part_of]
     aside += [
-        layout.entry(path, root, "in no list of ImageSets/Main")
+        SetAside.below(root, path, "in no list of ImageSets/Main")
         for path, _ in files
         if path.stem not in part_of
     ]

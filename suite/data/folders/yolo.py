@@ -7,8 +7,8 @@ from pathlib import Path
 
 from suite.data.folders import companions, paired
 from suite.data.folders.boxes import Boxes, Listing, around, clipped
-from suite.data.folders.paired import Unusable
 from suite.data.folders.tables import read_text
+from suite.data.set_aside import Unusable
 
 _NAMES = "classes.txt"
 _EMPTY = "with an empty label file, taken as background"
@@ -37,7 +37,7 @@ def list_yolo(root: Path, pairs: Mapping[str, tuple[Path, Path]]) -> Listing:
         labels = [path for path in beside if path.suffix.lower() == ".txt" and path.name.lower() != _NAMES]
         found, alone = companions.match(images, labels, root, "label file")
         aside += [*others, *more, *alone]
-        doubles = {entry["file"] for entry in alone}
+        doubles = {entry.file for entry in alone}
         files += [(image, part) for image in images if image.relative_to(root).as_posix() not in doubles]
         label_of |= found
     read = {names_file, *label_of.values()}

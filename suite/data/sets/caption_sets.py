@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.data.folders import paired
+from suite.data.folders import paired, scan
 from suite.data.folders.captions import EXPECTED, find_table, read_captions
 from suite.data.generated import scenes
 from suite.data.generated.scenes import Scene
 from suite.data.pictures.images import load_image
-from suite.data.sets.tfds_images import is_tfds, tfds_builder, tfds_examples
+from suite.data.sets.picture_set import PictureSet, parts_of_files, stack
+from suite.data.sets.tfds_images import tfds_builder, tfds_examples
+from suite.data.source import Source
 from suite.data.splits import SPLITS
 
 COUNTS = {"train": 12000, "validation": 300, "test": 500}  # scenes
@@ -21,34 +23,22 @@ LEAST_GAP = 0.08  # between the centers of two things, as a share of the width: 
 MOST_CUT_OFF = 0.2  # of a thing's reach, by the border: a triangle without its corners is none
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class CaptionSet:
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class CaptionSet(PictureSet):
     """Pictures with one caption or more, split.
 
     Attributes:
-        images: Per part of "train", "validation", "test": `(n, height, width, 3)` uint8 in [0, 255].
         captions: Per part, a picture: its captions, at least one.
-        source: Name of the set, or path of the folder.
-        quarantined: `{"file", "reason"}` for everything that was set aside.
-        files: The part of each file of a folder.
     """
 
-    images: Mapping[str, np.ndarray]
     captions: Mapping[str, Sequence[tuple[str, ...]]]
-    source: str
-    quarantined: tuple[dict[str, str], ...] = ()
-    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-    def describe(self) -> dict:
-        """What `Result.data` says of it."""
-        return paired.describe(self.source, (), self.images, self.quarantined, self.files)
 
 
-def load(source: str, seed: int, size: tuple[int, int], most: int) -> CaptionSet:
+def load(source: Source, seed: int, size: tuple[int, int], most: int) -> CaptionSet:
     """Loads what `--data` names.
 
     Args:
-        source: "embedded" for drawn scenes, "tfds" for coco_captions, or the path of a folder.
+        source: Embedded is drawn scenes, TFDS is coco_captions, a path that of a folder.
         seed: Of the scenes, or of the split; COCO has its own.
         size: `(height, width)` in pixels that every picture is stretched to.
         most: Scenes that are drawn or photos of COCO that are read for a part, at most; all photos would not
@@ -57,10 +47,11 @@ def load(source: str, seed: int, size: tuple[int, int], most: int) -> CaptionSet
     Raises:
         ValueError: As for `read_caption_folder`, or a TFDS set that cannot be had.
     """
-    if source == "embedded":
-        return draw_captioned_scenes(seed, size, {part: min(count, most) for part, count in COUNTS.items()})
-    return (
-        load_coco(size, most) if is_tfds(source, "coco_captions") else read_caption_folder(source, seed, size)
+    counts = {part: min(count, most) for part, count in COUNTS.items()}
+    return source.load(
+        embedded=lambda: draw_captioned_scenes(seed, size, counts),
+        tfds={"coco_captions": lambda: load_coco(size, most)},
+        path=lambda path: read_caption_folder(path, seed, size),
     )
 
 
@@ -89,7 +80,7 @@ def draw_captioned_scenes(seed: int, size: tuple[int, int], counts: Mapping[str,
         drawing = scenes.draw_scenes(part, count, seed, size, (1, 2), functools.partial(is_wanted, part))
         images[part] = drawing.images
         captions[part] = [(scenes.describe(scene),) for scene in drawing.scenes]
-    return CaptionSet(images, captions, "scenes")
+    return CaptionSet(images=images, captions=captions, source="scenes")
 
 
 def _can_be_told(scene: Scene) -> bool:
@@ -130,8 +121,8 @@ def load_coco(size: tuple[int, int], most: int) -> CaptionSet:
         for example in tfds_examples(builder, split, most):
             images[part].append(paired.stretch(example["image"], size))
             captions[part].append(tuple(text.decode() for text in example["captions"]["text"]))
-    arrays = {part: paired.stack(rows, (*size, 3)) for part, rows in images.items()}
-    return CaptionSet(arrays, captions, "coco_captions")
+    arrays = {part: stack(rows, (*size, 3)) for part, rows in images.items()}
+    return CaptionSet(images=arrays, captions=captions, source="coco_captions")
 
 
 def read_caption_folder(directory: str | os.PathLike, seed: int, size: tuple[int, int]) -> CaptionSet:
@@ -155,15 +146,14 @@ def read_caption_folder(directory: str | os.PathLike, seed: int, size: tuple[int
     found = read_captions(find_table(root), root)
     given = set(found.parts.values())
     named = [(path, found.parts[path]) for path in found.captions]
-    pictures, unreadable = paired.read_all(
-        named, root, lambda path: (load_image(path, size),), "Reading pictures"
+    pictures, unreadable = scan.inspect_files(
+        named, root, lambda path: load_image(path, size), "Reading pictures"
     )
-    aside = found.aside + unreadable
-    parts = paired.divide(pictures, given, root, seed, aside)
+    parts, aside = paired.divide(pictures, given, root, seed, [*found.aside, *unreadable])
     return CaptionSet(
-        images={part: paired.stack([each.content[0] for each in parts[part]], (*size, 3)) for part in SPLITS},
+        images={part: stack([each.content for each in parts[part]], (*size, 3)) for part in SPLITS},
         captions={part: [tuple(found.captions[root / each.file]) for each in parts[part]] for part in SPLITS},
         source=str(root),
         quarantined=tuple(aside),
-        files=paired.parts_of_files(parts),
+        files=parts_of_files(parts),
     )

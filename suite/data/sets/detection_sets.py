@@ -3,65 +3,49 @@
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from suite.data.folders import companions, paired
+from suite.data.folders import companions, paired, scan
 from suite.data.folders.boxes import Boxes, Listing
 from suite.data.folders.coco import find_coco, list_coco
 from suite.data.folders.voc import find_voc, list_voc
 from suite.data.folders.yolo import list_yolo
 from suite.data.generated.scenes import COUNTS, SHAPES, boxes, draw_scenes
 from suite.data.pictures.images import load_image
-from suite.data.set_aside import printable
-from suite.data.sets.tfds_images import is_tfds, tfds_builder, tfds_examples
+from suite.data.set_aside import SetAside, printable
+from suite.data.sets.picture_set import PictureSet, parts_of_files, stack
+from suite.data.sets.tfds_images import tfds_builder, tfds_examples
+from suite.data.source import Source
 from suite.data.splits import SPLITS
 
 _EXPECTED = "a folder with images and COCO or Pascal VOC annotations, or with images/ and labels/"
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class DetectionSet:
-    """Pictures with boxes, split. A picture may have no box.
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class DetectionSet(PictureSet):
+    """Pictures with boxes, split. A picture may have no box; the background is no class.
 
     Attributes:
-        images: Per part of "train", "validation", "test": `(n, height, width, 3)` uint8 in [0, 255].
         boxes: Per part, a picture: `(m, 4)` float32 of (top, left, bottom, right) in [0, 1].
         labels: Per part, a picture: `(m,)` int64 in [0, number of classes).
         is_crowd: Per part, a picture: `(m,)` bool, boxes that are neither asked for nor held against a
             detection in evaluation.
-        classes: Class names by label; the background is none.
-        source: Name of the set.
-        quarantined: `{"file", "reason"}` for everything that was set aside.
-        files: The part of each file of a folder.
-        notes: What was assumed, a sentence each.
-        unread: Files of a folder that nobody read.
     """
 
-    images: Mapping[str, np.ndarray]
     boxes: Mapping[str, list[np.ndarray]]
     labels: Mapping[str, list[np.ndarray]]
     is_crowd: Mapping[str, list[np.ndarray]]
-    classes: tuple[str, ...]
-    source: str
-    quarantined: tuple[dict[str, str], ...] = ()
-    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    unread: tuple[str, ...] = ()
-
-    def describe(self) -> dict:
-        """What `Result.data` says of it."""
-        return paired.describe(
-            self.source, self.classes, self.images, self.quarantined, self.files, self.notes, self.unread
-        )
 
 
-def load(source: str, seed: int, size: tuple[int, int]) -> DetectionSet:
+def load(source: Source, seed: int, size: tuple[int, int]) -> DetectionSet:
     """Loads what `--data` names.
 
     Args:
-        source: "embedded" for drawn scenes, "tfds" for Pascal VOC 2007, or the path of a folder.
+        source: Embedded is drawn scenes, TFDS is Pascal VOC 2007, a path that of a folder.
         seed: Of the scenes, or of the split; VOC has its own.
         size: `(height, width)` in pixels that every picture is stretched to.
 
@@ -71,11 +55,11 @@ def load(source: str, seed: int, size: tuple[int, int]) -> DetectionSet:
     Raises:
         ValueError: As for `read_detection_folder`, or a TFDS set that cannot be had.
     """
-    if source == "embedded":
-        return draw_detection_set(seed, size)
-    if is_tfds(source, "voc/2007"):
-        return load_voc(size)
-    return read_detection_folder(source, seed, size)
+    return source.load(
+        embedded=lambda: draw_detection_set(seed, size),
+        tfds={"voc/2007": lambda: load_voc(size)},
+        path=lambda path: read_detection_folder(path, seed, size),
+    )
 
 
 def load_voc(size: tuple[int, int]) -> DetectionSet:
@@ -96,7 +80,7 @@ def load_voc(size: tuple[int, int]) -> DetectionSet:
             found = example["objects"]
             rows[part].append(Boxes.of(found["bbox"], found["label"], found["is_difficult"]))
     names = tuple(builder.info.features["objects"]["label"].names)
-    return _make(images, rows, size, names, "voc/2007", ())
+    return _make(images, rows, size, classes=names, source="voc/2007")
 
 
 def read_detection_folder(directory: str | os.PathLike, seed: int, size: tuple[int, int]) -> DetectionSet:
@@ -133,36 +117,40 @@ def read_detection_folder(directory: str | os.PathLike, seed: int, size: tuple[i
     root = Path(directory)
     paired.check_folder(root, _EXPECTED)
     listing = _list(root)
-    pictures, unreadable = paired.read_all(
+    pictures, unreadable = scan.inspect_files(
         listing.files,
         root,
         lambda path: (load_image(path, size), listing.read_boxes(path)),
         "Reading pictures and boxes",
     )
-    aside = [*listing.aside, *unreadable]
-    parts = paired.divide(pictures, listing.parts, root, seed, aside)
+    parts, aside = paired.divide(pictures, listing.parts, root, seed, [*listing.aside, *unreadable])
     images = {part: [picture.content[0] for picture in parts[part]] for part in SPLITS}
     rows = {part: [picture.content[1] for picture in parts[part]] for part in SPLITS}
-    quarantined = tuple(sorted(aside, key=lambda entry: entry["file"]))
+    quarantined = tuple(sorted(aside, key=attrgetter("file")))
     notes = paired.remarks([(p.file, p.content[1].remarks) for part in SPLITS for p in parts[part]])
     _check_boxes(root, rows, quarantined, notes)
     read = {*listing.read, *(path for path, _ in listing.files)}
-    return dataclasses.replace(
-        _make(images, rows, size, listing.classes, str(root), quarantined),
-        files=paired.parts_of_files(parts),
+    return _make(
+        images,
+        rows,
+        size,
+        classes=listing.classes,
+        source=str(root),
+        quarantined=quarantined,
+        files=parts_of_files(parts),
         notes=notes,
         unread=companions.unread(root, read, quarantined),
     )
 
 
 def _check_boxes(
-    root: Path, rows: Mapping[str, Sequence[Boxes]], aside: Sequence[Mapping[str, str]], notes: Sequence[str]
+    root: Path, rows: Mapping[str, Sequence[Boxes]], aside: Sequence[SetAside], notes: Sequence[str]
 ) -> None:
     """Refuses pictures to train on, or to measure on, that have no box."""
     for part in ("train", "test"):
         if any((~boxes.is_crowd).any() for boxes in rows[part]):
             continue
-        first = [printable(f"{entry['file']}: {entry['reason']}") for entry in aside[:2]]
+        first = [printable(f"{entry.file}: {entry.reason}") for entry in aside[:2]]
         why = f" ({'; '.join([*notes[:2], *first])})" if notes or first else ""
         raise ValueError(
             f"expected boxes in the {part} pictures of {str(root)!r}, received none in {len(rows[part])} "
@@ -188,19 +176,20 @@ def _list(root: Path) -> Listing:
 
 
 def _make(
-    images: dict, rows: dict, size: tuple[int, int], classes: tuple[str, ...], source: str, quarantined: tuple
+    images: Mapping[str, Sequence[np.ndarray]],
+    rows: Mapping[str, Sequence[Boxes]],
+    size: tuple[int, int],
+    **about: Any,
 ) -> DetectionSet:
     def column(name: str) -> dict[str, list[np.ndarray]]:
         return {part: [getattr(boxes, name) for boxes in rows[part]] for part in SPLITS}
 
     return DetectionSet(
-        images={part: paired.stack(images[part], (*size, 3)) for part in SPLITS},
+        images={part: stack(images[part], (*size, 3)) for part in SPLITS},
         boxes=column("boxes"),
         labels=column("labels"),
         is_crowd=column("is_crowd"),
-        classes=classes,
-        source=source,
-        quarantined=quarantined,
+        **about,
     )
 
 
@@ -221,5 +210,4 @@ def draw_detection_set(seed: int, size: tuple[int, int], things: tuple[int, int]
         is_crowd={part: [np.zeros(len(rows), bool) for rows in pair[1]] for part, pair in found.items()},
         classes=SHAPES,
         source="scenes",
-        quarantined=(),
     )

@@ -12,6 +12,7 @@ from sklearn import datasets
 
 from suite.data.generated import textures
 from suite.data.sets.tfds_images import split_training, tfds_builder
+from suite.data.source import Source
 from suite.data.splits import SPLITS, split_rows
 
 _TEST_SHARE = 0.15
@@ -40,12 +41,12 @@ class ImageSet:
 
 
 def load(
-    source: str, seed: int, name: str = "mnist", *, labeled: bool = True, largest: int | None = None
+    source: Source, seed: int, name: str = "mnist", *, labeled: bool = True, largest: int | None = None
 ) -> ImageSet:
     """Loads what `--data` names.
 
     Args:
-        source: "embedded" for scikit-learn's digits, "tfds" for the set `name`, "tfds:NAME" for another.
+        source: Embedded is scikit-learn's digits, TFDS without a name the set `name`.
         seed: Of the split; the test part of a TFDS set is its own and does not depend on it.
         name: A TFDS name, such as "mnist" or "cifar10".
         labeled: As in `load_tfds`.
@@ -57,12 +58,11 @@ def load(
     Raises:
         ValueError: Another source, or a TFDS set that cannot be had.
     """
-    if source == "embedded":
+    if source.is_embedded:
         return load_digits(seed)
-    kind, _, given = source.partition(":")
-    if kind == "tfds":
-        return load_tfds(given or name, seed, labeled=labeled, largest=largest)
-    raise ValueError(f"expected --data embedded or tfds, received {source!r}; this recipe takes no others")
+    if source.is_tfds:
+        return load_tfds(source.name or name, seed, labeled=labeled, largest=largest)
+    raise ValueError(f"expected --data embedded or tfds, received '{source}'; this recipe takes no others")
 
 
 def load_digits(seed: int) -> ImageSet:

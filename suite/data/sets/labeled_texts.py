@@ -1,4 +1,4 @@
-"""A user's labeled texts, from a CSV file or a file for each part."""
+"""Labeled texts: generated sentences, reviews, and a user's CSV file, or a file for each part."""
 
 import dataclasses
 import os
@@ -11,6 +11,10 @@ import numpy as np
 from suite import console
 from suite.data.folders.columns import find_columns
 from suite.data.folders.tables import find_parts, read_table
+from suite.data.generated.judgments import draw_judgments
+from suite.data.set_aside import SetAside
+from suite.data.sets.tfds_images import split_training, tfds_builder, tfds_examples
+from suite.data.source import Source
 from suite.data.splits import SPLITS, split_rows
 
 MINIMUM_PER_LABEL = 5
@@ -27,7 +31,7 @@ class TextSet:
         classes: Class names by label.
         source: Name of the set, or path of the file.
         kinds: Per part: n kinds, where the set has some; see `generate_sentences`.
-        quarantined: `{"file", "reason"}` of each line that was set aside.
+        quarantined: Each line that was set aside.
         columns: Names of the columns that texts and labels are from, by "text" and "label".
     """
 
@@ -36,7 +40,7 @@ class TextSet:
     classes: tuple[str, ...]
     source: str
     kinds: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
-    quarantined: tuple[dict[str, str], ...] = ()
+    quarantined: tuple[SetAside, ...] = ()
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def describe(self) -> dict:
@@ -48,12 +52,71 @@ class TextSet:
         return {**about, **sizes, **columns, "quarantined": aside}
 
 
+def load(
+    source: Source, seed: int, text_column: str | None = None, label_column: str | None = None
+) -> TextSet:
+    """Loads what `--data` names.
+
+    Args:
+        source: Embedded is `generate_sentences`, TFDS is imdb_reviews (its own test part; validation is a
+            tenth of its training part), a path that of a CSV file or of a folder of such; see `read_csv`.
+        seed: Of the draws and of the split.
+        text_column, label_column: Names of the columns of a file, or their numbers from 1; None: found.
+
+    Raises:
+        ValueError: As for `read_csv`; a set that cannot be had, or columns of one that is no file.
+    """
+    if (text_column or label_column) and source.path is None:
+        raise ValueError(
+            f"expected text_column and label_column with a file of your own, received --data {source}; leave "
+            "them out"
+        )
+    return source.load(
+        embedded=lambda: generate_sentences(seed),
+        tfds={"imdb_reviews": lambda: _read_reviews(seed)},
+        path=lambda path: read_csv(path, seed, text_column, label_column),
+    )
+
+
+def _read_reviews(seed: int) -> TextSet:
+    builder = tfds_builder("imdb_reviews")
+    texts, labels = {}, {}
+    for part in ("train", "test"):
+        examples = list(tfds_examples(builder, part))
+        texts[part] = [each["text"].decode().replace("<br />", " ") for each in examples]
+        labels[part] = np.array([int(each["label"]) for each in examples])
+    rows = dict(zip(SPLITS, split_training(len(texts["train"]), seed), strict=False))
+    for part in ("validation", "train"):  # the part that is cut up comes last
+        texts[part] = [texts["train"][row] for row in rows[part]]
+        labels[part] = labels["train"][rows[part]]
+    classes = tuple(builder.info.features["label"].names)
+    return TextSet(texts, labels, classes, builder.name)
+
+
+def generate_sentences(seed: int, pairs: int = 3000) -> TextSet:
+    """Makes short judgments with negations, see `draw_judgments`.
+
+    Args:
+        seed: Of the draws and of the split, in which a pair stays together.
+        pairs: Number of pairs that are drawn; copies are left out.
+
+    Returns:
+        The set, split 70/15/15, with classes "negative" and "positive".
+    """
+    twins = list(draw_judgments(pairs, seed).items())
+    rows = dict(zip(SPLITS, split_rows(len(twins), seed), strict=True))
+    texts = {part: [text for row in rows[part] for text in twins[row][0]] for part in SPLITS}
+    kinds = {part: np.repeat([twins[row][1] for row in rows[part]], 2) for part in SPLITS}
+    labels = {part: np.tile(np.array([1, 0], np.int64), len(rows[part])) for part in SPLITS}
+    return TextSet(texts, labels, ("negative", "positive"), "generated sentences", kinds)
+
+
 class _Labeled:
     """Texts with the names of their labels, part by part."""
 
     def __init__(self) -> None:
         self.rows: dict[str, list[tuple[str, str]]] = {}
-        self.aside: list[dict[str, str]] = []
+        self.aside: list[SetAside] = []
         self.columns: dict[str, str] = {}
         self._seen: dict[str, tuple[str, str]] = {}  # the place and the label of each text
 
@@ -67,7 +130,7 @@ class _Labeled:
             place = f"{path.name}:{row.line}"
             reason = reason or self._copied(words, name, place)
             if reason:
-                self.aside.append({"file": place, "reason": reason})
+                self.aside.append(SetAside(place, reason))
             else:
                 rows.append((words, name))
 
@@ -100,7 +163,7 @@ def read_csv(
         text_column, label_column: Names of the columns, or their numbers from 1; None: found.
 
     Returns:
-        The set; "file" in `quarantined` is the file's name and the number of the line, from 1.
+        The set; `file` in `quarantined` is the file's name and the number of the line, from 1.
 
     Raises:
         ValueError: No such file, no such columns, fewer than 2 labels, or a label with fewer than 5 rows.
@@ -139,7 +202,7 @@ def _split(found: _Labeled, path: Path, seed: int) -> TextSet:
         if strange:
             names = ", ".join(sorted({repr(name) for _, name in strange})[:5])
             console.warn(f"{len(strange)} rows of {part} have labels that train lacks ({names}); left out")
-            found.aside.append({"file": part, "reason": f"{len(strange)} rows with labels that train lacks"})
+            found.aside.append(SetAside(part, f"{len(strange)} rows with labels that train lacks"))
     rows |= _divide(rows["train"], classes, ["train", *missing], seed)
     index = {name: label for label, name in enumerate(classes)}
     return TextSet(

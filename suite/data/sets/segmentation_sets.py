@@ -3,17 +3,21 @@
 import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import ImageOps
 
-from suite.data.folders import companions, layout, paired
-from suite.data.folders.paired import Picture, Unusable
+from suite.data.folders import companions, paired, scan
+from suite.data.folders.scan import Picture
 from suite.data.generated.scenes import COUNTS, SHAPES, class_masks, draw_scenes
 from suite.data.pictures.images import load_image, open_picture, upright_size
-from suite.data.sets.tfds_images import is_tfds, split_training, tfds_builder, tfds_examples
+from suite.data.set_aside import SetAside, Unusable
+from suite.data.sets.picture_set import PictureSet, parts_of_files, stack
+from suite.data.sets.tfds_images import split_training, tfds_builder, tfds_examples
+from suite.data.source import Source
 from suite.data.splits import SPLITS
 
 IGNORED = 255  # a pixel of no class
@@ -25,33 +29,15 @@ _MOST_UNNAMED = 64  # classes without a classes.txt; more are the grays of a smo
 _PET_CLASSES = ("background", "pet")
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class SegmentationSet:
-    """Pictures with masks, split.
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class SegmentationSet(PictureSet):
+    """Pictures with masks, split; the background is a class.
 
     Attributes:
-        images: Per part of "train", "validation", "test": `(n, height, width, 3)` uint8 in [0, 255].
         masks: Per part: `(n, height, width)` uint8 in [0, number of classes), or 255 for pixels of no class.
-        classes: Class names by label, the background included.
-        source: Name of the set.
-        quarantined: `{"file", "reason"}` for everything that was set aside.
-        files: The part of each file of a folder.
-        unread: Files of a folder that nobody read.
     """
 
-    images: Mapping[str, np.ndarray]
     masks: Mapping[str, np.ndarray]
-    classes: tuple[str, ...]
-    source: str
-    quarantined: tuple[dict[str, str], ...] = ()
-    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    unread: tuple[str, ...] = ()
-
-    def describe(self) -> dict:
-        """What `Result.data` says of it."""
-        return paired.describe(
-            self.source, self.classes, self.images, self.quarantined, self.files, unread=self.unread
-        )
 
 
 class _Mask(NamedTuple):
@@ -60,11 +46,11 @@ class _Mask(NamedTuple):
     is_gray: bool
 
 
-def load(source: str, seed: int, size: tuple[int, int]) -> SegmentationSet:
+def load(source: Source, seed: int, size: tuple[int, int]) -> SegmentationSet:
     """Loads what `--data` names.
 
     Args:
-        source: "embedded" for drawn scenes, "tfds" for Oxford-IIIT Pet, or the path of a folder.
+        source: Embedded is drawn scenes, TFDS is Oxford-IIIT Pet, a path that of a folder.
         seed: Of the scenes, or of the split.
         size: `(height, width)` in pixels that every picture and mask is stretched to.
 
@@ -74,11 +60,11 @@ def load(source: str, seed: int, size: tuple[int, int]) -> SegmentationSet:
     Raises:
         ValueError: As for `read_segmentation_folder`, or a TFDS set that cannot be had.
     """
-    if source == "embedded":
-        return draw_segmentation_set(seed, size)
-    if is_tfds(source, "oxford_iiit_pet"):
-        return load_pets(seed, size)
-    return read_segmentation_folder(source, seed, size)
+    return source.load(
+        embedded=lambda: draw_segmentation_set(seed, size),
+        tfds={"oxford_iiit_pet": lambda: load_pets(seed, size)},
+        path=lambda path: read_segmentation_folder(path, seed, size),
+    )
 
 
 def load_pets(seed: int, size: tuple[int, int]) -> SegmentationSet:
@@ -105,7 +91,7 @@ def load_pets(seed: int, size: tuple[int, int]) -> SegmentationSet:
     train, validation = split_training(len(images["train"]), seed)
     for arrays in (images, masks):
         arrays["train"], arrays["validation"] = arrays["train"][train], arrays["train"][validation]
-    return SegmentationSet(images, masks, _PET_CLASSES, "oxford_iiit_pet")
+    return SegmentationSet(images=images, masks=masks, classes=_PET_CLASSES, source="oxford_iiit_pet")
 
 
 def read_segmentation_folder(
@@ -140,30 +126,30 @@ def read_segmentation_folder(
             "pictures in images/ and the mask of each, a PNG of the same name, in masks/"
         )
     files, mask_of, aside = _match(root, pairs)
-    pictures, unreadable = paired.read_all(
+    pictures, unreadable = scan.inspect_files(
         files, root, lambda path: _read_pair(path, mask_of[path], size), "Reading pictures and masks"
     )
     names_file = companions.child(root, "classes.txt")
     names = paired.read_names(names_file)
-    pictures, wrong, classes = _resolve(pictures, names)
-    aside += unreadable + wrong
-    parts = paired.divide(pictures, pairs, root, seed, aside)
+    resolved, wrong, classes = _resolve(pictures, names)
+    parts, aside = paired.divide(resolved, pairs, root, seed, [*aside, *unreadable, *wrong])
     return SegmentationSet(
-        images={part: paired.stack([p.content[0] for p in parts[part]], (*size, 3)) for part in SPLITS},
-        masks={part: paired.stack([p.content[1] for p in parts[part]], size) for part in SPLITS},
+        images={part: stack([p.content[0] for p in parts[part]], (*size, 3)) for part in SPLITS},
+        masks={part: stack([p.content[1] for p in parts[part]], size) for part in SPLITS},
         classes=classes,
         source=str(root),
-        quarantined=tuple(sorted(aside, key=lambda entry: entry["file"])),
-        files=paired.parts_of_files(parts),
+        quarantined=tuple(sorted(aside, key=attrgetter("file"))),
+        files=parts_of_files(parts),
         unread=companions.unread(root, {names_file, *mask_of, *mask_of.values()}, aside),
     )
 
 
 def _match(
     root: Path, pairs: Mapping[str, tuple[Path, Path]]
-) -> tuple[list[tuple[Path, str]], dict[Path, Path], list[dict]]:
+) -> tuple[list[tuple[Path, str]], dict[Path, Path], list[SetAside]]:
     """Pictures with their part, the mask of each, and entries for what stands alone."""
-    files, aside = [], []
+    files: list[tuple[Path, str]] = []
+    aside: list[SetAside] = []
     mask_of: dict[Path, Path] = {}
     for part, (image_folder, mask_folder) in pairs.items():
         images, others = paired.list_files(image_folder, root)
@@ -173,10 +159,10 @@ def _match(
         found, alone = companions.match(images, masks, root, "mask")
         mask_of |= found
         files += [(image, part) for image in found]
-        gone = {entry["file"] for entry in alone}
+        gone = {entry.file for entry in alone}
         lone = [image for image in images if image not in found]
-        entries = [layout.entry(image, root, f"no mask {image.stem}.png for it") for image in lone]
-        aside += alone + [entry for entry in entries if entry["file"] not in gone]
+        entries = [SetAside.below(root, image, f"no mask {image.stem}.png for it") for image in lone]
+        aside += alone + [entry for entry in entries if entry.file not in gone]
     return files, mask_of, aside
 
 
@@ -218,8 +204,8 @@ def _read_mask(path: Path) -> tuple[np.ndarray, bool]:
 
 
 def _resolve(
-    pictures: Sequence[Picture], names: tuple[str, ...]
-) -> tuple[list[Picture], list[dict[str, str]], tuple[str, ...]]:
+    pictures: Sequence[Picture[tuple[np.ndarray, _Mask]]], names: tuple[str, ...]
+) -> tuple[list[Picture[tuple[np.ndarray, np.ndarray]]], list[SetAside], tuple[str, ...]]:
     """Decides what the values of the masks mean; sets aside what has no meaning."""
     masks = [picture.content[1] for picture in pictures]
     is_binary = len(names) <= 2 and _are_binary(masks)
@@ -230,12 +216,12 @@ def _resolve(
         image, mask = picture.content
         values, labels = mask.values, mask.labels
         if is_binary and mask.is_gray:
-            values, labels = {value and 1 for value in values}, np.minimum(labels, 1)
+            values, labels = frozenset(value and 1 for value in values), np.minimum(labels, 1)
         reason = _reason(values, len(classes))
         if reason:
-            aside.append({"file": picture.file, "reason": reason})
+            aside.append(SetAside(picture.file, reason))
         else:
-            kept.append(picture._replace(content=(image, labels)))
+            kept.append(Picture(picture.file, picture.part, (image, labels), picture.digest))
     return kept, aside, classes
 
 
@@ -276,5 +262,4 @@ def draw_segmentation_set(seed: int, size: tuple[int, int]) -> SegmentationSet:
         masks={part: class_masks(drawing) for part, drawing in drawings.items()},
         classes=("background", *SHAPES),
         source="scenes",
-        quarantined=(),
     )

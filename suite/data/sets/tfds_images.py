@@ -58,18 +58,6 @@ def split_training(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return train, validation
 
 
-def is_tfds(source: str, name: str) -> bool:
-    """Whether `--data` names the one TFDS set that a recipe can read.
-
-    Raises:
-        ValueError: It names another one.
-    """
-    kind, _, given = source.partition(":")
-    if kind == "tfds" and given not in ("", name):
-        raise ValueError(f"expected --data tfds, which is {name}, received {source!r}; it is the only one")
-    return kind == "tfds"
-
-
 def write_image_dataset(name: str, directory: str | os.PathLike, limit: int | None = None) -> Path:
     """Writes the training split of a TFDS image classification set as class folders of PNG files.
 

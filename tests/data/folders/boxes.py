@@ -4,6 +4,7 @@ import pytest
 from PIL import Image
 
 from suite.data.sets.detection_sets import load, read_detection_folder
+from suite.data.source import Source
 from tests.data.noise import noise
 
 SIZE = (20, 40)
@@ -34,6 +35,6 @@ def of_seed(found, seed):
 
 def message(root):
     with pytest.raises(ValueError) as raised:
-        load(str(root), 0, SIZE)
+        load(Source.parse(root), 0, SIZE)
     assert "\n" not in str(raised.value)
     return str(raised.value).replace(str(root), "ROOT")

@@ -202,15 +202,15 @@ def test_entries_that_cannot_be_used_are_set_aside_one_by_one(coco):
 
     change(coco, edit)
     found = read(coco)
-    entries = [entry for entry in found.quarantined if entry["file"] != "annotations/all.json"]
-    assert {entry["file"]: entry["reason"] for entry in entries} == {
+    entries = [entry for entry in found.quarantined if entry.file != "annotations/all.json"]
+    assert {entry.file: entry.reason for entry in entries} == {
         "images/0.png": "its annotation 0 has no bbox",
         "images/1.png": "its annotation 1 has a bbox that is not four numbers",
         "images/2.png": "its annotation number 3 has no bbox",
         "images/3.png": "its annotation 3 has no bbox",
         "images/4.png": "its annotation 4 has no category_id",
     }
-    assert [entry["reason"] for entry in found.quarantined if entry not in entries] == [
+    assert [entry.reason for entry in found.quarantined if entry not in entries] == [
         "category number 3 has no id or no name",
         "category number 4 has no id or no name",
         "image number 21 has no id or no file_name",
@@ -233,7 +233,7 @@ def test_a_file_of_two_entries_has_the_boxes_of_both(coco):
 
     change(coco, edit)
     found = read(coco)
-    assert {entry["file"] for entry in found.quarantined} == {r"images\\3.PNG", "5.png"}
+    assert {entry.file for entry in found.quarantined} == {r"images\\3.PNG", "5.png"}
     assert of_seed(found, 3)[1].tolist() == [1, 0] and len(of_seed(found, 5)[1]) == 1
 
 

@@ -45,7 +45,7 @@ def files(folder, part):
 
 
 def reasons(folder):
-    return {entry["file"]: entry["reason"] for entry in folder.quarantined}
+    return {entry.file: entry.reason for entry in folder.quarantined}
 
 
 def tree_state(root):
@@ -267,7 +267,7 @@ def test_labeled_pictures_for_a_trained_model(tmp_path):
     (tmp_path / "dog" / "notes.txt").write_text("hello")
     parts, aside = read_labeled(tmp_path, ["dog", "bird", "cat"])
     assert parts == {"train": [("cat/0.png", 2), ("dog/0.png", 0), ("dog/1.png", 0)]}
-    assert [entry["file"] for entry in aside] == ["dog/notes.txt"]
+    assert [entry.file for entry in aside] == ["dog/notes.txt"]
     with pytest.raises(ValueError, match=r"expected class folders among dog, bird in .*, received 'cat'"):
         read_labeled(tmp_path, ["dog", "bird"])
 

@@ -8,6 +8,7 @@ from PIL import Image
 from suite import console
 from suite.data.folders import layout
 from suite.data.folders.labeled import read_folder
+from suite.data.set_aside import SetAside
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +82,7 @@ def test_a_test_folder_without_labels_is_set_aside(tmp_path):
     (tmp_path / "train" / "readme.md").write_text("loose")
     folder = read_folder(tmp_path)
     assert counts(folder) == {"train": {0: 14, 1: 14}, "validation": {0: 3, 1: 3}, "test": {0: 3, 1: 3}}
-    assert {entry["file"]: entry["reason"] for entry in folder.quarantined} == {
+    assert {entry.file: entry.reason for entry in folder.quarantined} == {
         "test": "no class folders in it, so no labels",
         "train/readme.md": "not in a class folder",
         "extra": "not a train, validation or test folder",
@@ -104,7 +105,7 @@ def test_folders_that_cannot_be_listed_are_set_aside(tmp_path, monkeypatch):
         return list_folder(path)
 
     monkeypatch.setattr(layout.os, "listdir", guarded)
-    assert read_folder(tmp_path).quarantined == ({"file": "cats/locked", "reason": "permission denied"},)
+    assert read_folder(tmp_path).quarantined == (SetAside("cats/locked", "permission denied"),)
     (tmp_path / "cats").rename(tmp_path / "locked")
     assert "received 0 in 'locked' (1 set aside, as 'locked': permission denied)" in error(tmp_path)
     assert error(tmp_path / "locked").endswith("locked': permission denied; change its permissions")

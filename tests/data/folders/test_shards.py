@@ -11,7 +11,8 @@ from PIL import Image
 
 from suite.data.folders.labeled import read_folder
 from suite.data.folders.shards import find_shards, load_record, read_shards, write_shards
-from suite.data.pictures.images import ImageSource, load_image
+from suite.data.pictures.image_source import ImageSource
+from suite.data.pictures.images import load_image
 
 ROOT = Path(__file__).parents[3]
 SIZE = (20, 24)
@@ -56,7 +57,7 @@ def write(path, records):
 
 
 def reasons(folder):
-    return {entry["file"]: entry["reason"] for entry in folder.quarantined}
+    return {entry.file: entry.reason for entry in folder.quarantined}
 
 
 def pictures(folder, root):
@@ -71,7 +72,7 @@ def pictures(folder, root):
 
 def test_there_and_back_again(photos, tmp_path):
     written, aside = write_shards(photos, tmp_path / "shards", shards=3)
-    assert written == 20 and [entry["file"] for entry in aside] == ["cats/notes.txt"]
+    assert written == 20 and [entry.file for entry in aside] == ["cats/notes.txt"]
     names = [f"train-{index:05}-of-00003.tfrecord" for index in range(3)]
     assert [path.name for path in find_shards(tmp_path / "shards")] == names
     assert find_shards(photos) == []

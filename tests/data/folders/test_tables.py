@@ -3,6 +3,7 @@ import pytest
 
 from suite.data.folders.columns import find_columns
 from suite.data.folders.tables import part_named, read_table, read_text
+from suite.data.set_aside import SetAside
 from suite.data.sets.labeled_texts import read_csv
 from suite.data.splits import SPLITS
 
@@ -96,7 +97,7 @@ def test_a_quote_that_is_never_closed_or_closes_far_away(tmp_path, capsys):
     data = read_csv(write(tmp_path, "\n".join(["text,label", *rows])), 0)
     assert sum(map(len, data.texts.values())) == 59
     assert data.quarantined == (
-        {"file": "reviews.csv:5", "reason": "a quote that does not close, 3 cells for 2 columns"},
+        SetAside("reviews.csv:5", "a quote that does not close, 3 cells for 2 columns"),
     )
     assert "reviews.csv, line 5: a quote opens" in capsys.readouterr().err
     rows[3], rows[4] = '"opened,good', 'closed",bad'  # pairs, and yet it is two rows
@@ -233,8 +234,8 @@ def test_a_folder_keeps_its_owners_split(tmp_path, capsys):
     assert [len(data.texts[part]) for part in SPLITS] == [32, 8, 40]
     assert np.bincount(data.labels["validation"]).tolist() == [4, 4]
     assert data.quarantined == (
-        {"file": "train.csv:42", "reason": "copy of test.csv:3"},
-        {"file": "test", "reason": "1 rows with labels that train lacks"},
+        SetAside("train.csv:42", "copy of test.csv:3"),
+        SetAside("test", "1 rows with labels that train lacks"),
     )
     assert "1 rows of test have labels that train lacks ('strange'); left out" in capsys.readouterr().err
     write(tmp_path, "", "testing.csv")

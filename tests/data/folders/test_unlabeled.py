@@ -39,7 +39,7 @@ def test_a_flat_folder_has_one_class_and_loses_nothing(tmp_path):
     Image.new("RGB", (8, 30)).save(tmp_path / "narrow.png")
     folder = read_picture_folder(tmp_path, seed=0)
     assert folder.classes == (".",) and sum(map(len, folder.files.values())) == 24
-    assert {entry["file"]: entry["reason"] for entry in folder.quarantined} == {
+    assert {entry.file: entry.reason for entry in folder.quarantined} == {
         "copy.png": "a copy of 3.png",
         "broken.jpg": "corrupt",
         "narrow.png": "only 8 x 30 pixels, less than 16 on a side",

@@ -7,7 +7,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from suite.data.pictures.images import ImageSource, augment, load_image
+from suite.data.pictures.augmentation import augment
+from suite.data.pictures.image_source import ImageSource
+from suite.data.pictures.images import load_image
 from tests.data.noise import noise
 
 

@@ -7,6 +7,7 @@ from suite import console
 from suite.data.generated import scenes
 from suite.data.sets import caption_sets
 from suite.data.sets.caption_sets import load
+from suite.data.source import Source
 from suite.data.splits import SPLITS
 from tests.data.noise import noise, reasons, sizes
 
@@ -73,7 +74,7 @@ def test_a_users_folder(tmp_path):
     ]
     write(tmp_path, [*rows, *broken], [*names, "13.png"])
     (tmp_path / "a" / "text.png").write_text("text")
-    found = load(str(tmp_path), 0, SIZE, most=3)
+    found = load(Source.parse(tmp_path), 0, SIZE, most=3)
     assert sizes(found) == [8, 2, 2] and found.source == str(tmp_path)
     described = found.describe()
     assert described["train"] == 8 and set(described["files"]) == set(names)
@@ -96,7 +97,7 @@ def test_a_users_folder(tmp_path):
 def test_given_parts(tmp_path):
     names = [f"train/{i}.png" for i in range(8)] + ["val/8.png", "test/9.png", "test/10.png"]
     write(tmp_path, [(name, name) for name in names], names)
-    found = load(str(tmp_path), 0, SIZE, most=3)
+    found = load(Source.parse(tmp_path), 0, SIZE, most=3)
     assert {part: [text for (text,) in found.captions[part]] for part in SPLITS} == {
         "train": sorted(names[:8]),
         "validation": names[8:9],
@@ -138,7 +139,7 @@ def test_tables_as_people_publish_them(name, header, row, tmp_path, capsys):
     draw(tmp_path / "images", range(10))
     lines = [header] * bool(header) + [row.format(n, n) for n in range(10)]
     (tmp_path / name).write_text("\n".join(lines))
-    found = load(str(tmp_path), 0, SIZE, most=3)
+    found = load(Source.parse(tmp_path), 0, SIZE, most=3)
     assert captions_of(found) == {n: (f"{n} dogs, running, fast",) for n in range(10)}
     assert sizes(found) == [6, 2, 2] and reasons(found) == {} and "images/3.png" in found.files
     told = "the first line is data, not names of columns; its first column is taken for the pictures"
@@ -151,7 +152,7 @@ def test_a_table_beside_the_folder_of_pictures(tmp_path, capsys):
         "\n".join(["file,caption", *(f"{n}.png,{n} x" for n in range(10))])
     )
     console.set_quiet(False)
-    found = load(str(tmp_path / "images"), 0, SIZE, most=3)
+    found = load(Source.parse(tmp_path / "images"), 0, SIZE, most=3)
     assert len(captions_of(found)) == 10 and found.source == str(tmp_path / "images")
     assert "captions.csv, beside the pictures" in capsys.readouterr().out.replace("\n", " ")
 
@@ -163,7 +164,7 @@ def test_the_lists_of_the_owners_split_are_kept(tmp_path):
     for part, numbers in {"train": range(7), "dev": (7, 8), "test": (9, 10)}.items():
         names = "\n".join(f"{n}.png" for n in numbers)
         (tmp_path / f"Flickr_8k.{part}Images.txt").write_text(f"{names}\n")
-    found = load(str(tmp_path), 0, SIZE, most=3)
+    found = load(Source.parse(tmp_path), 0, SIZE, most=3)
     assert sizes(found) == [7, 2, 2]
     numbers = [sorted(int(captions[0].split()[0]) for captions in found.captions[part]) for part in SPLITS]
     assert numbers == [[0, 1, 2, 3, 4, 5, 6], [7, 8], [9, 10]]
@@ -175,20 +176,20 @@ def test_names_that_are_in_two_folders_and_two_tables(tmp_path):
     draw(tmp_path / "a", range(8))
     draw(tmp_path / "b", (7,))
     (tmp_path / "captions.csv").write_text("\n".join(["file,caption", *(f"{n}.png,{n} x" for n in range(8))]))
-    assert reasons(load(str(tmp_path), 0, SIZE, most=3)) == {
+    assert reasons(load(Source.parse(tmp_path), 0, SIZE, most=3)) == {
         "captions.csv:9": "7.png is in 2 folders", "a/7.png": "no caption", "b/7.png": "no caption",
     }  # fmt: skip
     (tmp_path / "captions.txt").write_text("")
     with pytest.raises(
         ValueError, match="^expected one table of captions in .*, received captions.csv, captions.txt"
     ):
-        load(str(tmp_path), 0, SIZE, most=3)
+        load(Source.parse(tmp_path), 0, SIZE, most=3)
 
 
 def test_what_is_no_set(tmp_path):
     def message():
         with pytest.raises(ValueError) as raised:
-            load(str(tmp_path), 0, SIZE, most=3)
+            load(Source.parse(tmp_path), 0, SIZE, most=3)
         return str(raised.value).replace(str(tmp_path), "ROOT")
 
     assert message() == (
@@ -221,7 +222,7 @@ def test_coco():
         return tf.data.Dataset.from_tensors(one).repeat(6).apply(tf.data.experimental.assert_cardinality(6))
 
     with tfds.testing.mock_data(num_examples=6, as_dataset_fn=as_dataset):
-        found = load("tfds", 0, SIZE, most=4)
+        found = load(Source.parse("tfds"), 0, SIZE, most=4)
     assert sizes(found) == [4, 4, 4] and found.source == "coco_captions"
     assert found.images["train"].shape == (4, *SIZE, 3)
     assert found.captions["validation"] == [tuple(f"caption {i} of val" for i in range(5))] * 4
@@ -229,4 +230,4 @@ def test_coco():
 
 def test_another_tfds_set_is_refused():
     with pytest.raises(ValueError, match="^expected --data tfds, which is coco_captions, received 'tfds:x'"):
-        load("tfds:x", 0, SIZE, most=4)
+        load(Source.parse("tfds:x"), 0, SIZE, most=4)

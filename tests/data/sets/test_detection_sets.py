@@ -3,6 +3,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from suite.data.sets.detection_sets import load
+from suite.data.source import Source
 from tests.data.folders.boxes import SIZE, message, write, write_text
 from tests.data.noise import sizes
 
@@ -48,7 +49,7 @@ def test_voc():
         return tf.data.Dataset.from_tensors(one).repeat(6).apply(tf.data.experimental.assert_cardinality(6))
 
     with tfds.testing.mock_data(num_examples=6, as_dataset_fn=as_dataset):
-        found = load("tfds", 0, SIZE)
+        found = load(Source.parse("tfds"), 0, SIZE)
     assert sizes(found) == [6, 6, 6] and found.source == "voc/2007"
     assert len(found.classes) == 20 and found.classes[19] == "tvmonitor"
     np.testing.assert_array_equal(found.boxes["test"][0], np.float32([[0, 0.1, 0.5, 1]] * 2))
@@ -59,4 +60,4 @@ def test_voc():
 
 def test_another_tfds_set_is_refused():
     with pytest.raises(ValueError, match="^expected --data tfds, which is voc/2007, received 'tfds:coco'"):
-        load("tfds:coco", 0, SIZE)
+        load(Source.parse("tfds:coco"), 0, SIZE)

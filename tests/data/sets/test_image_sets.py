@@ -7,11 +7,12 @@ from PIL import Image
 from sklearn import datasets
 
 from suite.data.sets import image_sets
+from suite.data.source import EMBEDDED, Source
 from suite.data.splits import SPLITS
 
 
 def test_digits_are_split_and_keep_their_levels():
-    digits = image_sets.load("embedded", seed=0)
+    digits = image_sets.load(EMBEDDED, seed=0)
     assert digits.describe() == {
         "source": "digits",
         "classes": list("0123456789"),
@@ -45,8 +46,8 @@ def test_split_depends_on_the_seed():
 @pytest.mark.parametrize(("name", "shape"), [("mnist", (28, 28, 1)), ("cifar10", (32, 32, 3))])
 def test_tfds(name, shape, tmp_path):
     with tfds.testing.mock_data(num_examples=40, data_dir=str(tmp_path)):
-        images = image_sets.load("tfds", seed=0, name=name)
-        named = image_sets.load(f"tfds:{name}", seed=0, name="emnist")
+        images = image_sets.load(Source.parse("tfds"), seed=0, name=name)
+        named = image_sets.load(Source.parse(f"tfds:{name}"), seed=0, name="emnist")
     assert {part: len(labels) for part, labels in images.labels.items()} == {
         "train": 36,
         "validation": 4,
@@ -60,15 +61,15 @@ def test_tfds(name, shape, tmp_path):
 
 def test_images_without_labels_and_of_many_sizes():
     with tfds.testing.mock_data(num_examples=40):
-        faces = image_sets.load("tfds:lfw", seed=0, labeled=False, largest=24)
+        faces = image_sets.load(Source.parse("tfds:lfw"), seed=0, labeled=False, largest=24)
         message = r"^expected a TFDS set of images of one size with class labels, received 'lfw' with"
         with pytest.raises(ValueError, match=message):
-            image_sets.load("tfds:lfw", seed=0)
+            image_sets.load(Source.parse("tfds:lfw"), seed=0)
         with pytest.raises(ValueError, match="^expected a TFDS set of images of one size, received 'cats_vs"):
-            image_sets.load("tfds:cats_vs_dogs", seed=0, labeled=False)
-        animals = image_sets.load("tfds:cats_vs_dogs", seed=0, largest=24)
-        digits = image_sets.load("tfds", seed=0, largest=24)
-        small = image_sets.load("tfds", seed=0, largest=64)
+            image_sets.load(Source.parse("tfds:cats_vs_dogs"), seed=0, labeled=False)
+        animals = image_sets.load(Source.parse("tfds:cats_vs_dogs"), seed=0, largest=24)
+        digits = image_sets.load(Source.parse("tfds"), seed=0, largest=24)
+        small = image_sets.load(Source.parse("tfds"), seed=0, largest=64)
     assert faces.classes == ("image",) and faces.images["test"].shape == (40, 24, 24, 3)
     assert faces.images["test"].dtype == np.uint8 and 100 < np.mean(faces.images["test"]) < 150
     assert animals.classes == ("cat", "dog") and animals.images["train"].shape[1:] == (24, 24, 3)
@@ -93,11 +94,11 @@ def test_a_set_without_a_test_split(tmp_path, monkeypatch):
 
 
 def test_unknown_source_and_set():
-    message = "^expected --data embedded or tfds, received 'photos/'; this recipe takes no others$"
+    message = "^expected --data embedded or tfds, received '/photos'; this recipe takes no others$"
     with pytest.raises(ValueError, match=message):
-        image_sets.load("photos/", seed=0)
+        image_sets.load(Source.parse("/photos"), seed=0)
     with pytest.raises(ValueError, match="^expected the TFDS set 'no_such_set' under TFDS_DATA_DIR or"):
-        image_sets.load("tfds", seed=0, name="no_such_set")
+        image_sets.load(Source.parse("tfds"), seed=0, name="no_such_set")
 
 
 def dot(row: int, column: int) -> np.ndarray:
@@ -192,7 +193,7 @@ def test_images_on_a_canvas():
 
 
 def test_gravel_lies_behind_the_digits_and_no_stone_is_in_two_parts():
-    digits = image_sets.load("embedded", 0).images["test"][:50]
+    digits = image_sets.load(EMBEDDED, 0).images["test"][:50]
     ground = {part: image_sets.on_gravel(np.zeros((400, 8, 8, 1), np.uint8), part, 0) for part in SPLITS}
     assert (
         ground["train"].dtype == np.uint8

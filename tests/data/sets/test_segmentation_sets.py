@@ -6,6 +6,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from suite.data.sets.segmentation_sets import IGNORED, load, read_segmentation_folder
+from suite.data.source import Source
 from tests.data.noise import noise, reasons, sizes
 
 SIZE = (12, 16)
@@ -172,7 +173,7 @@ def test_what_has_to_be_set_aside(root):
         "images/broken.png": "truncated",
         "images/folder": "a folder, where a file is expected",
     }
-    assert [entry["file"] for entry in found.quarantined] == sorted(reasons(found))
+    assert [entry.file for entry in found.quarantined] == sorted(reasons(found))
 
 
 def test_gray_masks_of_4_bits_are_not_misread(root):
@@ -222,7 +223,7 @@ def test_smoothed_masks_are_an_error(root):
 
 def message(root):
     with pytest.raises(ValueError) as raised:
-        load(str(root), 0, SIZE)
+        load(Source.parse(root), 0, SIZE)
     assert "\n" not in str(raised.value)
     return str(raised.value).replace(str(root), "ROOT")
 
@@ -258,7 +259,7 @@ def test_too_few_are_an_error(tmp_path):
 
 def test_pets():
     with tfds.testing.mock_data(num_examples=20):
-        found = load("tfds", 0, SIZE)
+        found = load(Source.parse("tfds"), 0, SIZE)
     assert sizes(found) == [18, 2, 20]
     assert found.classes == ("background", "pet") and found.source == "oxford_iiit_pet"
     assert set(np.unique(found.masks["train"])) <= {0, 1, IGNORED}
@@ -275,7 +276,7 @@ def test_the_trimaps_of_pets():
         return tf.data.Dataset.from_tensors(one).repeat(10).apply(tf.data.experimental.assert_cardinality(10))
 
     with tfds.testing.mock_data(num_examples=10, as_dataset_fn=as_dataset):
-        found = load("tfds", 0, (2, 4))
+        found = load(Source.parse("tfds"), 0, (2, 4))
     np.testing.assert_array_equal(found.masks["test"][0], [[1, 0, IGNORED, 1]] * 2)
 
 
@@ -285,7 +286,7 @@ def test_pets_that_cannot_be_had(monkeypatch):
 
     monkeypatch.setattr(tfds, "builder", offline)
     with pytest.raises(ValueError) as raised:
-        load("tfds", 0, SIZE)
+        load(Source.parse("tfds"), 0, SIZE)
     assert str(raised.value) == (
         "expected the TFDS set 'oxford_iiit_pet' under TFDS_DATA_DIR or a network to download it from, "
         "received no route; or give the path of your own folder"
@@ -294,7 +295,7 @@ def test_pets_that_cannot_be_had(monkeypatch):
 
 def test_another_tfds_set_is_refused():
     with pytest.raises(ValueError, match="^expected --data tfds, which is oxford_iiit_pet, received"):
-        load("tfds:x", 0, SIZE)
+        load(Source.parse("tfds:x"), 0, SIZE)
 
 
 def test_masks_are_found_in_any_case_and_what_nobody_reads_is_listed(tmp_path):

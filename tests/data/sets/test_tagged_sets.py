@@ -6,7 +6,9 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from suite.data.generated.grammar import ENDINGS
 from suite.data.sets import tagged_sets
+from suite.data.source import EMBEDDED, Source
 from suite.data.splits import SPLITS
 from suite.language.tokens import cut_like
 
@@ -20,7 +22,7 @@ def pairs(data, part="train"):
 
 @pytest.fixture(scope="module")
 def grammar():
-    return tagged_sets.load_tagged("embedded", 0)
+    return tagged_sets.load(EMBEDDED, 0)
 
 
 def test_the_grammar_is_repeatable_and_split(grammar):
@@ -64,7 +66,7 @@ def test_what_never_occurs_in_training_shows_by_its_ending(grammar):
     assert 0.05 < len(unseen) / total < 0.15
     assert {tag for _, tag in unseen} == {"NOUN", "VERB", "ADJ", "ADV", "PROPN"}
     for word, tag in unseen:
-        assert word.removesuffix("d").endswith(tagged_sets._ENDINGS[tag]), (word, tag)
+        assert word.removesuffix("d").endswith(ENDINGS[tag]), (word, tag)
 
 
 def conllu(*sentences, end="\n"):
@@ -93,7 +95,7 @@ def test_a_conllu_file(tmp_path):
         [("1", " ", "ADJ"), ("2", "so", "")],
     ]
     path.write_bytes(conllu(*GOOD, odd, *bad, end="\r\n").encode())
-    data = tagged_sets.load_tagged(str(path), 0)
+    data = tagged_sets.load(Source.parse(path), 0)
     assert data.tags == ("ADP", "DET", "NOUN", "VERB") and data.source == str(path)
     assert [len(data.words[part]) for part in SPLITS] == [17, 2, 2]
     every = [sentence for part in SPLITS for sentence in pairs(data, part)]
@@ -101,7 +103,7 @@ def test_a_conllu_file(tmp_path):
     assert sorted(map(len, every)) == [2] * 21
     first = 60 + 6 + 2  # lines of the sentences before; the comment
     left_out = "; its sentence is left out"
-    assert {entry["file"]: entry["reason"] for entry in data.quarantined} == {
+    assert {entry.file: entry.reason for entry in data.quarantined} == {
         f"texts.conllu:{first}": f"1 columns, not 10 between tabs{left_out}",
         f"texts.conllu:{first + 3}": f"no tag for 'los'{left_out}",
         f"texts.conllu:{first + 6}": f"the ID 'eins', which is no number{left_out}",
@@ -120,20 +122,20 @@ def treebank(folder, **parts):
 def test_a_treebank_keeps_its_owners_split(tmp_path, capsys):
     (tmp_path / "LICENSE.txt").write_text("free")
     treebank(tmp_path, train=(0, 30), dev=(30, 37), test=(40, 45))
-    data = tagged_sets.load_tagged(str(tmp_path), 0)
+    data = tagged_sets.load(Source.parse(tmp_path), 0)
     assert [[words[0] for words in data.words[part]] for part in SPLITS] == [
         [f"Wort{n}" for n in range(*bounds)] for bounds in ((0, 30), (30, 37), (40, 45))
     ]
     assert data.source == str(tmp_path) and capsys.readouterr().err == ""
     file = tmp_path / "de_x-ud-train.conllu"
-    alone = tagged_sets.load_tagged(str(file), 0)
+    alone = tagged_sets.load(Source.parse(file), 0)
     assert [len(alone.words[part]) for part in SPLITS] == [24, 3, 3]
     assert capsys.readouterr().err == (
         "warning: de_x-ud-train.conllu is split anew; give its folder to keep de_x-ud-dev.conllu, "
         "de_x-ud-test.conllu as they are\n"
     )
     (tmp_path / "de_x-ud-dev.conllu").unlink()
-    without = tagged_sets.load_tagged(str(tmp_path), 0)
+    without = tagged_sets.load(Source.parse(tmp_path), 0)
     assert [len(without.words[part]) for part in SPLITS] == [27, 3, 5]
 
 
@@ -141,7 +143,7 @@ def test_a_treebank_of_others():
     folder = Path(__file__).parents[3] / "shared" / "real" / "ud_french_sequoia"
     if not folder.is_dir():
         pytest.skip("no such treebank here")
-    data = tagged_sets.load_tagged(str(folder), 0)
+    data = tagged_sets.load(Source.parse(folder), 0)
     assert [len(data.words[part]) for part in SPLITS] == [2231, 412, 456]
     assert len(data.tags) == 16 and data.quarantined == ()
     known = {word.lower() for words in data.words["train"] for word in words}
@@ -157,7 +159,7 @@ def test_a_last_sentence_without_a_blank_line_counts(tmp_path):
 def test_what_is_no_set(tmp_path):
     path = tmp_path / "texts.conllu"
     with pytest.raises(ValueError, match="^expected a CoNLL-U file, received '/no/such', which is no file$"):
-        tagged_sets.load_tagged("/no/such", 0)
+        tagged_sets.load(Source.parse("/no/such"), 0)
     path.write_text(conllu(*GOOD[:3]))
     message = "^expected at least 20 sentences in .*, received 3; add some, with a blank line after each$"
     with pytest.raises(ValueError, match=message):
@@ -177,7 +179,7 @@ def test_what_is_no_set(tmp_path):
         "^expected --data tfds, which is universal_dependencies/en_ewt, received 'tfds:mnist'; it is the "
     )
     with pytest.raises(ValueError, match=message):
-        tagged_sets.load_tagged("tfds:mnist", 0)
+        tagged_sets.load(Source.parse("tfds:mnist"), 0)
 
 
 def test_the_treebank():
@@ -198,7 +200,7 @@ def test_the_treebank():
         return made.apply(tf.data.experimental.assert_cardinality(len(rows)))
 
     with tfds.testing.mock_data(as_dataset_fn=as_dataset):
-        data = tagged_sets.load_tagged("tfds", 0)
+        data = tagged_sets.load(Source.parse("tfds"), 0)
     assert data.source == "universal_dependencies/en_ewt"
     assert data.tags == ("AUX", "INTJ", "NOUN", "PART", "PUNCT", "VERB")
     assert pairs(data) == [[("Do", "AUX"), ("n't", "PART")], [("Caf\u00e9", "NOUN")]]
