@@ -19,7 +19,7 @@ from suite.evaluation.table import Table
 from suite.runs import job
 from suite.runs.job import Job, execute
 from suite.runs.recipe import Baseline, Claim, Export, Result
-from suite.training.session import Options
+from suite.training.options import TrainingOptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -217,7 +217,7 @@ def test_a_strategy_that_does_not_exist_is_named(tmp_path):
     with pytest.raises(
         ValueError, match="expected a strategy among default, mirrored, multi_worker, received 'x'"
     ):
-        run_job(tmp_path, lambda config, context: Result({}), options=Options(strategy="x"))
+        run_job(tmp_path, lambda config, context: Result({}), options=TrainingOptions(strategy="x"))
 
 
 def test_a_recipe_runs_numpy_on_one_thread_and_gives_the_others_back(tmp_path, monkeypatch):
