@@ -197,9 +197,8 @@ def train(
     model: keras.Model, data: image_sets.ImageSet, steps: int, config: Config, context: Context
 ) -> list[float]:
     """Losses, each the mean of `LOOK` steps; the same seed gives the same batches."""
-    rows = np.random.default_rng(context.seed).integers(
-        len(data.labels["train"]), size=(steps, config.batch_size)
-    )
+    rng, size = np.random.default_rng(context.seed), (steps, config.batch_size)
+    rows = rng.integers(len(data.labels["train"]), size=size)
     batches = tf.data.Dataset.from_tensor_slices((data.images["train"][rows], data.labels["train"][rows]))
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
     model.compile(Adam(schedule), "sparse_categorical_crossentropy")

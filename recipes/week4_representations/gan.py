@@ -82,37 +82,23 @@ class Game(NamedTuple):
     Attributes:
         generator: Noise `(batch, noise_dim)` -> examples.
         discriminator: Examples -> logits `(batch, 1)`, above 0 for real.
-        optimizers: The generator's and the discriminator's.
+        players: Both, with their optimizers.
         draw: `(seed) -> real examples` of a batch; a pure function, so that a resumed run repeats it.
         penalty: Weight of the squared gradient of the logit at real examples.
     """
 
     generator: keras.Model
     discriminator: keras.Model
-    optimizers: tuple[keras.optimizers.Optimizer, ...]
+    players: tuple[Player, Player]
     draw: Callable[[tf.Tensor], tf.Tensor]
     penalty: float
 
-    def players(self) -> tuple[Player, Player]:
-        generator_rule, discriminator_rule = self.optimizers
-        return (
-            Player("generator", self.generator, generator_rule),
-            Player("discriminator", self.discriminator, discriminator_rule),
-        )
 
-
-def make_game(
-    models: tuple[keras.Model, keras.Model],
-    learning_rate: float,
-    steps: int,
-    draw: Callable[[tf.Tensor], tf.Tensor],
-    penalty: float,
-) -> Game:
+def make_game(models: tuple, learning_rate: float, steps: int, draw: Callable, penalty: float) -> Game:
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
-    optimizers = tuple(Adam(schedule, beta_1=0.5, beta_2=0.99) for _ in models)
-    for optimizer, model in zip(optimizers, models, strict=True):
-        optimizer.build(model.trainable_variables)
-    return Game(models[0], models[1], optimizers, draw, penalty)
+    rules = [Adam(schedule, beta_1=0.5, beta_2=0.99) for _ in models]
+    players = Player("generator", models[0], rules[0]), Player("discriminator", models[1], rules[1])
+    return Game(models[0], models[1], players, draw, penalty)
 
 
 def discriminator_loss(game: Game, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
@@ -147,8 +133,8 @@ def make_step(
     Returns:
         Maps the number of the step to the losses of the generator and the discriminator.
     """
-    players, noise_dim = game.players(), game.generator.input_shape[1]
-    generator, discriminator = players
+    generator, discriminator = game.players
+    noise_dim = game.generator.input_shape[1]
 
     def generate(seed: tf.Tensor) -> tf.Tensor:
         noise = tf.random.stateless_normal((batch_size, noise_dim), seed)
@@ -160,8 +146,8 @@ def make_step(
     def of_generator(seeds: tf.Tensor) -> tf.Tensor:
         return generator_loss(game, generate(seeds[1]))
 
-    improve_discriminator = make_move(discriminator, players, of_discriminator, strategy)
-    improve_generator = make_move(generator, players, of_generator, strategy)
+    improve_discriminator = make_move(discriminator, game.players, of_discriminator, strategy)
+    improve_generator = make_move(generator, game.players, of_generator, strategy)
 
     def step(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         seeds = tf.random.split(tf.stack([seed, number]), 3)
@@ -171,9 +157,7 @@ def make_step(
     return step
 
 
-def train_both(
-    game: Game, steps: int, batch_size: int, context: Context
-) -> tuple[dict[str, list[float]], list[np.ndarray]]:
+def train_both(game: Game, steps: int, batch_size: int, context: Context) -> tuple[dict, list[np.ndarray]]:
     """Trains both in turns.
 
     Returns:
@@ -183,7 +167,7 @@ def train_both(
     shown = tf.random.stateless_normal((10, game.generator.input_shape[1]), (context.seed, -1))
     losses = play(
         make_step(game, batch_size, context.seed, run.strategy),
-        game.players(),
+        game.players,
         run,
         steps=steps,
         rounds=ROUNDS,

@@ -199,9 +199,7 @@ def batches(features: np.ndarray, pairs: Pairs, size: int, seed: int | None = No
     return dataset.map(prepare, tf.data.AUTOTUNE).prefetch(2)
 
 
-def train(
-    captioner: Captioner, features: dict, pairs: dict[str, Pairs], config: Config, context: Context
-) -> list:
+def train(captioner: Captioner, features: dict, pairs: dict, config: Config, context: Context) -> list:
     """Teacher forcing: each word is predicted after the true ones before it. Gives the validation losses."""
     examples = batches(features["train"], pairs["train"], config.batch_size, context.seed)
     held_out = batches(features["validation"], pairs["validation"], config.batch_size)

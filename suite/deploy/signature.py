@@ -14,6 +14,7 @@ import numpy as np
 
 from suite.data.row_file import RowFile
 from suite.deploy.names import distinct_names, legal_name
+from suite.keras_internals import producer_of
 
 
 class Tensor(NamedTuple):
@@ -107,8 +108,6 @@ def given_names(model: Any) -> tuple[list[str], list[str]]:
         dict, else the layer that it comes from.
     """
     import keras
-
-    from suite.keras_internals import producer_of
 
     def layer_name(tensor: Any) -> str:
         return producer_of(tensor)[0].name

@@ -116,6 +116,14 @@ def execute(
 
 @contextlib.contextmanager
 def translate_disk_full(out: Path) -> Iterator[None]:
+    """Around what writes files.
+
+    Args:
+        out: Folder of the bundle.
+
+    Raises:
+        OSError: In place of the errors of several libraries, where the disk is full.
+    """
     try:
         yield
     except Exception as failure:

@@ -20,7 +20,7 @@ class Player(NamedTuple):
     Attributes:
         name: That of its curve.
         model: Whose weights it changes.
-        optimizer: Built by the model's trainable variables.
+        optimizer: Of its trainable variables.
     """
 
     name: str
@@ -46,6 +46,7 @@ def make_move(
         Maps the seeds to the loss before the step.
     """
     variables = player.model.trainable_variables
+    player.optimizer.build(variables)
     models = [each.model for each in players]
     compute = ReplicatedLoss(strategy, lambda seeds: (loss(seeds), 1), models, variables)
 

@@ -163,7 +163,7 @@ def gan(batch_size: int = 64, steps: int = 20) -> Iterator[Work]:
     ):
         one.set_weights(other.get_weights())
     step = recipe.make_step(game, batch_size, 0, tf.distribute.get_strategy())
-    take = compile_steps(step, len(game.players()))
+    take = compile_steps(step, len(game.players))
     # As keras.io's: the whole set again and again, in another order each time.
     batches = tf.data.Dataset.from_tensor_slices(real).shuffle(len(real)).repeat().batch(batch_size)
 

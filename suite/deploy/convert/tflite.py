@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from suite.keras_internals import freeze
+
 # Variant -> file name. "float32" is the reference; "int16x8" stands in where "int8" loses too much.
 FILES = {
     "float32": "model.tflite",
@@ -74,8 +76,6 @@ def convert_for_now(model) -> bytes:
         The TFLite flatbuffer, float32, without a signature.
     """
     import tensorflow as tf
-
-    from suite.keras_internals import freeze
 
     (image,) = model.inputs
     spec = tf.TensorSpec((1, *image.shape[1:]), image.dtype, name=image.name)
