@@ -227,9 +227,7 @@ def run(config: Config, context: Context) -> Result:
     references = console.track(config.references, "published networks")
     facts = {name: check_reference(REFERENCES[name], rng) for name in references}
     worst = "parameters_off", "multiply_adds_off", "keras_gap"  # of no network: NaN, which is in no bound
-    metrics = {
-        key: max((row[key] for row in facts.values() if key in row), default=math.nan) for key in worst
-    }
+    metrics = {key: max((row[key] for row in facts.values() if key in row), default=np.nan) for key in worst}
     without = cost_of_block(reduce=False) / cost_of_block(reduce=True)
     metrics["parameters_without_1x1"], metrics["multiply_adds_without_1x1"] = without
 
