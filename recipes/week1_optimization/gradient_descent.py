@@ -31,7 +31,6 @@ from suite.evaluation.scaling import crossover, log_log_slope, time_and_memory
 from suite.linear import least_squares
 from suite.optimizers import GradientDescent
 from suite.runs.recipe import Claim, Context, Export, Result
-from suite.training import loop
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,7 +162,7 @@ def run(config: Config, context: Context) -> Result:
     model.compile(GradientDescent(best), "mse")
     inputs = {part: list(raw[rows].T[..., None].astype(np.float32)) for part, rows in splits.items()}
     batches = tf.data.Dataset.from_tensors((tuple(inputs["train"]), y[train, None])).repeat()
-    loop.fit(model, batches, steps_per_epoch=config.steps)
+    context.fit(model, batches, steps_per_epoch=config.steps)
     kernel, bias = model.get_layer("progression").get_weights()
     gap = np.abs(np.append(bias, kernel) - fit.coefficients).max() / np.abs(fit.coefficients[1:]).max()
 

@@ -35,7 +35,6 @@ from suite.linear.margin_losses import MARGIN_LOSSES, logistic, one_branch_squar
 from suite.linear.softmax_regression import fit_softmax_regression
 from suite.optimizers import GradientDescent
 from suite.runs.recipe import Claim, Context, Export, Result, about
-from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +118,9 @@ def score_loss(targets, scores):
     return -ops.sum(targets * ops.log(softmax(scores)), axis=-1)
 
 
-def descend_softmax(X: np.ndarray, labels: np.ndarray, l2: float, steps: int) -> list[np.ndarray]:
+def descend_softmax(
+    X: np.ndarray, labels: np.ndarray, l2: float, steps: int, context: Context
+) -> list[np.ndarray]:
     """Softmax regression the lecture's way: scores, softmax, cross-entropy, gradient descent on all rows."""
     targets = np.eye(labels.max() + 1)[labels]
     penalty = keras.regularizers.L2(l2 / 2)
@@ -127,7 +128,7 @@ def descend_softmax(X: np.ndarray, labels: np.ndarray, l2: float, steps: int) ->
     model = keras.Sequential([keras.Input(X.shape[1:]), scores])
     curvature = np.linalg.eigvalsh(X.T @ X / len(X))[-1] / 2 + l2  # at most: p (1 - p) summed over classes
     model.compile(GradientDescent(1 / curvature), score_loss)
-    fit(model, tf.data.Dataset.from_tensors((X, targets)).repeat(), steps_per_epoch=steps)
+    context.fit(model, tf.data.Dataset.from_tensors((X, targets)).repeat(), steps_per_epoch=steps)
     return model.get_weights()
 
 
@@ -142,12 +143,12 @@ def compare(name: str, kernel, bias, train: tuple, test: tuple, l2: float) -> di
     }
 
 
-def wine_metrics(config: Config, seed: int) -> dict[str, float]:
+def wine_metrics(config: Config, context: Context) -> dict[str, float]:
     wine = tabular.load_wine()
-    rows, _, others = split_rows(len(wine.targets), seed)
+    rows, _, others = split_rows(len(wine.targets), context.seed)
     X = (wine.features - wine.features[rows].mean(axis=0)) / wine.features[rows].std(axis=0)
     train, test = ((X[part], wine.targets[part]) for part in (rows, others))
-    kernel, bias = descend_softmax(*train, l2=config.l2_wine, steps=config.steps)
+    kernel, bias = descend_softmax(*train, l2=config.l2_wine, steps=config.steps, context=context)
     return compare("wine", kernel, bias, train, test, config.l2_wine)
 
 
@@ -172,7 +173,7 @@ def run(config: Config, context: Context) -> Result:
     sample, fresh = two_classes(config.rows, rng), two_classes(10_000, rng)
     far = rng.normal(size=(config.outliers, 3)) * [0.5, 0.5, 0] + [12, 0, 1]  # on the right side
     turns = {name: turn(name, far, sample, fresh, config.steps) for name in MARGIN_LOSSES}
-    metrics = {**flatness(*sample, rng), **wine_metrics(config, context.seed)}
+    metrics = {**flatness(*sample, rng), **wine_metrics(config, context)}
     for index, name in enumerate(("turn_degrees", "accuracy_loss"), start=2):
         metrics[f"squared_{name}"], *others = (row[index] for row in turns.values())
         metrics[f"one_branch_{name}"] = max(others)

@@ -28,7 +28,6 @@ from suite.evaluation.table import Table
 from suite.linear import least_squares
 from suite.optimizers import GradientDescent
 from suite.runs.recipe import Claim, Context, Export, Result
-from suite.training import loop
 
 MEASUREMENTS = ("age", "sex", "bmi", "bp", "s3", "s5")
 
@@ -125,12 +124,14 @@ def build_model(means: np.ndarray, deviations: np.ndarray) -> keras.Model:
     return keras.Model(list(inputs.values()), progression, name="linear_regression")
 
 
-def descend(model: keras.Model, inputs: list, y: np.ndarray, correlations: np.ndarray, steps: int) -> None:
+def descend(
+    model: keras.Model, inputs: list, y: np.ndarray, correlations: np.ndarray, steps: int, context: Context
+) -> None:
     """Gradient descent on all rows at the fastest constant rate: the Hessian is twice the correlations."""
     curvatures = 2 * np.linalg.eigvalsh(correlations)
     model.compile(GradientDescent(2 / (curvatures[0] + curvatures[-1])), "mse")
     batches = tf.data.Dataset.from_tensors((tuple(inputs), y[:, None])).repeat()
-    loop.fit(model, batches, steps_per_epoch=steps)
+    context.fit(model, batches, steps_per_epoch=steps)
 
 
 def run(config: Config, context: Context) -> Result:
@@ -158,7 +159,7 @@ def run(config: Config, context: Context) -> Result:
 
     means, deviations = X[train, 1:].mean(axis=0), X[train, 1:].std(axis=0)
     model = build_model(means, deviations)
-    descend(model, inputs["train"], y[train], np.corrcoef(X[train, 1:].T), config.steps)
+    descend(model, inputs["train"], y[train], np.corrcoef(X[train, 1:].T), config.steps, context)
     kernel, bias = model.get_layer("progression").get_weights()
     effects = fit.coefficients[1:] * deviations  # the closed form, in the units of the standardized columns
     gaps = np.append(kernel[:, 0] - effects, bias - y[train].mean())

@@ -30,7 +30,6 @@ from suite.evaluation.metrics import Metric, accuracy
 from suite.evaluation.scaling import log_log_slope
 from suite.optimizers import GradientDescent
 from suite.runs.recipe import Claim, Context, Export, Result
-from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,7 +164,7 @@ def run(config: Config, context: Context) -> Result:
     model = build_model(shape, num_classes)
     model.compile(GradientDescent(config.learning_rate), "sparse_categorical_crossentropy")
     batches = shuffled((images["train"], labels["train"]), config.batch_size, context.seed)
-    fit(model, batches, epochs=config.epochs)
+    context.fit(model, batches, epochs=config.epochs)
     outputs = {part: model.predict(images[part], verbose=0) for part in ("validation", "test")}
 
     metric = Metric("test_accuracy", lambda outputs, targets: accuracy(outputs["probabilities"], targets))

@@ -30,7 +30,6 @@ from suite.evaluation.confusion_matrix import confusion_matrix
 from suite.evaluation.metrics import Metric, accuracy
 from suite.optimizers import Adam, Momentum
 from suite.runs.recipe import Claim, Context, Export, Result
-from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +124,7 @@ def run(config: Config, context: Context) -> Result:
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.steps)
     model.compile(Adam(schedule), "sparse_categorical_crossentropy")
     held_out = tf.data.Dataset.from_tensor_slices((images["validation"], labels["validation"]))
-    curves = fit(
+    curves = context.fit(
         model,
         training_batches(images["train"], labels["train"], config, context.seed),
         epochs=ROUNDS,

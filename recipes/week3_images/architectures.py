@@ -41,7 +41,6 @@ from suite.models import alexnet, inception, resnet, vgg
 from suite.models.blocks import dense_classifier, pooled_classifier
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Export, Result, about
-from suite.training.loop import fit
 
 
 class Reference(NamedTuple):
@@ -195,28 +194,29 @@ def widest(data: image_sets.ImageSet, family: Callable, parameters: int) -> kera
 
 
 def train(
-    model: keras.Model, data: image_sets.ImageSet, steps: int, config: Config, seed: int
+    model: keras.Model, data: image_sets.ImageSet, steps: int, config: Config, context: Context
 ) -> list[float]:
     """Losses, each the mean of `LOOK` steps; the same seed gives the same batches."""
-    rows = np.random.default_rng(seed).integers(len(data.labels["train"]), size=(steps, config.batch_size))
+    rng, size = np.random.default_rng(context.seed), (steps, config.batch_size)
+    rows = rng.integers(len(data.labels["train"]), size=size)
     batches = tf.data.Dataset.from_tensor_slices((data.images["train"][rows], data.labels["train"][rows]))
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
     model.compile(Adam(schedule), "sparse_categorical_crossentropy")
-    return fit(model, batches.repeat(), epochs=steps // LOOK, steps_per_epoch=LOOK)["train_loss"]
+    return context.fit(model, batches.repeat(), epochs=steps // LOOK, steps_per_epoch=LOOK)["train_loss"]
 
 
 def part_accuracy(model: keras.Model, data: image_sets.ImageSet, part: str) -> float:
     return accuracy(model.predict(data.images[part], batch_size=500, verbose=0), data.labels[part])
 
 
-def compare_deep(data: image_sets.ImageSet, config: Config, seed: int) -> dict[str, list[float]]:
+def compare_deep(data: image_sets.ImageSet, config: Config, context: Context) -> dict[str, list[float]]:
     """Training losses of a residual network and the plain one of the same layers, weights and batches."""
     losses, start = {}, None
     for name, residual in (("residual", True), ("plain", False)):
         model = build_model(data, small_resnet, 1.0, blocks=config.blocks, residual=residual)
         start = start or model.get_weights()
         model.set_weights(start)
-        losses[name] = train(model, data, config.deep_steps, config, seed)
+        losses[name] = train(model, data, config.deep_steps, config, context)
     return losses
 
 
@@ -227,14 +227,12 @@ def run(config: Config, context: Context) -> Result:
     references = console.track(config.references, "published networks")
     facts = {name: check_reference(REFERENCES[name], rng) for name in references}
     worst = "parameters_off", "multiply_adds_off", "keras_gap"  # of no network: NaN, which is in no bound
-    metrics = {
-        key: max((row[key] for row in facts.values() if key in row), default=math.nan) for key in worst
-    }
+    metrics = {key: max((row[key] for row in facts.values() if key in row), default=np.nan) for key in worst}
     without = cost_of_block(reduce=False) / cost_of_block(reduce=True)
     metrics["parameters_without_1x1"], metrics["multiply_adds_without_1x1"] = without
 
     data = image_sets.load(context.source, context.seed, name="cifar10")
-    losses = compare_deep(data, config, context.seed)
+    losses = compare_deep(data, config, context)
     ends = {name: float(np.mean(values[-3:])) for name, values in losses.items()}
     metrics |= {f"{name}_training_loss": end for name, end in ends.items()}
     metrics["plain_loss_over_residual"] = ends["plain"] / ends["residual"]
@@ -242,7 +240,7 @@ def run(config: Config, context: Context) -> Result:
     models, costs, accuracies = {}, {}, {}
     for name in console.track(config.families, "small variants"):
         model = models[name] = widest(data, FAMILIES[name], config.parameters)
-        train(model, data, config.steps, config, context.seed)
+        train(model, data, config.steps, config, context)
         costs[name] = count(model)[1:]
         accuracies[name] = part_accuracy(model, data, "validation")
         metrics[f"{name.lower()}_validation_accuracy"] = accuracies[name]

@@ -33,7 +33,7 @@ from suite.evaluation.metrics import Metric, accuracy
 from suite.layers import BatchNormalization
 from suite.optimizers import GradientDescent
 from suite.runs.recipe import Claim, Context, Export, Result, about
-from suite.training.loop import TrainingDiverged, fit
+from suite.training.loop import TrainingDiverged
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,8 +152,8 @@ def drift(start: np.ndarray, now: np.ndarray) -> float:
 class Trainer:
     """One network, trained from the same start at one learning rate after the other."""
 
-    def __init__(self, model: keras.Model, data: image_sets.ImageSet, config: Config, seed: int):
-        self.model, self.data, self.config, self.seed = model, data, config, seed
+    def __init__(self, model: keras.Model, data: image_sets.ImageSet, config: Config, context: Context):
+        self.model, self.data, self.config, self.context = model, data, config, context
         self.start, self.statistics = model.get_weights(), self.look_at_inputs()
         model.compile(GradientDescent(1.0), "sparse_categorical_crossentropy")
 
@@ -163,10 +163,11 @@ class Trainer:
     def train(self, learning_rate: float, measure: Callable | None = None) -> dict[str, list[float]]:
         """Takes the steps of the Config, from where the network is; gives what is measured on the way."""
         examples = self.data.images["train"], self.data.labels["train"]
-        batches = shuffled(examples, self.config.batch_size, self.seed).repeat()
+        batches = shuffled(examples, self.config.batch_size, self.context.seed).repeat()
         self.model.optimizer.learning_rate = learning_rate
         epochs = self.config.steps // LOOK
         try:
+            fit = self.context.fit
             return fit(self.model, batches, epochs=epochs, steps_per_epoch=LOOK, measure=measure)
         except TrainingDiverged:  # at too high a rate; its accuracy will be that of chance
             return {}
@@ -207,7 +208,7 @@ def run(config: Config, context: Context) -> Result:
     for normalization in (None, BatchNormalization):
         shape = images["train"].shape[1:]
         model = build_model(shape, num_classes, config.depth, config.units, normalization)
-        name, trainer = model.name, Trainer(model, data, config, context.seed)
+        name, trainer = model.name, Trainer(model, data, config, context)
         accuracies[name] = {}
         for factor in FACTORS:
             trainer.restart()

@@ -30,7 +30,6 @@ from suite.evaluation.metrics import Metric, accuracy
 from suite.models.blocks import convolution
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Export, Result, about
-from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +109,9 @@ def training_batches(data: image_sets.ImageSet, config: Config, seed: int) -> tf
     return batches.prefetch(2)
 
 
-def train(model: keras.Model, data: image_sets.ImageSet, learning_rate: float, config: Config, seed: int):
+def train(
+    model: keras.Model, data: image_sets.ImageSet, learning_rate: float, config: Config, context: Context
+):
     """Trains a model; gives its validation accuracy round by round."""
 
     def measure() -> dict[str, float]:
@@ -119,8 +120,8 @@ def train(model: keras.Model, data: image_sets.ImageSet, learning_rate: float, c
 
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, config.steps)
     model.compile(Adam(schedule), "sparse_categorical_crossentropy")
-    batches, steps = training_batches(data, config, seed), config.steps // ROUNDS
-    curves = fit(model, batches, epochs=ROUNDS, steps_per_epoch=steps, measure=measure)
+    batches, steps = training_batches(data, config, context.seed), config.steps // ROUNDS
+    curves = context.fit(model, batches, epochs=ROUNDS, steps_per_epoch=steps, measure=measure)
     return curves["validation_accuracy"]
 
 
@@ -132,8 +133,8 @@ def run(config: Config, context: Context) -> Result:
     images, labels = data.images["test"], data.labels["test"]
     course, model = build_course_model(shape, num_classes), build_model(shape, num_classes, config.filters)
     curves = {
-        "course": train(course, data, config.course_learning_rate, config, context.seed),
-        "small": train(model, data, config.learning_rate, config, context.seed),
+        "course": train(course, data, config.course_learning_rate, config, context),
+        "small": train(model, data, config.learning_rate, config, context),
     }
     probabilities = model.predict(images, batch_size=500, verbose=0)
     course_accuracy = accuracy(course.predict(images, batch_size=500, verbose=0), labels)

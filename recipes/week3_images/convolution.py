@@ -43,7 +43,6 @@ from suite.models.layer_summary import (
 )
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Export, Result
-from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -218,7 +217,7 @@ def run(config: Config, context: Context) -> Result:
         batches = shuffled((images["train"], labels["train"]), config.batch_size, context.seed)
         schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * len(batches))
         model.compile(Adam(schedule), "sparse_categorical_crossentropy")
-        fit(model, batches, epochs=config.epochs)
+        context.fit(model, batches, epochs=config.epochs)
         answers = answers_by_shift(model, data.images["test"])
         accuracies = by_shift[model.name] = [accuracy(answer, labels["test"]) for answer in answers]
         metrics[f"{model.name}_accuracy_lost_to_shift"] = accuracies[0] - accuracies[-1]

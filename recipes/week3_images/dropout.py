@@ -32,7 +32,6 @@ from suite.evaluation.metrics import Metric, accuracy
 from suite.layers import Dropout
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Export, Result
-from suite.training.loop import fit
 from suite.training.side_by_side import fit_side_by_side
 
 
@@ -164,7 +163,7 @@ def run(config: Config, context: Context) -> Result:
     model = build_model(images["train"].shape[1:], config.hidden_units, len(digits.classes), config.rate)
     model.compile(Adam(1e-3), "sparse_categorical_crossentropy")
     batches = shuffled((images["train"], labels["train"]), 64, context.seed).repeat()
-    fit(model, batches, steps_per_epoch=config.exported_steps)
+    context.fit(model, batches, steps_per_epoch=config.exported_steps)
     once, again = (model(images["validation"]).numpy() for _ in range(2))
     metrics |= {
         "inference_gap": np.abs(once - again).max(),

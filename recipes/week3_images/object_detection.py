@@ -32,7 +32,7 @@ from suite.models.detector import STRIDE, build_detector, encode
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Export, Result
 from suite.training.box_losses import center_focal_loss, generalized_iou, per_thing
-from suite.training.loop import epochs_for, fit, lower
+from suite.training.loop import epochs_for, lower
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,15 +82,15 @@ def box_loss(cells: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
     return per_thing(wrong, tf.reduce_sum(weight), least=1e-6)
 
 
-def train(maps: keras.Model, data: DetectionSet, config: Config, seed: int) -> dict[str, list[float]]:
+def train(maps: keras.Model, data: DetectionSet, config: Config, context: Context) -> dict[str, list[float]]:
     """Trains on the sum of both losses, to the best epoch; gives them by epoch."""
-    examples = batches(data, "train", config, seed)
+    examples = batches(data, "train", config, context.seed)
     epochs = epochs_for(len(examples), config.epochs, config.least_steps)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, epochs * len(examples))
     losses = {"heatmap": center_focal_loss, "boxes": box_loss}
     maps.compile(Adam(schedule), losses, loss_weights={"heatmap": 1.0, "boxes": config.box_weight})
     held_out = batches(data, "validation", config)
-    return fit(maps, examples, epochs=epochs, validation=held_out, better=lower("validation_loss"))
+    return context.fit(maps, examples, epochs=epochs, validation=held_out, better=lower("validation_loss"))
 
 
 def every_cell(maps: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -128,7 +128,7 @@ def run(config: Config, context: Context) -> Result:
     num_classes, images = len(data.classes), data.images["test"]
     truths = Truths(data.boxes["test"], data.labels["test"], data.is_crowd["test"])
     maps, detector = build_detector((config.side, config.side, 3), num_classes)
-    curves = train(maps, data, config, context.seed)
+    curves = train(maps, data, config, context)
 
     found = detector.predict(images, verbose=0)
     boxes, scores = every_cell(maps, images)

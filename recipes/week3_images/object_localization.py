@@ -35,7 +35,7 @@ from suite.models.detector import feature_map
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Export, Result
 from suite.training.box_losses import generalized_iou
-from suite.training.loop import epochs_for, fit, lower
+from suite.training.loop import epochs_for, lower
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,18 +114,18 @@ def training_batches(images, boxes, labels, config: Config, seed: int) -> tf.dat
 
 
 def train(
-    model: keras.Model, parts: Mapping[str, tuple], learning_rate: float, config: Config, seed: int
+    model: keras.Model, parts: Mapping[str, tuple], learning_rate: float, config: Config, context: Context
 ) -> list[float]:
     """Trains both outputs on the sum of their losses, to the best epoch; gives those on validation."""
     images, boxes, labels = parts["train"]
-    batches = training_batches(images, boxes, labels, config, seed)
+    batches = training_batches(images, boxes, labels, config, context.seed)
     epochs = epochs_for(len(batches), config.epochs, config.least_steps)
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(batches))
     losses = {"probabilities": keras.losses.sparse_categorical_crossentropy, "box": box_loss}
     model.compile(Adam(schedule), losses)
     images, boxes, labels = parts["validation"]
     held_out = tf.data.Dataset.from_tensor_slices((images, {"probabilities": labels, "box": boxes}))
-    curves = fit(
+    curves = context.fit(
         model, batches, epochs=epochs, validation=held_out.batch(50), better=lower("validation_loss")
     )
     return curves["validation_loss"]
@@ -156,8 +156,8 @@ def run(config: Config, context: Context) -> Result:
 
     num_classes = len(data.classes)
     model, linear = build_model(config.side, num_classes), build_linear(config.side, num_classes)
-    losses = train(model, parts, config.learning_rate, config, context.seed)
-    train(linear, parts, config.linear_learning_rate, config, context.seed)
+    losses = train(model, parts, config.learning_rate, config, context)
+    train(linear, parts, config.linear_learning_rate, config, context)
 
     outputs, linear_outputs = (network.predict(images, verbose=0) for network in (model, linear))
     overlaps = ious(outputs, boxes)

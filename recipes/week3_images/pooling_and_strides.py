@@ -35,7 +35,6 @@ from suite.evaluation.metrics import Metric, accuracy
 from suite.models.layer_summary import describe_layers, measure_receptive_field
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Export, Result
-from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,11 +122,11 @@ def build_classifier(reduction: str, filters: tuple[int, int], num_classes: int)
     return keras.Model(image, probabilities, name=reduction.replace(" ", "_"))
 
 
-def train(model: keras.Model, examples: tuple, epochs: int, config: Config, seed: int) -> None:
-    batches = shuffled(examples, config.batch_size, seed)
+def train(model: keras.Model, examples: tuple, epochs: int, config: Config, context: Context) -> None:
+    batches = shuffled(examples, config.batch_size, context.seed)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, epochs * len(batches))
     model.compile(Adam(schedule), "sparse_categorical_crossentropy")
-    fit(model, batches, epochs=epochs)
+    context.fit(model, batches, epochs=epochs)
 
 
 def by_shift(model: keras.Model, digits: np.ndarray, labels: np.ndarray) -> tuple[list, list]:
@@ -172,7 +171,7 @@ def build_relation_model(strides: tuple[int, ...], last: layers.Layer, name: str
     return keras.Model(image, layers.Dense(2, "softmax")(last(features)), name=name)
 
 
-def learn_relation(config: Config, seed: int, rng) -> tuple[dict[str, float], np.ndarray]:
+def learn_relation(config: Config, context: Context, rng) -> tuple[dict[str, float], np.ndarray]:
     """Trains three networks to tell which figure is at the left; gives the metrics and an example pair."""
     pairs = relation_pairs(rng)
     images, test = (part.reshape(-1, SIDE, SIDE, 1) for part in np.split(pairs, [config.pairs]))
@@ -181,7 +180,7 @@ def learn_relation(config: Config, seed: int, rng) -> tuple[dict[str, float], np
     strides = (1, 1, 1), (2, 2, 1), (1, 1, 1)
     last = layers.GlobalMaxPooling2D(), layers.GlobalMaxPooling2D(), layers.Flatten()
     for model in map(build_relation_model, strides, last, RELATION_MODELS):
-        train(model, (images, labels), config.relation_epochs, config, seed)
+        train(model, (images, labels), config.relation_epochs, config, context)
         probabilities = model.predict(test, 1000, verbose=0)
         metrics[f"{model.name}_relation_accuracy"] = accuracy(probabilities, test_labels)
         change = np.abs(probabilities[::2] - probabilities[1::2]).max()
@@ -211,7 +210,7 @@ def receptive_fields(depth: int, seed: int) -> tuple[dict[str, list[int]], int]:
 def run(config: Config, context: Context) -> Result:
     rng = np.random.default_rng(context.seed)
     fields, mismatches = receptive_fields(config.depth, context.seed)
-    relation, example = learn_relation(config, context.seed, rng)
+    relation, example = learn_relation(config, context, rng)
     metrics = {**equalities(rng), **relation, "receptive_field_mismatches": mismatches}
 
     data = image_sets.load_digits(context.seed)
@@ -220,7 +219,7 @@ def run(config: Config, context: Context) -> Result:
     models, accuracies, moves, validation = {}, {}, {}, {}
     for reduction in REDUCTIONS:
         model = build_classifier(reduction, config.filters, len(data.classes))
-        train(model, (centered["train"], labels["train"]), config.epochs, config, context.seed)
+        train(model, (centered["train"], labels["train"]), config.epochs, config, context)
         models[reduction] = model
         validation[reduction] = by_shift(model, images["validation"], labels["validation"])[0]
         accuracies[reduction], moves[reduction] = by_shift(model, images["test"], labels["test"])

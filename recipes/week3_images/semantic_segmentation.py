@@ -34,7 +34,7 @@ from suite.evaluation.table import Table
 from suite.models.segmenter import UNPOOLINGS, build_segmenter, single
 from suite.optimizers import Adam
 from suite.runs.recipe import Baseline, Claim, Context, Export, Result
-from suite.training.loop import epochs_for, fit, lower
+from suite.training.loop import epochs_for, lower
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,9 +99,9 @@ def training_batches(data: SegmentationSet, config: Config, seed: int) -> tf.dat
     return mirrored.batch(config.batch_size).prefetch(2)
 
 
-def train(model: keras.Model, data: SegmentationSet, config: Config, seed: int) -> list[float]:
+def train(model: keras.Model, data: SegmentationSet, config: Config, context: Context) -> list[float]:
     """Trains all outputs at once, on the sum of their losses, to the best epoch; gives it on validation."""
-    batches = training_batches(data, config, seed)
+    batches = training_batches(data, config, context.seed)
     epochs = epochs_for(len(batches), config.epochs, config.least_steps)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, epochs * len(batches))
     model.compile(Adam(schedule), dict.fromkeys(model.output, loss))
@@ -112,7 +112,7 @@ def train(model: keras.Model, data: SegmentationSet, config: Config, seed: int) 
     held_out = tf.data.Dataset.from_tensor_slices(
         (data.images["validation"], data.masks["validation"][..., None])
     )
-    curves = fit(
+    curves = context.fit(
         model,
         batches.map(for_each_output),
         epochs=epochs,
@@ -137,9 +137,9 @@ def run(config: Config, context: Context) -> Result:
     images, masks = data.images["test"], data.masks["test"]
 
     linear = build_linear(shape, num_classes)
-    train(linear, data, dataclasses.replace(config, epochs=1, least_steps=0), context.seed)
+    train(linear, data, dataclasses.replace(config, epochs=1, least_steps=0), context)
     segmenter = build_segmenter(shape, num_classes, UNPOOLINGS)
-    losses = train(segmenter, data, config, context.seed)
+    losses = train(segmenter, data, config, context)
 
     held_out = guess([linear, segmenter], data.images["validation"])
     scores = {name: mean_iou(g, data.masks["validation"], num_classes) for name, g in held_out.items()}

@@ -29,7 +29,6 @@ from suite.finetuning.data import image_source, open_folder
 from suite.finetuning.head import train_head
 from suite.models.efficientnet_lite import EfficientNetLite0
 from suite.runs.recipe import Claim, Context, Result
-from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,18 +80,20 @@ def keep_few(folder: ImageFolder, images_per_class: int) -> ImageFolder:
 
 
 def train_from_scratch(
-    model: keras.Model, train: ImageSource, validation: ImageSource, config: Config, seed: int
+    model: keras.Model, train: ImageSource, validation: ImageSource, config: Config, context: Context
 ) -> list[float]:
     """Trains every weight with the same augmentation; gives the validation accuracy after each epoch."""
     model.compile(keras.optimizers.Adam(config.scratch_learning_rate), "sparse_categorical_crossentropy")
 
     def batches(epoch: int) -> tf.data.Dataset:
-        return train.batches(config.batch_size, order_seed=seed + epoch, augment_seed=seed + epoch)
+        return train.batches(
+            config.batch_size, order_seed=context.seed + epoch, augment_seed=context.seed + epoch
+        )
 
     def measure() -> dict[str, float]:
         return {"validation_accuracy": accuracy(job.predict(model, validation), validation.labels)}
 
-    return fit(model, batches, epochs=config.scratch_epochs, measure=measure)["validation_accuracy"]
+    return context.fit(model, batches, epochs=config.scratch_epochs, measure=measure)["validation_accuracy"]
 
 
 def run(config: Config, context: Context) -> Result:
@@ -118,7 +119,7 @@ def run(config: Config, context: Context) -> Result:
     curves = job.fine_tune(model, sources, num_classes, settings, context)
 
     scratch = build_from_scratch(num_classes)
-    scratch_curve = train_from_scratch(scratch, sources["train"], sources["validation"], config, context.seed)
+    scratch_curve = train_from_scratch(scratch, sources["train"], sources["validation"], config, context)
     scratch_accuracy = accuracy(job.predict(scratch, test), test.labels)
 
     result = job.report(model, folder, sources, curves, context.folder)

@@ -26,7 +26,6 @@ from suite.evaluation import plots
 from suite.models.autoencoders import build_convolutional, build_dense
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Result, about
-from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,12 +51,12 @@ CLAIMS = (
 )
 
 
-def train(model: keras.Model, images: np.ndarray, config: Config, seed: int) -> None:
+def train(model: keras.Model, images: np.ndarray, config: Config, context: Context) -> None:
     """Minimizes the mean squared error between each image and what comes out for it."""
-    batches = shuffled((images, images.astype(np.float32) / 255), config.batch_size, seed)
+    batches = shuffled((images, images.astype(np.float32) / 255), config.batch_size, context.seed)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.steps)
     model.compile(Adam(schedule), "mse")
-    fit(model, batches.repeat(), steps_per_epoch=config.steps)
+    context.fit(model, batches.repeat(), steps_per_epoch=config.steps)
 
 
 def run(config: Config, context: Context) -> Result:
@@ -70,7 +69,7 @@ def run(config: Config, context: Context) -> Result:
         models["convolutional"] = build_convolutional(images.shape[1:], code_size, config.filters)
         models["dense"] = build_dense(images.shape[1:], code_size, config.units)
         for kind, autoencoder in models.items():
-            train(autoencoder.model, images, config, context.seed)
+            train(autoencoder.model, images, config, context)
             answers = autoencoder.model.predict(test, batch_size=500, verbose=0)
             errors[kind][index] = np.mean((answers - targets) ** 2)
             pictures[f"{kind}, {code_size}"] = answers[:10]

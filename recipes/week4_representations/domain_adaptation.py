@@ -32,7 +32,6 @@ from suite.layers import GradientReversal
 from suite.linear.softmax_regression import fit_softmax_regression
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Export, Result, about
-from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,9 +126,9 @@ def training_batches(domains: dict, labels: np.ndarray, config: Config, seed: in
     return batches.map(distort, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
 
 
-def train(domains: dict, data: image_sets.ImageSet, strength: float, config: Config, seed: int):
+def train(domains: dict, data: image_sets.ImageSet, strength: float, config: Config, context: Context):
     """Trains at a strength; gives both models and the accuracy on the target's validation part, by round."""
-    keras.utils.set_random_seed(seed)  # the two trainings differ in nothing but the strength
+    keras.utils.set_random_seed(context.seed)  # the two trainings differ in nothing but the strength
     shape = domains["train"]["source"].shape[1:]
     both, classifier = build_models(shape, len(data.classes), config.features)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.steps)
@@ -141,9 +140,9 @@ def train(domains: dict, data: image_sets.ImageSet, strength: float, config: Con
         answers = _answers(classifier, images)
         return {"validation_accuracy": accuracy(answers, data.labels["validation"])}
 
-    curves = fit(
+    curves = context.fit(
         both,
-        training_batches(domains["train"], data.labels["train"], config, seed),
+        training_batches(domains["train"], data.labels["train"], config, context.seed),
         epochs=ROUNDS,
         steps_per_epoch=max(1, config.steps // ROUNDS),
         measure=look,
@@ -182,8 +181,8 @@ def run(config: Config, context: Context) -> Result:
     if not config.steps:
         config = dataclasses.replace(config, steps=1200 if context.source.is_embedded else 5000)
     domains = make_domains(data, config, context.seed)
-    alone, alone_classifier, alone_curve = train(domains, data, 0.0, config, context.seed)
-    adapted, classifier, curve = train(domains, data, config.strength, config, context.seed)
+    alone, alone_classifier, alone_curve = train(domains, data, 0.0, config, context)
+    adapted, classifier, curve = train(domains, data, config.strength, config, context)
 
     images, labels = domains["test"], data.labels["test"]
     rows = {

@@ -24,7 +24,6 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from suite import console
 from suite.data.batches import shuffled
 from suite.data.sets import image_sets
 from suite.evaluation import plots
@@ -39,9 +38,8 @@ from suite.models.gan import (
 )
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Export, Result, about
-from suite.training import replicas, session
-from suite.training.checkpoints import Progress
-from suite.training.loop import TrainingDiverged, fit
+from suite.training.alternating import Player, make_move, play
+from suite.training.replicas import share
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,24 +82,23 @@ class Game(NamedTuple):
     Attributes:
         generator: Noise `(batch, noise_dim)` -> examples.
         discriminator: Examples -> logits `(batch, 1)`, above 0 for real.
-        optimizers: The generator's and the discriminator's.
+        players: Both, with their optimizers.
         draw: `(seed) -> real examples` of a batch; a pure function, so that a resumed run repeats it.
         penalty: Weight of the squared gradient of the logit at real examples.
     """
 
     generator: keras.Model
     discriminator: keras.Model
-    optimizers: tuple[keras.optimizers.Optimizer, ...]
+    players: tuple[Player, Player]
     draw: Callable[[tf.Tensor], tf.Tensor]
     penalty: float
 
 
-def make_game(models, learning_rate: float, steps: int, draw, penalty: float) -> Game:
+def make_game(models: tuple, learning_rate: float, steps: int, draw: Callable, penalty: float) -> Game:
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
-    optimizers = tuple(Adam(schedule, beta_1=0.5, beta_2=0.99) for _ in models)
-    for optimizer, model in zip(optimizers, models, strict=True):
-        optimizer.build(model.trainable_variables)
-    return Game(models[0], models[1], optimizers, draw, penalty)
+    rules = [Adam(schedule, beta_1=0.5, beta_2=0.99) for _ in models]
+    players = Player("generator", models[0], rules[0]), Player("discriminator", models[1], rules[1])
+    return Game(models[0], models[1], players, draw, penalty)
 
 
 def discriminator_loss(game: Game, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
@@ -128,59 +125,55 @@ def generator_loss(game: Game, fake: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.nn.softplus(-game.discriminator(fake, training=True)))
 
 
-def compile_steps(game: Game, batch_size: int, seed: int):
-    """Gives a function that takes steps `first` up to `last` and returns both mean losses, `(2,)`."""
-    models, noise_dim = (game.generator, game.discriminator), game.generator.input_shape[1]
+def make_step(
+    game: Game, batch_size: int, seed: int, strategy: tf.distribute.Strategy
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """Gives the step: the discriminator learns, then the generator, each from noises of its own.
 
-    def generate(seed):
+    Returns:
+        Maps the number of the step to the losses of the generator and the discriminator.
+    """
+    generator, discriminator = game.players
+    noise_dim = game.generator.input_shape[1]
+
+    def generate(seed: tf.Tensor) -> tf.Tensor:
         noise = tf.random.stateless_normal((batch_size, noise_dim), seed)
-        return game.generator(replicas.share(noise), training=True)
+        return game.generator(share(noise), training=True)
 
-    def of_generator(seeds):
-        return generator_loss(game, generate(seeds[1])), 1  # all shares count alike
+    def of_discriminator(seeds: tf.Tensor) -> tf.Tensor:
+        return discriminator_loss(game, share(game.draw(seeds[2])), generate(seeds[0]))
 
-    def of_discriminator(seeds):
-        return discriminator_loss(game, replicas.share(game.draw(seeds[2])), generate(seeds[0])), 1
+    def of_generator(seeds: tf.Tensor) -> tf.Tensor:
+        return generator_loss(game, generate(seeds[1]))
 
-    losses, variables = (of_generator, of_discriminator), [model.trainable_variables for model in models]
-    players = [replicas.replicated(loss, models, own) for loss, own in zip(losses, variables, strict=True)]
+    improve_discriminator = make_move(discriminator, game.players, of_discriminator, strategy)
+    improve_generator = make_move(generator, game.players, of_generator, strategy)
 
-    def update(player, seeds):
-        value, _, gradients = players[player](seeds)
-        game.optimizers[player].apply(gradients, variables[player])
-        return value
+    def step(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        seeds = tf.random.split(tf.stack([seed, number]), 3)
+        nats = improve_discriminator(seeds)
+        return improve_generator(seeds), nats
 
-    @tf.function
-    def train(first, last):
-        total = tf.zeros((2,))
-        for step in tf.range(first, last):
-            seeds = tf.random.split(tf.stack([seed, step]), 3)
-            discriminator_value = update(1, seeds)
-            total += tf.stack([update(0, seeds), discriminator_value])
-        return total / tf.cast(last - first, tf.float32)
-
-    return train
+    return step
 
 
-def play(game: Game, steps: int, batch_size: int, seed: int) -> tuple[dict, list[np.ndarray]]:
-    """Trains both in turns; an interrupted run goes on after its last round.
+def train_both(game: Game, steps: int, batch_size: int, context: Context) -> tuple[dict, list[np.ndarray]]:
+    """Trains both in turns.
 
     Returns:
         Both losses by round, and samples from the same 10 noises after each round of this process.
     """
-    folder, others = session.current().next_training().folder, [game.discriminator, *game.optimizers]
-    progress = Progress(folder, game.generator, seconds=0.0, others=others)  # a checkpoint a round
-    progress.restore()
-    train, samples = compile_steps(game, batch_size, seed), []
-    shown = tf.random.stateless_normal((10, game.generator.input_shape[1]), (seed, -1))
-    ends = np.linspace(0, steps, ROUNDS + 1).astype(int)
-    for index in console.track(range(progress.epoch + 1, ROUNDS), f"playing for {steps} steps"):
-        losses = train(tf.constant(ends[index]), tf.constant(ends[index + 1])).numpy()
-        if not np.isfinite(losses).all():
-            raise TrainingDiverged(f"expected finite losses, received {losses}; lower the rate")
-        progress.record({"generator": float(losses[0]), "discriminator": float(losses[1])})
-        samples.append(game.generator(shown).numpy())
-    return progress.curves, samples
+    run, samples = context.training, []
+    shown = tf.random.stateless_normal((10, game.generator.input_shape[1]), (context.seed, -1))
+    losses = play(
+        make_step(game, batch_size, context.seed, run.strategy),
+        game.players,
+        run,
+        steps=steps,
+        rounds=ROUNDS,
+        after_round=lambda: samples.append(game.generator(shown).numpy()),
+    )
+    return losses, samples
 
 
 def ring_points(seed: tf.Tensor) -> tf.Tensor:
@@ -192,12 +185,12 @@ def ring_points(seed: tf.Tensor) -> tf.Tensor:
 def play_on_the_ring(config: Config, context: Context, penalty: float) -> tuple[np.ndarray, keras.Model]:
     models = build_point_generator(RING_NOISE), build_point_discriminator()
     game = make_game(models, config.ring_learning_rate, config.ring_steps, ring_points, penalty)
-    play(game, config.ring_steps, RING_BATCH, context.seed)
+    train_both(game, config.ring_steps, RING_BATCH, context)
     noise = tf.random.stateless_normal((2500, RING_NOISE), (context.seed, -2))
     return game.generator(noise).numpy(), game.generator
 
 
-def train_features(data: image_sets.ImageSet, config: Config, seed: int) -> tuple[keras.Model, float]:
+def train_features(data: image_sets.ImageSet, config: Config, context: Context) -> tuple[keras.Model, float]:
     """Our own classifier, from images in [0, 1] to its last 64 features; and its test accuracy."""
     image = keras.Input(data.images["train"].shape[1:], name="image")
     x = convolution(convolution(image, 32), 64, strides=2)
@@ -205,7 +198,8 @@ def train_features(data: image_sets.ImageSet, config: Config, seed: int) -> tupl
     classifier = keras.Model(image, layers.Dense(len(data.classes), "softmax")(features))
     classifier.compile(Adam(2e-3), "sparse_categorical_crossentropy")
     pairs = data.images["train"] / np.float32(255), data.labels["train"]
-    fit(classifier, shuffled(pairs, 64, seed).repeat(), steps_per_epoch=config.classifier_steps)
+    batches = shuffled(pairs, 64, context.seed).repeat()
+    context.fit(classifier, batches, steps_per_epoch=config.classifier_steps)
     probabilities = classifier.predict(data.images["test"] / np.float32(255), batch_size=500, verbose=0)
     return keras.Model(image, features), accuracy(probabilities, data.labels["test"])
 
@@ -227,9 +221,9 @@ def run(config: Config, context: Context) -> Result:
     generator = build_generator(shape, config.noise_dim, config.filters)
     models = generator, build_discriminator(shape, config.filters)
     game = make_game(models, config.learning_rate, config.steps, draw, config.penalty)
-    losses, samples = play(game, config.steps, config.batch_size, context.seed)
+    losses, samples = train_both(game, config.steps, config.batch_size, context)
 
-    features, classifier_accuracy = train_features(data, config, context.seed)
+    features, classifier_accuracy = train_features(data, config, context)
     rng, test = np.random.default_rng(context.seed), data.images["test"] / np.float32(255)
     noise = rng.normal(size=(max(1000, len(test)), config.noise_dim)).astype(np.float32)
     sets = {

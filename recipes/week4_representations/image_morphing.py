@@ -34,7 +34,6 @@ from suite.models.blocks import convolution
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Result, about
 from suite.training.likelihoods import VariationalAutoencoder
-from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,9 +73,16 @@ def build_classifier(shape: tuple[int, int, int], num_classes: int) -> keras.Mod
     return keras.Model(image, layers.Dense(num_classes, "softmax", name="probabilities")(x))
 
 
-def train(model: keras.Model, batches: tf.data.Dataset, steps: int, learning_rate: float, loss=None) -> None:
+def train(
+    model: keras.Model,
+    batches: tf.data.Dataset,
+    steps: int,
+    learning_rate: float,
+    context: Context,
+    loss=None,
+) -> None:
     model.compile(Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps)), loss)
-    fit(model, batches.repeat(), steps_per_epoch=steps)
+    context.fit(model, batches.repeat(), steps_per_epoch=steps)
 
 
 def draw_pairs(labels: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -109,11 +115,11 @@ def run(config: Config, context: Context) -> Result:
     autoencoder = build_variational(shape, config.code_size, config.units)
     model = VariationalAutoencoder(autoencoder.model.input, autoencoder.model.output)
     batches = shuffled((images, targets), config.batch_size, context.seed)
-    train(model, batches, config.steps, config.learning_rate)
+    train(model, batches, config.steps, config.learning_rate, context)
     classifier = build_classifier(shape, len(data.classes))
     batches = shuffled((targets, data.labels["train"]), config.batch_size, context.seed)
     loss = "sparse_categorical_crossentropy"
-    train(classifier, batches, config.classifier_steps, config.learning_rate, loss)
+    train(classifier, batches, config.classifier_steps, config.learning_rate, context, loss)
 
     first, second = draw_pairs(data.labels["test"], config.pairs, context.seed)
     ways = {

@@ -27,16 +27,15 @@ from suite.data.folders.unlabeled import read_picture_folder
 from suite.data.pictures.image_source import ImageSource
 from suite.data.sets import image_sets
 from suite.deploy.exports.autoencoder import encoder_export
+from suite.deploy.feature_extractor import feature_extractor
 from suite.evaluation import plots
 from suite.evaluation.retrieval import INDEX_FILE, Index, precision
 from suite.evaluation.table import Table
 from suite.finetuning.data import images_on_disk
-from suite.finetuning.head import feature_extractor
 from suite.models.autoencoders import Autoencoder, build_convolutional
 from suite.models.backbones import build_backbone
 from suite.optimizers import Adam
 from suite.runs.recipe import Baseline, Claim, Context, Export, Result
-from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,13 +116,13 @@ def distort(images: tf.Tensor, config: Config) -> tf.Tensor:
     return tf.cast(tf.round(tf.clip_by_value(moved, 0, 255)), tf.uint8)
 
 
-def train(autoencoder: Autoencoder, images: np.ndarray, config: Config, seed: int) -> None:
+def train(autoencoder: Autoencoder, images: np.ndarray, config: Config, context: Context) -> None:
     """Minimizes the squared error between each image and what comes out for a distorted copy of it."""
-    batches = shuffled((images, images.astype(np.float32) / 255), config.batch_size, seed).repeat()
+    batches = shuffled((images, images.astype(np.float32) / 255), config.batch_size, context.seed).repeat()
     distorted = batches.map(lambda pixels, targets: (distort(pixels, config), targets), tf.data.AUTOTUNE)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.steps)
     autoencoder.model.compile(Adam(schedule), "mse")
-    fit(autoencoder.model, distorted.prefetch(2), steps_per_epoch=config.steps)
+    context.fit(autoencoder.model, distorted.prefetch(2), steps_per_epoch=config.steps)
 
 
 def pretrained_features(config: Config) -> keras.Model:
@@ -140,7 +139,7 @@ def run(config: Config, context: Context) -> Result:
     if not config.steps:
         config = dataclasses.replace(config, steps=1000 if pictures.sources else 3000)
     autoencoder = build_convolutional(images.shape[1:], config.code_size, config.filters)
-    train(autoencoder, images, config, context.seed)
+    train(autoencoder, images, config, context)
 
     flat = images.reshape(len(images), -1) / np.float32(255)
     pca = PCA(min(config.code_size, *flat.shape), svd_solver="covariance_eigh").fit(flat)

@@ -28,7 +28,6 @@ from suite.evaluation import plots
 from suite.models.autoencoders import Autoencoder, build_dense, build_linear
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Result, about
-from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,10 +54,12 @@ CLAIMS = (
 )
 
 
-def train(model: keras.Model, batches: tf.data.Dataset, steps: int, learning_rate: float) -> None:
+def train(
+    model: keras.Model, batches: tf.data.Dataset, steps: int, learning_rate: float, context: Context
+) -> None:
     """Minimizes the mean squared error between each image and what comes out for it."""
     model.compile(Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps)), "mse")
-    fit(model, batches.repeat(), steps_per_epoch=steps)
+    context.fit(model, batches.repeat(), steps_per_epoch=steps)
 
 
 def decoder_subspace(autoencoder: Autoencoder) -> np.ndarray:
@@ -79,10 +80,10 @@ def run(config: Config, context: Context) -> Result:
     pairs = images, images.astype(np.float32) / 255
     linear = build_linear(shape, config.code_size)
     batches = shuffled(pairs, config.linear_batch_size, context.seed)
-    train(linear.model, batches, config.steps, config.linear_learning_rate)
+    train(linear.model, batches, config.steps, config.linear_learning_rate, context)
     nonlinear = build_dense(shape, config.code_size, config.units)
     batches = shuffled(pairs, config.batch_size, context.seed)
-    train(nonlinear.model, batches, config.steps, config.learning_rate)
+    train(nonlinear.model, batches, config.steps, config.learning_rate, context)
 
     test = data.images["test"]
     answers = {"PCA": pca.inverse_transform(pca.transform(flat["test"]))}

@@ -35,7 +35,6 @@ from suite.layers.penalized_dense import jacobian_penalty
 from suite.models.autoencoders import Autoencoder, build_overcomplete
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Result, about
-from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,14 +88,14 @@ def shuffle_pixels(images: np.ndarray, seed: int) -> np.ndarray:
     return rng.permuted(images.reshape(len(images), -1), axis=0).reshape(images.shape)
 
 
-def train(model: keras.Model, images: np.ndarray, corrupt, config: Config, seed: int) -> None:
+def train(model: keras.Model, images: np.ndarray, corrupt, config: Config, context: Context) -> None:
     """Minimizes the squared error between each image and what comes out for it, or for a corrupted copy."""
-    batches = shuffled((images, images.astype(np.float32) / 255), config.batch_size, seed).repeat()
+    batches = shuffled((images, images.astype(np.float32) / 255), config.batch_size, context.seed).repeat()
     if corrupt is not None:
         batches = batches.map(lambda pixels, targets: (corrupt(pixels), targets))
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate / images[0].size, config.steps)
     model.compile(Adam(schedule), "mse")
-    fit(model, batches.prefetch(2), steps_per_epoch=config.steps)
+    context.fit(model, batches.prefetch(2), steps_per_epoch=config.steps)
 
 
 def run(config: Config, context: Context) -> Result:
@@ -120,7 +119,7 @@ def run(config: Config, context: Context) -> Result:
     models, measured, pictures = {}, {}, {"image": test[:10], "noisy": inputs["noisy"][:10]}
     for kind, (penalty, corrupt) in kinds.items():
         models[kind] = build_overcomplete(shape, code_size, **penalty)
-        train(models[kind].model, images, corrupt, config, context.seed)
+        train(models[kind].model, images, corrupt, config, context)
         measured[kind] = measure(models[kind], inputs, data)
         pictures[kind] = models[kind].model.predict(inputs["noisy"][:10], verbose=0)
 

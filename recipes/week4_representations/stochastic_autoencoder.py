@@ -35,7 +35,6 @@ from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Result, about
 from suite.training import likelihoods
 from suite.training.likelihoods import Likelihood, VariationalAutoencoder, negative_elbo
-from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,12 +75,19 @@ CLAIMS = (
 )
 
 
-def train(model: keras.Model, batches: tf.data.Dataset, steps: int, learning_rate: float, loss=None) -> None:
+def train(
+    model: keras.Model,
+    batches: tf.data.Dataset,
+    steps: int,
+    learning_rate: float,
+    context: Context,
+    loss=None,
+) -> None:
     model.compile(Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps)), loss)
-    fit(model, batches.repeat().prefetch(2), steps_per_epoch=steps)
+    context.fit(model, batches.repeat().prefetch(2), steps_per_epoch=steps)
 
 
-def train_decoders(data: image_sets.ImageSet, config: Config, seed: int) -> dict[str, float]:
+def train_decoders(data: image_sets.ImageSet, config: Config, context: Context) -> dict[str, float]:
     """Trains an autoencoder for each output distribution; gives nats an image on test.
 
     A density is not a probability. So the levels are spread evenly over [0, 1], each by uniform noise over
@@ -107,9 +113,9 @@ def train_decoders(data: image_sets.ImageSet, config: Config, seed: int) -> dict
         model = build_stochastic(
             images.shape[1:], config.decoder_code_size, likelihood.size, config.decoder_units
         ).model
-        batches = shuffled(images, config.batch_size, seed)
+        batches = shuffled(images, config.batch_size, context.seed)
         pairs = batches.map(lambda x, values=values: (x, values(x)[..., None]))
-        train(model, pairs, config.decoder_steps, config.learning_rate, likelihood.loss)
+        train(model, pairs, config.decoder_steps, config.learning_rate, context, likelihood.loss)
         outputs = model.predict(test, batch_size=500, verbose=0)
         width = 0 if kind in ("categorical", "bernoulli") else np.prod(test.shape[1:]) * np.log(LEVELS)
         nats[kind] = float(tf.reduce_mean(likelihood.loss(values(test)[..., None], outputs))) + width
@@ -125,13 +131,13 @@ def gaussian_constant_gap(images: np.ndarray, seed: int) -> float:
     return np.max(np.abs(nats - squares / 2 - np.prod(x.shape[1:]) * np.log(2 * np.pi) / 2))
 
 
-def train_inverse(config: Config, seed: int) -> tuple[dict[str, float], dict, np.ndarray]:
+def train_inverse(config: Config, context: Context) -> tuple[dict[str, float], dict, np.ndarray]:
     """Bishop's inverse problem: x = t + 0.3 sin(2 pi t) + noise; given x, t may be one of three.
 
     Returns:
         Nats on test by distribution, draws `(n, 2)` of (x, t) from each, and the test points `(n, 2)`.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(context.seed)
     t = rng.random((3000, 1), np.float32)
     x = t + 0.3 * np.sin(2 * np.pi * t) + rng.uniform(-0.1, 0.1, t.shape).astype(np.float32)
     nats, draws = {}, {}
@@ -139,11 +145,11 @@ def train_inverse(config: Config, seed: int) -> tuple[dict[str, float], dict, np
         likelihood = Likelihood(size, getattr(likelihoods, kind))
         hidden = [layers.Dense(32, "tanh") for _ in range(2)]
         model = keras.Sequential([keras.Input((1,)), *hidden, layers.Dense(size), layers.Reshape((1, size))])
-        batches = shuffled((x[:2000], t[:2000, :, None]), 200, seed)
-        train(model, batches, config.inverse_steps, 1e-2, likelihood.loss)
+        batches = shuffled((x[:2000], t[:2000, :, None]), 200, context.seed)
+        train(model, batches, config.inverse_steps, 1e-2, context, likelihood.loss)
         outputs = model(x[2000:])
         nats[kind] = float(tf.reduce_mean(likelihood.loss(t[2000:, :, None], outputs)))
-        draws[kind] = np.hstack([x[2000:], likelihood.distribution(outputs).sample(seed=seed)])
+        draws[kind] = np.hstack([x[2000:], likelihood.distribution(outputs).sample(seed=context.seed)])
     return nats, draws, np.hstack([x, t])[2000:]
 
 
@@ -162,24 +168,24 @@ def gradient_variances(seed: int, draws: int = 10000) -> tuple[float, float]:
     return float(np.var(tape.gradient(cost, mean))), float(np.var(score))
 
 
-def train_variational(data: image_sets.ImageSet, config: Config, steps: int, seed: int) -> Autoencoder:
+def train_variational(data: image_sets.ImageSet, config: Config, steps: int, context: Context) -> Autoencoder:
     images = data.images["train"]
     built = build_variational(images.shape[1:], config.code_size, config.units)
     model = VariationalAutoencoder(built.model.input, built.model.output)
-    batches = shuffled((images, images.astype(np.float32) / 255), config.batch_size, seed)
-    train(model, batches, steps, config.learning_rate)
+    batches = shuffled((images, images.astype(np.float32) / 255), config.batch_size, context.seed)
+    train(model, batches, steps, config.learning_rate, context)
     return built._replace(model=model)
 
 
 def run(config: Config, context: Context) -> Result:
     data = image_sets.load(context.source, context.seed)
     images, test = data.images["train"], data.images["test"]
-    nats = train_decoders(data, config, context.seed)
-    inverse_nats, draws, points = train_inverse(config, context.seed)
+    nats = train_decoders(data, config, context)
+    inverse_nats, draws, points = train_inverse(config, context)
     by_draw, by_score = gradient_variances(context.seed)
 
     steps = config.steps or (4000 if context.source.is_embedded else 12_000)
-    vae = train_variational(data, config, steps, context.seed)
+    vae = train_variational(data, config, steps, context)
     # With draws, as in training: in inference the code is the mean, and the bound would not be one.
     batches = [test[start : start + 500] for start in range(0, len(test), 500)]
     parts = [

@@ -30,7 +30,6 @@ from suite.evaluation import plots
 from suite.models.style_transformer import build_loss_network, build_style_transformer
 from suite.optimizers import Adam
 from suite.runs.recipe import Baseline, Claim, Context, Export, Result
-from suite.training.loop import fit
 from suite.training.style_losses import content_loss, gram_matrix, style_loss, tiles, total_variation
 
 
@@ -160,7 +159,7 @@ def optimize_pixels(judge: Judge, photo: np.ndarray, config: Config) -> tuple[np
     return np.rint(image[0]).astype(np.uint8), dict(zip(("style", "content"), history.T, strict=True))
 
 
-def train_transformer(judge: Judge, photos: list, shown: np.ndarray, config: Config, seed: int):
+def train_transformer(judge: Judge, photos: list, shown: np.ndarray, config: Config, context: Context):
     """Johnson's way: the same losses train a network, once and for all photos.
 
     Gives it, and its losses on photos that are shown, by round.
@@ -178,13 +177,13 @@ def train_transformer(judge: Judge, photos: list, shown: np.ndarray, config: Con
         return {"style": tf.reduce_mean(style), "content": tf.reduce_mean(kept)}
 
     crops = tf.data.Dataset.from_generator(
-        lambda: style_images.random_crops(photos, config.crop, 2 * config.crop, seed),
+        lambda: style_images.random_crops(photos, config.crop, 2 * config.crop, context.seed),
         output_signature=tf.TensorSpec((config.crop, config.crop, 3), tf.uint8),
     )
     pairs = crops.batch(config.batch_size).map(lambda images: (images, {"stylized": images})).prefetch(4)
     model.compile(falling_adam(config.learning_rate, config.steps), loss)
     steps = max(1, config.steps // ROUNDS)
-    return model, fit(model, pairs, epochs=ROUNDS, steps_per_epoch=steps, measure=look)
+    return model, context.fit(model, pairs, epochs=ROUNDS, steps_per_epoch=steps, measure=look)
 
 
 def falling_adam(rate: float, steps: int) -> Adam:
@@ -216,7 +215,7 @@ def run(config: Config, context: Context) -> Result:
     judge = Judge(style, known)
     photo = style_images.fit(content, config.longest, 4)
     optimized, pixel_history = optimize_pixels(judge, photo, config)
-    model, history = train_transformer(judge, photos.train, known, config, context.seed)
+    model, history = train_transformer(judge, photos.train, known, config, context)
     phone.set_weights(model.get_weights())
 
     stylized, large = stylize(phone, test), style_images.fit(content, LARGEST, 4)

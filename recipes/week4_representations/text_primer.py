@@ -40,7 +40,6 @@ from suite.language.vocabulary import SPECIAL, Vocabulary, tokenize
 from suite.layers import TfIdf
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Export, Result
-from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +121,7 @@ def batches(matrix: scipy.sparse.csr_array, labels: np.ndarray, size: int, seed:
 
 
 def train(
-    matrix: scipy.sparse.csr_array, labels: np.ndarray, classes: int, config: Config, seed: int
+    matrix: scipy.sparse.csr_array, labels: np.ndarray, classes: int, config: Config, context: Context
 ) -> layers.Dense:
     """The linear classifier: softmax regression, by its cross-entropy and a penalty on the kernel."""
     dense = layers.Dense(
@@ -131,7 +130,7 @@ def train(
     model = keras.Sequential([keras.Input((matrix.shape[1],)), dense])
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.steps)
     model.compile(Adam(schedule), "sparse_categorical_crossentropy")
-    fit(model, batches(matrix, labels, config.batch_size, seed), steps_per_epoch=config.steps)
+    context.fit(model, batches(matrix, labels, config.batch_size, context.seed), steps_per_epoch=config.steps)
     return dense
 
 
@@ -159,7 +158,7 @@ def run(config: Config, context: Context) -> Result:
     heads, probabilities, scores = {}, {}, {}
     for name, features in kinds.items():
         matrices = {part: features.of(texts) for part, texts in tokens.items()}
-        heads[name] = train(matrices["train"], data.labels["train"], len(data.classes), config, context.seed)
+        heads[name] = train(matrices["train"], data.labels["train"], len(data.classes), config, context)
         scores[name] = accuracy(heads[name](matrices["validation"].toarray()), data.labels["validation"])
         probabilities[name] = np.asarray(heads[name](matrices["test"].toarray()))
     best = choose(scores, "accuracy")

@@ -29,7 +29,6 @@ from suite.layers import LSTMCell, Recurrent
 from suite.models.recurrent_stacks import CONNECTIONS, recurrent_stack
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Export, Result
-from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,13 +81,13 @@ def stacks(config: Config) -> dict:
     }
 
 
-def train(read, sentences: Sentences, config: Config, seed: int) -> keras.Model:
+def train(read, sentences: Sentences, config: Config, context: Context) -> keras.Model:
     """Fits a model; only ambiguous words that are explained count."""
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(context.seed)
     model = build_model(config, read)
     model.compile(Adam(config.learning_rate), "sparse_categorical_crossentropy")
-    batches = shuffled(tuple(sentences), config.batch_size, seed).repeat()
-    fit(model, batches, steps_per_epoch=config.steps)
+    batches = shuffled(tuple(sentences), config.batch_size, context.seed).repeat()
+    context.fit(model, batches, steps_per_epoch=config.steps)
     return model
 
 
@@ -106,7 +105,7 @@ def run(config: Config, context: Context) -> Result:
             for part, n in enumerate((config.sentences, 1000))
         )
         for name, read in ways.items():
-            models[name], tests[name] = train(read, sentences, config, context.seed), test
+            models[name], tests[name] = train(read, sentences, config, context), test
             answers = models[name].predict(test.words, batch_size=500, verbose=0)
             accuracies[name] = sense_accuracy(answers, test)
     deepest = max(config.depths)

@@ -36,7 +36,7 @@ from suite.layers import Dropout, LSTMCell, Recurrent
 from suite.models.step_model import build_step_model
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Result
-from suite.training.loop import fit, lower
+from suite.training.loop import lower
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +83,9 @@ def build_model(vocabulary: int, config: Config, batch_size: int) -> keras.Model
     return keras.Model(characters, layers.Dense(vocabulary, "softmax", name="probabilities")(x))
 
 
-def train(ids: dict[str, np.ndarray], vocabulary: int, config: Config) -> tuple[keras.Model, dict]:
+def train(
+    ids: dict[str, np.ndarray], vocabulary: int, config: Config, context: Context
+) -> tuple[keras.Model, dict]:
     """Truncated backpropagation: the state comes from the whole text so far, the gradient from one piece."""
     batch_size = max(1, min(config.batch_size, (len(ids["validation"]) - 1) // config.length))
     pieces = {
@@ -95,7 +97,7 @@ def train(ids: dict[str, np.ndarray], vocabulary: int, config: Config) -> tuple[
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, epochs * len(batches["train"]))
     model = build_model(vocabulary, config, batch_size)
     model.compile(Adam(schedule, clipnorm=config.clipnorm), "sparse_categorical_crossentropy")
-    curves = fit(
+    curves = context.fit(
         model,
         batches["train"],
         epochs=epochs,
@@ -139,7 +141,7 @@ def run(config: Config, context: Context) -> Result:
     texts = {part: gap + gap.join(each) for part, each in corpus.texts.items()}
     vocabulary = Vocabulary.fit([texts["train"]])
     ids = {part: vocabulary.ids(text) for part, text in texts.items()}
-    model, curves = train(ids, len(vocabulary), config)
+    model, curves = train(ids, len(vocabulary), config, context)
 
     reader = build_model(len(vocabulary), config, batch_size=1)
     reader.set_weights(model.get_weights())

@@ -32,7 +32,6 @@ from suite.evaluation.table import Table
 from suite.layers import GRUCell, LSTMCell, Recurrent, SimpleRNNCell
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Export, Result
-from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,9 +131,9 @@ class Training(NamedTuple):
     seconds: float  # of a round at full length, the median; the first one compiles
 
 
-def train(name: str, validation: Sequences, config: Config, seed: int) -> Training:
+def train(name: str, validation: Sequences, config: Config, context: Context) -> Training:
     """A curriculum: what is learned on short sequences, where every model learns, goes on on longer ones."""
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(context.seed)
     model = build_model(name, config)
     is_gated = name in ("lstm", "gru")
     rate = config.gated_learning_rate if is_gated else config.simple_learning_rate
@@ -146,7 +145,7 @@ def train(name: str, validation: Sequences, config: Config, seed: int) -> Traini
 
     def of_round(number: int) -> tf.data.Dataset:
         nonlocal started
-        count, rng = config.steps * config.batch_size, np.random.default_rng([seed, 0, number])
+        count, rng = config.steps * config.batch_size, np.random.default_rng([context.seed, 0, number])
         data = adding_problem(count, lengths[number - 1], rng)  # new ones every time
         started = time.perf_counter()
         return tf.data.Dataset.from_tensor_slices(tuple(data)).batch(config.batch_size)
@@ -156,7 +155,7 @@ def train(name: str, validation: Sequences, config: Config, seed: int) -> Traini
         error = mean_squared_error(infer(validation.inputs), validation.targets)
         return {"validation_mean_squared_error": error, "seconds": seconds}
 
-    curves = fit(model, of_round, epochs=len(lengths), measure=measure)
+    curves = context.fit(model, of_round, epochs=len(lengths), measure=measure)
     seconds = float(np.median(curves["seconds"][-config.rounds[-1] :]))
     return Training(model, infer, curves["validation_mean_squared_error"], seconds)
 
@@ -175,7 +174,7 @@ def run(config: Config, context: Context) -> Result:
     rng = np.random.default_rng([context.seed, 1])  # other sequences than those of the training
     gaps = np.array([gaps_to_keras(name, config, rng) for name in KERAS])
     validation, test = (adding_problem(count, config.length, rng) for count in (500, 2000))
-    trained = {name: train(name, validation, config, context.seed) for name in KERAS}
+    trained = {name: train(name, validation, config, context) for name in KERAS}
     errors = {
         name: mean_squared_error(each.infer(test.inputs), test.targets) for name, each in trained.items()
     }

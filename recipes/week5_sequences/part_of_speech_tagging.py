@@ -37,7 +37,7 @@ from suite.language.vocabulary import PADDING, UNKNOWN, Vocabulary
 from suite.layers import Dropout, LSTMCell, Recurrent, SimpleRNNCell
 from suite.optimizers import Adam
 from suite.runs.recipe import Baseline, Claim, Context, Export, Result
-from suite.training.loop import epochs_for, fit, higher
+from suite.training.loop import epochs_for, higher
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,11 +131,13 @@ def answers(model: keras.Model, sequences: Sequences) -> np.ndarray:
     return model.predict(inputs_of(model, sequences), batch_size=128, verbose=0)
 
 
-def train(model, parts: dict[str, Sequences], vocabulary: Vocabulary, config: Config, seed: int):
+def train(model, parts: dict[str, Sequences], vocabulary: Vocabulary, config: Config, context: Context):
     """Trains with words left out at random, to the best epoch; gives the accuracies on validation."""
     rates = config.word_dropout / np.maximum(config.word_dropout + vocabulary.counts, 1e-9)
     rates = rates.astype(np.float32)
-    examples = batches(inputs_of(model, parts["train"]), parts["train"], rates, config.batch_size, seed)
+    examples = batches(
+        inputs_of(model, parts["train"]), parts["train"], rates, config.batch_size, context.seed
+    )
     steps = -(-len(parts["train"].labels) // config.batch_size)
     epochs = epochs_for(steps, config.epochs, config.least_steps)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, epochs * steps)
@@ -148,7 +150,7 @@ def train(model, parts: dict[str, Sequences], vocabulary: Vocabulary, config: Co
         accuracy = masked_accuracy(answers(model, held_out), held_out.labels, held_out.mask)
         return {"validation_accuracy": accuracy}
 
-    curves = fit(
+    curves = context.fit(
         model,
         examples,
         epochs=epochs,
@@ -172,7 +174,7 @@ def run(config: Config, context: Context) -> Result:
     for name, (reader, spells) in TAGGERS.items():
         keras.utils.set_random_seed(context.seed)
         taggers[name] = build_tagger(reader, spells, vocabulary, len(data.tags), config)
-        curves[name] = train(taggers[name], parts, vocabulary.words, config, context.seed)
+        curves[name] = train(taggers[name], parts, vocabulary.words, config, context)
         found[name] = answers(taggers[name], test)
     best = choose({name: max(curve) for name, curve in curves.items()}, "accuracy")
 

@@ -33,6 +33,7 @@ from suite.evaluation.baselines import unigrams
 from suite.evaluation.language import text_surprisals
 from suite.evaluation.metrics import r2
 from suite.evaluation.table import Table
+from suite.keras_internals import traced_operations
 from suite.language.decoding import StepModel, generate
 from suite.language.ngrams import NgramCounts, perplexity
 from suite.language.smoothing import KneserNey
@@ -49,7 +50,7 @@ from suite.layers import Dropout, Recurrent, SimpleRNNCell
 from suite.models.step_model import build_step_model
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Result
-from suite.training.loop import epochs_for, fit, lower
+from suite.training.loop import epochs_for, lower
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +100,9 @@ def build_model(vocabulary: int, config: Config, batch_size: int) -> keras.Model
     return keras.Model(words, layers.Dense(vocabulary, "softmax", name="probabilities")(x))
 
 
-def train(ids: dict[str, np.ndarray], vocabulary: int, config: Config) -> tuple[keras.Model, dict]:
+def train(
+    ids: dict[str, np.ndarray], vocabulary: int, config: Config, context: Context
+) -> tuple[keras.Model, dict]:
     """Truncated backpropagation: the state comes from the whole text so far, the gradient from one piece."""
     batch_size = max(1, min(config.batch_size, (len(ids["validation"]) - 1) // config.length))
     pieces = {
@@ -111,7 +114,7 @@ def train(ids: dict[str, np.ndarray], vocabulary: int, config: Config) -> tuple[
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, epochs * len(batches["train"]))
     model = build_model(vocabulary, config, batch_size)
     model.compile(Adam(schedule, clipnorm=config.clipnorm), "sparse_categorical_crossentropy")
-    curves = fit(
+    curves = context.fit(
         model,
         batches["train"],
         epochs=epochs,
@@ -127,13 +130,12 @@ def kept_bytes(model: keras.Model, batch_size: int, length: int) -> int:
 
     @tf.function
     def measure(words):
-        graph = tf.compat.v1.get_default_graph()
         with tf.GradientTape() as tape:
             probabilities = model(words, training=True)
             loss = keras.losses.sparse_categorical_crossentropy(words, probabilities)
-        forward = set(graph.get_operations())
+        forward = set(traced_operations())
         tape.gradient(loss, [variable.value for variable in model.trainable_variables])
-        backward = [operation for operation in graph.get_operations() if operation not in forward]
+        backward = [operation for operation in traced_operations() if operation not in forward]
         read = {tensor.ref() for operation in backward for tensor in operation.inputs}
         kept = [each.deref() for each in read if each.deref().op in forward]
         kept = [each for each in kept if each.dtype.is_floating and each.op.type != "ReadVariableOp"]
@@ -163,7 +165,7 @@ def run(config: Config, context: Context) -> Result:
     vocabulary = Vocabulary.fit([tokens["train"]], config.words)
     ids = {part: vocabulary.ids(each) for part, each in tokens.items()}
     check_known([ids["validation"]], context.source)
-    model, curves = train(ids, len(vocabulary), config)
+    model, curves = train(ids, len(vocabulary), config, context)
 
     reader = build_model(len(vocabulary), config, batch_size=1)
     reader.set_weights(model.get_weights())

@@ -39,7 +39,7 @@ from suite.language.vocabulary import PADDING, SPECIAL, Vocabulary, tokenize
 from suite.layers import Dropout, LSTMCell, Recurrent
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Export, Result
-from suite.training.loop import epochs_for, fit, lower
+from suite.training.loop import epochs_for, lower
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +116,7 @@ def build_model(reader, words: int, num_classes: int, config: Config) -> keras.M
     return keras.Model(tokens, layers.Dense(num_classes, "softmax", name="probabilities")(x))
 
 
-def train(model: keras.Model, ids: dict, data: TextSet, config: Config, seed: int) -> list[float]:
+def train(model: keras.Model, ids: dict, data: TextSet, config: Config, context: Context) -> list[float]:
     """Trains until validation gains no more, and goes back to the best epoch; gives its losses in nats.
 
     Every label weighs the same in total, however many texts it has.
@@ -127,9 +127,9 @@ def train(model: keras.Model, ids: dict, data: TextSet, config: Config, seed: in
         for part in ("train", "validation")
     }
     model.compile(Adam(config.learning_rate), "sparse_categorical_crossentropy")
-    batches = shuffled(examples["train"], config.batch_size, seed)
+    batches = shuffled(examples["train"], config.batch_size, context.seed)
     epochs = epochs_for(len(batches), config.epochs, config.least_steps)
-    curves = fit(
+    curves = context.fit(
         model,
         batches,
         epochs=epochs,
@@ -163,7 +163,7 @@ def run(config: Config, context: Context) -> Result:
         keras.utils.set_random_seed(context.seed)
         name = reader.__name__
         models[name] = build_model(reader, len(words), len(data.classes), config)
-        losses[name] = train(models[name], ids, data, config, context.seed)
+        losses[name] = train(models[name], ids, data, config, context)
     models["average"] = average(list(models.values()))
 
     labels = data.labels["test"]

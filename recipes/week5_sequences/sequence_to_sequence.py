@@ -36,7 +36,6 @@ from suite.language.vocabulary import END, START, Vocabulary
 from suite.layers import Attention, LSTMCell, Recurrent
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Export, Result
-from suite.training.loop import fit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,29 +138,35 @@ def encode(pairs: DatePairs, letters: tuple[Vocabulary, Vocabulary]) -> Pairs:
 
 
 def train(
-    translator: Translator, pairs: dict[str, Pairs], config: Config, seed: int, epochs: int | None = None
+    translator: Translator,
+    pairs: dict[str, Pairs],
+    config: Config,
+    context: Context,
+    epochs: int | None = None,
 ) -> list[float]:
     """Teacher forcing: each letter is predicted after the true ones before it. Gives the validation loss."""
     model, size = translator.training, config.batch_size
     examples = {part: ((each.source, each.previous), each.target) for part, each in pairs.items()}
     used = len(pairs["train"].target) // size * size  # whole batches: a step is compiled once
-    batches = shuffled(tf.nest.map_structure(lambda ids: ids[:used], examples["train"]), size, seed)
+    batches = shuffled(tf.nest.map_structure(lambda ids: ids[:used], examples["train"]), size, context.seed)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * len(batches))
     model.compile(Adam(schedule, clipnorm=1.0), "sparse_categorical_crossentropy")
     held_out = tf.data.Dataset.from_tensor_slices(examples["validation"]).batch(400)
-    curves = fit(model, batches, epochs=epochs or config.epochs, validation=held_out, jit_compile=True)
+    curves = context.fit(
+        model, batches, epochs=epochs or config.epochs, validation=held_out, jit_compile=True
+    )
     return curves["validation_loss"]
 
 
 def first_loss_ratio(
-    pairs: dict[str, Pairs], letters: tuple[Vocabulary, Vocabulary], config: Config, seed: int
+    pairs: dict[str, Pairs], letters: tuple[Vocabulary, Vocabulary], config: Config, context: Context
 ) -> float:
     """Validation loss after an epoch with attention, over that without."""
     losses = {}
     for attends in (True, False):
-        keras.utils.set_random_seed(seed)
+        keras.utils.set_random_seed(context.seed)
         translator = build_translator((len(letters[0]), len(letters[1])), config, attends)
-        (losses[attends],) = train(translator, pairs, config, seed, epochs=1)
+        (losses[attends],) = train(translator, pairs, config, context, epochs=1)
     return losses[True] / losses[False]
 
 
@@ -177,14 +182,15 @@ def run(config: Config, context: Context) -> Result:
     for name in ("last state", "attention"):
         keras.utils.set_random_seed(context.seed)
         translator = build_translator((len(letters[0]), len(iso)), config, name == "attention")
-        curves[name] = train(translator, pairs, config, context.seed)
+        curves[name] = train(translator, pairs, config, context)
         exported = exported_pairs(translator.encoder, translator.step, iso, context.folder)
         states = exported["onnx"].encode({"source": source})
         found[name] = exported["onnx"].write(states, STEPS)
 
     ratios = [curves["attention"][0] / curves["last state"][0]]
     for draw in range(1, config.draws):
-        ratios.append(first_loss_ratio(pairs, letters, config, 1000 * draw + context.seed))
+        redrawn = dataclasses.replace(context, seed=1000 * draw + context.seed)
+        ratios.append(first_loss_ratio(pairs, letters, config, redrawn))
 
     some = range(min(config.searched, len(source)))
     searched = [

@@ -40,7 +40,7 @@ from suite.language.streams import windows
 from suite.language.vocabulary import SPECIAL, Vocabulary, check_known, tokenize, unknown_share
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Export, Result, about
-from suite.training.loop import epochs_for, fit, lower
+from suite.training.loop import epochs_for, lower
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,15 +123,15 @@ def build_model(size: int, config: Config) -> keras.Model:
     return keras.Model(context, layers.Dense(size, "softmax", name="probabilities")(hidden))
 
 
-def train(text: Text, config: Config, seed: int) -> tuple[keras.Model, list[float]]:
+def train(text: Text, config: Config, context: Context) -> tuple[keras.Model, list[float]]:
     """Keeps the epoch that is best on the validation text; gives the perplexities of all there."""
-    batches = shuffled(windows(text.texts["train"], config.order), config.batch_size, seed)
+    batches = shuffled(windows(text.texts["train"], config.order), config.batch_size, context.seed)
     held_out = tf.data.Dataset.from_tensor_slices(windows(text.texts["validation"], config.order)).batch(1000)
     model = build_model(len(text.vocabulary), config)
     epochs = epochs_for(len(batches), config.epochs, config.least_steps)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, epochs * len(batches))
     model.compile(Adam(schedule), "sparse_categorical_crossentropy")
-    curves = fit(model, batches, epochs=epochs, validation=held_out, better=lower("validation_loss"))
+    curves = context.fit(model, batches, epochs=epochs, validation=held_out, better=lower("validation_loss"))
     return model, np.exp(curves["validation_loss"][1:]).tolist()
 
 
@@ -199,10 +199,10 @@ def run(config: Config, context: Context) -> Result:
         epochs=config.drawn_epochs,
         least_steps=0,
     )
-    drawn_model, _ = train(drawn, small, context.seed)
+    drawn_model, _ = train(drawn, small, context)
     on_drawn = compare(drawn_model, drawn, config.order)
 
-    model, curve = train(text, config, context.seed)
+    model, curve = train(text, config, context)
     on_real = compare(model, text, config.order)
 
     metrics = {

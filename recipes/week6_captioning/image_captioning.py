@@ -27,6 +27,7 @@ from suite.data.batches import shuffled
 from suite.data.sets import caption_sets
 from suite.data.splits import SPLITS
 from suite.deploy.exports.steps import decoder_export, exported_pairs
+from suite.deploy.feature_extractor import feature_extractor
 from suite.evaluation import captions, plots
 from suite.evaluation.captions import (
     caption_scores,
@@ -38,7 +39,6 @@ from suite.evaluation.captions import (
 )
 from suite.evaluation.metrics import Metric
 from suite.evaluation.table import Table
-from suite.finetuning.head import feature_extractor
 from suite.language.encoder_decoder import EncoderDecoder
 from suite.language.streams import teacher_forcing
 from suite.language.vocabulary import END, PADDING, START, Vocabulary, tokenize
@@ -46,7 +46,7 @@ from suite.layers import Attention, Dropout, LSTMCell, Recurrent
 from suite.models.hypercolumns import build_hypercolumns
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Export, Result
-from suite.training.loop import epochs_for, fit
+from suite.training.loop import epochs_for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,16 +199,16 @@ def batches(features: np.ndarray, pairs: Pairs, size: int, seed: int | None = No
     return dataset.map(prepare, tf.data.AUTOTUNE).prefetch(2)
 
 
-def train(captioner: Captioner, features: dict, pairs: dict[str, Pairs], config: Config, seed: int) -> list:
+def train(captioner: Captioner, features: dict, pairs: dict, config: Config, context: Context) -> list:
     """Teacher forcing: each word is predicted after the true ones before it. Gives the validation losses."""
-    examples = batches(features["train"], pairs["train"], config.batch_size, seed)
+    examples = batches(features["train"], pairs["train"], config.batch_size, context.seed)
     held_out = batches(features["validation"], pairs["validation"], config.batch_size)
     epochs = epochs_for(len(examples), config.epochs, config.least_steps)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, epochs * len(examples))
     # The sum over the words of a batch, divided once by their number: padding weighs nothing.
     loss = keras.losses.SparseCategoricalCrossentropy(reduction="mean_with_sample_weight")
     captioner.training.compile(Adam(schedule, clipnorm=1.0), loss)
-    return fit(captioner.training, examples, epochs=epochs, validation=held_out)["validation_loss"]
+    return context.fit(captioner.training, examples, epochs=epochs, validation=held_out)["validation_loss"]
 
 
 def run(config: Config, context: Context) -> Result:
@@ -227,7 +227,7 @@ def run(config: Config, context: Context) -> Result:
     for name in ("image code", "attention"):
         keras.utils.set_random_seed(context.seed)
         captioner = build_captioner(backbone.output.shape[1:], len(words), config, name == "attention")
-        curves[name] = train(captioner, features, pairs, config, context.seed)
+        curves[name] = train(captioner, features, pairs, config, context)
         encoder = keras.Model(backbone.input, captioner.reader(backbone.output), name="encoder")
         exported = exported_pairs(encoder, captioner.step, words, context.folder)
         pair = exported["onnx"]

@@ -11,6 +11,7 @@ from suite.console import first_line
 from suite.deploy.prove.gates import FLOAT32_PARITY, scale
 from suite.deploy.ranges import ValueRange
 from suite.deploy.signature import Signature, Tensor, call_model, has_fixed_batch
+from suite.keras_internals import calls_of
 
 EXAMPLES = 8
 
@@ -176,7 +177,7 @@ def _combinations(kinds: Mapping[str, list[Kind]]) -> Iterator[dict[str, Kind]]:
 
 def _tables(model: Any, tensor: Any) -> Iterator[int]:
     for layer in model.layers:
-        for node in getattr(layer, "_inbound_nodes", ()):
+        for node in calls_of(layer):
             places = [index for index, given in enumerate(node.input_tensors) if given is tensor]
             if not places:
                 continue

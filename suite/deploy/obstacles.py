@@ -1,8 +1,10 @@
 """What keeps a model, or one format of it, from being exported: in one line, by operator and layer."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
+
+from suite.keras_internals import layers_of
 
 # Of text and tables. Their lookups live in resources that no phone format holds.
 TEXT_LAYERS = ("TextVectorization", "StringLookup", "IntegerLookup", "Hashing", "HashedCrossing")
@@ -38,11 +40,6 @@ def check_exportable(model: Any) -> None:
                 "built-in operators for strings and tables; export the part of the model behind it, and "
                 "look up its numbers in the app"
             )
-
-
-def layers_of(model: Any) -> Iterator[Any]:
-    """Every layer of a Keras model, those of nested models, wrappers and recurrent cells included."""
-    return iter(model._flatten_layers(include_self=False, recursive=True))
 
 
 def missing_operators(format: str, operators: Sequence[str], scopes: Sequence[str], model: Any) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from suite.bundle.rows import InputFacts
 from suite.deploy.signature import Signature, Tensor
+from suite.keras_internals import calls_of
 
 MOST_ROWS = 512  # of examples that are looked at
 ASK = "say which values are black and white with --scale, such as --scale 0..1"
@@ -187,7 +188,7 @@ def implied_range(model: Any, symbol: Any) -> ValueRange | None:
 def _first_layers(model: Any, tensor: Any) -> Iterator[Any]:
     """The layers that first change the values of an input, in models inside of the model, too."""
     for layer in model.layers:
-        for node in getattr(layer, "_inbound_nodes", ()):
+        for node in calls_of(layer):
             if not any(given is tensor for given in node.input_tensors) or _is_input(layer):
                 continue
             inner = [layer] if not hasattr(layer, "layers") else list(_first_layers(layer, layer.inputs[0]))

@@ -14,6 +14,7 @@ import numpy as np
 
 from suite.data.row_file import RowFile
 from suite.deploy.names import distinct_names, legal_name
+from suite.keras_internals import producer_of
 
 
 class Tensor(NamedTuple):
@@ -108,12 +109,15 @@ def given_names(model: Any) -> tuple[list[str], list[str]]:
     """
     import keras
 
+    def layer_name(tensor: Any) -> str:
+        return producer_of(tensor)[0].name
+
     outputs = []
     for path, tensor in keras.tree.flatten_with_path(model.output):
         keys = [isinstance(key, str) for key in path]
-        named = path[keys.index(True) :] if any(keys) else [tensor._keras_history.operation.name]
+        named = path[keys.index(True) :] if any(keys) else [layer_name(tensor)]
         outputs.append("_".join(map(str, named)))
-    return [tensor._keras_history.operation.name for tensor in model.inputs], outputs
+    return [layer_name(tensor) for tensor in model.inputs], outputs
 
 
 def signature_of(model: Any) -> Signature:

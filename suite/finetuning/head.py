@@ -4,18 +4,15 @@ The features of all images and views go to a file as they are computed: memory d
 interrupted run goes on where it stopped.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from suite import console
 from suite.data.pictures.image_source import ImageSource
 from suite.data.row_file import RowFile
-from suite.deploy.convert.tflite import convert_for_now
-from suite.deploy.runtime import tflite_artifact
+from suite.deploy.feature_extractor import BATCH_SIZE, feature_extractor
 from suite.linear.softmax_regression import choose_l2, fit_softmax_regression
 
 L2_CANDIDATES = tuple(float(10.0**exponent) for exponent in np.arange(-1, -6.1, -0.5))
@@ -23,7 +20,6 @@ FOLDS = 5
 INDISTINGUISHABLE = 0.005  # nats: of penalties this close, the strongest gives the least overconfident model
 FOR_CHOOSING = 1000  # images that the penalty is chosen on, at most
 MOST_FEATURES = 20_000  # rows of augmented features; a larger data set needs fewer views an image
-BATCH_SIZE = 32
 
 
 def train_head(
@@ -107,17 +103,3 @@ def frozen_features(backbone: keras.Model, source: ImageSource, views: int, seed
             features.write(row, extract(images.numpy()))
             row += len(images)
     return features
-
-
-def feature_extractor(backbone: keras.Model) -> Callable[[np.ndarray | RowFile], np.ndarray]:
-    """Gives the fastest way through the frozen backbone: LiteRT on a CPU (4x TensorFlow), Keras on a GPU."""
-    if tf.config.list_physical_devices("GPU"):
-        return lambda images: np.concatenate(
-            [
-                backbone.predict_on_batch(images[start : start + BATCH_SIZE]).astype(np.float32)
-                for start in range(0, len(images), BATCH_SIZE)
-            ]
-        )
-    artifact = tflite_artifact(convert_for_now(backbone))
-    output = artifact.signature.outputs[0].name
-    return lambda images: artifact.predict(images)[output]

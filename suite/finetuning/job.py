@@ -32,8 +32,7 @@ from suite.models.backbones import build_backbone
 from suite.report.gallery import FOLDER
 from suite.runs.job import Job, execute
 from suite.runs.recipe import Context, Export, Result
-from suite.training.loop import fit
-from suite.training.session import split_options
+from suite.training.options import split_options
 
 SMALLEST_GAIN = 1e-3  # nats of validation loss: less is no improvement
 WRONG_SHOWN = 12
@@ -89,7 +88,7 @@ def finetune(
         seed: Seed of the split, the augmentation and the training: the same seed gives the same weights on
             the same machine.
         resume: Whether to go on with an interrupted run of the same settings.
-        **settings: Fields of `Config`, and of `suite.training.session.Options`.
+        **settings: Fields of `Config`, and of `suite.training.options.TrainingOptions`.
 
     Returns:
         The bundle's folder; None on a machine that only helps the first one of a cluster.
@@ -197,7 +196,7 @@ def fine_tune(
 
     console.say(f"phase 2: up to {config.epochs} epochs on the last {config.unfreeze:.0%} of the layers")
     model.compile(keras.optimizers.Adam(schedule), loss)
-    curves = fit(
+    curves = context.fit(
         model, batches, epochs=config.epochs, measure=evaluate, better=better, patience=config.patience
     )
     best = curves["best_epoch"][0]

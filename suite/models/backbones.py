@@ -1,12 +1,12 @@
 """Pretrained backbones by name: raw uint8 pixels in, a feature vector out."""
 
 import difflib
-import sys
 from collections.abc import Callable
 
 import keras
 
 from suite.console import first_line
+from suite.keras_internals import preprocessing_of
 from suite.models import efficientnet_lite
 
 LITE: dict[str, tuple[Callable[..., keras.Model], int]] = {  # builder and input size, in pixels
@@ -43,7 +43,7 @@ def build_backbone(name: str, weights: str | None = "imagenet") -> keras.Model:
         )
         raise ValueError(f"expected the name of a backbone, received {name!r}; {hint}")
     builder = applications[name]
-    preprocess = sys.modules[builder.__module__].preprocess_input
+    preprocess = preprocessing_of(builder)
     size = 299 if "ception" in name else 331 if name == "NASNetLarge" else 224
     image = keras.Input((size, size, 3), dtype="uint8", name="image")
     pixels = keras.layers.Rescaling(1.0, name="to_float")(image)

@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import layers
 
 from suite import console
+from suite.keras_internals import calls_of
 
 _CONVOLUTIONS = (
     layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D, layers.DepthwiseConv2D,
@@ -127,7 +128,7 @@ def _follow(model, starts: list, rows: list[LayerSummary], prefix: str) -> list:
     """Adds the rows of a model's layers; gives what each of its outputs sees (None for everything)."""
     fields = {id(tensor): field for tensor, field in zip(model.inputs, starts, strict=True)}
     for operation in model.operations:
-        for node in operation._inbound_nodes:
+        for node in calls_of(operation):
             if any(id(tensor) not in fields for tensor in node.input_tensors) or not node.input_tensors:
                 continue  # a call in another model, or an input
             seen = [fields[id(tensor)] for tensor in node.input_tensors]

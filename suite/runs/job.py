@@ -31,8 +31,9 @@ from suite.report.gallery import FOLDER, SMOKE_FOLDER, update_gallery
 from suite.report.run_page import write_report
 from suite.runs.outcome import faults, print_summary, record_of
 from suite.runs.recipe import Claim, Context, Result, claims_on
+from suite.training.options import TrainingOptions, is_chief, split_options
 from suite.training.reproducibility import set_seed
-from suite.training.session import Options, is_chief, running, split_options
+from suite.training.training_run import open_training_run
 
 
 class Job(NamedTuple):
@@ -63,7 +64,7 @@ def execute(
     out: str | Path,
     seed: int,
     resume: bool = False,
-    options: Options = Options(),  # noqa: B008 (frozen)
+    options: TrainingOptions = TrainingOptions(),  # noqa: B008 (frozen)
 ) -> Path | None:
     """Runs a job and leaves its bundle: artifacts proven, claims checked, report written.
 
@@ -91,7 +92,7 @@ def execute(
     if not is_chief(options):
         _help(job, config, source, Path(out), seed, options)
         return None
-    with PartialBundle(out, resume) as partial, _one_line_if_the_disk_is_full(partial.out):
+    with PartialBundle(out, resume) as partial, translate_disk_full(partial.out):
         settings = {
             "name": job.name,
             "seed": seed,
@@ -99,10 +100,11 @@ def execute(
             "config": dataclasses.asdict(config),
         }
         _check_settings(partial.work / SETTINGS_FILE, settings)
-        with running(options, partial.work, partial.out.parent / "tensorboard" / partial.out.name) as session:
+        logs = partial.out.parent / "tensorboard" / partial.out.name
+        with open_training_run(options, partial.work, logs) as training:
             set_seed(seed, options.deterministic)
-            result = job.run(config, Context(seed, source, partial.work))
-            session.log_figures(result.figures)
+            result = job.run(config, Context(seed, source, partial.work, training))
+            training.log_figures(result.figures)
         record = record_of(
             result, name=job.name, kind=job.kind, title=job.title, claims=job.claims, settings=settings
         )
@@ -124,7 +126,15 @@ def execute(
 
 
 @contextlib.contextmanager
-def _one_line_if_the_disk_is_full(out: Path) -> Iterator[None]:
+def translate_disk_full(out: Path) -> Iterator[None]:
+    """Around what writes files.
+
+    Args:
+        out: Folder of the bundle.
+
+    Raises:
+        OSError: In place of the errors of several libraries, where the disk is full.
+    """
     try:
         yield
     except Exception as failure:
@@ -135,11 +145,11 @@ def _one_line_if_the_disk_is_full(out: Path) -> Iterator[None]:
         ) from failure
 
 
-def _help(job: Job, config: Any, source: Source, out: Path, seed: int, options: Options) -> None:
+def _help(job: Job, config: Any, source: Source, out: Path, seed: int, options: TrainingOptions) -> None:
     """Trains beside the first machine of a cluster."""
-    with tempfile.TemporaryDirectory() as folder, running(options):
+    with tempfile.TemporaryDirectory() as folder, open_training_run(options) as training:
         set_seed(seed, options.deterministic)
-        job.run(config, Context(seed, source, Path(folder)))
+        job.run(config, Context(seed, source, Path(folder), training))
     console.say(f"trained; the first worker writes {out.name}")
 
 
@@ -214,7 +224,7 @@ def run(
         seed: Seed of everything random.
         resume: Whether to go on with an interrupted run of the same settings.
         smoke: Whether to run the recipe's tiny configuration, whose claims and baselines are not checked.
-        **settings: Fields of the recipe's Config, and of `suite.training.session.Options`.
+        **settings: Fields of the recipe's Config, and of `suite.training.options.TrainingOptions`.
 
     Returns:
         The bundle's folder; None on a machine that only helps the first one of a cluster.

@@ -9,11 +9,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import keras
+
 from suite.bundle.rows import ClaimRow, bounds_text
 from suite.data.source import Source
 from suite.deploy.export import Export
 from suite.evaluation.baselines import Baseline
 from suite.evaluation.table import Table
+from suite.training.loop import fit
+from suite.training.steps import Batches
+from suite.training.training_run import TrainingRun
 
 __all__ = ["Baseline", "Claim", "Context", "Export", "Result"]
 
@@ -65,18 +70,34 @@ def claims_on(claims: Sequence[Claim], source: Source) -> list[Claim]:
     return [claim for claim in claims if claim.data == str(source) or (claim.data is None and not is_another)]
 
 
-class Context(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Context:
     """What a run is given besides its Config.
 
     Attributes:
         seed: Seed of everything random; NumPy, Python and TensorFlow are seeded with it already.
         source: What `--data` names.
         folder: Existing folder for checkpoints, kept when the run is interrupted.
+        training: On which devices models are trained, and what their trainings leave on disk.
     """
 
     seed: int
     source: Source
     folder: Path
+    training: TrainingRun = dataclasses.field(default_factory=TrainingRun)
+
+    def fit(self, model: keras.Model, batches: Batches, **settings: Any) -> dict[str, list[float]]:
+        """Trains a compiled model as a part of the run, as `suite.training.loop.fit` does.
+
+        Args:
+            model: Built and compiled.
+            batches: A dataset, or a function of the epoch that gives one.
+            **settings: Further arguments of `suite.training.loop.fit`, such as `epochs`.
+
+        Returns:
+            Its curves by name, one value an epoch.
+        """
+        return fit(model, batches, self.training, **settings)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import NamedTuple
 
 from suite import catalogue, console
@@ -17,6 +18,7 @@ from suite.bundle.write import write_json
 from suite.errors import BAD_INPUT, FAILED, INTERRUPTED, PASSED, GateError
 from suite.report.gallery import FOLDER, SMOKE_FOLDER
 from suite.report.run_page import outcomes
+from suite.training.signals import signal_handler
 
 OUTCOMES = {PASSED: "ok", FAILED: "failed", BAD_INPUT: "bad input"}
 COLUMNS = ("recipe", "outcome", "seconds", "claims kept", "artifacts")
@@ -138,16 +140,12 @@ def _run_process(command: Sequence[str]) -> tuple[int, str]:
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
 
-    def forward(number: int, frame: object) -> None:
+    def forward(number: int, frame: FrameType | None) -> None:
         asked.append(number)
         process.send_signal(number)
 
-    before = {number: signal.signal(number, forward) for number in signals}
-    try:
+    with signal_handler(forward, *signals):
         _, stderr = process.communicate()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     if asked or process.returncode == INTERRUPTED:
         raise KeyboardInterrupt
     return process.returncode, stderr

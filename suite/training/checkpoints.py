@@ -2,18 +2,18 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from suite.training import replicas
+from suite.training.machines import Machines
 
 
-class Progress:
+class TrainingState:
     """How far a training is, and what it has measured.
 
     Attributes:
@@ -24,14 +24,22 @@ class Progress:
         curves: Lists of what was measured by name, one value an epoch.
     """
 
-    def __init__(self, folder: Path | None, model: keras.Model, seconds: float, **others: Any):
+    def __init__(
+        self,
+        model: keras.Model,
+        others: Sequence[keras.Model | keras.optimizers.Optimizer] = (),
+        folder: Path | None = None,
+        seconds: float = 0.0,
+        machines: Machines | None = None,
+    ):
         """Prepares; nothing is written yet.
 
         Args:
-            folder: Where the last checkpoint is kept; None to keep none.
             model: The model whose best weights are kept.
+            others: What else the state consists of: optimizers, other models.
+            folder: Where the last checkpoint is kept; None to keep none.
             seconds: Time between two checkpoints.
-            **others: What else the state consists of: optimizers, other models, or lists of them.
+            machines: Those that train together, by default this one alone.
         """
         self.folder, self.seconds = folder, seconds
         self.epoch, self.step, self.total = -1, 0, (0.0, 0.0)
@@ -40,10 +48,10 @@ class Progress:
         self._model = model
         self._best: list[np.ndarray] | None = None
         self._position: tuple[int, int] | None = None  # of the last checkpoint
-        parts = [model, *tf.nest.flatten(others)]
+        self._machines = machines or Machines(tf.distribute.get_strategy())
         self._variables = [
             each.value
-            for part in parts
+            for part in (model, *others)
             for each in (replicas.state(part) if isinstance(part, keras.Model) else part.variables)
         ]
         # A list of variables: Keras' objects would leave out random seeds and the states that are kept.
@@ -117,7 +125,7 @@ class Progress:
     def restore(self) -> bool:
         """Goes back to the last checkpoint, if there is one; all machines to that of the first."""
         file = self.folder / "progress.json" if self.folder else None
-        text = replicas.broadcast_bytes(file.read_bytes() if file and file.exists() else b"")
+        text = self._machines.broadcast_bytes(file.read_bytes() if file and file.exists() else b"")
         if text:
             content = json.loads(text)
             for name in _FIELDS:
@@ -130,7 +138,7 @@ class Progress:
                 self._best = self._read_best()
         if self.folder:
             self._remove_others(self.folder)
-        replicas.broadcast(self._variables)
+        self._machines.broadcast(self._variables)
         return bool(text)
 
     def _read_best(self) -> list[np.ndarray]:
@@ -139,7 +147,7 @@ class Progress:
             with np.load(self.folder / f"best-{self.best_epoch}.npz", allow_pickle=False) as arrays:
                 weights = [arrays[name] for name in arrays.files]
         holders = [tf.Variable(each) for each in weights]
-        replicas.broadcast(holders)
+        self._machines.broadcast(holders)
         return [each.numpy() for each in holders]
 
     def restore_best(self) -> None:

@@ -4,12 +4,12 @@ import contextlib
 import json
 import os
 import signal
-import threading
 from collections.abc import Iterator
 
 import tensorflow as tf
 
 from suite import console
+from suite.training.signals import signal_handler
 
 _SIGNS_OF_LOSS = (
     tf.errors.UnavailableError,  # the connection was closed
@@ -54,7 +54,7 @@ def join() -> tf.distribute.Strategy:
     """
     console.say("waiting for all workers of TF_CONFIG")
     try:
-        with _interruptible():
+        with signal_handler(signal.SIG_DFL, signal.SIGINT):  # Python's own would wait, as TensorFlow does
             return tf.distribute.MultiWorkerMirroredStrategy()
     except tf.errors.UnknownError as failure:
         raise ValueError(
@@ -64,20 +64,7 @@ def join() -> tf.distribute.Strategy:
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Lets Ctrl+C end the process while TensorFlow waits, which Python's own handler does not."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextlib.contextmanager
-def one_line_if_a_worker_is_lost() -> Iterator[None]:
+def translate_worker_errors() -> Iterator[None]:
     """Around what workers do together.
 
     Raises:

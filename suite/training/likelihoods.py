@@ -4,7 +4,7 @@ The distributions are TensorFlow Probability's; each function says how raw outpu
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -104,6 +104,13 @@ class VariationalAutoencoder(keras.Model):
     Its targets are the images in [0, 1], `(batch, height, width, channels)` float32.
     """
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> tf.Tensor:
         mean = tf.reduce_mean(sum(negative_elbo(y, y_pred)))
         return mean / tf.distribute.get_strategy().num_replicas_in_sync  # as Keras does with its own losses

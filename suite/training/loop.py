@@ -1,19 +1,17 @@
 """The training loop, on any number of devices: it can be killed and goes on."""
 
-import contextlib
 import json
 import math
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import keras
 import tensorflow as tf
 
 from suite import console
-from suite.training import replicas, session
-from suite.training.checkpoints import Progress
+from suite.training.checkpoints import TrainingState
+from suite.training.signals import stop_deferred
 from suite.training.steps import Batches, Steps, TrainingDiverged, evaluator
+from suite.training.training_run import TrainingRun
 
 Measured = Mapping[str, float]
 
@@ -56,6 +54,7 @@ def epochs_for(steps: int, epochs: int, least_steps: int) -> int:
 def fit(
     model: keras.Model,
     batches: Batches,
+    run: TrainingRun | None = None,
     *,
     epochs: int = 1,
     steps_per_epoch: int | None = None,
@@ -81,6 +80,7 @@ def fit(
             function that gives those of an epoch, counted from 1: then a resumed run does not have to draw
             those of earlier epochs. A dataset that shuffles should serve one training only: where one of
             two is not done again, the other one would not see the same order.
+        run: That this training is a part of; without one, it uses one device and leaves no files.
         epochs: Largest number of epochs.
         steps_per_epoch: Steps an epoch of batches without end; None: an epoch is one pass.
         validation: Batches whose mean loss is recorded as "validation_loss".
@@ -105,45 +105,48 @@ def fit(
     """
     if steps_per_epoch is not None and steps_per_epoch < 1:
         raise ValueError(f"expected steps_per_epoch of at least 1, received {steps_per_epoch}")
-    optimizer, compiled = _scaled(model), _uses_xla(jit_compile)
+    run = run or TrainingRun()
+    optimizer, compiled = _scaled(model), _uses_xla(jit_compile, run)
     optimizer.build(model.trainable_variables)
-    training = session.current().next_training()
-    progress = Progress(training.folder, model, training.checkpoint_seconds, optimizer=optimizer)
-    validate = None if validation is None else evaluator(model, validation, compiled)
+    output = run.begin_training()
+    state = TrainingState(model, [optimizer], output.folder, output.checkpoint_seconds, run.machines)
+    validate = None if validation is None else evaluator(model, validation, run, compiled)
 
     def look() -> Measured:
         measured = {} if validate is None else {"validation_loss": validate()}
         return measured | dict(measure() if measure else {})
 
-    with _interruptible() as stop:
-        if progress.restore():
-            console.say(f"resuming after epoch {progress.epoch}, step {progress.step}")
+    with stop_deferred() as stop:
+        if state.restore():
+            console.say(f"resuming after epoch {state.epoch}, step {state.step}")
         else:
-            progress.record({"train_loss": math.nan, **look()} if better else {}, is_best=bool(better))
-        steps = Steps(model, optimizer, batches, steps_per_epoch, progress, compiled)
-        with console.progress("training", steps.total(epochs)) as advance, training.log(optimizer) as log:
-            while progress.epoch < epochs and not (patience and progress.since_best() >= patience):
-                epoch = progress.epoch + 1
+            state.record({"train_loss": math.nan, **look()} if better else {}, is_best=bool(better))
+        steps = Steps(
+            model, batches, steps_per_epoch, run=run, optimizer=optimizer, state=state, jit_compile=compiled
+        )
+        with console.progress("training", steps.total(epochs)) as advance, output.log(optimizer) as log:
+            while state.epoch < epochs and not (patience and state.since_best() >= patience):
+                epoch = state.epoch + 1
                 if before_epoch:
                     before_epoch(epoch)
-                train_loss = steps.run(epoch, advance, stop, training.trace)
-                measured = _of_chief({"train_loss": train_loss, **look()})
-                progress.record(measured, is_best=bool(better and better(measured, progress.best())))
+                train_loss = steps.run(epoch, advance, stop, output.trace)
+                measured = _of_chief({"train_loss": train_loss, **look()}, run)
+                state.record(measured, is_best=bool(better and better(measured, state.best())))
                 log(epoch, measured)
                 _say(epoch, epochs, measured)
         if stop():
-            progress.write()
-        progress.close()
+            state.write()
+        state.close()
     optimizer.finalize_variable_values(model.trainable_variables)
     if not better:
-        return progress.curves
-    progress.restore_best()
-    return progress.curves | {"best_epoch": [progress.best_epoch]}
+        return state.curves
+    state.restore_best()
+    return state.curves | {"best_epoch": [state.best_epoch]}
 
 
-def _uses_xla(jit_compile: bool | None) -> bool:
+def _uses_xla(jit_compile: bool | None, run: TrainingRun) -> bool:
     if jit_compile is None:  # XLA refuses operations on a GPU that it cannot make deterministic: max pooling
-        return bool(tf.config.list_physical_devices("GPU")) and not session.current().deterministic
+        return bool(tf.config.list_physical_devices("GPU")) and not run.deterministic
     return jit_compile
 
 
@@ -161,30 +164,7 @@ def _say(epoch: int, epochs: int, measured: Measured) -> None:
         console.say(f"epoch {epoch} of {epochs}: {values}")
 
 
-def _of_chief(measured: Measured) -> Measured:
+def _of_chief(measured: Measured, run: TrainingRun) -> Measured:
     """What the first machine has measured: all have to decide alike."""
     numbers = json.dumps({name: float(value) for name, value in measured.items()})
-    return json.loads(replicas.broadcast_bytes(numbers.encode()))
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Gives a function that tells whether the process was asked to stop; asked twice, it stops at once."""
-    asked, signals = [], (signal.SIGINT, signal.SIGTERM)
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-
-    def note(number, frame):
-        asked.append(number)
-        if len(asked) > 1:
-            raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, note) for number in signals}
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if asked:  # after the last step
-        raise KeyboardInterrupt
+    return json.loads(run.machines.broadcast_bytes(numbers.encode()))

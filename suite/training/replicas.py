@@ -1,26 +1,22 @@
-"""One step on all replicas: each computes on its share of the batch, and what they find is added up.
+"""One step on all replicas: each computes on its share of the batch, and what they compute is added up.
 
 Models and optimizers stay as they are, on one device: their values go to the replicas with the batch, and
 the summed gradients come back. So a model can be trained on one device, on several, or on several machines,
 and be exported, measured or trained on without knowing of it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from suite.data.batches import without_tuning
-from suite.training import session
+from suite.keras_internals import layers_of, of_any_size
 
 SUM = tf.distribute.ReduceOp.SUM
 _SALT = 7919  # between the random seeds of neighboring replicas
 
-
-def count() -> int:
-    """How many replicas share a batch."""
-    return session.current().strategy.num_replicas_in_sync
+Loss: TypeAlias = Callable[[Any], tuple[tf.Tensor, Any]]
 
 
 def share(tensor: tf.Tensor) -> tf.Tensor:
@@ -34,105 +30,123 @@ def share(tensor: tf.Tensor) -> tf.Tensor:
     return tensor[context.replica_id_in_sync_group * size :][:size]
 
 
-def distribute(batches: tf.data.Dataset) -> Iterable:
-    """Divides each batch among the replicas, in its order: machine by machine, then device by device."""
-    now = session.current()
-    if now.input_service:
-        # Each training reads all of it from the workers: with several of them, in no fixed order.
-        service = tf.data.experimental.service
-        read = service.distribute(service.ShardingPolicy.OFF, f"grpc://{now.input_service}")
-        batches = batches.apply(read)
-    options = tf.data.Options()
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return now.strategy.experimental_distribute_dataset(without_tuning(batches.with_options(options)))
+class LossAndGradients(NamedTuple):
+    """What a step comes to.
+
+    Attributes:
+        value: Mean loss of the batch.
+        weight: How much the batch counts beside others.
+        gradients: By the variables, in their order.
+        states: New values of the states, in their order; None for those that did not change.
+    """
+
+    value: tf.Tensor
+    weight: tf.Tensor
+    gradients: list[tf.Tensor]
+    states: list[tf.Tensor | None]
 
 
-def replicated(
-    loss: Callable,
-    models: Sequence[keras.Model],
-    variables: Sequence[keras.Variable] = (),
-    jit_compile: bool = False,
-) -> Callable:
-    """Makes a function that computes a loss and its gradients on all replicas.
+class ReplicatedLoss:
+    """A loss and its gradients, computed on all replicas; for use in a `tf.function`.
 
     The result is that of one device on the whole batch, up to rounding, as long as examples do not see each
     other: batch normalization does (Keras' `BatchNormalization(synchronized=True)` agrees with the other
     replicas), and random numbers differ by replica. Moving averages become the mean over the replicas,
     each weighed by its part of the batch; states of recurrent layers that are kept from batch to batch are
     divided as the batch is.
-
-    Args:
-        loss: Maps the batch of a replica to `(value, weight)`: a mean over examples, and how much it counts
-            beside those of other replicas, such as the number of examples.
-        models: Whose moving averages, states and random seeds `loss` changes.
-        variables: Of these models, to differentiate by.
-        jit_compile: Whether XLA compiles what a replica computes.
-
-    Returns:
-        A function for use in a `tf.function`: maps a batch (what `distribute` gives, or a tensor for all
-        replicas) and a factor of the loss before it is differentiated (1) to the value (mean over the whole
-        batch), the whole weight, and the gradients of the variables.
     """
-    strategy, replicas = session.current().strategy, count()
-    chosen = {id(variable) for variable in variables}
-    states = [each for model in models for each in state(model) if id(each) not in chosen]
-    kinds = {id(each): "rows" for model in models for each in kept_states(model)}
-    kinds |= {id(each): "seed" for each in states if each.dtype == "uint32"}  # a seed and a counter
-    changed: list[int] = []
 
-    def compute(batch, scale, values, before):
-        scope = keras.StatelessScope(zip(variables, values, strict=True), collect_losses=True)
-        for each, value in zip(states, before, strict=True):
+    def __init__(
+        self,
+        strategy: tf.distribute.Strategy,
+        loss: Loss,
+        models: Sequence[keras.Model],
+        variables: Sequence[keras.Variable] = (),
+        jit_compile: bool = False,
+    ):
+        """Prepares; nothing is traced yet.
+
+        Args:
+            strategy: That of the replicas.
+            loss: Maps the batch of a replica to `(value, weight)`: a mean over examples, and how much it
+                counts beside those of other replicas, such as the number of examples.
+            models: Whose moving averages, states and random seeds `loss` changes.
+            variables: Of these models, to differentiate by.
+            jit_compile: Whether XLA compiles what a replica computes.
+        """
+        self._strategy, self._loss, self._variables = strategy, loss, variables
+        chosen = {id(variable) for variable in variables}
+        self._states = [each for model in models for each in state(model) if id(each) not in chosen]
+        rows = {id(each) for model in models for each in kept_states(model)}
+        self._kinds = [
+            "seed" if each.dtype == "uint32" else "rows" if id(each) in rows else "mean"  # a seed, a counter
+            for each in self._states
+        ]
+        compute = self._differentiate
+        self._compute = tf.function(compute, jit_compile=True) if jit_compile else compute
+
+    def __call__(self, batch: Any, scale: Any = 1.0) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+        """Computes a step, and changes the states of the models.
+
+        Args:
+            batch: Of what `TrainingRun.distribute` gives, or a tensor for all replicas.
+            scale: Factor of the loss before it is differentiated.
+
+        Returns:
+            The value (mean over the whole batch), the whole weight, and the gradients of the variables.
+        """
+        values = [tf.convert_to_tensor(variable.value) for variable in self._variables]
+        before = [tf.convert_to_tensor(each.value) for each in self._states]
+        step = self._strategy.run(self._on_replica, args=(batch, scale, values, before))
+        step = tf.nest.map_structure(self._first_copy, step)
+        for variable, value in zip(self._states, step.states, strict=True):
+            if value is not None:
+                variable.assign(value)
+        return step.value, step.weight, step.gradients
+
+    def _on_replica(self, batch: Any, scale: Any, values: list, before: list) -> LossAndGradients:
+        """The step of the whole batch, of which this replica computes a part."""
+        if self._strategy.num_replicas_in_sync == 1:
+            return self._compute(batch, scale, values, before)
+        context = tf.distribute.get_replica_context()
+        before = [_divide(kind, each, context) for kind, each in zip(self._kinds, before, strict=True)]
+        if "rows" in self._kinds:  # layers ask for as many rows as their states have in all
+            batch = tf.nest.map_structure(of_any_size, batch)
+        batch, counts = _with_a_row(batch)
+        step = self._compute(batch, scale, values, before)
+        return self._merge(step._replace(weight=step.weight * tf.cast(counts, step.weight.dtype)), context)
+
+    def _first_copy(self, value: Any) -> Any:
+        return self._strategy.experimental_local_results(value)[0]
+
+    def _differentiate(self, batch: Any, scale: Any, values: list, before: list) -> LossAndGradients:
+        """The step of one replica on its own rows."""
+        scope = keras.StatelessScope(zip(self._variables, values, strict=True), collect_losses=True)
+        for each, value in zip(self._states, before, strict=True):
             scope.add_update((each, value))  # rows of states are fewer than the variable has
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(values)
             with scope:
-                value, weight = loss(batch)
+                value, weight = self._loss(batch)
             scaled = value * tf.cast(scale, value.dtype)
         gradients = tape.gradient(scaled, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         # The norm of a sparse gradient, which holds a row several times, would not be that of their sum.
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
-        last = [scope.get_current_value(each) for each in states]
-        changed[:] = [index for index, old in enumerate(before) if last[index] is not old]
-        weight = tf.cast(weight, value.dtype)
-        return value, weight, gradients, [last[index] for index in changed]
+        after = [scope.get_current_value(each) for each in self._states]
+        states = [None if new is old else new for new, old in zip(after, before, strict=True)]
+        return LossAndGradients(value, tf.cast(weight, value.dtype), gradients, states)
 
-    if jit_compile:
-        compute = tf.function(compute, jit_compile=True)
-
-    def on_replica(batch, scale, values, before):
-        if replicas == 1:
-            return compute(batch, scale, values, before)
-        context = tf.distribute.get_replica_context()
-        before = [
-            _part(kinds.get(id(each)), value, context) for each, value in zip(states, before, strict=True)
-        ]
-        if "rows" in kinds.values():  # layers ask for as many rows as their states have in all
-            batch = tf.nest.map_structure(_of_any_size, batch)
-        batch, counts = _with_a_row(batch)
-        value, weight, gradients, after = compute(batch, scale, values, before)
-        weight *= tf.cast(counts, weight.dtype)
-        whole = context.all_reduce(SUM, weight)
-        part = tf.where(whole > 0, weight / whole, 1 / replicas)
-        sums = [tf.math.multiply_no_nan(each, part) for each in (value, *gradients)]
+    def _merge(self, step: LossAndGradients, context: tf.distribute.ReplicaContext) -> LossAndGradients:
+        """What all replicas come to."""
+        whole = context.all_reduce(SUM, step.weight)
+        part = tf.where(whole > 0, step.weight / whole, 1 / context.num_replicas_in_sync)
+        sums = [tf.math.multiply_no_nan(each, part) for each in (step.value, *step.gradients)]
         value, *gradients = context.all_reduce(SUM, sums)
-        after = [
-            _whole(kinds.get(id(states[index])), new, part, context)
-            for index, new in zip(changed, after, strict=True)
+        states = [
+            None if new is None else _merge_state(kind, new, part, context)
+            for kind, new in zip(self._kinds, step.states, strict=True)
         ]
-        return value, whole, gradients, after
-
-    def run(batch, scale=1.0):
-        values = [tf.convert_to_tensor(variable.value) for variable in variables]
-        before = [tf.convert_to_tensor(state.value) for state in states]
-        found = strategy.run(on_replica, args=(batch, scale, values, before))
-        found = tf.nest.map_structure(lambda each: strategy.experimental_local_results(each)[0], found)
-        value, weight, gradients, after = found
-        for index, new in zip(changed, after, strict=True):
-            states[index].assign(new)
-        return value, weight, gradients
-
-    return run
+        return LossAndGradients(value, whole, gradients, states)
 
 
 def state(model: keras.Model) -> list[keras.Variable]:
@@ -142,15 +156,11 @@ def state(model: keras.Model) -> list[keras.Variable]:
 
 def kept_states(model: keras.Model) -> list[keras.Variable]:
     """The states of recurrent layers that are kept from batch to batch; to Keras they are no weights."""
-    stateful = [layer for layer in model._flatten_layers() if getattr(layer, "stateful", False)]
+    stateful = [layer for layer in layers_of(model) if getattr(layer, "stateful", False)]
     return [each for layer in stateful for each in tf.nest.flatten(getattr(layer, "states", None) or [])]
 
 
-def _of_any_size(tensor: tf.Tensor) -> tf.Tensor:
-    return tf.compat.v1.placeholder_with_default(tensor, (None, *tensor.shape[1:]))
-
-
-def _with_a_row(batch):
+def _with_a_row(batch: Any) -> tuple[Any, Any]:
     """The batch, one of zeros where this replica got nothing of a small one; and whether it counts.
 
     Kernels fail on tensors without rows: on a CPU, a convolution with its activation gives a wrong shape.
@@ -160,20 +170,22 @@ def _with_a_row(batch):
         return batch, True
     missing = tf.cast(tf.shape(first)[0] == 0, tf.int32)
 
-    def fill(tensor):
+    def fill(tensor: tf.Tensor) -> tf.Tensor:
         return tf.pad(tensor, [[0, missing]] + [[0, 0]] * (tensor.shape.rank - 1))
 
     return tf.nest.map_structure(fill, batch), missing == 0
 
 
-def _part(kind: str | None, value: tf.Tensor, context) -> tf.Tensor:
+def _divide(kind: str, value: tf.Tensor, context: tf.distribute.ReplicaContext) -> tf.Tensor:
     """What a replica starts from."""
     if kind == "rows":
-        return _of_any_size(share(value))
+        return of_any_size(share(value))
     return _shift(value, context, 1) if kind == "seed" else value
 
 
-def _whole(kind: str | None, value: tf.Tensor, part: tf.Tensor, context) -> tf.Tensor:
+def _merge_state(
+    kind: str, value: tf.Tensor, part: tf.Tensor, context: tf.distribute.ReplicaContext
+) -> tf.Tensor:
     """What all replicas come to, of which this one has a part of the batch."""
     if kind == "rows":
         return context.all_gather(value, axis=0)
@@ -184,63 +196,6 @@ def _whole(kind: str | None, value: tf.Tensor, part: tf.Tensor, context) -> tf.T
     return context.all_reduce(SUM, tf.math.multiply_no_nan(value, tf.cast(part, value.dtype)))
 
 
-def _shift(seed: tf.Tensor, context, sign: int) -> tf.Tensor:
+def _shift(seed: tf.Tensor, context: tf.distribute.ReplicaContext, sign: int) -> tf.Tensor:
     salt = tf.cast(context.replica_id_in_sync_group, tf.int64) * _SALT * sign
     return tf.cast(tf.cast(seed, tf.int64) + tf.stack([salt, 0]), seed.dtype)
-
-
-def broadcast(variables: Sequence[keras.Variable | tf.Variable]) -> None:
-    """Gives the variables of all machines the values that they have on the first one."""
-    if not _several_machines():
-        return
-    for variable in variables:
-        variable.assign(tf.cast(_from_chief(tf.convert_to_tensor(variable)), variable.dtype))
-
-
-def broadcast_bytes(content: bytes) -> bytes:
-    """Gives what the first machine passes in."""
-    if not _several_machines():
-        return content
-    size = int(_from_chief(tf.constant(len(content))))
-    row = np.zeros(size, np.int32)
-    given = np.frombuffer(content, np.uint8)[:size]
-    row[: len(given)] = given
-    return _from_chief(tf.constant(row)).numpy().astype(np.uint8).tobytes()
-
-
-def gather(values: Sequence[float]) -> np.ndarray:
-    """Gives what every machine passes in: `(replicas, values)` float64."""
-    row = tf.constant(values, tf.float64)
-    return (_rows(row) if _several_machines() else row[None]).numpy()
-
-
-def _several_machines() -> bool:
-    return isinstance(session.current().strategy, tf.distribute.MultiWorkerMirroredStrategy)
-
-
-@tf.function(reduce_retracing=True)
-def _sum_of_chief(value: tf.Tensor) -> tf.Tensor:
-    strategy = session.current().strategy
-
-    def on_replica(value):
-        context = tf.distribute.get_replica_context()
-        is_first = context.replica_id_in_sync_group == 0
-        return context.all_reduce(SUM, tf.where(is_first, value, tf.zeros_like(value)))
-
-    return strategy.experimental_local_results(strategy.run(on_replica, args=(value,)))[0]
-
-
-@tf.function(reduce_retracing=True)
-def _rows(values: tf.Tensor) -> tf.Tensor:
-    strategy = session.current().strategy
-
-    def on_replica(values):
-        context = tf.distribute.get_replica_context()
-        own = tf.one_hot(context.replica_id_in_sync_group, context.num_replicas_in_sync, dtype=values.dtype)
-        return context.all_reduce(SUM, own[:, None] * values)
-
-    return strategy.experimental_local_results(strategy.run(on_replica, args=(values,)))[0]
-
-
-def _from_chief(value: tf.Tensor) -> tf.Tensor:
-    return _sum_of_chief(value if value.dtype.is_floating else tf.cast(value, tf.int64))

@@ -73,7 +73,7 @@ def fit_side_by_side(
     optimizer.build(weights)
 
     @tf.function
-    def ten_steps():
+    def ten_steps() -> tf.Tensor | None:
         for _ in tf.range(10):
             inputs = augment(train[0]) if augment else train[0]
             with tf.GradientTape() as tape:

@@ -48,11 +48,11 @@ def phase_2(sources, monkeypatch):
     """What the second phase hands to the training loop."""
     given = {}
 
-    def fit(model, batches, **settings):
+    def fit(context, model, batches, **settings):
         given.update(settings, model=model, batches=batches)
         return {"best_epoch": [0]}
 
-    monkeypatch.setattr(job, "fit", fit)
+    monkeypatch.setattr(Context, "fit", fit)
     config = job.Config(epochs=4, batch_size=16, learning_rate=0.01, patience=2)
     job.fine_tune(small_model(), sources, 3, config, Context(5, EMBEDDED, None))
     return given

@@ -9,7 +9,11 @@ import pytest
 import tensorflow as tf
 
 from recipes.week4_representations import gan
-from suite.training import session
+from suite.runs.recipe import Context
+from suite.training.alternating import compile_steps
+from suite.training.checkpoints import TrainingState
+from suite.training.loop import TrainingDiverged
+from suite.training.training_run import TrainingRun
 
 
 def game(penalty=0.5) -> gan.Game:
@@ -37,15 +41,15 @@ def test_losses_are_those_of_the_papers():
 def test_both_players_move_and_each_only_by_its_own_loss():
     played = game()
     before = [model.get_weights() for model in (played.generator, played.discriminator)]
-    gan.compile_steps(played, 16, seed=0)(tf.constant(0), tf.constant(1))
+    step = gan.make_step(played, 16, 0, tf.distribute.get_strategy())
+    compile_steps(step, 2)(tf.constant(0), tf.constant(1))
     for model, weights in zip((played.generator, played.discriminator), before, strict=True):
         changes = [np.abs(new - old).max() for new, old in zip(model.get_weights(), weights, strict=True)]
         assert min(changes) > 0 and max(changes) == pytest.approx(1e-3, rel=0.01)  # Adam's first step
 
 
 def play(played: gan.Game, folder) -> tuple[dict, list[np.ndarray]]:
-    with session.running(session.Options(), folder):
-        return gan.play(played, 40, 16, 0)
+    return gan.train_both(played, 40, 16, Context(0, "embedded", folder, TrainingRun(folder=folder)))
 
 
 def test_an_interrupted_run_ends_as_another_one(tmp_path, monkeypatch):
@@ -53,17 +57,17 @@ def test_an_interrupted_run_ends_as_another_one(tmp_path, monkeypatch):
     losses, samples = play(whole, tmp_path / "whole")
     assert len(losses["generator"]) == len(samples) == gan.ROUNDS
 
-    record = gan.Progress.record
+    record = TrainingState.record
 
     def killed(self, measured):
         record(self, measured)
         if self.epoch == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(gan.Progress, "record", killed)
+    monkeypatch.setattr(TrainingState, "record", killed)
     with pytest.raises(KeyboardInterrupt):
         play(game(), tmp_path / "cut")
-    monkeypatch.setattr(gan.Progress, "record", record)
+    monkeypatch.setattr(TrainingState, "record", record)
     resumed = game()
     again, later = play(resumed, tmp_path / "cut")
     assert again == losses and len(later) == gan.ROUNDS - 4
@@ -74,7 +78,7 @@ def test_an_interrupted_run_ends_as_another_one(tmp_path, monkeypatch):
 
 def test_stops_where_a_loss_is_no_number_without_a_checkpoint_of_it(tmp_path):
     played = game()
-    with pytest.raises(gan.TrainingDiverged, match=r"received \[nan .*\]; lower the rate"):
+    with pytest.raises(TrainingDiverged, match=r"received \[nan .*\]; lower the rate"):
         play(played._replace(draw=lambda seed: gan.ring_points(seed) * np.nan), tmp_path / "run")
     losses, _ = play(game(), tmp_path / "run")
     assert len(losses["generator"]) == gan.ROUNDS and np.isfinite(losses["generator"]).all()
@@ -87,19 +91,18 @@ tf.config.set_logical_device_configuration(devices[0], [tf.config.LogicalDeviceC
 import keras
 import numpy as np
 from recipes.week4_representations import gan
-from suite.training import session
+from suite.training.alternating import compile_steps
 
-def losses():
+def losses(strategy):
     keras.utils.set_random_seed(0)
     models = gan.build_generator((8, 8, 1), 4, 2), gan.build_discriminator((8, 8, 1), 2)
     draw = lambda seed: tf.random.stateless_uniform((8, 8, 8, 1), seed)
-    train = gan.compile_steps(gan.make_game(models, 1e-2, 100, draw, 1.0), 8, seed=0)
+    game = gan.make_game(models, 1e-2, 100, draw, 1.0)
+    train = compile_steps(gan.make_step(game, 8, 0, strategy), 2)
     return [train(tf.constant(step), tf.constant(step + 10)) for step in range(0, 50, 10)]
 
-alone = losses()
-with session.running(session.Options()) as now:
-    now.strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    together = losses()
+alone = losses(tf.distribute.get_strategy())
+together = losses(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
 np.testing.assert_allclose(together, alone, rtol=1e-5)  # 1.2e-7; 0.014 where each normalizes alone
 """
 

@@ -16,19 +16,20 @@ import numpy as np
 import tensorflow as tf
 
 from suite import console
-from suite.training import session
+from suite.runs.recipe import Context
+from suite.training.options import TrainingOptions
+from suite.training.training_run import TrainingOutput, TrainingRun, open_training_run
 
 STEPS = 50
 
 
-def finetune() -> list[float]:
+def finetune(training: TrainingRun) -> list[float]:
     """Phase 2 on pictures that no number of replicas divides: the last batch has a single one."""
     from PIL import Image
 
     from suite.data.pictures.image_source import ImageSource
     from suite.data.source import EMBEDDED
     from suite.finetuning import job as module
-    from suite.runs.recipe import Context
 
     image = keras.Input((16, 16, 3), dtype="uint8", name="image")
     x = keras.layers.Rescaling(1 / 255)(image)
@@ -45,15 +46,16 @@ def finetune() -> list[float]:
         config = module.Config(
             epochs=STEPS // 5, batch_size=8, patience=STEPS, learning_rate=0.01, unfreeze=1.0
         )
-        context = Context(0, EMBEDDED, Path(work))
+        context = Context(0, EMBEDDED, Path(work), training)
         curves = module.fine_tune(model, {"train": source, "validation": source}, 3, config, context)
     return curves["train_loss"][1:] + curves["validation_loss"]
 
 
-def gan() -> list[float]:
+def gan(training: TrainingRun) -> list[float]:
     """Both games: points, and images through batch normalization that the replicas agree on."""
     from recipes.week4_representations import gan as recipe
 
+    context = Context(0, "embedded", Path(), training)
     images = tf.constant(np.random.default_rng(0).random((40, 8, 8, 1), np.float32))
 
     def draw(seed):
@@ -61,14 +63,14 @@ def gan() -> list[float]:
 
     points = recipe.build_point_generator(16), recipe.build_point_discriminator()
     game = recipe.make_game(points, 3e-3, STEPS, recipe.ring_points, 0.1)
-    curves = [recipe.play(game, STEPS, recipe.RING_BATCH, 0)[0]]
+    curves = [recipe.train_both(game, STEPS, recipe.RING_BATCH, context)[0]]
     players = recipe.build_generator((8, 8, 1), 8, 4), recipe.build_discriminator((8, 8, 1), 4)
     game = recipe.make_game(players, 1e-3, STEPS, draw, 1.0)
-    curves.append(recipe.play(game, STEPS, 10, 0)[0])
+    curves.append(recipe.train_both(game, STEPS, 10, context)[0])
     return [value for each in curves for name in sorted(each) for value in each[name]]
 
 
-def rnn_language_model() -> list[float]:
+def rnn_language_model(training: TrainingRun) -> list[float]:
     """States that are kept from batch to batch; without dropout, whose masks differ by replica."""
     from recipes.week5_sequences import rnn_language_model as recipe
 
@@ -80,7 +82,7 @@ def rnn_language_model() -> list[float]:
     config = recipe.Config(
         size=8, units=8, dropout=0.0, epochs=STEPS // 5, batch_size=8, length=5, least_steps=0
     )
-    curves = recipe.train(ids, 30, config)[1]
+    curves = recipe.train(ids, 30, config, Context(0, "embedded", Path(), training))[1]
     return curves["train_loss"][1:] + curves["validation_loss"]
 
 
@@ -92,11 +94,11 @@ def be_slow(times: int) -> None:
     waits = iter([0.5] * times)
 
     @contextlib.contextmanager
-    def trace(training):
+    def trace(output):
         yield
         time.sleep(next(waits, 0.0))
 
-    session.Training.trace = trace
+    TrainingOutput.trace = trace
 
 
 def main(file: str, modes: str, *names: str) -> None:
@@ -108,15 +110,15 @@ def main(file: str, modes: str, *names: str) -> None:
     console.set_quiet(True)
     trained = {}
     for mode in modes.split(","):
-        with session.running(session.Options(mode)) as now:
+        with open_training_run(TrainingOptions(mode)) as training:
             if mode == "mirrored":
-                now.strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+                training = TrainingRun(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
             tf.config.experimental.enable_op_determinism()
             curves = {}
             for name in names:
                 keras.utils.set_random_seed(0)
-                curves[name] = CASES[name]()
-        trained[mode] = {"replicas": now.strategy.num_replicas_in_sync, "curves": curves}
+                curves[name] = CASES[name](training)
+        trained[mode] = {"replicas": training.strategy.num_replicas_in_sync, "curves": curves}
     Path(file).write_text(json.dumps(trained))
 
 

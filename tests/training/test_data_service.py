@@ -9,30 +9,28 @@ import tensorflow as tf
 
 import suite
 from suite.cli import main
-from suite.training import session
 from suite.training.data_service import start_dispatcher, start_worker
 from suite.training.loop import fit
 from suite.training.reproducibility import set_seed
+from suite.training.training_run import TrainingRun
 
 
-def train(options):
+def train(**settings):
     set_seed(0)
     x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
     batches = tf.data.Dataset.from_tensor_slices((x, x[:, :1])).batch(16)
     inputs = keras.Input((4,))
     model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
     model.compile("sgd", "mse")
-    with session.running(options):
-        return fit(model, batches.map(lambda x, y: (2 * x, y)), epochs=3)["train_loss"]
+    doubled = batches.map(lambda x, y: (2 * x, y))
+    return fit(model, doubled, TrainingRun(**settings), epochs=3)["train_loss"]
 
 
 def test_batches_of_a_service_train_as_those_of_the_process_do():
     dispatcher = start_dispatcher(0)
     address = dispatcher.target.partition("://")[2]
     worker = start_worker(address, "localhost", 0)
-    np.testing.assert_allclose(
-        train(session.Options(input_service=address)), train(session.Options()), rtol=1e-6
-    )
+    np.testing.assert_allclose(train(input_service=address), train(), rtol=1e-6)
     del worker, dispatcher
 
 

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from suite.training import session
 from suite.training.loop import TrainingDiverged, epochs_for, fit, higher, lower
+from suite.training.options import TrainingOptions
+from suite.training.training_run import open_training_run
 from tests.training.trainings import EPOCHS, X, Y, of_epoch, run, setting, shuffled
 
 pytestmark = pytest.mark.usefixtures("look_at_every_step")
@@ -120,8 +121,9 @@ def test_the_mean_over_weights_is_kept_apart_from_that_over_examples():
 
 
 def test_logs_and_traces_for_tensorboard(tmp_path):
-    with session.running(session.Options(tensorboard=True, profile=True), tmp_path, tmp_path / "logs"):
-        fit(setting(), of_epoch, epochs=3)
+    options = TrainingOptions(tensorboard=True, profile=True)
+    with open_training_run(options, tmp_path, tmp_path / "logs") as training:
+        fit(setting(), of_epoch, training, epochs=3)
     events = [path.name for path in (tmp_path / "logs" / "training-1").rglob("*") if path.is_file()]
     assert any("tfevents" in name for name in events) and any(name.endswith(".xplane.pb") for name in events)
 

@@ -12,8 +12,10 @@ import tensorflow as tf
 
 from suite.errors import disk_is_full
 from suite.layers import Recurrent, SimpleRNNCell
-from suite.training import checkpoints, session, steps
+from suite.training import steps
+from suite.training.checkpoints import TrainingState
 from suite.training.loop import lower
+from suite.training.machines import Machines
 from suite.training.steps import reset_states
 from tests.training.trainings import EPOCHS, SOURCES, Killed, assert_same, loss_of, of_epoch, run, setting
 
@@ -28,22 +30,22 @@ def test_a_killed_run_ends_with_the_same_weights(tmp_path, source, killed_at, mo
         whole, tmp_path / "whole", source, measure=lambda: {"sum": float(whole.weights[0].value[0, 0])}
     )
     steps = 0
-    write = checkpoints.Progress.write
+    write = TrainingState.write
 
-    def killing(progress):
+    def killing(state):
         nonlocal steps
-        write(progress)
+        write(state)
         steps += 1
         if steps == killed_at:
             raise Killed
 
-    monkeypatch.setattr(checkpoints.Progress, "write", killing)
+    monkeypatch.setattr(TrainingState, "write", killing)
     with pytest.raises(Killed):
         killed = setting()
         run(
             killed, tmp_path / "killed", source, measure=lambda: {"sum": float(killed.weights[0].value[0, 0])}
         )
-    monkeypatch.setattr(checkpoints.Progress, "write", write)
+    monkeypatch.setattr(TrainingState, "write", write)
     resumed = setting(seed=99)  # whatever it starts from is replaced
     curves = run(
         resumed, tmp_path / "killed", source, measure=lambda: {"sum": float(resumed.weights[0].value[0, 0])}
@@ -75,17 +77,17 @@ def test_states_that_are_kept_are_resumed(tmp_path, monkeypatch):
         losses += reference.fit(batches, shuffle=False, verbose=0).history["loss"]
     np.testing.assert_allclose(expected["train_loss"], losses, rtol=1e-6)
 
-    write = checkpoints.Progress.write
+    write = TrainingState.write
 
-    def killing(progress):
-        write(progress)
-        if (progress.epoch, progress.step) == (1, 3):
+    def killing(state):
+        write(state)
+        if (state.epoch, state.step) == (1, 3):
             raise Killed
 
-    monkeypatch.setattr(checkpoints.Progress, "write", killing)
+    monkeypatch.setattr(TrainingState, "write", killing)
     with pytest.raises(Killed):
         run(build(), tmp_path / "killed", batches=batches, epochs=2, validation=batches)
-    monkeypatch.setattr(checkpoints.Progress, "write", write)
+    monkeypatch.setattr(TrainingState, "write", write)
     resumed = build()
     assert run(resumed, tmp_path / "killed", batches=batches, epochs=2, validation=batches) == expected
     assert_same(resumed, whole)
@@ -112,12 +114,12 @@ def test_machines_take_as_many_steps_and_stop_together(tmp_path, monkeypatch):
     """Functions that communicate wait for each other forever where one machine calls them once more."""
     taken = []
 
-    def with_a_slow_machine(row):
+    def with_a_slow_machine(machines, row):
         taken.append(row)
         return np.array([row, [1.0, len(taken) == 6]])
 
     monkeypatch.setattr(steps, "CHUNK_SECONDS", 0.4)
-    monkeypatch.setattr(steps.replicas, "gather", with_a_slow_machine)
+    monkeypatch.setattr(Machines, "gather", with_a_slow_machine)
     with pytest.raises(KeyboardInterrupt):
         run(setting(), tmp_path, checkpoint_seconds=1000.0, epochs=2)
     # Batches of 16 of 50 examples, and a call that finds the end: one step each, as the slow machine needs.
@@ -141,24 +143,22 @@ def test_being_asked_to_stop_after_the_last_step_is_not_forgotten(tmp_path):
 
 
 def test_a_checkpoint_that_counts_is_not_written_over(tmp_path):
-    with session.running(session.Options(), tmp_path):
-        progress = checkpoints.Progress(tmp_path, setting(), 0.0)
-        progress.record({"loss": 1.0})
-        before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-        progress.close()
+    state = TrainingState(setting(), folder=tmp_path)
+    state.record({"loss": 1.0})
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    state.close()
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
 
 
 def test_what_a_kill_left_half_written_is_not_taken_up(tmp_path):
     """Where runs are not deterministic, the best weights of an epoch would be those of another training."""
-    with session.running(session.Options(), tmp_path):
-        progress = checkpoints.Progress(tmp_path, setting(), 0.0)
-        progress.record({"loss": 1.0}, is_best=True)
-        (tmp_path / "best-1.npz").write_text("of a run that was killed before progress.json named it")
-        progress = checkpoints.Progress(tmp_path, setting(), 0.0)
-        assert progress.restore()
-        progress.record({"loss": 0.5}, is_best=True)
-        assert checkpoints.Progress(tmp_path, setting(), 0.0).restore()
+    state = TrainingState(setting(), folder=tmp_path)
+    state.record({"loss": 1.0}, is_best=True)
+    (tmp_path / "best-1.npz").write_text("of a run that was killed before progress.json named it")
+    state = TrainingState(setting(), folder=tmp_path)
+    assert state.restore()
+    state.record({"loss": 0.5}, is_best=True)
+    assert TrainingState(setting(), folder=tmp_path).restore()
 
 
 def test_a_checkpoint_without_room_leaves_the_one_before(tmp_path):

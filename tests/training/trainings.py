@@ -5,8 +5,8 @@ import numpy as np
 import tensorflow as tf
 
 from suite.layers import Dropout
-from suite.training import session
 from suite.training.loop import fit
+from suite.training.training_run import TrainingRun
 
 EPOCHS = 6
 X = np.random.default_rng(0).normal(size=(50, 4)).astype("float32")
@@ -45,8 +45,8 @@ SOURCES = {
 
 def run(model, folder, source="a function of the epoch", checkpoint_seconds=0.0, **settings):
     keras.utils.set_random_seed(0)  # shuffling depends on it
-    with session.running(session.Options(checkpoint_seconds=checkpoint_seconds), folder):
-        return fit(model, **({"epochs": EPOCHS} | SOURCES[source]() | settings))
+    training = TrainingRun(folder=folder, checkpoint_seconds=checkpoint_seconds)
+    return fit(model, run=training, **({"epochs": EPOCHS} | SOURCES[source]() | settings))
 
 
 def loss_of(model):

@@ -105,7 +105,7 @@ def keras_guide(root: Path, batch_size: int = 32) -> float:
 
 def features(images: int = 64) -> Iterator[Work]:
     """Frozen features, as phase 1 of fine-tuning computes them."""
-    from suite.finetuning.head import feature_extractor
+    from suite.deploy.feature_extractor import feature_extractor
     from suite.models.backbones import build_backbone
     from tools.benchmarks.torch_classifiers import torch_features
 
@@ -134,8 +134,9 @@ def fine_tuning_step(batch_size: int = 16, steps: int = 4) -> Iterator[Work]:
 
     from suite.finetuning import job
     from suite.models.backbones import build_backbone
-    from suite.training.checkpoints import Progress
+    from suite.training.checkpoints import TrainingState
     from suite.training.steps import Steps
+    from suite.training.training_run import TrainingRun
     from tools.benchmarks.torch_classifiers import torch_fine_tuning
 
     rng = np.random.default_rng(0)
@@ -155,11 +156,19 @@ def fine_tuning_step(batch_size: int = 16, steps: int = 4) -> Iterator[Work]:
     for each in (model, rival):
         each.compile(keras.optimizers.Adam(1e-4), loss)
     model.optimizer.build(model.trainable_variables)
-    progress = Progress(None, model, 0.0)
-    trainer = Steps(model, model.optimizer, batches, None, progress, jit_compile=False)
+    state = TrainingState(model)
+    trainer = Steps(
+        model,
+        batches,
+        None,
+        run=TrainingRun(),
+        optimizer=model.optimizer,
+        state=state,
+        jit_compile=False,
+    )
 
     def train():
-        progress.step, progress.total = 0, (0.0, 0.0)
+        state.step, state.total = 0, (0.0, 0.0)
         return trainer.run(1, lambda taken: None, lambda: False, contextlib.nullcontext)
 
     def train_keras():

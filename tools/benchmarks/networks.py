@@ -140,6 +140,7 @@ def gan(batch_size: int = 64, steps: int = 20) -> Iterator[Work]:
     from recipes.week4_representations import gan as recipe
     from suite.data.sets import image_sets
     from suite.data.source import EMBEDDED
+    from suite.training.alternating import compile_steps
 
     config, data = recipe.Config(batch_size=batch_size), image_sets.load(EMBEDDED, 0)
     real = tf.constant(data.images["train"].astype(np.float32) / 255)
@@ -162,7 +163,8 @@ def gan(batch_size: int = 64, steps: int = 20) -> Iterator[Work]:
         (rival.generator, rival.discriminator), (game.generator, game.discriminator), strict=True
     ):
         one.set_weights(other.get_weights())
-    step = recipe.compile_steps(game, batch_size, seed=0)
+    step = recipe.make_step(game, batch_size, 0, tf.distribute.get_strategy())
+    take = compile_steps(step, len(game.players))
     # As keras.io's: the whole set again and again, in another order each time.
     batches = tf.data.Dataset.from_tensor_slices(real).shuffle(len(real)).repeat().batch(batch_size)
 
@@ -171,7 +173,7 @@ def gan(batch_size: int = 64, steps: int = 20) -> Iterator[Work]:
     assert_close(recipe.discriminator_loss(game, some, fake), 2 * rival.real_and_fake(some, fake), "keras.io")
 
     def train():
-        return step(tf.constant(0), tf.constant(steps)).numpy()
+        return take(tf.constant(0), tf.constant(steps)).numpy()
 
     def train_keras():
         return rival.fit(batches, steps_per_epoch=steps, verbose=0, shuffle=False).history

@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import onnx
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from suite.console import first_line
 from suite.deploy.convert.saved_model import serving_function
 from suite.deploy.obstacles import FormatError, cannot_hold, missing_operators
+from suite.keras_internals import freeze
 
 OPSET = 17  # ONNX Runtime >= 1.13 and every mobile build since read it
 
@@ -33,7 +33,7 @@ def save_onnx(model: keras.Model, path: str | Path) -> None:
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it complains about is looked for below
     function, specs = _inlined(model)
     # tf2onnx would make graph inputs of captured constants.
-    frozen = convert_variables_to_constants_v2(function, lower_control_flow=False, aggressive_inlining=True)
+    frozen = freeze(function, lower_control_flow=False, aggressive_inlining=True)
     inputs, outputs = [tensor.name for tensor in frozen.inputs], [tensor.name for tensor in frozen.outputs]
     names = dict(zip(inputs, (spec.name for spec in specs), strict=True))
     names |= dict(zip(outputs, sorted(function.structured_outputs), strict=True))

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from suite.deploy.signature import signature_of
+from suite.keras_internals import calls_of, freeze, producer_of
 
 UNUSED = -1e4  # bias of a class that was never trained: its probability is 0 in float32
 
@@ -55,11 +55,11 @@ def base_of(model: keras.Model, labels: Sequence[str]) -> keras.Model | None:
     pixels = image.name == "image" and image.dtype == "uint8" and None not in image.shape[1:]
     if not labels or len(model.inputs) != 1 or len(model.outputs) != 1 or not pixels:
         return None
-    last, node, _ = model.outputs[0]._keras_history  # a layer may be called in other models, too
+    last, call = producer_of(model.outputs[0])  # a layer may be called in other models, too
     if not isinstance(last, keras.layers.Dense) or last.activation is not keras.activations.softmax:
         return None
     is_picture = len(image.shape) == 4 and image.shape[-1] in (1, 3)
-    (features,) = last._inbound_nodes[node].input_tensors
+    (features,) = calls_of(last)[call].input_tensors
     return keras.Model(model.inputs, features) if is_picture and len(features.shape) == 2 else None
 
 
@@ -113,7 +113,7 @@ def save_personal(
         images: Training images `(n, height, width, channels)` uint8, by which features are centered.
         spare_classes: Number of classes that the phone may add.
     """
-    last = model.outputs[0]._keras_history.operation
+    last, _ = producer_of(model.outputs[0])
     kernel = last.kernel.numpy()
     bias = last.bias.numpy() if last.use_bias else np.zeros(kernel.shape[1], np.float32)
     features = base.predict(images, verbose=0)
@@ -128,7 +128,7 @@ class _Personal(tf.Module):
         self.image = tf.TensorSpec((1, *image.shape), image.dtype, name="image")
         infer = tf.function(lambda image: base(image, training=False))
         # As constants: the variables of a Keras model that a tf.Module holds are written without values.
-        self.base = convert_variables_to_constants_v2(infer.get_concrete_function(self.image))
+        self.base = freeze(infer.get_concrete_function(self.image))
         self.kernel, self.bias = tf.Variable(head.kernel), tf.Variable(head.bias)
         self.mean, self.scale = tf.constant(head.mean), head.scale
 

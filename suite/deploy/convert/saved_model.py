@@ -6,10 +6,9 @@ from pathlib import Path
 
 import keras
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from suite.deploy.obstacles import layers_of
 from suite.deploy.signature import call_model, signature_of
+from suite.keras_internals import freeze, graph_function, layers_of
 
 SIGNATURE_KEY = "serving_default"
 _OTHER_FLOATS = {"float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloat16"}
@@ -77,7 +76,7 @@ def _adds_to_rows(node) -> bool:
 
 def _with_operators_of_tflite(function):
     """A frozen copy without two operators of which TFLite has no such form."""
-    frozen = convert_variables_to_constants_v2(function)
+    frozen = freeze(function)
     ranks = {op.name: op.outputs[0].shape.rank for op in frozen.graph.get_operations() if op.outputs}
     graph = frozen.graph.as_graph_def()
     for node in graph.node:
@@ -87,7 +86,7 @@ def _with_operators_of_tflite(function):
             _multiply_floats(graph, node)
         elif _adds_to_rows(node):
             _add_rows(graph, node, ranks[node.name])
-    wrapped = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), [])
+    wrapped = graph_function(graph)
     tensor = wrapped.graph.get_tensor_by_name
     outputs = zip(sorted(function.structured_outputs), frozen.outputs, strict=True)
     return wrapped.prune(

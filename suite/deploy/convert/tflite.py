@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from suite.keras_internals import freeze
+
 # Variant -> file name. "float32" is the reference; "int16x8" stands in where "int8" loses too much.
 FILES = {
     "float32": "model.tflite",
@@ -74,12 +76,11 @@ def convert_for_now(model) -> bytes:
         The TFLite flatbuffer, float32, without a signature.
     """
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     (image,) = model.inputs
     spec = tf.TensorSpec((1, *image.shape[1:]), image.dtype, name=image.name)
     infer = tf.function(lambda inputs: model(inputs, training=False), input_signature=[spec], autograph=False)
-    frozen = convert_variables_to_constants_v2(infer.get_concrete_function())
+    frozen = freeze(infer.get_concrete_function())
     return tf.lite.TFLiteConverter.from_concrete_functions([frozen]).convert()
 
 

@@ -8,7 +8,7 @@ from suite.data.generated.textures import write_textures
 from suite.data.pictures.images import load_image
 from suite.deploy.convert.personal import LEARNING_RATE, base_of, save_personal
 from suite.deploy.convert.tflite import convert_tflite
-from suite.finetuning.head import feature_extractor
+from suite.deploy.feature_extractor import feature_extractor
 from suite.finetuning.job import classifier
 from suite.linear.softmax_regression import fit_softmax_regression
 from suite.models.backbones import build_backbone

@@ -2,59 +2,22 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from suite.data.batches import without_tuning
 from suite.training import cluster
+from suite.training.machines import Machines
+from suite.training.options import TrainingOptions
 
 
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """Settings of every command that trains.
-
-    Attributes: the help texts of the flags.
-    """
-
-    strategy: Annotated[
-        Literal["default", "mirrored", "multi_worker"],
-        "default: one device; mirrored: all GPUs of this machine; multi_worker: the machines of TF_CONFIG.",
-    ] = "default"
-    input_service: Annotated[str, "Address of a tf.data service that prepares batches, HOST:PORT."] = ""
-    deterministic: Annotated[
-        bool, "Same seed, same weights; slower on GPUs, where XLA then compiles nothing by itself."
-    ] = True
-    tensorboard: Annotated[bool, "Log losses, rates and figures beside the bundle, in tensorboard/NAME."] = (
-        False
-    )
-    profile: Annotated[bool, "Trace some steps of the first training for TensorBoard's profiler."] = False
-    checkpoint_seconds: Annotated[
-        float, "Between two checkpoints; a training shorter than that leaves none."
-    ] = 10.0
-
-    def __post_init__(self) -> None:
-        if self.strategy == "multi_worker":
-            cluster.task()
-
-
-def split_options(settings: Mapping[str, Any]) -> tuple[Options, dict[str, Any]]:
-    """Takes the settings that say how to train out of those of a command; gives both."""
-    names = {field.name for field in dataclasses.fields(Options)}
-    chosen = {name: value for name, value in settings.items() if name in names}
-    return Options(**chosen), {name: value for name, value in settings.items() if name not in names}
-
-
-def is_chief(options: Options) -> bool:
-    """Whether this process leaves the bundle: the only one, or the first of several."""
-    return options.strategy != "multi_worker" or cluster.task()["index"] == 0
-
-
-class Training:
-    """One training of a run: its checkpoints and logs.
+class TrainingOutput:
+    """What one training of a run leaves on disk: its checkpoints and logs.
 
     Attributes:
         folder: Where its checkpoints are kept; None for none.
@@ -90,8 +53,8 @@ class Training:
 
 
 @dataclasses.dataclass
-class Session:
-    """What trainings need to know of the run that they are a part of.
+class TrainingRun:
+    """What trainings need to know of the run that they are a part of; by default, one device and no files.
 
     Attributes:
         strategy: Spreads each batch over devices and machines; variables stay as they are.
@@ -102,6 +65,7 @@ class Session:
         deterministic: Whether the same seed has to give the same weights.
         checkpoint_seconds: Time between two checkpoints.
         trainings: How many trainings have begun.
+        machines: Those of the strategy.
     """
 
     strategy: tf.distribute.Strategy = dataclasses.field(default_factory=tf.distribute.get_strategy)
@@ -110,10 +74,14 @@ class Session:
     profile: bool = False
     input_service: str = ""
     deterministic: bool = True
-    checkpoint_seconds: float = Options.checkpoint_seconds
-    trainings: int = 0
+    checkpoint_seconds: float = TrainingOptions.checkpoint_seconds
+    trainings: int = dataclasses.field(default=0, init=False)
+    machines: Machines = dataclasses.field(init=False)
 
-    def next_training(self) -> Training:
+    def __post_init__(self) -> None:
+        self.machines = Machines(self.strategy)
+
+    def begin_training(self) -> TrainingOutput:
         """Begins a training, whose checkpoints and logs have a folder of their own."""
         self.trainings += 1
         name = f"training-{self.trainings}"
@@ -122,7 +90,18 @@ class Session:
             folder.mkdir(parents=True, exist_ok=True)
         logs = self.logs / name if self.logs else None
         profile = self.profile and self.trainings == 1 and logs is not None
-        return Training(folder, self.checkpoint_seconds, logs, profile)
+        return TrainingOutput(folder, self.checkpoint_seconds, logs, profile)
+
+    def distribute(self, batches: tf.data.Dataset) -> Iterable:
+        """Divides each batch among the replicas, in its order: machine by machine, then device by device."""
+        if self.input_service:
+            # Each training reads all of it from the workers: with several of them, in no fixed order.
+            service = tf.data.experimental.service
+            read = service.distribute(service.ShardingPolicy.OFF, f"grpc://{self.input_service}")
+            batches = batches.apply(read)
+        options = tf.data.Options()
+        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+        return self.strategy.experimental_distribute_dataset(without_tuning(batches.with_options(options)))
 
     def log_figures(self, figures: Mapping[str, Any]) -> None:
         """Logs matplotlib figures as images, where there are logs."""
@@ -135,17 +114,11 @@ class Session:
                 tf.summary.image(name, np.asarray(figure.canvas.buffer_rgba())[None])
 
 
-_current = Session()
-
-
-def current() -> Session:
-    """The session of the run that is going on; outside of runs, one device and no checkpoints."""
-    return _current
-
-
 @contextlib.contextmanager
-def running(options: Options, folder: Path | None = None, logs: Path | None = None) -> Iterator[Session]:
-    """Makes a session for a run and lets it be the current one.
+def open_training_run(
+    options: TrainingOptions, folder: Path | None = None, logs: Path | None = None
+) -> Iterator[TrainingRun]:
+    """Gives what the trainings of a run need; around all of them.
 
     Machines of a cluster have to be told of each other before TensorFlow computes anything in the process.
 
@@ -159,7 +132,6 @@ def running(options: Options, folder: Path | None = None, logs: Path | None = No
         WorkerLost: Another machine stopped, or does not answer. TensorFlow notices at once that a worker was
             killed, and in about 15 s that it hangs or that its network is gone.
     """
-    global _current
     strategies = {
         "default": tf.distribute.get_strategy,
         "mirrored": tf.distribute.MirroredStrategy,
@@ -171,8 +143,7 @@ def running(options: Options, folder: Path | None = None, logs: Path | None = No
     for gpu in tf.config.list_physical_devices("GPU"):
         with contextlib.suppress(RuntimeError):  # an earlier run in this process uses it already
             tf.config.experimental.set_memory_growth(gpu, True)
-    before = _current
-    _current = Session(
+    run = TrainingRun(
         strategies[options.strategy](),
         folder,
         logs if options.tensorboard or options.profile else None,
@@ -182,8 +153,5 @@ def running(options: Options, folder: Path | None = None, logs: Path | None = No
         options.checkpoint_seconds,
     )
     is_cluster = options.strategy == "multi_worker"
-    try:
-        with cluster.one_line_if_a_worker_is_lost() if is_cluster else contextlib.nullcontext():
-            yield _current
-    finally:
-        _current = before
+    with cluster.translate_worker_errors() if is_cluster else contextlib.nullcontext():
+        yield run
