@@ -49,6 +49,18 @@ def bundle_of(artifact: str | Path) -> Path:
     return found[0] if found else path.parent
 
 
+def recorded_row(artifact: str | Path) -> dict:
+    """What the result.json of an artifact's bundle says of it; {} where it says nothing."""
+    path = Path(artifact).resolve()
+    bundle = bundle_of(path)
+    try:
+        rows = read_result(bundle)["artifacts"]
+    except ValueError:
+        return {}
+    name = path.relative_to(bundle).as_posix()
+    return next((row for row in rows if isinstance(row, dict) and row.get("path") == name), {})
+
+
 def foreign_labels(text: str) -> list[str]:
     """The class names in a `labels.txt` of other tools, without the running number that some put in front."""
     lines = [line.strip() for line in text.removeprefix("\ufeff").strip().split("\n")]

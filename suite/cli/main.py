@@ -141,6 +141,7 @@ def predict(artifact: str, images: tuple[str, ...], top: int, scale: str | None,
 @click.option("--examples", default=None, help="An .npz of inputs by name, for calibration and parity.")
 @SCALE
 @click.option("--size", default=None, help="Pixels of an image of any size: 224, or 224,160 (height, width).")
+@click.option("--task", default=None, help="What the model is for, such as classifier [default: guessed].")
 def export(model: str, **arguments: Any) -> None:
     """Export MODEL.keras, and prove the exports.
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from suite import console
-from suite.bundle.record import bundle_of, read_result
+from suite.bundle.record import recorded_row
 from suite.data.pictures.images import load_image
 from suite.deploy.ranges import ASK, PIXELS, ValueRange, is_picture, known_range
 from suite.deploy.runtime import Artifact
@@ -60,15 +60,7 @@ def image_input(model: Artifact, scale: ValueRange | None = None) -> ImageInput:
 
 def recorded_inputs(path: str | Path) -> dict[str, dict]:
     """What the result.json of an artifact's bundle says of its inputs, by name; {} where it says nothing."""
-    path = Path(path).resolve()
-    bundle = bundle_of(path)
-    try:
-        rows = read_result(bundle)["artifacts"]
-    except ValueError:
-        return {}
-    name = path.relative_to(bundle).as_posix()
-    found = [row.get("inputs") for row in rows if isinstance(row, dict) and row.get("path") == name]
-    return found[0] or {} if found else {}
+    return recorded_row(path).get("inputs") or {}
 
 
 def _range(model: Artifact, tensor: Tensor, scale: ValueRange | None, recorded: list | None) -> ValueRange:

@@ -1,6 +1,7 @@
 """Model in, a folder of proven artifacts out."""
 
 import dataclasses
+import functools
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -13,9 +14,10 @@ import tensorflow as tf
 from suite import console
 from suite.bundle.examples import save_verification
 from suite.bundle.names import LABELS_FILE, VERIFICATION_FILE
+from suite.bundle.task import Task
 from suite.deploy.convert import tflite
 from suite.deploy.convert.metadata import add_metadata, associated_files
-from suite.deploy.convert.onnx import save_onnx
+from suite.deploy.convert.onnx import onnx_properties, save_onnx
 from suite.deploy.convert.personal import PRECISIONS, base_of, save_personal
 from suite.deploy.convert.saved_model import as_float32, save_saved_model, weights_in_use
 from suite.deploy.describe import describe
@@ -43,6 +45,7 @@ from suite.deploy.signature import (
     renamed,
     signature_of,
 )
+from suite.deploy.task import check_task
 from suite.errors import GateError, disk_is_full
 from suite.evaluation.metrics import Metric, agreement
 
@@ -72,6 +75,7 @@ class Export:
         spare_classes: Number of classes that the personal model of an image classifier can learn besides.
         ranges: The values of black and white by image input, None where they are not known; by default what
             `inputs` and the model say.
+        task: What the model is for; each task asks for other outputs and texts.
     """
 
     model: Any
@@ -84,6 +88,7 @@ class Export:
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
     spare_classes: int = SPARE_CLASSES
     ranges: Mapping[str, ValueRange | None] | None = None
+    task: Task = dataclasses.field(kw_only=True)
 
 
 def export_model(item: Export, folder: str | Path, work: str | Path | None = None) -> list[dict]:
@@ -102,7 +107,7 @@ def export_model(item: Export, folder: str | Path, work: str | Path | None = Non
         One row an artifact, as under "artifacts" in result.json (paths relative to `folder`).
 
     Raises:
-        ValueError: The model's signature, the given inputs or the number of labels do not fit, or
+        ValueError: The model's signature, the given inputs, the task or the number of labels do not fit, or
             `spare_classes` is below 0.
         OSError: The disk is full.
         GateError: An output has no name of its own.
@@ -121,6 +126,7 @@ def export_model(item: Export, folder: str | Path, work: str | Path | None = Non
     inputs = named_inputs(signature, item.inputs)
     if item.labels:
         check_class_names(signature.outputs, item.labels, LABELS_FILE)
+    check_task(item.task, signature, item.labels, item.files)
     reference = _predict(model, signature, inputs)
     if len(reference) != len(as_functional(item.model).outputs):
         raise GateError(f"{len(reference)} of {len(as_functional(item.model).outputs)} outputs have a name")
@@ -135,7 +141,7 @@ def export_model(item: Export, folder: str | Path, work: str | Path | None = Non
         ranges = {name: found for name, (found, _) in known.items()}
 
     with tempfile.TemporaryDirectory(prefix="suite-export-", dir=work) as work:
-        carried = {"labels": item.labels, "files": item.files, "ranges": ranges}
+        carried = {"labels": item.labels, "files": item.files, "ranges": ranges, "task": item.task}
         exporter = _Exporter(model, folder, Path(work), inputs, reference, (metric, targets), carried)
         calibration = None if item.calibration is None else named_inputs(signature, item.calibration)
         rows = exporter.run(calibration)
@@ -147,7 +153,8 @@ def export_model(item: Export, folder: str | Path, work: str | Path | None = Non
             images = images[tflite.calibration_rows(len(images))]
             rows.append(exporter.run_personal(base, images, item.spare_classes))
     shapes = {name: array.shape[1:] for name, array in inputs.items()}
-    return [row | {"inputs": describe_inputs(signature, shapes, ranges)} for row in rows]
+    described = {"task": item.task.value, "inputs": describe_inputs(signature, shapes, ranges)}
+    return [row | described for row in rows]
 
 
 class _Exporter:
@@ -195,7 +202,7 @@ class _Exporter:
             console.say(f"  converting {path.name} ({precision})")
             try:
                 path.write_bytes(tflite.convert_tflite(self.work / "personal", precision))
-                add_metadata(path, labels, self.carried["files"])
+                add_metadata(path, labels, self.carried["files"], task=self.carried["task"])
             except Exception as failure:
                 row = _row_without_file(path.name, "tflite", "personal", "failed", failure)
             else:
@@ -211,9 +218,11 @@ class _Exporter:
     def _write_float32(self) -> list[tuple[str, str]]:
         self.model.save(self.folder / "model.keras")
         written = [("model.keras", "float32")]
+        properties = onnx_properties(self.carried["task"], self.carried["ranges"])
+        save_described_onnx = functools.partial(save_onnx, properties=properties)
         writers = (
             ("saved_model", "saved_model", "SavedModel", save_saved_model),
-            ("model.onnx", "onnx", "ONNX", save_onnx),
+            ("model.onnx", "onnx", "ONNX", save_described_onnx),
         )
         for name, format, title, write in writers:
             try:

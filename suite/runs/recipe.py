@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from suite.bundle.task import Task
 from suite.deploy.pipeline import Export
 from suite.evaluation.baselines import Baseline
 from suite.evaluation.table import Table
 
-__all__ = ["Baseline", "Claim", "Context", "Export", "Result"]
+__all__ = ["Baseline", "Claim", "Context", "Export", "Result", "Task"]
 
 
 class Claim(NamedTuple):

@@ -18,7 +18,7 @@ from suite.evaluation.metrics import Metric, accuracy
 from suite.evaluation.table import Table
 from suite.runs import job
 from suite.runs.job import Job, execute
-from suite.runs.recipe import Baseline, Claim, Export, Result
+from suite.runs.recipe import Baseline, Claim, Export, Result, Task
 from suite.training.session import Options
 
 
@@ -50,7 +50,13 @@ def test_a_bundle_has_everything_the_contract_names(tmp_path):
         x = keras.Input((3,), name="x")
         inputs = np.random.default_rng(context.seed).normal(size=(9, 3)).astype("float32")
         exports = [
-            Export(keras.Model(x, keras.layers.Dense(2, name="y")(x)), inputs, calibration=inputs, name=name)
+            Export(
+                keras.Model(x, keras.layers.Dense(2, name="y")(x)),
+                inputs,
+                calibration=inputs,
+                name=name,
+                task=Task.TENSORS,
+            )
             for name in ("encoder", "decoder")
         ]
         return Result(
@@ -103,7 +109,10 @@ def test_verify_notices_a_changed_a_swapped_and_a_missing_artifact(tmp_path):
     def run(config, context):
         x = keras.Input((3,), name="x")
         inputs = np.eye(3, dtype="float32")
-        return Result({}, exports=[Export(keras.Model(x, keras.layers.Dense(2, name="y")(x)), inputs)])
+        return Result(
+            {},
+            exports=[Export(keras.Model(x, keras.layers.Dense(2, name="y")(x)), inputs, task=Task.TENSORS)],
+        )
 
     folder = run_job(tmp_path, run)
     (folder / "model.onnx").write_bytes((folder / "model.onnx").read_bytes() + b" ")
@@ -258,7 +267,8 @@ def large_model(config, context):
     x = keras.Input((300,), name="x")
     inputs = np.eye(4, 300, dtype="float32")
     return Result(
-        {"test_x": 1.0}, exports=[Export(keras.Model(x, keras.layers.Dense(300, name="y")(x)), inputs)]
+        {"test_x": 1.0},
+        exports=[Export(keras.Model(x, keras.layers.Dense(300, name="y")(x)), inputs, task=Task.TENSORS)],
     )
 
 
@@ -306,7 +316,9 @@ def perceptron(config, context):
     labels = np.array([0] * 9 + [1] * 3)
     metric = Metric("test_accuracy", lambda outputs, labels: accuracy(outputs["probabilities"], labels))
     inputs = np.random.default_rng(0).normal(size=(12, 2)).astype("float32")
-    return Export(keras.Model(x, y), inputs, targets=labels, metric=metric, labels=("ham", "spam"))
+    return Export(
+        keras.Model(x, y), inputs, targets=labels, metric=metric, labels=("ham", "spam"), task=Task.CLASSIFIER
+    )
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import numpy as np
 from suite.bundle.names import LABELS_FILE
 from suite.deploy.convert.tflite import PERSONAL_FILE
 from suite.deploy.labels import split_labels
-from suite.deploy.normalization import read_normalizations
 from suite.deploy.ranges import PIXELS, ValueRange
 from suite.deploy.signature import Tensor, is_image
+from suite.deploy.tflite_metadata import read_normalizations
 from suite.language.decoding import CONTINUATION, NEW, SCORES, TOKEN
 from suite.language.encoder_decoder import ENCODER, STEP
 from suite.language.vocabulary import VOCABULARY_FILE, Vocabulary

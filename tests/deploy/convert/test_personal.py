@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
+from suite.bundle.task import Task
 from suite.deploy import pipeline
 from suite.deploy.convert.personal import LEARNING_RATE, UNUSED, base_of, personal_head
 from suite.deploy.convert.tflite import convert_tflite
@@ -183,7 +184,7 @@ def test_an_export_proves_the_personal_model(exported_images, tmp_path):
 
 
 def test_negative_number_of_spare_classes(tmp_path):
-    item = Export(small_model(), small_images(), labels=LABELS, spare_classes=-1)
+    item = Export(small_model(), small_images(), labels=LABELS, spare_classes=-1, task=Task.CLASSIFIER)
     with pytest.raises(ValueError, match="^expected spare_classes of at least 0, received -1$"):
         export_model(item, tmp_path)
 
@@ -195,7 +196,7 @@ def _exported(folder, monkeypatch, convert):
     reference = {"predictions": model.predict(images, verbose=0)}
     (folder / "work").mkdir()
     metric = pipeline.agreement(reference), None
-    carried = {"labels": LABELS, "files": {}}
+    carried = {"labels": LABELS, "files": {}, "task": Task.CLASSIFIER}
     exporter = _Exporter(model, folder, folder / "work", {"image": images}, reference, metric, carried)
     return exporter.run_personal(base_of(model, LABELS), images, SPARE)
 
