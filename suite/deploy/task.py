@@ -13,6 +13,8 @@ from suite.language.decoding import NEW, SCORES, TOKEN
 from suite.language.encoder_decoder import ENCODER, STEP
 from suite.language.vocabulary import VOCABULARY_FILE
 
+MIN_SCORE = 0.3  # from which a detection is shown or put in words
+
 
 @dataclasses.dataclass(frozen=True)
 class Needs:

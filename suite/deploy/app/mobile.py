@@ -18,7 +18,7 @@ from suite.deploy.compatibility import phone_notes
 from suite.deploy.convert.personal import LEARNING_RATE
 from suite.deploy.convert.tflite import FILES, PERSONAL_FILE
 from suite.language.decoding import TEMPERATURE, TOKEN
-from suite.language.encoder_decoder import ENCODER, LONGEST, STEP
+from suite.language.encoder_decoder import ENCODER, MAX_TOKENS, STEP
 from suite.language.tagging import CHARACTERS_FILE
 from suite.language.tokens import MOST_PIECES, patterns
 from suite.language.vocabulary import VOCABULARY_FILE
@@ -81,7 +81,7 @@ def write_app_code(model: AppModel, folder: str | Path, rows: Sequence[dict] = (
         "arrays": _ARRAYS,
         "step_folder": STEP,
         "encoder_folder": ENCODER,
-        "longest": LONGEST,
+        "longest": MAX_TOKENS,
         "temperature": TEMPERATURE,
         "learning_rate": LEARNING_RATE,
         "most_labels": MOST_LABELS,

@@ -9,11 +9,12 @@ from ai_edge_litert.interpreter import Interpreter
 
 from suite.bundle.task import Task
 from suite.deploy import pipeline
-from suite.deploy.convert.personal import LEARNING_RATE, UNUSED, base_of, personal_head
+from suite.deploy.convert.personal import LEARNING_RATE, base_of, personal_head
 from suite.deploy.convert.tflite import convert_tflite
 from suite.deploy.labels import class_labels
 from suite.deploy.pipeline import Export, _Exporter, export_model
 from suite.deploy.runtime import load_artifact
+from suite.linear.untrained import UNTRAINED_BIAS
 from tests.deploy.personal_models import CLASSES, LABELS, SPARE, small_images, small_model, write_personal
 
 
@@ -117,7 +118,7 @@ def test_head_gives_the_same_probabilities_on_centered_features():
     generator = np.random.default_rng(6)
     features = generator.normal(3, 2, (40, 7))
     kernel, bias = generator.normal(size=(7, 4)), generator.normal(size=4)
-    bias[2] = UNUSED  # a class without training images, as `fit_softmax_regression` leaves it
+    bias[2] = UNTRAINED_BIAS  # a class without training images, as `fit_softmax_regression` leaves it
     head = personal_head(kernel, bias, features, spare_classes=2)
     standardized = (features - head.mean) / head.scale
     np.testing.assert_allclose(standardized.mean(axis=0), 0, atol=1e-6)
@@ -126,7 +127,7 @@ def test_head_gives_the_same_probabilities_on_centered_features():
     np.testing.assert_allclose(
         tf.nn.softmax(logits), np.pad(tf.nn.softmax(features @ kernel + bias), ((0, 0), (0, 2))), atol=1e-5
     )
-    assert head.bias[[2, 4, 5]].tolist() == [UNUSED] * 3
+    assert head.bias[[2, 4, 5]].tolist() == [UNTRAINED_BIAS] * 3
     assert logits[:, [0, 1, 3]].mean() == pytest.approx(0, abs=1e-5)
     constant = personal_head(kernel, bias, np.ones((3, 7)))
     assert constant.scale == 1 and np.all(np.isfinite(constant.kernel))
