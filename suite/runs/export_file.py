@@ -134,7 +134,7 @@ def _prepare(
     examples: str | Path | None,
     scale: ValueRange | None,
     sides: tuple[int, ...],
-    task: Task | None,
+    task: Task | None = None,
 ) -> tuple[Export, dict]:
     """What is exported, and what the record says of its examples."""
     model = load_keras(path)

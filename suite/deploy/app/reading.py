@@ -61,6 +61,11 @@ def app_model(path: str | Path, name: str) -> AppModel:
     return CLASSES.get(task, AppModel)(**facts)
 
 
+def _class_name(text: str) -> str:
+    words = re.findall("[A-Za-z0-9]+", text)
+    return "".join(map(str.capitalize, words)).lstrip("0123456789") or "Model"
+
+
 def _step(path: Path, name: str) -> DecoderStep | None:
     """The step of the decoder beside an encoder."""
     step = path.parent.with_name(STEP) / path.name
