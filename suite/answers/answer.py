@@ -43,7 +43,13 @@ def picture_reader(
 
 
 def vocabulary_of(model: Artifact, name: str = VOCABULARY_FILE, what: str = "words") -> Vocabulary:
-    """The words beside a model, or in it."""
+    """The words beside a model, or in it.
+
+    Args:
+        model: The artifact.
+        name: Of their file.
+        what: What is in it, for the message where it is missing.
+    """
     return Vocabulary.from_text(model.beside(name, what))
 
 

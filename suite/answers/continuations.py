@@ -29,7 +29,11 @@ class Continuations:
 
 
 def language_model(model: Artifact, scale: ValueRange | None) -> Reader:
-    """Answers texts with `Continuations`."""
+    """Answers texts with `Continuations`.
+
+    Raises:
+        ValueError: The step needs an encoder, or its words are missing; of an answer: the text is empty.
+    """
     step, fixed = StepModel(model), fixed_states(model.signature)
     if fixed:
         raise ValueError(

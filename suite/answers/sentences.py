@@ -49,7 +49,11 @@ def captioner(encoder: Artifact, scale: ValueRange | None) -> Reader:
 
 
 def translator(encoder: Artifact, scale: ValueRange | None) -> Reader:
-    """Answers texts with `Sentences`."""
+    """Answers texts with `Sentences`.
+
+    Raises:
+        ValueError: The decoder or words are missing; of an answer: the text is empty or too long.
+    """
     write, known = sentence_writer(encoder), vocabulary_of(encoder)
     length = encoder.signature.inputs[0].shape[0]
 

@@ -114,7 +114,13 @@ def guess_task(signature: Signature, has_decoder: bool = False) -> Task:
 
 
 def settled_task(task: Task, labels: Sequence[str], files: Collection[str]) -> Task:
-    """A guessed task, where the class names and the vocabulary that it needs are there; else TENSORS."""
+    """A guessed task, where the texts that it needs are there; else TENSORS.
+
+    Args:
+        task: The guess.
+        labels: Class names.
+        files: Names of the other texts.
+    """
     return task if set(NEEDS[task].files()) <= _texts(labels, files) else Task.TENSORS
 
 
