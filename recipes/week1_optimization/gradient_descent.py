@@ -30,7 +30,7 @@ from suite.evaluation.metrics import Metric, r2
 from suite.evaluation.scaling import crossover, log_log_slope, time_and_memory
 from suite.linear import least_squares
 from suite.optimizers import GradientDescent
-from suite.runs.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result, Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,7 +187,7 @@ def run(config: Config, context: Context) -> Result:
             "steps": draw_steps(named, curves, shares, losses, conditions, counts, theory),
             "cost": draw_costs(columns, costs),
         },
-        exports=[Export(model, inputs["test"], inputs["train"], y[test], metric)],
+        exports=[Export(model, inputs["test"], inputs["train"], y[test], metric, task=Task.REGRESSOR)],
         data={"source": "diabetes", **{part: len(rows) for part, rows in splits.items()}},
     )
 

@@ -34,7 +34,7 @@ from suite.evaluation.metrics import Metric, accuracy
 from suite.linear.margin_losses import MARGIN_LOSSES, logistic, one_branch_squared_derivative, zero_one
 from suite.linear.softmax_regression import fit_softmax_regression
 from suite.optimizers import GradientDescent
-from suite.runs.recipe import Claim, Context, Export, Result, about
+from suite.runs.recipe import Claim, Context, Export, Result, Task, about
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,7 +198,17 @@ def run(config: Config, context: Context) -> Result:
             "losses": draw_losses(sample, far, turns),
             "weights": draw_weights(kernel.T.reshape(-1, *raw["train"].shape[1:]), images.classes),
         },
-        exports=[Export(model, raw["test"], raw["train"][:300], labels["test"], metric, images.classes)],
+        exports=[
+            Export(
+                model,
+                raw["test"],
+                raw["train"][:300],
+                labels["test"],
+                metric,
+                images.classes,
+                task=Task.CLASSIFIER,
+            )
+        ],
         data=images.describe(),
         tables=classification_tables(probabilities, labels["test"], images.classes),
     )

@@ -27,7 +27,7 @@ from suite.evaluation.metrics import Metric, r2
 from suite.evaluation.table import Table
 from suite.linear import least_squares
 from suite.optimizers import GradientDescent
-from suite.runs.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result, Task
 
 MEASUREMENTS = ("age", "sex", "bmi", "bp", "s3", "s5")
 
@@ -172,7 +172,11 @@ def run(config: Config, context: Context) -> Result:
         metrics=metrics,
         figures={"fit": draw(names[1:], effects, fit.confidence_intervals[1:] * deviations[:, None], fit)},
         tables=[Table("Coefficients", *fit.table(names))],
-        exports=[Export(model, inputs["test"], inputs["train"], targets=y[test], metric=metric)],
+        exports=[
+            Export(
+                model, inputs["test"], inputs["train"], targets=y[test], metric=metric, task=Task.REGRESSOR
+            )
+        ],
         data={"source": "embedded", **{part: len(rows) for part, rows in splits.items()}},
     )
 

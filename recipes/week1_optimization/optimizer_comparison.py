@@ -28,7 +28,7 @@ from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, accuracy
 from suite.evaluation.scaling import log_log_slope
 from suite.optimizers import AdaGrad, Adam, GradientDescent, Momentum, NesterovMomentum, RMSprop
-from suite.runs.recipe import Claim, Context, Export, Result, about
+from suite.runs.recipe import Claim, Context, Export, Result, Task, about
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,7 +200,17 @@ def run(config: Config, context: Context) -> Result:
             "training": draw_all(curves, "step", "loss on batches (nats), at the best rate", yscale="log"),
             "bands": draw_all(bands, "learning rate", "validation accuracy", RATES, xscale="log"),
         },
-        exports=[Export(model, raw["test"], raw["train"][:300], labels["test"], metric, images.classes)],
+        exports=[
+            Export(
+                model,
+                raw["test"],
+                raw["train"][:300],
+                labels["test"],
+                metric,
+                images.classes,
+                task=Task.CLASSIFIER,
+            )
+        ],
         data=images.describe(),
     )
 

@@ -27,7 +27,7 @@ from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, r2
 from suite.linear.polynomials import legendre
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result, Task
 from suite.training.side_by_side import fit_side_by_side, networks_side_by_side
 
 
@@ -194,7 +194,7 @@ def run(config: Config, context: Context) -> Result:
     return Result(
         metrics=metrics,
         figures={"validation": draw(errors, learning, pairs)},
-        exports=[Export(model, test, train, targets=test_y, metric=metric)],
+        exports=[Export(model, test, train, targets=test_y, metric=metric, task=Task.REGRESSOR)],
         data={"source": "simulated", "train": len(y), "test": len(test_y)},
     )
 

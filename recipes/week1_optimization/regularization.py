@@ -34,7 +34,7 @@ from suite.evaluation.metrics import Metric, r2
 from suite.linear import least_squares
 from suite.linear.penalized import least_squares_within, project_l1_ball, project_l2_ball, ridge
 from suite.optimizers import Adam, GradientDescent, ProximalGradient
-from suite.runs.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result, Task
 from suite.training.side_by_side import fit_side_by_side, networks_side_by_side
 
 
@@ -236,7 +236,7 @@ def run(config: Config, context: Context) -> Result:
             "paths": draw(ridges, lassos),
             "other_ways": plots.draws(losses, xlabel="nats", title="Validation loss, a point a draw"),
         },
-        exports=[Export(model, raw[test], raw[train], patients.targets[test], metric)],
+        exports=[Export(model, raw[test], raw[train], patients.targets[test], metric, task=Task.REGRESSOR)],
         data={"source": "diabetes", **{part: len(rows) for part, rows in splits.items()}},
     )
 

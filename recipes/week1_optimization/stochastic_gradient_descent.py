@@ -29,7 +29,7 @@ from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, accuracy
 from suite.evaluation.scaling import log_log_slope
 from suite.optimizers import GradientDescent
-from suite.runs.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result, Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,7 +186,15 @@ def run(config: Config, context: Context) -> Result:
             "stream": draw_stream(error, change),
         },
         exports=[
-            Export(model, images["test"], images["train"][:300], labels["test"], metric, digits.classes)
+            Export(
+                model,
+                images["test"],
+                images["train"][:300],
+                labels["test"],
+                metric,
+                digits.classes,
+                task=Task.CLASSIFIER,
+            )
         ],
         data=digits.describe(),
     )

@@ -31,7 +31,7 @@ from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, accuracy
 from suite.evaluation.table import Table
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, about
+from suite.runs.recipe import Claim, Context, Export, Result, Task, about
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,7 +174,16 @@ def run(config: Config, context: Context) -> Result:
         if name in SHIPPED:  # as learned from the last draw
             calibration = images["train"][:300]
             exports.append(
-                Export(model, images["test"], calibration, labels["test"], metric, data.classes, name)
+                Export(
+                    model,
+                    images["test"],
+                    calibration,
+                    labels["test"],
+                    metric,
+                    data.classes,
+                    name,
+                    task=Task.CLASSIFIER,
+                )
             )
     means = {name: values.mean() for name, values in accuracies.items()}
     for name in hunger:

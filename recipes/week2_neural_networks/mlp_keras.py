@@ -29,7 +29,7 @@ from suite.evaluation.classification import classification_tables, confusion
 from suite.evaluation.confusion_matrix import confusion_matrix
 from suite.evaluation.metrics import Metric, accuracy
 from suite.optimizers import Adam, Momentum
-from suite.runs.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result, Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,7 +152,17 @@ def run(config: Config, context: Context) -> Result:
                 confusion(probabilities["test"], labels["test"], num_classes), data.classes
             ),
         },
-        exports=[Export(model, images["test"], images["train"][:300], labels["test"], metric, data.classes)],
+        exports=[
+            Export(
+                model,
+                images["test"],
+                images["train"][:300],
+                labels["test"],
+                metric,
+                data.classes,
+                task=Task.CLASSIFIER,
+            )
+        ],
         data=data.describe(),
         tables=classification_tables(probabilities["test"], labels["test"], data.classes),
     )

@@ -29,7 +29,7 @@ from sklearn.linear_model import LinearRegression
 
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric
-from suite.runs.recipe import Baseline, Claim, Context, Export, Result
+from suite.runs.recipe import Baseline, Claim, Context, Export, Result, Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -218,7 +218,7 @@ def run(config: Config, context: Context) -> Result:
             "sums": plots.image_grid(images, captions, columns=5, title="Every a (down) + every b (right)"),
             "learning": draw(bounds, mistakes, *turns[0]),
         },
-        exports=[Export(model, inputs, calibration, targets[tests], metric)],
+        exports=[Export(model, inputs, calibration, targets[tests], metric, task=Task.TENSORS)],
         baselines=[Baseline("test_accuracy", most_frequent, "always the most frequent sum")],
         data={"source": "all pairs of numbers", "train": 0, "test": len(targets)},
     )

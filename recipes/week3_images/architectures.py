@@ -40,7 +40,7 @@ from suite.evaluation.table import Table
 from suite.models import alexnet, inception, resnet, vgg
 from suite.models.blocks import dense_classifier, pooled_classifier
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, about
+from suite.runs.recipe import Claim, Context, Export, Result, Task, about
 
 
 class Reference(NamedTuple):
@@ -254,7 +254,9 @@ def run(config: Config, context: Context) -> Result:
     return Result(
         metrics=metrics,
         figures={"architectures": draw(losses, facts, costs, accuracies)},
-        exports=[Export(models[chosen], images, calibration, targets, metric, data.classes)],
+        exports=[
+            Export(models[chosen], images, calibration, targets, metric, data.classes, task=Task.CLASSIFIER)
+        ],
         data=data.describe(),
         tables=[table_of_references(facts), table_of_families(costs, accuracies, chosen)],
     )

@@ -32,7 +32,7 @@ from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, accuracy
 from suite.layers import BatchNormalization
 from suite.optimizers import GradientDescent
-from suite.runs.recipe import Claim, Context, Export, Result, about
+from suite.runs.recipe import Claim, Context, Export, Result, Task, about
 from suite.training.loop import TrainingDiverged
 
 
@@ -238,7 +238,17 @@ def run(config: Config, context: Context) -> Result:
             "speed": draw_speed(wines, accuracies, config.learning_rate),
             "covariate_shift": draw_shift(looks),
         },
-        exports=[Export(model, images["test"], images["train"][:300], labels["test"], metric, data.classes)],
+        exports=[
+            Export(
+                model,
+                images["test"],
+                images["train"][:300],
+                labels["test"],
+                metric,
+                data.classes,
+                task=Task.CLASSIFIER,
+            )
+        ],
         data=data.describe(),
     )
 

@@ -29,7 +29,7 @@ from suite.evaluation.confusion_matrix import confusion_matrix
 from suite.evaluation.metrics import Metric, accuracy
 from suite.models.blocks import convolution
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, about
+from suite.runs.recipe import Claim, Context, Export, Result, Task, about
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,7 +157,11 @@ def run(config: Config, context: Context) -> Result:
             "confusion": confusion_matrix(confusion(probabilities, labels, num_classes), data.classes),
             "hardest": draw_hardest(images, labels, probabilities, data.classes),
         },
-        exports=[Export(model, images, data.images["train"][:300], labels, metric, data.classes)],
+        exports=[
+            Export(
+                model, images, data.images["train"][:300], labels, metric, data.classes, task=Task.CLASSIFIER
+            )
+        ],
         data=data.describe(),
         tables=classification_tables(probabilities, labels, data.classes),
     )

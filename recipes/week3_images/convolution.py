@@ -42,7 +42,7 @@ from suite.models.layer_summary import (
     measure_receptive_field,
 )
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result, Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -234,7 +234,17 @@ def run(config: Config, context: Context) -> Result:
             "equivariance": draw_features(cnn, data.images["test"][:1]),
             "shift": draw_accuracy(by_shift),
         },
-        exports=[Export(cnn, images["test"], images["train"][:300], labels["test"], metric, data.classes)],
+        exports=[
+            Export(
+                cnn,
+                images["test"],
+                images["train"][:300],
+                labels["test"],
+                metric,
+                data.classes,
+                task=Task.CLASSIFIER,
+            )
+        ],
         data=data.describe(),
     )
 

@@ -31,7 +31,7 @@ from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, accuracy
 from suite.layers import Dropout
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result, Task
 from suite.training.side_by_side import fit_side_by_side
 
 
@@ -185,7 +185,17 @@ def run(config: Config, context: Context) -> Result:
                 title="Overfitting: validation loss - training loss, a point a draw",
             ),
         },
-        exports=[Export(model, images["test"], calibration, labels["test"], metric, digits.classes)],
+        exports=[
+            Export(
+                model,
+                images["test"],
+                calibration,
+                labels["test"],
+                metric,
+                digits.classes,
+                task=Task.CLASSIFIER,
+            )
+        ],
         data=digits.describe(),
     )
 

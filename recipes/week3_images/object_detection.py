@@ -30,7 +30,7 @@ from suite.evaluation.metrics import Metric
 from suite.evaluation.table import Table
 from suite.models.detector import STRIDE, build_detector, encode
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result, Task
 from suite.training.box_losses import center_focal_loss, generalized_iou, per_thing
 from suite.training.loop import epochs_for, lower
 
@@ -162,7 +162,11 @@ def run(config: Config, context: Context) -> Result:
                 first_epoch=0,
             ),
         },
-        exports=[Export(detector, images, data.images["train"][:300], truths, metric, data.classes)],
+        exports=[
+            Export(
+                detector, images, data.images["train"][:300], truths, metric, data.classes, task=Task.DETECTOR
+            )
+        ],
         data=data.describe(),
         baselines=[constant_boxes(data, truths)],
         tables=[Table("Average precision", ("class", "AP@.5", "AP@.75", "AP@[.5:.95]"), rows)],

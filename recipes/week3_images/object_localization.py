@@ -33,7 +33,7 @@ from suite.evaluation.metrics import Metric, accuracy
 from suite.layers import BoxesFromDistances
 from suite.models.detector import feature_map
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result, Task
 from suite.training.box_losses import generalized_iou
 from suite.training.loop import epochs_for, lower
 
@@ -180,7 +180,9 @@ def run(config: Config, context: Context) -> Result:
                 {"CNN": losses}, ylabel="sum of the losses", title="Loss on validation", first_epoch=0
             ),
         },
-        exports=[Export(model, images, parts["train"][0][:300], boxes, metric, data.classes)],
+        exports=[
+            Export(model, images, parts["train"][0][:300], boxes, metric, data.classes, task=Task.LOCALIZER)
+        ],
         data=described | used,
         baselines=constant_answer(parts["train"], parts["test"], data.classes),
         tables=classification_tables(outputs["probabilities"], labels, data.classes),

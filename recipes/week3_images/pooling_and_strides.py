@@ -34,7 +34,7 @@ from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, accuracy
 from suite.models.layer_summary import describe_layers, measure_receptive_field
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result, Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -241,7 +241,17 @@ def run(config: Config, context: Context) -> Result:
             "relation": draw_relation(example, relation),
             "receptive_field": draw_fields(fields),
         },
-        exports=[Export(model, centered["test"], calibration, labels["test"], metric, data.classes)],
+        exports=[
+            Export(
+                model,
+                centered["test"],
+                calibration,
+                labels["test"],
+                metric,
+                data.classes,
+                task=Task.CLASSIFIER,
+            )
+        ],
         data=data.describe(),
     )
 

@@ -33,7 +33,7 @@ from suite.evaluation.segmentation import boundary_iou, class_iou, mean_iou
 from suite.evaluation.table import Table
 from suite.models.segmenter import UNPOOLINGS, build_segmenter, single
 from suite.optimizers import Adam
-from suite.runs.recipe import Baseline, Claim, Context, Export, Result
+from suite.runs.recipe import Baseline, Claim, Context, Export, Result, Task
 from suite.training.loop import epochs_for, lower
 
 
@@ -169,7 +169,7 @@ def run(config: Config, context: Context) -> Result:
                 {"validation": losses}, ylabel="sum of the losses", title="Four decoders on one encoder"
             ),
         },
-        exports=[Export(model, images, calibration, masks, metric, data.classes)],
+        exports=[Export(model, images, calibration, masks, metric, data.classes, task=Task.SEGMENTER)],
         data=data.describe() | {"exported": best},
         baselines=[constant_mask(data, num_classes)],
         tables=[class_table(guesses, masks, data.classes)],

@@ -31,7 +31,7 @@ from suite.evaluation.table import Table
 from suite.layers import GradientReversal
 from suite.linear.softmax_regression import fit_softmax_regression
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, about
+from suite.runs.recipe import Claim, Context, Export, Result, Task, about
 
 
 @dataclasses.dataclass(frozen=True)
@@ -220,6 +220,7 @@ def run(config: Config, context: Context) -> Result:
                 targets=labels[:1000],
                 metric=metric,
                 labels=data.classes,
+                task=Task.CLASSIFIER,
             )
         ],
         data=data.describe() | {"source": f"{data.source}, half of it on gravel"},

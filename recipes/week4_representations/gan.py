@@ -37,7 +37,7 @@ from suite.models.gan import (
     build_point_generator,
 )
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, about
+from suite.runs.recipe import Claim, Context, Export, Result, Task, about
 from suite.training.alternating import Player, make_move, play
 from suite.training.replicas import share
 
@@ -256,8 +256,14 @@ def run(config: Config, context: Context) -> Result:
             "ring": draw_ring({"with penalty": points, "without": free_points}),
         },
         exports=[
-            Export(generator, noise[:500], noise[500:800], name="generator"),
-            Export(ring_generator, ring_noise[:500], ring_noise[500:800], name="ring_generator"),
+            Export(generator, noise[:500], noise[500:800], name="generator", task=Task.GENERATOR),
+            Export(
+                ring_generator,
+                ring_noise[:500],
+                ring_noise[500:800],
+                name="ring_generator",
+                task=Task.GENERATOR,
+            ),
         ],
         data=data.describe(),
     )

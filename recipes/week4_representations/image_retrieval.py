@@ -35,7 +35,7 @@ from suite.finetuning.data import images_on_disk
 from suite.models.autoencoders import Autoencoder, build_convolutional
 from suite.models.backbones import build_backbone
 from suite.optimizers import Adam
-from suite.runs.recipe import Baseline, Claim, Context, Export, Result
+from suite.runs.recipe import Baseline, Claim, Context, Export, Result, Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,7 +174,9 @@ def run(config: Config, context: Context) -> Result:
         found["features"], _ = Index(vectors["train"], names["train"]).search(vectors["test"], FOUND)
         metrics["test_precision_features"] = precision(found["features"], labels["train"], labels["test"])
         baselines.append(Baseline("test_precision_features", by_chance, CHANCE))
-        exports.append(Export(features, big["test"], big["train"][:300], name="features"))
+        exports.append(
+            Export(features, big["test"], big["train"][:300], name="features", task=Task.IMAGE_EMBEDDER)
+        )
         files[f"features/{INDEX_FILE}"] = index_of_all(pictures, vectors["train"], vectors["test"])
     if len(pictures.described["classes"]) == 1:  # all is of the query's class: a precision says nothing
         metrics, baselines = {"indexed_images": metrics["indexed_images"]}, []

@@ -29,7 +29,7 @@ from suite.data.sets import style_images
 from suite.evaluation import plots
 from suite.models.style_transformer import build_loss_network, build_style_transformer
 from suite.optimizers import Adam
-from suite.runs.recipe import Baseline, Claim, Context, Export, Result
+from suite.runs.recipe import Baseline, Claim, Context, Export, Result, Task
 from suite.training.style_losses import content_loss, gram_matrix, style_loss, tiles, total_variation
 
 
@@ -237,7 +237,7 @@ def run(config: Config, context: Context) -> Result:
             ),
             "losses": draw_losses(pixel_history, history),
         },
-        exports=[Export(phone, test, np.stack(list(islice(calibration, 100))))],
+        exports=[Export(phone, test, np.stack(list(islice(calibration, 100))), task=Task.IMAGE_TO_IMAGE)],
         data=photos.described,
         files={
             "optimized.png": style_images.png(optimized),

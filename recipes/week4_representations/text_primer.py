@@ -39,7 +39,7 @@ from suite.language.features import bag_of_words, inverse_document_frequency, ng
 from suite.language.vocabulary import SPECIAL, Vocabulary, tokenize
 from suite.layers import TfIdf
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result, Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,6 +180,7 @@ def run(config: Config, context: Context) -> Result:
     export = Export(
         model, ids["test"], ids["train"][:300], data.labels["test"], metric, data.classes,
         files=words.to_files(),
+        task=Task.TEXT_CLASSIFIER,
     )  # fmt: skip
     figures = {"weights": draw_weights(kinds, heads, data.classes)}
     if data.kinds:

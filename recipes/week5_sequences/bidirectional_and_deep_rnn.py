@@ -28,7 +28,7 @@ from suite.evaluation.table import Table
 from suite.layers import LSTMCell, Recurrent
 from suite.models.recurrent_stacks import CONNECTIONS, recurrent_stack
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result, Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,7 +142,7 @@ def sense_export(model: keras.Model, test: Sentences, name: str) -> Export:
     metric = Metric(
         "test_accuracy", lambda outputs, targets: sense_accuracy(outputs["probabilities"], targets)
     )
-    return Export(model, shown.words, targets=shown, metric=metric, name=name)
+    return Export(model, shown.words, targets=shown, metric=metric, name=name, task=Task.TENSORS)
 
 
 def draw_depth(accuracies: dict, config: Config):

@@ -31,7 +31,7 @@ from suite.evaluation.metrics import Metric
 from suite.evaluation.table import Table
 from suite.layers import GRUCell, LSTMCell, Recurrent, SimpleRNNCell
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result, Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,7 +199,14 @@ def run(config: Config, context: Context) -> Result:
         },
         figures={"adding_problem": draw(trained, rows, errors, config)},
         exports=[
-            Export(each.model, test.inputs[:200], targets=test.targets[:200], metric=metric, name=name)
+            Export(
+                each.model,
+                test.inputs[:200],
+                targets=test.targets[:200],
+                metric=metric,
+                name=name,
+                task=Task.REGRESSOR,
+            )
             for name, each in trained.items()
         ],
         data={

@@ -36,7 +36,7 @@ from suite.language.tagging import Sequences, TaggerVocabulary, baseline
 from suite.language.vocabulary import PADDING, UNKNOWN, Vocabulary
 from suite.layers import Dropout, LSTMCell, Recurrent, SimpleRNNCell
 from suite.optimizers import Adam
-from suite.runs.recipe import Baseline, Claim, Context, Export, Result
+from suite.runs.recipe import Baseline, Claim, Context, Export, Result, Task
 from suite.training.loop import epochs_for, higher
 
 
@@ -237,7 +237,9 @@ def make_export(
         "test_accuracy", lambda outputs, _: masked_accuracy(outputs["probabilities"], labels, mask)
     )
     calibration = {name: ids[:300] for name, ids in inputs_of(model, train).items()}
-    export = Export(model, inputs, calibration, labels, metric, tags, files=vocabulary.to_files())
+    export = Export(
+        model, inputs, calibration, labels, metric, tags, files=vocabulary.to_files(), task=Task.TAGGER
+    )
     return export, np.max(np.abs(before - after))
 
 

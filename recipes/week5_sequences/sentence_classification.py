@@ -38,7 +38,7 @@ from suite.evaluation.table import Table
 from suite.language.vocabulary import PADDING, SPECIAL, Vocabulary, tokenize
 from suite.layers import Dropout, LSTMCell, Recurrent
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result, Task
 from suite.training.loop import epochs_for, lower
 
 
@@ -177,7 +177,7 @@ def run(config: Config, context: Context) -> Result:
     metric = Metric("test_accuracy", lambda outputs, labels: accuracy(outputs["probabilities"], labels))
     export = Export(
         models[best], ids["test"][:1000], ids["train"][:300], labels[:1000], metric, data.classes,
-        files=words.to_files(),
+        files=words.to_files(), task=Task.TEXT_CLASSIFIER,
     )  # fmt: skip
     figures = {
         "loss": plots.learning_curves(

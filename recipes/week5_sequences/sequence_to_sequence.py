@@ -35,7 +35,7 @@ from suite.language.streams import teacher_forcing
 from suite.language.vocabulary import END, START, Vocabulary
 from suite.layers import Attention, LSTMCell, Recurrent
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result, Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,7 +215,13 @@ def run(config: Config, context: Context) -> Result:
             "loss": plots.learning_curves(curves, ylabel="nats a letter", title="Loss on validation"),
         },
         exports=[
-            Export(translator.encoder, source[:200], name="encoder", files=letters[0].to_files()),
+            Export(
+                translator.encoder,
+                source[:200],
+                name="encoder",
+                files=letters[0].to_files(),
+                task=Task.TRANSLATOR,
+            ),
             decoder_export(translator.step, exported["onnx"], few, *pairs["test"][1:]),
         ],
         data={"source": "generated dates", **{part: len(each.iso) for part, each in dates.items()}},

@@ -39,7 +39,7 @@ from suite.language.smoothing import AddK, KneserNey, Smoothing, WittenBell
 from suite.language.streams import windows
 from suite.language.vocabulary import SPECIAL, Vocabulary, check_known, tokenize, unknown_share
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, about
+from suite.runs.recipe import Claim, Context, Export, Result, Task, about
 from suite.training.loop import epochs_for, lower
 
 
@@ -237,7 +237,15 @@ def run(config: Config, context: Context) -> Result:
             ),
         },
         exports=[
-            Export(model, contexts, training_contexts[:300], words, metric, files=text.vocabulary.to_files())
+            Export(
+                model,
+                contexts,
+                training_contexts[:300],
+                words,
+                metric,
+                files=text.vocabulary.to_files(),
+                task=Task.TENSORS,
+            )
         ],
         data=corpus.describe()
         | {"words": sum(map(len, text.texts["train"])), "vocabulary": len(text.vocabulary)},

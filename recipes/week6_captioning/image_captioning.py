@@ -45,7 +45,7 @@ from suite.language.vocabulary import END, PADDING, START, Vocabulary, tokenize
 from suite.layers import Attention, Dropout, LSTMCell, Recurrent
 from suite.models.hypercolumns import build_hypercolumns
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result
+from suite.runs.recipe import Claim, Context, Export, Result, Task
 from suite.training.loop import epochs_for
 
 
@@ -274,7 +274,15 @@ def encoder_export(encoder, pair: EncoderDecoder, images, right, calibration, st
         captions = pair.write({name: outputs[name] for name in pair.step.initial_state()}, steps)
         return caption_scores(captions, right)["bleu_4"]
 
-    return Export(encoder, images, calibration, right, Metric("test_bleu_4", quality), name="encoder")
+    return Export(
+        encoder,
+        images,
+        calibration,
+        right,
+        Metric("test_bleu_4", quality),
+        name="encoder",
+        task=Task.CAPTIONER,
+    )
 
 
 def show_attention(looking: keras.Model, extract, image: np.ndarray, pairs: Pairs, words: Vocabulary):

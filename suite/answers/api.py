@@ -1,33 +1,35 @@
 """An exported model on the user's images, texts or words, whatever its format."""
 
-import functools
+import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from suite import console
-from suite.answers.sentences import ENCODER, sentence_writer
-from suite.answers.texts import are_probabilities, best_classes, text_reader
+from suite.answers import boxes, classes, continuations, neighbors, segments, sentences, tags
+from suite.answers.answer import Answer, Reader
 from suite.bundle.names import RESULT_FILE, SPLIT_FILE
 from suite.bundle.record import read_result
+from suite.bundle.task import Task
 from suite.data.folders.labeled import read_labeled
 from suite.data.splits import SPLITS
 from suite.deploy.image_input import ImageInput, image_input
 from suite.deploy.labels import class_labels
 from suite.deploy.ranges import ValueRange, parse_scale
 from suite.deploy.runtime import CPU_COUNT, Artifact, load_artifact
+from suite.deploy.task import task_of
 from suite.evaluation.metrics import accuracy, cross_entropy
+from suite.language.encoder_decoder import ENCODER
 
 BATCH = 64  # images in memory at a time
-SURE = 0.3  # score from which a detection is put in words
 SPLIT_CHOICES = (*SPLITS, "all")
 
 
 def predict(
-    artifact: str | Path, *images: str | Path, top: int = 3, scale: str | tuple[float, float] | None = None
+    artifact: str | Path, *inputs: str | Path, top: int = 3, scale: str | tuple[float, float] | None = None
 ) -> list[dict]:
     """Names what a classifier, localizer, detector or segmenter sees in each image, or finds the like.
 
@@ -38,7 +40,7 @@ def predict(
         artifact: A .keras, .tflite or .onnx file or a SavedModel folder, with its `labels.txt` beside it; for
             an encoder, the `index.npz` of the images that are searched, or the step of its decoder in the
             folder `decoder_step`; for word embeddings, their words. A bundle stands for its TFLite model.
-        *images: Image files of any format that Pillow reads; texts or words, where the artifact takes such.
+        *inputs: Image files of any format that Pillow reads; texts or words, where the artifact takes such.
         top: How many classes or neighbors to give at most, best first; a detector gives all that it finds.
         scale: "LOW..HIGH" or a pair, what the model takes for black and white, where neither its dtype, its
             bundle nor its file says so: "0..1", "-1..1" or "0..255".
@@ -58,14 +60,85 @@ def predict(
             a word is not in the vocabulary, a text has no word, or it is not known which values the model
             takes for black and white.
     """
+    return [row.to_json() for row in ask(artifact, *inputs, top=top, scale=scale)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What was asked, and the answer.
+
+    Attributes:
+        task: The model's.
+        given: The file, text or word.
+        answer: What the model says.
+    """
+
+    task: Task
+    given: str
+    answer: Answer
+
+    def to_json(self) -> dict[str, Any]:
+        """The row of `predict`."""
+        return {_READERS[self.task].takes: self.given, **self.answer.to_json()}
+
+    def __str__(self) -> str:
+        return f"{self.given}: {self.answer}"
+
+
+def ask(
+    artifact: str | Path,
+    *inputs: str | Path,
+    top: int = 3,
+    scale: str | tuple[float, float] | None = None,
+) -> list[Row]:
+    """`predict`, with the answers as what they are.
+
+    Args:
+        artifact, *inputs, top, scale: As in `predict`.
+
+    Raises:
+        ValueError: As in `predict`.
+    """
     said = parse_scale(scale)
     model = load_artifact(_model_of(artifact), threads=1, concurrency=CPU_COUNT)
-    if answer := text_reader(model):
-        return [answer(str(text), top) for text in images]
-    image = image_input(model, said)
-    describe = sentence_writer(model)
-    read = _read_captions(describe) if describe else _reader(model)
-    return [{"file": str(path), **read(image.load([path]), top)} for path in images]
+    task = task_of(model)
+    _check_answers(model, task, said)
+    read = _READERS[task].reader(model, said)
+    return [Row(task, str(given), read(str(given), top)) for given in inputs]
+
+
+class _Kind(NamedTuple):
+    takes: str  # under which name a row has what was asked
+    reader: Callable[[Artifact, ValueRange | None], Reader]
+
+
+_READERS: Mapping[Task, _Kind] = {
+    Task.CLASSIFIER: _Kind("file", classes.image_classifier),
+    Task.LOCALIZER: _Kind("file", boxes.localizer),
+    Task.DETECTOR: _Kind("file", boxes.detector),
+    Task.SEGMENTER: _Kind("file", segments.segmenter),
+    Task.IMAGE_EMBEDDER: _Kind("file", neighbors.image_embedder),
+    Task.CAPTIONER: _Kind("file", sentences.captioner),
+    Task.TRANSLATOR: _Kind("text", sentences.translator),
+    Task.TEXT_CLASSIFIER: _Kind("text", classes.text_classifier),
+    Task.TAGGER: _Kind("text", tags.tagger),
+    Task.LANGUAGE_MODEL: _Kind("text", continuations.language_model),
+    Task.DECODER_STEP: _Kind("text", continuations.language_model),  # which says that it needs an encoder
+    Task.WORD_EMBEDDINGS: _Kind("word", neighbors.word_embeddings),
+}
+
+
+def _check_answers(model: Artifact, task: Task, scale: ValueRange | None) -> None:
+    """Refuses a model whose answers nothing puts in words."""
+    if task in _READERS:
+        return
+    if task is Task.TENSORS:
+        image_input(model, scale)  # says what hinders an image
+    given = ", ".join(map(str, model.signature.outputs))
+    raise ValueError(
+        "expected a model that gives class probabilities, a box or boxes, a map of classes, or a code, "
+        f"{model.path} ({task}) gives {given}"
+    )
 
 
 def _model_of(artifact: str | Path) -> Path:
@@ -75,97 +148,6 @@ def _model_of(artifact: str | Path) -> Path:
         folder / name for name in ("model.tflite", f"{ENCODER}/model.tflite") if (folder / name).is_file()
     ]
     return found[0] if found and (folder / RESULT_FILE).is_file() else folder
-
-
-def in_words(row: dict) -> str:
-    """Says what `predict` found in an image; of a detector's boxes those with a score of at least `SURE`."""
-    if "continuations" in row:
-        return " | ".join(text.replace("\n", " / ") for text in row["continuations"])
-    for kind in ("captions", "translations"):
-        if kind in row:
-            return " | ".join(f"{entry['text']} ({entry['log_probability']:.2f})" for entry in row[kind])
-    if "tags" in row:
-        return " ".join(f"{entry['word']}/{entry['tag']}" for entry in row["tags"])
-    if "neighbors" in row:
-        return ", ".join(f"{entry['name']} {entry['distance']:.3f}" for entry in row["neighbors"])
-    found = row["classes"] if "classes" in row else [x for x in row["detections"] if x["score"] >= SURE]
-    numbers = [entry.get("probability", entry.get("score", entry.get("share"))) for entry in found]
-    words = [
-        f"{entry['class']} {number:.3f}{_place(entry)}" for entry, number in zip(found, numbers, strict=True)
-    ]
-    return ", ".join(words) + _place(row) or "nothing"
-
-
-def _place(entry: dict) -> str:
-    sides = zip(("top", "left", "bottom", "right"), entry.get("box", ()), strict=False)
-    words = " ".join(f"{name} {side:.2f}" for name, side in sides)
-    return f" ({words})" if words else ""
-
-
-def _read_captions(describe: Callable) -> Callable:
-    return lambda inputs, top: {"captions": describe(inputs, top)}
-
-
-def _reader(model: Artifact) -> Callable:
-    """How a model answers an image, by the names and shapes of its outputs: `(inputs, top) -> dict`."""
-    read = _output_reader(model)
-
-    def answer(inputs: dict[str, np.ndarray], top: int) -> dict:
-        return read({name: values[0] for name, values in model.predict(inputs).items()}, top)
-
-    return answer
-
-
-def _output_reader(model: Artifact) -> Callable:
-    shapes = {tensor.name: len(tensor.shape) for tensor in model.signature.outputs}
-    if shapes == {"code": 1}:
-        from suite.evaluation.retrieval import INDEX_FILE, Index  # scikit-learn takes its time
-
-        return functools.partial(_read_neighbors, Index.load(model.path.resolve().parent / INDEX_FILE))
-    if set(shapes) == {"boxes", "scores", "labels"}:
-        read = _read_detections
-    elif set(shapes) == {"probabilities", "box"}:
-        read = _read_box
-    elif list(shapes.values()) == [1]:
-        read = best_classes
-    elif list(shapes.values()) == [3]:
-        read = _read_shares
-    else:
-        raise ValueError(
-            "expected a model that gives class probabilities, a box or boxes, a map of classes, or a code, "
-            f"{model.path} gives {', '.join(map(str, model.signature.outputs))}"
-        )
-    return functools.partial(read, class_labels(model))
-
-
-def _read_neighbors(index: Any, outputs: dict, top: int) -> dict:
-    rows, distances = index.search(outputs["code"][None], top)
-    found = zip(rows[0], distances[0], strict=True)
-    return {"neighbors": [{"name": index.names[row], "distance": float(distance)} for row, distance in found]}
-
-
-def _read_box(labels: list[str], outputs: dict, top: int) -> dict:
-    box = [float(side) for side in outputs["box"]]
-    return best_classes(labels, {"probabilities": outputs["probabilities"]}, top) | {"box": box}
-
-
-def _read_detections(labels: list[str], outputs: dict, top: int) -> dict:
-    found = zip(outputs["labels"], outputs["scores"], outputs["boxes"], strict=True)
-    return {
-        "detections": [
-            {"class": labels[int(label)], "score": float(score), "box": [float(side) for side in box]}
-            for label, score, box in found
-            if score > 0
-        ]
-    }
-
-
-def _read_shares(labels: list[str], outputs: dict, top: int) -> dict:
-    (probabilities,) = outputs.values()
-    shares = np.bincount(probabilities.argmax(axis=-1).ravel(), minlength=len(labels))
-    shares = shares / shares.sum()
-    best = [index for index in np.argsort(-shares, kind="stable")[:top] if shares[index]]
-    return {"classes": [{"class": labels[index], "share": float(shares[index])} for index in best]}
 
 
 def evaluate(
@@ -216,7 +198,7 @@ def evaluate(
     )
     truth = np.array([label for _, label in chosen])
     metrics = {f"{name}_accuracy": accuracy(probabilities, truth)}
-    if all(map(are_probabilities, probabilities)):
+    if all(map(classes.are_probabilities, probabilities)):
         metrics[f"{name}_loss"] = cross_entropy(probabilities, truth)
     else:
         console.warn(f"no loss: what {model.path} gives are no probabilities, which are in [0, 1], sum 1")

@@ -3,7 +3,9 @@
 import contextlib
 import errno
 import functools
+import io
 import ipaddress
+import json
 import socket
 import webbrowser
 from http import HTTPStatus
@@ -16,13 +18,19 @@ from suite import console
 from suite.browser.litert import PAGE, litert_folder
 from suite.bundle.names import LABELS_FILE
 from suite.bundle.record import read_result
+from suite.bundle.task import Task
 from suite.deploy.labels import class_labels
 from suite.deploy.runtime import load_artifact
+from suite.deploy.task import MIN_SCORE, task_of
+from suite.language.decoding import CONTINUATION
+from suite.language.encoder_decoder import MAX_TOKENS
 
 PERSONAL = "personal"  # the variant that can be trained in the page
 PERSONAL_SIGNATURES = {"infer", "train", "weights", "restore"}
 # Whose address begins so, comes from there; everything else is the page's own.
 BUNDLE, LITERT = "/bundle/", "/litert/"
+ABOUT = "/about.json"  # what the page is told: the task of each file, and settings that it shares with us
+SETTINGS = {"min_score": MIN_SCORE, "max_tokens": MAX_TOKENS, "continuation": CONTINUATION}
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -94,12 +102,12 @@ def make_server(bundle: str | Path, host: str = "127.0.0.1", port: int = 0) -> T
     Raises:
         ValueError: As in `preview`.
     """
-    check_bundle(bundle)
+    content = json.dumps({"tasks": check_bundle(bundle), **SETTINGS}).encode()
     roots = {BUNDLE: Path(bundle).resolve(), LITERT: litert_folder().resolve(), "/": PAGE.resolve()}
     if not 0 <= port <= 65535:
         raise ValueError(f"expected a port in [0, 65535], received {port}; choose another with --port")
     try:
-        return ThreadingHTTPServer((host, port), functools.partial(_Handler, roots))
+        return ThreadingHTTPServer((host, port), functools.partial(_Handler, roots, content))
     except OSError as failure:
         if failure.errno == errno.EADDRINUSE:
             message = f"expected a free port, {port} is taken; choose another with --port"
@@ -110,11 +118,14 @@ def make_server(bundle: str | Path, host: str = "127.0.0.1", port: int = 0) -> T
         raise ValueError(message) from failure
 
 
-def check_bundle(bundle: str | Path) -> None:
+def check_bundle(bundle: str | Path) -> dict[str, Task]:
     """Loads every .tflite file of a bundle and counts its labels.
 
     Args:
         bundle: Folder of a finished run.
+
+    Returns:
+        What each file is for, by its path in the bundle.
 
     Raises:
         ValueError: It is no bundle, has no .tflite files, or they are damaged or do not fit the labels.
@@ -125,14 +136,18 @@ def check_bundle(bundle: str | Path) -> None:
         raise ValueError(
             f"expected a bundle with .tflite files, received {bundle} without; run a recipe that exports one"
         )
+    tasks = {}
     for row in shipped:
         path = bundle / row.path
         if row.variant == PERSONAL:
             _check_personal(path)
+            tasks[row.path] = Task.CLASSIFIER
             continue
         model = load_artifact(path, threads=1)
         if (path.parent / LABELS_FILE).is_file():
             class_labels(model)
+        tasks[row.path] = task_of(model)
+    return tasks
 
 
 def _check_personal(path: Path) -> None:
@@ -153,8 +168,8 @@ class _Handler(SimpleHTTPRequestHandler):
     extensions_map = TYPES
     protocol_version = "HTTP/1.1"
 
-    def __init__(self, roots: dict[str, Path], *args: Any, **kwargs: Any):
-        self.roots = roots
+    def __init__(self, roots: dict[str, Path], about: bytes, *args: Any, **kwargs: Any):
+        self.roots, self.about = roots, about
         super().__init__(*args, **kwargs)
 
     def handle(self) -> None:
@@ -162,6 +177,12 @@ class _Handler(SimpleHTTPRequestHandler):
             super().handle()
 
     def send_head(self) -> Any:
+        if self.path == ABOUT:
+            self.send_response(HTTPStatus.OK)
+            self.send_header("Content-Type", TYPES[".json"])
+            self.send_header("Content-Length", str(len(self.about)))
+            self.end_headers()
+            return io.BytesIO(self.about)
         path = self._file()
         if path is None:
             self.send_error(HTTPStatus.NOT_FOUND)

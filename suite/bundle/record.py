@@ -23,7 +23,7 @@ class Record:
         kind: "recipe", "finetune" or "export".
         title: One line.
         created: UTC, as "2026-03-14T09:26:53Z".
-        task: What the exported models are.
+        task: What all exported models are; None where there are none, or they differ.
         commit: Of the suite; None outside of a checkout.
         seed: Seed of everything random.
         config: Settings by name.

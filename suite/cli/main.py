@@ -105,31 +105,30 @@ def evaluate(**arguments: Any) -> None:
 
 @cli.command()
 @click.argument("artifact")
-@click.argument("images", nargs=-1, required=True)
+@click.argument("inputs", nargs=-1, required=True)
 @click.option(
     "--top", type=click.IntRange(min=1), default=3, show_default=True, help="How many classes to show."
 )
 @SCALE
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def predict(artifact: str, images: tuple[str, ...], top: int, scale: str | None, as_json: bool) -> None:
-    """Name what ARTIFACT sees in each of the IMAGES.
+def predict(artifact: str, inputs: tuple[str, ...], top: int, scale: str | None, as_json: bool) -> None:
+    """Name what ARTIFACT sees in each of the INPUTS.
 
-    An encoder with a decoder describes them. Texts may stand in their place: a classifier names their class,
-    a tagger that of each word; an encoder with a decoder translates them; a language model goes on with them;
-    word embeddings give the words nearest to a word. A bundle stands for its TFLite model.
+    INPUTS are images; an encoder with a decoder describes them. They may be texts: a classifier names their
+    class, a tagger that of each word; an encoder with a decoder translates them; a language model goes on
+    with them; word embeddings give the words nearest to a word. A bundle stands for its TFLite model.
     """
-    from suite.answers.api import in_words
-    from suite.answers.api import predict as verb
+    from suite.answers.api import ask
     from suite.bundle.record import bundle_of
+    from suite.bundle.task import Task
 
-    predictions = verb(artifact, *images, top=top, scale=scale)
+    rows = ask(artifact, *inputs, top=top, scale=scale)
     if as_json:
-        click.echo(json.dumps(predictions, ensure_ascii=False, indent=2))
+        click.echo(json.dumps([row.to_json() for row in rows], ensure_ascii=False, indent=2))
         return
-    for row in predictions:
-        given = next(row[key] for key in ("file", "text", "word") if key in row)
-        console.result(f"{given}: {in_words(row)}")
-    if "file" in predictions[0] and "share" not in predictions[0].get("classes", [{"share": 0}])[0]:
+    for row in rows:
+        console.result(str(row))
+    if rows[0].task is Task.CLASSIFIER:
         say_next(f"suite evaluate {artifact} FOLDER-OF-LABELLED-PHOTOS")
     else:
         say_next(f"suite benchmark {bundle_of(artifact)}")
@@ -141,6 +140,7 @@ def predict(artifact: str, images: tuple[str, ...], top: int, scale: str | None,
 @click.option("--examples", default=None, help="An .npz of inputs by name, for calibration and parity.")
 @SCALE
 @click.option("--size", default=None, help="Pixels of an image of any size: 224, or 224,160 (height, width).")
+@click.option("--task", default=None, help="What the model is for, such as classifier [default: guessed].")
 def export(model: str, **arguments: Any) -> None:
     """Export MODEL.keras, and prove the exports.
 

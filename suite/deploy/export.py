@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from suite.bundle.task import Task
 from suite.deploy.ranges import ValueRange
 from suite.evaluation.metrics import Metric
 
@@ -28,6 +29,7 @@ class Export:
         spare_classes: Number of classes that the personal model of an image classifier can learn besides.
         ranges: The values of black and white by image input, None where they are not known; by default what
             `inputs` and the model say.
+        task: What the model is for; each task asks for other outputs and texts.
     """
 
     model: Any
@@ -40,3 +42,4 @@ class Export:
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
     spare_classes: int = SPARE_CLASSES
     ranges: Mapping[str, ValueRange | None] | None = None
+    task: Task = dataclasses.field(kw_only=True)

@@ -24,6 +24,7 @@ from suite.deploy.prove.measure import measure_artifacts
 from suite.deploy.prove.personal_check import known_classes
 from suite.deploy.ranges import describe_inputs, known_ranges
 from suite.deploy.signature import as_functional, check_class_names, named_inputs, renamed, signature_of
+from suite.deploy.task import check_task
 from suite.errors import GateError
 from suite.evaluation.metrics import agreement
 
@@ -46,7 +47,7 @@ def export_model(item: Export, folder: str | Path, work: str | Path | None = Non
         One row an artifact, with paths relative to `folder`.
 
     Raises:
-        ValueError: The model's signature, the given inputs or the number of labels do not fit, or
+        ValueError: The model's signature, the given inputs, the task or the number of labels do not fit, or
             `spare_classes` is below 0.
         OSError: The disk is full.
         GateError: An output has no name of its own.
@@ -65,6 +66,7 @@ def export_model(item: Export, folder: str | Path, work: str | Path | None = Non
     inputs = named_inputs(signature, item.inputs)
     if item.labels:
         check_class_names(signature.outputs, item.labels, LABELS_FILE)
+    check_task(item.task, signature, item.labels, item.files)
     outputs = predict_batches(model, signature, inputs)
     expected = len(as_functional(item.model).outputs)
     if len(outputs) != expected:
@@ -90,7 +92,7 @@ def export_model(item: Export, folder: str | Path, work: str | Path | None = Non
             rows.append(export_personal(item, base, images, original, folder, Path(work)))
     shapes = {name: array.shape[1:] for name, array in inputs.items()}
     described = describe_inputs(signature, shapes, ranges)
-    return [dataclasses.replace(row, inputs=described) for row in rows]
+    return [dataclasses.replace(row, inputs=described, task=item.task.value) for row in rows]
 
 
 def _export_files(converter: Converter, original: Original, notes: list[str]) -> list[ArtifactRow]:
@@ -148,7 +150,7 @@ def export_personal(
         row = ArtifactRow(path.name, WRITTEN, format="tflite", variant="personal")
         try:
             path.write_bytes(tflite.convert_tflite(work / "personal", precision))
-            add_metadata(path, labels, item.files)
+            add_metadata(path, labels, item.files, task=item.task)
         except Exception as failure:
             row = without_file(row, FAILED, failure)
         else:

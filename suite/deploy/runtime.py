@@ -9,16 +9,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from suite.bundle.task import Task, known_task
 from suite.console import first_line
 from suite.deploy.keras_file import UnloadableModel, load_keras, way_from
 from suite.deploy.ranges import PIXELS, SIGNED, UNIT, ValueRange, implied_range, is_picture
 from suite.deploy.signature import Signature, Tensor, call_model, named_inputs, signature_of
+from suite.deploy.tflite_metadata import read_associated_file, read_task
 from suite.deploy.tflite_runtime import TfliteModel
 
 FORMATS = ("keras", "saved_model", "tflite", "onnx")
 BATCH_SIZE = 32
 CPU_COUNT = os.cpu_count() or 1
-# Of ONNX' own metadata for images ("Image Category Definition").
+# Keys of an ONNX file's metadata; the second is of ONNX' own for images ("Image Category Definition").
+ONNX_TASK_KEY = "suite.task"
 ONNX_RANGE_KEY = "Image.NominalPixelRange"
 ONNX_RANGES = {"NominalRange_0_255": PIXELS, "Normalized_0_1": UNIT, "Normalized_1_1": SIGNED}
 
@@ -32,6 +35,7 @@ class Loaded(NamedTuple):
         batch: Number of examples that it takes at a time; None for any.
         ranges: The values of black and white by image input, as far as the file says them.
         assumed: Those that are likely, and in a few words why, where it does not.
+        task: What the file says that it is for, if it does.
     """
 
     signature: Signature
@@ -39,6 +43,7 @@ class Loaded(NamedTuple):
     batch: int | None = None
     ranges: Mapping[str, ValueRange] = {}
     assumed: Mapping[str, tuple[ValueRange, str]] = {}
+    task: Task | None = None
 
 
 class Artifact:
@@ -47,12 +52,12 @@ class Artifact:
     Attributes:
         path: Where it was loaded from.
         format: One of `FORMATS`.
-        signature, ranges, assumed: As of `Loaded`.
+        signature, ranges, assumed, task: As of `Loaded`.
     """
 
     def __init__(self, path: Path, format: str, loaded: Loaded, concurrency: int = 1):
         self.path, self.format = path, format
-        self.signature, self._run, self._batch, self.ranges, self.assumed = loaded
+        self.signature, self._run, self._batch, self.ranges, self.assumed, self.task = loaded
         # Its threads stay from call to call, as each has an interpreter of its own.
         self._pool = ThreadPoolExecutor(concurrency) if concurrency > 1 else None
 
@@ -66,8 +71,6 @@ class Artifact:
         Raises:
             ValueError: There is no such file.
         """
-        from suite.deploy.convert.metadata import read_associated_file
-
         path = Path(self.path).resolve().parent / name
         if path.is_file():
             return path.read_text(encoding="utf-8")
@@ -233,7 +236,7 @@ def _load_tflite(content: bytes, threads: int) -> Loaded:
     likely = {
         name: (found, "for which its integers are the pixels") for name, found in model.integer_ranges.items()
     }
-    return Loaded(model.signature, model, 1, model.ranges, likely)
+    return Loaded(model.signature, model, 1, model.ranges, likely, read_task(content))
 
 
 def _load_onnx(path: Path, threads: int) -> Loaded:
@@ -256,12 +259,14 @@ def _load_onnx(path: Path, threads: int) -> Loaded:
     )
     names = [output.name for output in signature.outputs]
     pictures = [tensor.name for tensor in signature.inputs if is_picture(tensor)]
-    said = ONNX_RANGES.get(session.get_modelmeta().custom_metadata_map.get(ONNX_RANGE_KEY, ""))
+    properties = session.get_modelmeta().custom_metadata_map
+    said = ONNX_RANGES.get(properties.get(ONNX_RANGE_KEY, ""))
     return Loaded(
         signature,
         lambda inputs: dict(zip(names, session.run(names, inputs), strict=True)),
         _common_size(node.shape[0] for node in session.get_inputs() if node.shape),
         dict.fromkeys(pictures, said) if said else {},
+        task=known_task(properties.get(ONNX_TASK_KEY)),
     )
 
 

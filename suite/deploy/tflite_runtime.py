@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from suite.deploy.normalization import read_normalizations
 from suite.deploy.ranges import ValueRange, is_picture
 from suite.deploy.signature import Signature, Tensor
+from suite.deploy.tflite_metadata import read_normalizations
 
 Details = Mapping[str, Mapping[str, Any]]
 

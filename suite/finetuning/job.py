@@ -31,7 +31,7 @@ from suite.finetuning.head import class_weights, train_head
 from suite.models.backbones import build_backbone
 from suite.report.gallery import FOLDER
 from suite.runs.job import Job, execute
-from suite.runs.recipe import Context, Export, Result
+from suite.runs.recipe import Context, Export, Result, Task
 from suite.training.options import split_options
 
 SMALLEST_GAIN = 1e-3  # nats of validation loss: less is no improvement
@@ -272,6 +272,7 @@ def report(
                 ),
                 labels=folder.classes,
                 spare_classes=spare_classes,
+                task=Task.CLASSIFIER,
             )
         ],
         data=describe(folder),

@@ -10,7 +10,7 @@ from suite.language.decoding import StepModel, beam_search, generate, greedy_sea
 from suite.language.vocabulary import END, PADDING, START, UNKNOWN, Vocabulary
 
 ENCODER, STEP = "encoder", "decoder_step"  # folders of the two models
-LONGEST = 60  # tokens of a sentence
+MAX_TOKENS = 60  # tokens of a sentence
 SEARCH_FILE = "search.json"  # beside the step: the length power that was best on validation
 LENGTH_POWERS = (1.0, 0.5, 0.0)  # that are tried there
 

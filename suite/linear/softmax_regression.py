@@ -21,10 +21,10 @@ from sklearn.model_selection import StratifiedKFold
 from suite import console
 from suite.data.row_file import RowFile
 from suite.linear.softmax_solver import chunk_rows, loss_and_gradient, solve
+from suite.linear.untrained import UNTRAINED_BIAS
 
 _TOLERANCE = {"float32": 3e-5, "float64": 1e-7}  # largest gradient entry, in units of curvature
 _SEARCH_TOLERANCE = 1e-3  # enough to compare penalties
-_NEVER = -1e4  # bias of a class without examples: its probability is 0 in float32 and in float64
 
 
 def fit_softmax_regression(
@@ -118,7 +118,7 @@ def choose_l2(
     absent = np.stack([_absent_classes(labels, fold, num_classes) for fold in training])  # (folds, K)
     scored = np.where(held_out & ~absent[:, labels], weights, 0)
     solutions = np.zeros((len(training), axes.shape[1] + 1, num_classes))
-    solutions[:, -1][absent] = _NEVER
+    solutions[:, -1][absent] = UNTRAINED_BIAS
     table = {}
     for strength in console.track(strengths, "choosing the L2 strength by cross-validation"):
         # The strong penalty is the easy problem, and its solution starts the next.

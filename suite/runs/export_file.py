@@ -10,23 +10,18 @@ import numpy as np
 from suite import console
 from suite.bundle.examples import load_verification, read_arrays
 from suite.bundle.names import LABELS_FILE, VERIFICATION_FILE
+from suite.bundle.record import recorded_row
+from suite.bundle.task import Task, known_task, parse_task
 from suite.data.source import Source
-from suite.deploy.draws import check_fit, constant_outputs, draw_inputs, misfit
+from suite.deploy.draws import check_fit, constant_outputs, draw_inputs, has_fixed_batch, misfit
 from suite.deploy.image_input import recorded_inputs
 from suite.deploy.keras_file import load_keras
 from suite.deploy.labels import split_labels
 from suite.deploy.obstacles import check_exportable
 from suite.deploy.ranges import ASK, ValueRange, is_picture, known_ranges, parse_scale
 from suite.deploy.runtime import format_of
-from suite.deploy.signature import (
-    Signature,
-    Tensor,
-    as_functional,
-    call_model,
-    has_fixed_batch,
-    named_inputs,
-    signature_of,
-)
+from suite.deploy.signature import Signature, Tensor, as_functional, call_model, named_inputs, signature_of
+from suite.deploy.task import check_task, guess_task, settled_task
 from suite.language.tagging import CHARACTERS_FILE
 from suite.language.vocabulary import VOCABULARY_FILE
 from suite.runs.job import Job, execute
@@ -45,12 +40,14 @@ class Config:
         examples: The .npz of inputs, or empty.
         scale: The values of black and white that were said, or empty.
         size: The size that was said, or empty.
+        task: The task that was said, or empty.
     """
 
     model: str
     examples: str = ""
     scale: str = ""
     size: str = ""
+    task: str = ""
 
 
 def export_file(
@@ -60,6 +57,7 @@ def export_file(
     examples: str | Path | None = None,
     scale: str | tuple[float, float] | None = None,
     size: Any = None,
+    task: str | None = None,
 ) -> Path:
     """Exports a functional Keras model to every format and proves that each answers the same.
 
@@ -75,25 +73,29 @@ def export_file(
         size: Of a model that takes images of any size, the one that TFLite files are fixed to, in pixels:
             "224", "224,160" (height, width), or a number or a sequence of them; by default that of the
             examples.
+        task: What the model is for, a word of `suite.bundle.task.Task`, such as "classifier"; by default what
+            the record beside it says, else a guess by its inputs and outputs.
 
     Returns:
         The bundle's folder.
 
     Raises:
-        ValueError: The model is not a functional .keras model, the examples, the scale or the size do not
-            fit, or a size is missing; nothing is written then.
+        ValueError: The model is not a functional .keras model, the examples, the scale, the size or the
+            task do not fit, or a size is missing; nothing is written then.
         GateError: An export failed its gates.
     """
     path = Path(model)
     if (found := format_of(path)) != "keras":
         raise ValueError(f"expected a .keras file, received {path}{_WAYS[found]}")
     said, sides = parse_scale(scale), _parse_size(size)
-    item, data = _prepare(path, examples, said, sides)
+    chosen = parse_task(task) if task else None
+    item, data = _prepare(path, examples, said, sides, chosen)
     config = Config(
         str(path),
         str(examples or ""),
         f"{said.low:g}..{said.high:g}" if said else "",
         ",".join(map(str, sides)),
+        str(chosen or ""),
     )
 
     def run(config: Config, context: Context) -> Result:
@@ -130,12 +132,18 @@ def _parse_size(size: Any) -> tuple[int, ...]:
 
 
 def _prepare(
-    path: Path, examples: str | Path | None, scale: ValueRange | None, sides: tuple[int, ...]
+    path: Path,
+    examples: str | Path | None,
+    scale: ValueRange | None,
+    sides: tuple[int, ...],
+    task: Task | None = None,
 ) -> tuple[Export, dict]:
     """What is exported, and what the record says of its examples."""
     model = load_keras(path)
     check_exportable(as_functional(model))  # before inputs are looked for that no such model takes
     signature = signature_of(model)
+    labels, texts = _texts_beside(path)
+    task = _settled(path, task, signature, labels, texts)
     given = _given_examples(path, examples, signature)
     shapes = _shapes(signature, given, sides)
     if any(None in tensor.shape for tensor in signature.inputs):
@@ -158,21 +166,37 @@ def _prepare(
     if constant:
         data["note"] = f"{', '.join(constant)} answers the same to all examples: parity proves nothing of it"
         console.warn(f"{data['note']}; give other examples with --examples")
-    labels = path.parent / LABELS_FILE
-    texts = {
-        name: (path.parent / name).read_text(encoding="utf-8")
-        for name in (VOCABULARY_FILE, CHARACTERS_FILE)
-        if (path.parent / name).is_file()
-    }
     item = Export(
         model,
         inputs=inputs,
         calibration=None if given is None else inputs,
-        labels=split_labels(labels.read_text(encoding="utf-8")) if labels.is_file() else (),
+        labels=labels,
         files=texts,
         ranges=ranges,
+        task=task,
     )
     return item, data | {"test": len(next(iter(inputs.values())))}
+
+
+def _texts_beside(path: Path) -> tuple[list[str], dict[str, str]]:
+    """The class names and the other texts of a model's folder."""
+    names = (LABELS_FILE, VOCABULARY_FILE, CHARACTERS_FILE)
+    found = [path.parent / name for name in names if (path.parent / name).is_file()]
+    texts = {file.name: file.read_text(encoding="utf-8") for file in found}
+    return split_labels(texts.pop(LABELS_FILE, "")), texts
+
+
+def _settled(
+    path: Path, task: Task | None, signature: Signature, labels: list[str], texts: dict[str, str]
+) -> Task:
+    """The task that was said, that of the model's bundle, or a guess, which is told."""
+    row = recorded_row(path)
+    task = task or (known_task(row.task) if row else None)
+    if task is None:
+        task = settled_task(guess_task(signature), labels, texts)
+        console.say(f"the model is exported as {task!s}, by its inputs and outputs; --task says otherwise")
+    check_task(task, signature, labels, texts)
+    return task
 
 
 def _given_examples(

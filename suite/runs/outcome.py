@@ -33,6 +33,7 @@ def record_of(
         name=name,
         kind=kind,
         title=result.title or title,
+        task=_common_task(result),
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         seed=settings["seed"],
         config=settings["config"],
@@ -42,6 +43,12 @@ def record_of(
         baselines=tuple(_baseline_row(each, metrics[each.metric]) for each in _baselines(result)),
         claims=tuple(claim.row(metrics) for claim in claims if result.claims_apply),
     )
+
+
+def _common_task(result: Result) -> str | None:
+    """What all exported models are; None where they differ, as the rows of their artifacts say."""
+    tasks = {item.task.value for item in result.exports}
+    return tasks.pop() if len(tasks) == 1 else None
 
 
 def _baselines(result: Result) -> list[Baseline]:

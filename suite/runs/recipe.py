@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import keras
 
 from suite.bundle.rows import ClaimRow, bounds_text
+from suite.bundle.task import Task
 from suite.data.source import Source
 from suite.deploy.export import Export
 from suite.evaluation.baselines import Baseline
@@ -20,7 +21,7 @@ from suite.training.loop import fit
 from suite.training.steps import Batches
 from suite.training.training_run import TrainingRun
 
-__all__ = ["Baseline", "Claim", "Context", "Export", "Result"]
+__all__ = ["Baseline", "Claim", "Context", "Export", "Result", "Task"]
 
 
 class Claim(NamedTuple):

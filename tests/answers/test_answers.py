@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 
 import suite
-from suite.answers import api, sentences, texts
+from suite.answers import api, continuations, sentences
+from suite.deploy.signature import Signature, Tensor
 from suite.evaluation.metrics import accuracy, cross_entropy
 from suite.language.decoding import TEMPERATURE
-from suite.language.encoder_decoder import ENCODER, LONGEST, STEP
+from suite.language.encoder_decoder import ENCODER, MAX_TOKENS, STEP
 from suite.language.vocabulary import Vocabulary
 from tests.records import changed, write_record
 
@@ -118,6 +119,20 @@ def test_evaluate_divides_a_folder_as_its_own_run_did(artifact, tmp_path, same_f
     assert f"{name}_loss" in found
 
 
+def language_model(words):
+    """The reader of a step without states that has these words."""
+    token = Tensor("token", "int32", ())
+    step = types.SimpleNamespace(signature=Signature((token,), ()), beside=lambda *_: words.to_text())
+    return continuations.language_model(step, None)
+
+
+def translator(words, length, monkeypatch, write):
+    monkeypatch.setattr(sentences, "sentence_writer", lambda _: write)
+    source = Tensor("source", "int32", (length,))
+    encoder = types.SimpleNamespace(signature=Signature((source,), ()), beside=lambda *_: words.to_text())
+    return sentences.translator(encoder, None)
+
+
 def test_a_continuation_is_drawn_softly_without_padding_after_a_break(monkeypatch):
     drawn = []
 
@@ -125,29 +140,30 @@ def test_a_continuation_is_drawn_softly_without_padding_after_a_break(monkeypatc
         drawn.append((prompt.tolist(), length, settings, rng.random()))
         return np.array([3, 4])
 
-    monkeypatch.setattr(texts, "generate", generate)
+    monkeypatch.setattr(continuations, "generate", generate)
     step = types.SimpleNamespace(initial_state=lambda: {})
-    row = texts._continue(step, Vocabulary(["\n", "a", "b"]), "ab", 3)
-    assert row == {"text": "ab", "continuations": ["ab"] * 3} and len(drawn) == 3
+    monkeypatch.setattr(continuations, "StepModel", lambda _: step)
+    answer = language_model(Vocabulary(["\n", "a", "b"]))("ab", 3)
+    assert answer.to_json() == {"continuations": ["ab"] * 3} and len(drawn) == 3
     for prompt, length, settings, _ in drawn:
         assert prompt == [2, 3, 4] and length == 120  # characters
         assert settings == {"temperature": TEMPERATURE, "forbidden": (0, 1)} and TEMPERATURE == 0.7
     assert len({number for *_, number in drawn}) == 3  # one stream of draws
     drawn.clear()
-    texts._continue(step, Vocabulary(["sun", "moon", "star"]), "Moon sun", 1)
+    language_model(Vocabulary(["sun", "moon", "star"]))("Moon sun", 1)
     assert drawn[0][:2] == ([3, 2], 30)  # words, of a vocabulary without a break
 
 
-def test_a_capital_that_the_model_never_saw_is_read_as_a_small_letter():
+def test_a_capital_that_the_model_never_saw_is_read_as_a_small_letter(monkeypatch):
     given = []
 
     def write_sentences(inputs, top):
         given.append((inputs["source"].tolist(), top))
         return []
 
-    texts._translate(write_sentences, Vocabulary(list("abB")), None, "aABb?", 2)
+    translator(Vocabulary(list("abB")), None, monkeypatch, write_sentences)("aABb?", 2)
     assert given == [([[2, 2, 4, 3, 1]], 2)]
-    texts._translate(write_sentences, Vocabulary(["the", "cat"]), 4, "The CAT", 1)
+    translator(Vocabulary(["the", "cat"]), 4, monkeypatch, write_sentences)("The CAT", 1)
     assert given[1] == ([[2, 3, 0, 0]], 1)
 
 
@@ -175,5 +191,5 @@ def test_the_beam_is_as_wide_as_there_are_sentences_asked_for(top, tmp_path, mon
     monkeypatch.setattr(sentences, "EncoderDecoder", Pair)
     encoder = types.SimpleNamespace(path=tmp_path / ENCODER / "model.tflite")
     found = sentences.sentence_writer(encoder)({}, top)
-    assert asked == [(0, max(top, 3), LONGEST)]
-    assert found == [{"text": f"sentence {place}", "log_probability": -place} for place in range(top)]
+    assert asked == [(0, max(top, 3), MAX_TOKENS)]
+    assert found == [(f"sentence {place}", -place) for place in range(top)]

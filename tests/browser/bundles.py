@@ -13,11 +13,11 @@ from suite.bundle.rows import ArtifactRow
 from suite.deploy.convert.saved_model import save_saved_model
 from suite.deploy.convert.tflite import FILES, convert_tflite
 from suite.language.vocabulary import END, START, Vocabulary
+from suite.linear.untrained import UNTRAINED_BIAS, is_untrained
 from tests.records import artifact, changed, write_record
 
 LABELS = ["red", "green", "blue"]
 SPARE = 2
-UNUSED = -1e4
 LETTERS = ["\n", "a", "b", "c"]
 
 
@@ -88,7 +88,7 @@ class Personal(tf.Module):
     def __init__(self):
         super().__init__()
         self.kernel = tf.Variable(np.pad(9 * np.eye(3, dtype=np.float32), ((0, 0), (0, SPARE))))
-        self.bias = tf.Variable(np.float32([0, 0, 0] + [UNUSED] * SPARE))
+        self.bias = tf.Variable(np.float32([0, 0, 0] + [UNTRAINED_BIAS] * SPARE))
 
     def signatures(self) -> dict:
         image = tf.TensorSpec((1, 32, 48, 3), tf.uint8, "image")
@@ -114,7 +114,7 @@ class Personal(tf.Module):
 
     def train(self, image, label, learning_rate):
         features, target = self.features(image), tf.one_hot(label, 3 + SPARE)
-        awake = tf.where((target[0] > 0) & (self.bias <= UNUSED / 2), 0.0, self.bias)
+        awake = tf.where((target[0] > 0) & is_untrained(self.bias), 0.0, self.bias)
         logits = features @ self.kernel + awake
         error = tf.nn.softmax(logits) - target
         self.kernel.assign_sub(learning_rate * tf.matmul(features, error, transpose_a=True))

@@ -13,8 +13,9 @@ from suite.browser.litert import PAGE, litert_folder
 from suite.cli import main
 from suite.deploy.app.mobile import JAVASCRIPT
 from suite.deploy.convert.personal import LEARNING_RATE
+from suite.deploy.task import MIN_SCORE
 from suite.language.decoding import CONTINUATION, TEMPERATURE
-from suite.language.encoder_decoder import LONGEST
+from suite.language.encoder_decoder import MAX_TOKENS
 from tests.browser import bundles
 
 
@@ -70,6 +71,7 @@ def get(pictures, packages, tmp_path_factory):
         ("/style.css?x=1", "text/css; charset=utf-8"),
         ("/litert/core/wasm/litert.wasm", "application/wasm"),
         ("/bundle/result.json", "application/json"),
+        ("/about.json", "application/json"),
         ("/bundle/labels.txt", "text/plain; charset=utf-8"),
         ("/bundle/inside.txt", "text/plain; charset=utf-8"),
         ("/bundle/%C3%BCmlaut%201.txt", "text/plain; charset=utf-8"),
@@ -265,9 +267,15 @@ def test_the_lock_pins_what_the_page_imports():
     assert set(imports["imports"]) == {f"@litertjs/{name}" for name in litert.PACKAGES}
 
 
+def test_the_page_is_told_the_task_of_each_file_and_the_settings_of_the_suite(get):
+    about = json.loads(get("/about.json").content)
+    names = ("model.tflite", "model_int8.tflite", "model_personal.tflite")
+    assert about.pop("tasks") == dict.fromkeys(names, "classifier")
+    assert about == {"min_score": MIN_SCORE, "max_tokens": MAX_TOKENS, "continuation": CONTINUATION}
+    assert get("/about.json?x", "GET").status == 404
+
+
 def test_the_page_has_the_settings_of_the_suite():
-    page, readers = ((PAGE / name).read_text() for name in ("index.html", "readers.js"))
-    assert f"const LONGEST = {LONGEST};" in readers
-    assert f"words.spells ? {CONTINUATION['character']} : {CONTINUATION['word']}," in readers
+    page = (PAGE / "index.html").read_text()
     assert f'<input id="rate" type="number" min="0" step="any" value="{LEARNING_RATE}"' in page
     assert f'<input id="temperature" type="number" min="0" max="5" step="0.1" value="{TEMPERATURE}"' in page

@@ -221,8 +221,8 @@ KINDS = {
     "tagger": "tagger",
     "language_model": "language_model",
     "model_of_words": "language_model",
-    "captioner": "writer",
-    "translator": "writer",
+    "captioner": "captioner",
+    "translator": "translator",
     "repainter": "tensors",
     "numbers": "tensors",
 }

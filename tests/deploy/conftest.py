@@ -55,7 +55,13 @@ def exported_images(tmp_path_factory):
     model.fit(images, labels, epochs=60, verbose=0)
     metric = Metric("test_accuracy", lambda outputs, truth: accuracy(outputs["probabilities"], truth))
     item = Export(
-        model, images, calibration=images, targets=labels, metric=metric, labels=("red", "green", "blue")
+        model,
+        images,
+        calibration=images,
+        targets=labels,
+        metric=metric,
+        labels=("red", "green", "blue"),
+        task=Task.CLASSIFIER,
     )
     return _export(tmp_path_factory.mktemp("images"), item)
 
@@ -68,4 +74,7 @@ def exported_sequences(tmp_path_factory):
         "tokens": generator.integers(0, 50, (20, 12)).astype("int32"),
         "features": generator.normal(size=(20, 4)).astype("float32"),
     }
-    return _export(tmp_path_factory.mktemp("sequences"), Export(sequence_model(), inputs, calibration=inputs))
+    return _export(
+        tmp_path_factory.mktemp("sequences"),
+        Export(sequence_model(), inputs, calibration=inputs, task=Task.TENSORS),
+    )

@@ -9,6 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from suite.bundle.examples import load_verification
 from suite.bundle.rows import InputFacts
+from suite.bundle.task import Task
 from suite.deploy import pipeline
 from suite.deploy.convert import tflite
 from suite.deploy.convert.saved_model import save_saved_model
@@ -113,7 +114,14 @@ def _classifier_rows(tmp_path, monkeypatch, spoil, metric):
     features = keras.Input((20,), name="features")
     model = keras.Model(features, keras.layers.Dense(4, name="scores")(features))
     inputs = np.random.default_rng(0).normal(size=(30, 20)).astype("float32")
-    item = Export(model, inputs, calibration=inputs, targets=model.predict(inputs, verbose=0), metric=metric)
+    item = Export(
+        model,
+        inputs,
+        calibration=inputs,
+        targets=model.predict(inputs, verbose=0),
+        metric=metric,
+        task=Task.TENSORS,
+    )
     return {row.path: row for row in export_model(item, tmp_path)}
 
 
@@ -145,7 +153,7 @@ def test_a_model_that_looks_across_the_batch_is_told_so(tmp_path, monkeypatch):
     x = keras.Input((6,), name="x")
     model = keras.Model(x, keras.ops.maximum(x, keras.ops.max(x) - 1.0))
     inputs = np.random.default_rng(0).normal(size=(40, 6)).astype("float32")
-    rows = {row.path: row for row in export_model(Export(model, inputs), tmp_path)}
+    rows = {row.path: row for row in export_model(Export(model, inputs, task=Task.TENSORS), tmp_path)}
     assert [rows[name].status for name in FLOAT32] == ["ok", "ok", "ok", "failed"]
     assert re.fullmatch(
         r"differs from the Keras model by 4, more than 0\.0003\d: alone, as phones run it, an example has "
@@ -175,7 +183,10 @@ def test_a_format_that_lacks_an_operator_says_so_and_the_others_come(tmp_path):
     x = keras.Input((4, 4, 4, 2), name="x")
     pooled = keras.layers.MaxPooling3D(name="pool")(x)
     inputs = np.random.default_rng(0).normal(size=(3, 4, 4, 4, 2)).astype("float32")
-    rows = {row.path: row for row in export_model(Export(keras.Model(x, pooled), inputs), tmp_path)}
+    rows = {
+        row.path: row
+        for row in export_model(Export(keras.Model(x, pooled), inputs, task=Task.TENSORS), tmp_path)
+    }
     assert [rows[name].status for name in FLOAT32] == ["ok", "ok", "ok", "failed"]
     assert rows["model.tflite"].reason == (
         "TFLite has no operator for MaxPool3D (layer 'pool'); end the model before it, or put another "
@@ -191,7 +202,7 @@ def test_a_quantized_model_with_equal_output_names_is_exported_whole(tmp_path):
     model.quantize("int8")
     generator = np.random.default_rng(0)
     inputs = {name: generator.normal(size=(3, 64)).astype("float32") for name in ("left", "in_")}
-    rows = {row.path: row for row in export_model(Export(model, inputs), tmp_path)}
+    rows = {row.path: row for row in export_model(Export(model, inputs, task=Task.TENSORS), tmp_path)}
     assert {name: rows[name].reason for name in FLOAT32} == {
         "model.keras": "input 'in' is called 'in_'; output 'embed' is called 'embed_1'",
         "saved_model": None,
@@ -208,5 +219,5 @@ def test_nothing_is_written_of_a_model_with_a_memory(tmp_path):
     x = keras.Input(batch_shape=(2, 5, 3), name="x")
     model = keras.Model(x, keras.layers.LSTM(4, stateful=True)(x))
     with pytest.raises(ValueError, match="states as inputs"):
-        export_model(Export(model, np.zeros((2, 5, 3), "float32")), tmp_path)
+        export_model(Export(model, np.zeros((2, 5, 3), "float32"), task=Task.TENSORS), tmp_path)
     assert not list(tmp_path.iterdir())

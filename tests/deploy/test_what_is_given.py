@@ -6,6 +6,7 @@ import pytest
 
 from suite.bundle import examples
 from suite.bundle.rows import ArtifactRow, Latency, MetricValue
+from suite.bundle.task import Task
 from suite.deploy import pipeline
 from suite.deploy.convert import tflite
 from suite.deploy.export import Export
@@ -60,7 +61,7 @@ def exported(tmp_path, monkeypatch):
     given["reference"] = {"probabilities": model(held_out).numpy()}
     targets = np.arange(70)
     metric = Metric("test_rows", lambda outputs, rows: float(outputs["probabilities"][rows[-1], 0]), 9.0)
-    item = Export(model, held_out, training, targets, metric, ("c", "a", "b"))
+    item = Export(model, held_out, training, targets, metric, ("c", "a", "b"), task=Task.CLASSIFIER)
     rows = {row.path: row for row in export_model(item, tmp_path)}
     return given | {"rows": rows, "training": training, "held_out": held_out, "folder": tmp_path}
 

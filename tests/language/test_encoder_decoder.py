@@ -9,13 +9,12 @@ import pytest
 from PIL import Image
 
 import suite
-from suite.answers.sentences import LONGEST
 from suite.cli import main
 from suite.data.pictures.images import load_image
 from suite.deploy.exports.steps import exported_pairs, met
 from suite.deploy.signature import call_model
 from suite.language.decoding import log_softmax
-from suite.language.encoder_decoder import EncoderDecoder
+from suite.language.encoder_decoder import MAX_TOKENS, EncoderDecoder
 from suite.language.vocabulary import END, START, Vocabulary
 from suite.layers import Attention, LSTMCell
 
@@ -175,7 +174,7 @@ def test_a_bundle_describes_a_picture(models, pairs, tmp_path, capsys):
     photo = tmp_path / "photo.png"
     Image.fromarray(np.repeat(IMAGES[0], 20, axis=1)).save(photo)
     image = load_image(photo, (2, 2))[None]
-    expected = pairs["onnx"].search(pairs["onnx"].encode({"image": image}), 0, 3, LONGEST)
+    expected = pairs["onnx"].search(pairs["onnx"].encode({"image": image}), 0, 3, MAX_TOKENS)
     for artifact in (tmp_path, tmp_path / "encoder" / "model.onnx"):
         (row,) = suite.predict(artifact, photo)
         assert row["file"] == str(photo)
@@ -188,7 +187,7 @@ def test_a_bundle_describes_a_picture(models, pairs, tmp_path, capsys):
     searched = EncoderDecoder(pair.encoder, pair.step, WORDS, length_power=2.0)
     (tmp_path / "decoder_step" / "search.json").write_text(searched.to_files()["search.json"])
     (row,) = suite.predict(tmp_path / "encoder" / "model.onnx", photo)
-    longer = searched.search(pair.encode({"image": image}), 0, 3, LONGEST)
+    longer = searched.search(pair.encode({"image": image}), 0, 3, MAX_TOKENS)
     assert [entry["text"] for entry in row["captions"]] == [text for text, _ in longer]
     (tmp_path / "decoder_step" / "search.json").unlink()
     text, nats = expected[0]
@@ -207,7 +206,7 @@ def test_a_bundle_translates_a_text(tmp_path, capsys):
     (tmp_path / "encoder" / "vocabulary.txt").write_text(letters.to_text())
     (row,) = suite.predict(tmp_path, "abba", top=2)
     pair = exported_pairs(encoder, step, WORDS, tmp_path)["onnx"]
-    expected = pair.search(pair.encode({"source": letters.ids("abba", 5)[None]}), 0, 3, LONGEST)
+    expected = pair.search(pair.encode({"source": letters.ids("abba", 5)[None]}), 0, 3, MAX_TOKENS)
     assert row["text"] == "abba"
     assert [entry["text"] for entry in row["translations"]] == [text for text, _ in expected[:2]]
     (capitals,) = suite.predict(tmp_path, "aBBa", top=2)

@@ -7,8 +7,8 @@ import pytest
 import suite
 from suite.bundle.names import LABELS_FILE
 from suite.catalogue import catalogue, load_recipe
-from suite.deploy.convert.metadata import read_associated_file
 from suite.deploy.convert.tflite import PERSONAL_FILE
+from suite.deploy.tflite_metadata import read_associated_file
 
 NAMES = [entry.split("/")[1] for entry in catalogue()]
 

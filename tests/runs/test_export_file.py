@@ -67,17 +67,17 @@ def test_scaled_pixels_are_recorded_and_fed_in_every_format(exported):
         assert suite.evaluate(exported / "out" / name, exported / "set")["all_accuracy"] == 1
 
 
-def test_a_tflite_file_alone_says_it_and_others_ask(exported, tmp_path):
+def test_files_of_tflite_and_onnx_alone_say_it_and_others_ask(exported, tmp_path):
     photo = exported / "set" / "blue" / "2.png"
     expected = suite.predict(exported / "out", photo)
     alone = shutil.copy(exported / "out" / "model.tflite", tmp_path / "alone.tflite")
     assert suite.predict(alone, photo) == expected
     shutil.copy(exported / "labels.txt", tmp_path)
-    for name in ("model.onnx", "model.keras"):
-        alone = shutil.copy(exported / "out" / name, tmp_path / name)
-        with pytest.raises(ValueError, match="^expected to know the values that .* --scale 0..1$"):
-            suite.predict(alone, photo)
-        (row,) = suite.predict(alone, photo, scale="0..1")
+    names = ("model.onnx", "model.keras")
+    onnx, keras_file = (shutil.copy(exported / "out" / name, tmp_path / name) for name in names)
+    with pytest.raises(ValueError, match="^expected to know the values that .* --scale 0..1$"):
+        suite.predict(keras_file, photo)
+    for (row,) in (suite.predict(onnx, photo), suite.predict(keras_file, photo, scale="0..1")):
         assert row["classes"][0]["probability"] == pytest.approx(
             expected[0]["classes"][0]["probability"], abs=1e-5
         )

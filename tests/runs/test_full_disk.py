@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 
+from suite.bundle.task import Task
 from suite.deploy.convert import files, tflite
 from suite.runs.recipe import Export, Result
 from tests.runs.toy_job import run_job
@@ -33,7 +34,8 @@ def large_model(config, context):
     x = keras.Input((300,), name="x")
     inputs = np.eye(4, 300, dtype="float32")
     return Result(
-        {"test_x": 1.0}, exports=[Export(keras.Model(x, keras.layers.Dense(300, name="y")(x)), inputs)]
+        {"test_x": 1.0},
+        exports=[Export(keras.Model(x, keras.layers.Dense(300, name="y")(x)), inputs, task=Task.TENSORS)],
     )
 
 

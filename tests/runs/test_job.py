@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
+from suite.bundle.task import Task
 from suite.data.set_aside import SetAside
 from suite.deploy.prove.verification import verify
 from suite.errors import GateError
@@ -25,7 +26,13 @@ def test_a_bundle_has_everything_the_contract_names(tmp_path):
         x = keras.Input((3,), name="x")
         inputs = np.random.default_rng(context.seed).normal(size=(9, 3)).astype("float32")
         exports = [
-            Export(keras.Model(x, keras.layers.Dense(2, name="y")(x)), inputs, calibration=inputs, name=name)
+            Export(
+                keras.Model(x, keras.layers.Dense(2, name="y")(x)),
+                inputs,
+                calibration=inputs,
+                name=name,
+                task=Task.TENSORS,
+            )
             for name in ("encoder", "decoder")
         ]
         return Result(
@@ -78,7 +85,10 @@ def test_verify_notices_a_changed_a_swapped_and_a_missing_artifact(tmp_path):
     def run(config, context):
         x = keras.Input((3,), name="x")
         inputs = np.eye(3, dtype="float32")
-        return Result({}, exports=[Export(keras.Model(x, keras.layers.Dense(2, name="y")(x)), inputs)])
+        return Result(
+            {},
+            exports=[Export(keras.Model(x, keras.layers.Dense(2, name="y")(x)), inputs, task=Task.TENSORS)],
+        )
 
     folder = run_job(tmp_path, run)
     (folder / "model.onnx").write_bytes((folder / "model.onnx").read_bytes() + b" ")

@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 
+from suite.bundle.task import Task
 from suite.data.source import EMBEDDED
 from suite.errors import GateError
 from suite.evaluation.metrics import Metric, accuracy
@@ -20,7 +21,9 @@ def perceptron(config, context):
     labels = np.array([0] * 9 + [1] * 3)
     metric = Metric("test_accuracy", lambda outputs, labels: accuracy(outputs["probabilities"], labels))
     inputs = np.random.default_rng(0).normal(size=(12, 2)).astype("float32")
-    return Export(keras.Model(x, y), inputs, targets=labels, metric=metric, labels=("ham", "spam"))
+    return Export(
+        keras.Model(x, y), inputs, targets=labels, metric=metric, labels=("ham", "spam"), task=Task.CLASSIFIER
+    )
 
 
 @pytest.fixture

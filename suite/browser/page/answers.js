@@ -1,22 +1,4 @@
-// What the outputs of a model say, by their names and shapes, as `suite predict` reads them.
-
-/**
- * Tells what a model does with an image: it is a "detector", "localizer", "classifier", "segmenter", "painter",
- * or null where the page does not know.
- *
- * @param {{name: string, shape: number[]}[]} outputs With the batch in front.
- */
-export function imageKind(outputs) {
-  const names = outputs
-    .map(({ name }) => name)
-    .sort()
-    .join(" ");
-  if (names === "boxes labels scores") return "detector";
-  if (names === "box probabilities") return "localizer";
-  if (names === "stylized") return "painter";
-  if (outputs.length !== 1 || names === "code") return null;
-  return { 2: "classifier", 4: "segmenter" }[outputs[0].shape.length] ?? null;
-}
+// What the outputs of a model say, as `suite predict` reads them.
 
 /** The `top` most probable classes, best first; of equals the first; classes without a name are left out. */
 export function bestClasses(probabilities, labels, top) {

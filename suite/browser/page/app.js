@@ -32,6 +32,7 @@ const at = Object.fromEntries(
 let reader = null; // of the chosen variant
 let shown = null; // the chosen model of the bundle
 let latencies = [];
+let about = null; // the task of each file, and settings of the suite
 let choices = 0; // made so far: what belongs to an earlier one comes too late
 
 const report = (message) => {
@@ -48,9 +49,10 @@ start().catch((failure) => {
 
 async function start() {
   ready().catch(() => {}); // loads while the rest does; a failure shows with the first model
-  const answer = await fetch("bundle/result.json");
-  if (!answer.ok) throw new Error("expected a bundle, found no result.json; start `suite preview` again");
+  const [answer, told] = await Promise.all([fetch("bundle/result.json"), fetch("about.json")]);
+  if (!answer.ok || !told.ok) throw new Error("expected a bundle, found no result.json; start `suite preview` again");
   const result = await answer.json();
+  about = await told.json();
   document.title = `${result.name} · suite preview`;
   at.title.textContent = result.name;
   at.summary.textContent = [result.kind, ...metrics(result)].join(" · ");
@@ -146,9 +148,10 @@ async function use(chosen, row) {
 
 async function makeReader(chosen, row) {
   const text = (name) => textOf(chosen.folder + name);
+  const asked = { task: about.tasks[row.path], settings: about, text };
   if (row.variant === PERSONAL) {
     const personal = await personalOf(chosen, row);
-    return readerOf(personal.model, { labels: personal.names, text, step: null });
+    return readerOf(personal.model, { ...asked, labels: personal.names, step: null });
   }
   const models = [await load(row.path)];
   if (chosen.steps) {
@@ -157,8 +160,8 @@ async function makeReader(chosen, row) {
     models.push(await load((same ?? chosen.steps[0]).path));
   }
   const made = await readerOf(models[0], {
+    ...asked,
     labels: await labelsOf(chosen.folder),
-    text,
     step: models[1] ?? null,
     inputs: row.inputs,
   });

@@ -2,12 +2,6 @@
 
 export const TOKEN = "token"; // the input of a step model that is no state
 const NEW = "new_"; // before the name of a state, the name of the output that replaces it
-const SCORES = ["logits", "probabilities"];
-
-/** Whether a model is such a step: "token" and states in; "logits" or "probabilities" and new states out. */
-export function isStep({ inputs, outputs }) {
-  return inputs.some(({ name }) => name === TOKEN) && outputs.some(({ name }) => SCORES.includes(name));
-}
 
 /** The states that a step takes and does not replace: an encoder must give them. */
 export function fixedStates({ inputs, outputs }) {

@@ -1,14 +1,28 @@
-// How a model answers a picture or a text, by the names and shapes of its inputs and outputs.
+// How a model answers a picture or a text: one reader a task.
 
 import * as answers from "./answers.js";
-import { fixedStates, generate, greedySearch, initialState, isStep, speaking, stepOf } from "./decoding.js";
+import { fixedStates, generate, greedySearch, initialState, speaking, stepOf } from "./decoding.js";
 import { valuesOf } from "./pixels.js";
 import { cutLike, END, fold, PADDING, spell, START, tokenize, UNKNOWN, Vocabulary } from "./text.js";
 
 const TOP = 5; // classes shown
-const SURE = 0.3; // score from which a detection is shown
-const LONGEST = 60; // tokens of a sentence
 const FORBIDDEN = [PADDING, UNKNOWN]; // what a language model may not write
+
+const PICTURES = {
+  classifier: imageClassifier,
+  localizer,
+  detector,
+  segmenter,
+  image_to_image: painter,
+  captioner,
+};
+const TEXTS = {
+  text_classifier: textClassifier,
+  tagger,
+  translator,
+  language_model: languageModel,
+  decoder_step: decoderStep,
+};
 
 /**
  * Makes a reader: {kind: "picture" or "text", what, answer}.
@@ -17,69 +31,87 @@ const FORBIDDEN = [PADDING, UNKNOWN]; // what a language model may not write
  * {painted}, and perhaps {boxes}, {map}. A row is {name, probability}.
  *
  * @param {Model} model What answers; the encoder where there are two.
- * @param {object} beside {labels, text, step, inputs}: class names (undefined where a class has none) or null;
- *   what reads a file beside the model; the step of its decoder or null; what result.json says of the inputs.
+ * @param {object} beside {task, settings, labels, text, step, inputs}: what the model is for; settings of the
+ *   suite; class names (undefined where a class has none) or null; what reads a file beside the model; the step
+ *   of its decoder or null; what result.json says of the inputs.
  * @returns {Promise<object>} The reader; an error says in one line why there is none.
  */
 export async function readerOf(model, beside) {
-  const names = model.inputs
-    .map(({ name }) => name)
-    .sort()
-    .join(" ");
-  const { shape } = model.inputs[0];
-  if (model.inputs.length === 1 && shape.length === 4 && [1, 3].includes(shape[3]))
-    return pictureReader(model, beside);
-  if (names === "source" && beside.step) return translator(model, beside);
-  if (names === "tokens") return textClassifier(model, beside);
-  if (names === "words" || names === "characters words") return tagger(model, beside);
-  if (isStep(model)) return writer(model, beside);
+  const [{ shape }] = model.inputs;
+  const takesPicture = model.inputs.length === 1 && shape.length === 4 && [1, 3].includes(shape[3]);
+  if (beside.task in TEXTS) return TEXTS[beside.task](model, beside);
+  if (beside.task in PICTURES && takesPicture) {
+    const take = pixelTaker(model.inputs[0], beside);
+    return { kind: "picture", shape, ...(await PICTURES[beside.task](model, beside, take)) };
+  }
+  if (takesPicture) {
+    const gives = model.outputs.map(({ name, shape: sides }) => `${name} (${sides})`).join(", ");
+    throw new Error(
+      `this page does not draw the answer of a model that gives ${gives}; \`suite predict\` may`,
+    );
+  }
   const takes = model.inputs.map(({ name, dtype, shape: sides }) => `${name} ${dtype} (${sides})`).join(", ");
   throw new Error(
     `this page has no form for a model that takes ${takes}; use \`suite predict\` or \`suite benchmark\``,
   );
 }
 
-async function pictureReader(model, beside) {
-  const [input] = model.inputs;
-  const take = pixelTaker(input, beside);
-  const run = (pixels) => model.run(take(pixels));
-  const reader = (what, answer) => ({ kind: "picture", what, shape: input.shape, answer });
-  if (beside.step) {
-    const write = await sentenceWriter(model, beside);
-    return reader("says what it sees", (pixels) => write(take(pixels)));
-  }
-  const kind = answers.imageKind(model.outputs);
-  if (kind === null) {
-    const gives = model.outputs.map(({ name, shape }) => `${name} (${shape})`).join(", ");
-    throw new Error(
-      `this page does not draw the answer of a model that gives ${gives}; \`suite predict\` may`,
-    );
-  }
-  if (kind === "detector") {
-    const labels = needed(beside.labels);
-    return reader("finds things", async (pixels) => {
-      const rows = answers.detections(await run(pixels), labels, SURE);
-      return { rows, boxes: rows };
-    });
-  }
-  if (kind === "painter") {
-    const [, height, width] = model.outputs[0].shape;
-    return reader("repaints it", async (pixels) => ({ painted: { ...(await run(pixels)), height, width } }));
-  }
-  const output = model.outputs.find(({ name }) => model.outputs.length === 1 || name === "probabilities");
+function imageClassifier(model, beside, take) {
+  const [output] = model.outputs;
   const labels = labelsFor(output, beside);
-  if (kind === "segmenter") {
-    const [, height, width, classes] = output.shape;
-    return reader("gives each pixel a class", async (pixels) => {
-      const map = answers.classMap((await run(pixels))[output.name], classes);
-      return { rows: answers.shares(map, labels, TOP), map: { labels: map, height, width } };
-    });
-  }
-  return reader(kind === "localizer" ? "names and finds one thing" : "names what it sees", async (pixels) => {
-    const outputs = await run(pixels);
-    const rows = answers.bestClasses(outputs[output.name], labels, TOP);
-    return outputs.box ? { rows, boxes: [{ ...rows[0], box: [...outputs.box] }] } : { rows };
-  });
+  const answer = async (pixels) => {
+    const outputs = await model.run(take(pixels));
+    return { rows: answers.bestClasses(outputs[output.name], labels, TOP) };
+  };
+  return { what: "names what it sees", answer };
+}
+
+function localizer(model, beside, take) {
+  const labels = labelsFor(
+    model.outputs.find(({ name }) => name === "probabilities"),
+    beside,
+  );
+  const answer = async (pixels) => {
+    const { probabilities, box } = await model.run(take(pixels));
+    const rows = answers.bestClasses(probabilities, labels, TOP);
+    return { rows, boxes: [{ ...rows[0], box: [...box] }] };
+  };
+  return { what: "names and finds one thing", answer };
+}
+
+function detector(model, beside, take) {
+  const labels = needed(beside.labels);
+  const answer = async (pixels) => {
+    const rows = answers.detections(await model.run(take(pixels)), labels, beside.settings.min_score);
+    return { rows, boxes: rows };
+  };
+  return { what: "finds things", answer };
+}
+
+function segmenter(model, beside, take) {
+  const [output] = model.outputs;
+  const labels = labelsFor(output, beside);
+  const [, height, width, classes] = output.shape;
+  const answer = async (pixels) => {
+    const map = answers.classMap((await model.run(take(pixels)))[output.name], classes);
+    return { rows: answers.shares(map, labels, TOP), map: { labels: map, height, width } };
+  };
+  return { what: "gives each pixel a class", answer };
+}
+
+function painter(model, beside, take) {
+  const [output] = model.outputs;
+  const [, height, width] = output.shape;
+  const answer = async (pixels) => {
+    const outputs = await model.run(take(pixels));
+    return { painted: { colors: outputs[output.name], height, width } };
+  };
+  return { what: "repaints it", answer };
+}
+
+async function captioner(model, beside, take) {
+  const write = await sentenceWriter(model, beside);
+  return { what: "says what it sees", answer: (pixels) => write(take(pixels)) };
 }
 
 // From pixels to an input: as they are, or in the range of floats that the bundle records.
@@ -94,7 +126,8 @@ function pixelTaker({ name, dtype }, { inputs }) {
   return (pixels) => ({ [name]: valuesOf(pixels, range) });
 }
 
-async function sentenceWriter(encoder, { step, text }) {
+async function sentenceWriter(encoder, { step, text, settings }) {
+  if (!step) throw new Error("expected the step of a decoder beside the encoder, found none; export the pair");
   const words = new Vocabulary(await text("../decoder_step/vocabulary.txt"));
   const [start, end] = words.encode([START, END]);
   const run = stepOf((inputs) => step.run(inputs));
@@ -106,7 +139,7 @@ async function sentenceWriter(encoder, { step, text }) {
     if (missing.length)
       throw new Error(`expected an encoder that gives ${missing.join(", ")}; export the pair again`);
     const state = Object.fromEntries(names.map((name) => [name, encoded[name]]));
-    return { said: words.sentence((await greedySearch(next, state, start, end, LONGEST)).ids) };
+    return { said: words.sentence((await greedySearch(next, state, start, end, settings.max_tokens)).ids) };
   };
 }
 
@@ -168,12 +201,12 @@ async function tagger(model, beside) {
   });
 }
 
-async function writer(model, beside) {
-  const fixed = fixedStates(model);
-  if (fixed.length)
-    throw new Error(
-      `this is the step of a decoder, which takes ${fixed.join(", ")} of an encoder; choose the encoder`,
-    );
+function decoderStep(model) {
+  const fixed = fixedStates(model).join(", ") || "its states";
+  throw new Error(`this is the step of a decoder, which takes ${fixed} of an encoder; choose the encoder`);
+}
+
+async function languageModel(model, beside) {
   const words = new Vocabulary(await beside.text("vocabulary.txt"));
   const step = stepOf((inputs) => model.run(inputs));
   const answer = async (text, { temperature, tokens, onText }) => {
@@ -191,7 +224,7 @@ async function writer(model, beside) {
   return {
     ...textReader("goes on with a text", "Go on", answer),
     samples: true,
-    tokens: words.spells ? 120 : 30,
+    tokens: beside.settings.continuation[words.spells ? "character" : "word"],
   };
 }
 

@@ -60,10 +60,10 @@ function drawMap(context, { labels, width, height }) {
 }
 
 // RGB in [0, 255]
-function drawPainted(context, { stylized, width, height }) {
+function drawPainted(context, { colors: rgb, width, height }) {
   const colors = new ImageData(width, height);
   for (let pixel = 0; pixel < width * height; pixel += 1) {
-    colors.data.set([...stylized.subarray(3 * pixel, 3 * pixel + 3), 255], 4 * pixel);
+    colors.data.set([...rgb.subarray(3 * pixel, 3 * pixel + 3), 255], 4 * pixel);
   }
   stretchOver(context, colors);
 }

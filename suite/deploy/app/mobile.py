@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from suite.bundle.names import LABELS_FILE
 from suite.bundle.rows import ArtifactRow
-from suite.deploy.app.app_model import AppModel, app_model
+from suite.bundle.task import Task
+from suite.deploy.app.app_model import AppModel
+from suite.deploy.app.reading import app_model
 from suite.deploy.compatibility import phone_notes
 from suite.deploy.convert.personal import LEARNING_RATE
-from suite.deploy.convert.tflite import FILES, PERSONAL_FILE
+from suite.deploy.convert.tflite import FILES
 from suite.language.decoding import TEMPERATURE, TOKEN
-from suite.language.encoder_decoder import ENCODER, LONGEST, STEP
-from suite.language.tagging import CHARACTERS_FILE
+from suite.language.encoder_decoder import ENCODER, MAX_TOKENS, STEP
 from suite.language.tokens import MOST_PIECES, patterns
 from suite.language.vocabulary import VOCABULARY_FILE
 
@@ -67,7 +67,7 @@ def write_app_code(model: AppModel, folder: str | Path, rows: Sequence[ArtifactR
         folder: Made where there is none.
         rows: The TFLite files beside it, for the README.
     """
-    copies = _copies(model)
+    copies = model.copies
     rows = [dataclasses.replace(row, path=Path(row.path).name) for row in rows]
     context = {
         "model": model,
@@ -76,7 +76,6 @@ def write_app_code(model: AppModel, folder: str | Path, rows: Sequence[ArtifactR
         "usage": _usage(model),
         "copies": copies,
         "assets": [f"`{asset}`" for asset, _ in copies],
-        **_picture(model),
         "model_asset": copies[0][0],
         "words_asset": next((asset for asset, _ in copies if asset.endswith(VOCABULARY_FILE)), None),
         "files": [row for row in rows if row.variant != "personal"],
@@ -84,7 +83,7 @@ def write_app_code(model: AppModel, folder: str | Path, rows: Sequence[ArtifactR
         "arrays": _ARRAYS,
         "step_folder": STEP,
         "encoder_folder": ENCODER,
-        "longest": LONGEST,
+        "longest": MAX_TOKENS,
         "temperature": TEMPERATURE,
         "learning_rate": LEARNING_RATE,
         "most_labels": MOST_LABELS,
@@ -95,29 +94,9 @@ def write_app_code(model: AppModel, folder: str | Path, rows: Sequence[ArtifactR
     folder = Path(folder)
     folder.mkdir(exist_ok=True)
     names = list(TEMPLATES) if model.is_portable else ["README.md", "example.py"]
-    for name in names[:1] if model.kind == "decoder_step" else names:
+    for name in names[:1] if model.task is Task.DECODER_STEP else names:
         text = _environment().get_template(TEMPLATES[name]).render(context)
         (folder / name).write_text(text, encoding="utf-8")
-
-
-def _picture(model: AppModel) -> dict[str, str]:
-    """What the code says of a picture's values, and how it makes them from pixels: "" where they are them."""
-    if not model.takes_image or model.takes_pixels:
-        return {
-            "pictured": "[0, 255]: the whole picture, stretched; the model normalizes.",
-            **dict.fromkeys(("scaled", "kotlin_scaled"), ""),
-        }
-    sign, offset = "-" if model.offset < 0 else "+", abs(model.offset)
-    divide, add = f" / {_plain(model.divisor)}", f" {sign} {_plain(offset)}" if offset else ""
-    return {
-        "pictured": f"{model.range}: the whole picture, stretched; each value is pixel{divide}{add}.",
-        "scaled": divide + add,
-        "kotlin_scaled": f"{divide}f" + (f"{add}f" if add else ""),
-    }
-
-
-def _plain(number: float) -> str:
-    return f"{number:.9g}"
 
 
 @functools.cache
@@ -134,22 +113,7 @@ def _environment() -> Environment:
     return environment
 
 
-def _copies(model: AppModel) -> list[tuple[str, str]]:
-    """(name in the app, file in the bundle) of what the code reads; the model's file first."""
-    if model.step:
-        words = [VOCABULARY_FILE] if model.takes_text else []
-        copies = [(f"{ENCODER}.tflite", model.file), *((f"{ENCODER}_{name}", name) for name in words)]
-        pair = ((f"{STEP}.tflite", model.step.file), (f"{STEP}_{VOCABULARY_FILE}", VOCABULARY_FILE))
-        return copies + [(asset, f"../{STEP}/{name}") for asset, name in pair]
-    names = [model.file]
-    names += [LABELS_FILE] if model.labels else []
-    names += [VOCABULARY_FILE] if model.takes_text else []
-    names += [CHARACTERS_FILE] if model.kind == "tagger" and model.letters else []
-    names += [PERSONAL_FILE] if model.personal else []
-    return [(name, name) for name in names]
-
-
 def _usage(model: AppModel) -> str:
-    if model.takes_image:
+    if model.picture:
         return "photo.jpg"
     return "'a text'" if model.takes_text else f"'{{\"{model.inputs[0].name}\": ...}}'"

@@ -1,6 +1,7 @@
 """Writes a model in every format: a row for each file, or for why there is none."""
 
 import dataclasses
+import functools
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from suite import console
 from suite.bundle.rows import FAILED, SKIPPED, ArtifactRow
 from suite.deploy.convert import tflite
 from suite.deploy.convert.metadata import add_metadata
-from suite.deploy.convert.onnx import save_onnx
+from suite.deploy.convert.onnx import onnx_properties, save_onnx
 from suite.deploy.convert.saved_model import save_saved_model
 from suite.deploy.export import Export
 from suite.deploy.obstacles import in_a_line
@@ -41,11 +42,13 @@ class Converter:
 
     def float32_files(self) -> list[ArtifactRow]:
         """Writes `model.keras`, the SavedModel, ONNX and the float32 TFLite file."""
+        properties = onnx_properties(self.item.task, self.item.ranges or {})
+        save_described_onnx = functools.partial(save_onnx, properties=properties)
         self.item.model.save(self.folder / "model.keras")
         return [
             ArtifactRow("model.keras", WRITTEN, format="keras"),
             self._write("saved_model", "saved_model", "SavedModel", save_saved_model),
-            self._write("model.onnx", "onnx", "ONNX", save_onnx),
+            self._write("model.onnx", "onnx", "ONNX", save_described_onnx),
             self.tflite_file("float32"),
         ]
 
@@ -61,7 +64,7 @@ class Converter:
                 lengths = {name: array.shape[1:] for name, array in self.inputs.items()}
                 save_saved_model(self.item.model, self.work / "one", batch_size=1, lengths=lengths)
             made.write_bytes(tflite.convert_tflite(self.work / "one", variant, self.calibration))
-            add_metadata(made, self.item.labels, self.item.files, self.item.ranges)
+            add_metadata(made, self.item.labels, self.item.files, self.item.ranges, self.item.task)
         except Exception as failure:  # the converter raises bare Exceptions
             check_room(failure)
             status = FAILED if variant == "float32" else SKIPPED

@@ -14,10 +14,11 @@ import flatbuffers
 import numpy as np
 
 from suite.bundle.names import LABELS_FILE
+from suite.bundle.task import Task
 from suite.console import first_line
-from suite.deploy.normalization import METADATA, NORMALIZATION_OPTIONS
 from suite.deploy.ranges import PIXELS, ValueRange
 from suite.deploy.signature import Tensor, check_class_names, class_output, is_image
+from suite.deploy.tflite_metadata import METADATA, NORMALIZATION_OPTIONS, TASK_METADATA
 
 IDENTIFIER, MODEL_IDENTIFIER = b"M001", b"TFL3"
 WEIGHTS_ALIGNMENT = 16  # the schema's `force_align`, which the generated Python leaves out
@@ -32,6 +33,7 @@ def add_metadata(
     labels: Sequence[str] = (),
     files: Mapping[str, str] | None = None,
     ranges: Mapping[str, ValueRange | None] | None = None,
+    task: Task | None = None,
 ) -> None:
     """Makes a .tflite file describe its inputs and outputs and carry its texts; it computes what it did.
 
@@ -43,6 +45,7 @@ def add_metadata(
         labels: Class names by output index; the output `probabilities`, or the only one, has as many.
         files: Further texts by file name, such as the vocabulary.
         ranges: The values of black and white by image input; those of uint8 pixels need not be given.
+        task: What the model is for. It stands in a buffer of its own, as the schema has no place for it.
 
     Raises:
         ValueError: The file is damaged, or another number of labels is given than the model has classes.
@@ -52,7 +55,9 @@ def add_metadata(
     """
     path, files = Path(path), files or {}
     model = _read_model(path)
-    _put_metadata(model, _describe(model, labels, files, ranges or {}))
+    _put_metadata(model, METADATA, _describe(model, labels, files, ranges or {}))
+    if task is not None:
+        _put_metadata(model, TASK_METADATA, task.value.encode())
     builder = _Builder()
     builder.Finish(model.Pack(builder), MODEL_IDENTIFIER)
     content = io.BytesIO(bytes(builder.Output()))
@@ -73,30 +78,6 @@ def associated_files(labels: Sequence[str], files: Mapping[str, str]) -> dict[st
     return {name: text.encode("utf-8", errors="backslashreplace") for name, text in texts.items()}
 
 
-def read_associated_file(path: str | Path, name: str) -> str | None:
-    """Reads a text that a .tflite file carries.
-
-    Args:
-        path: The file.
-        name: Name of the text, such as "labels.txt".
-
-    Returns:
-        The text; None where the file carries none of that name.
-
-    Raises:
-        ValueError: The text is damaged.
-    """
-    if not zipfile.is_zipfile(path):
-        return None
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.read(name).decode() if name in archive.namelist() else None
-    except Exception as failure:  # a damaged archive fails in many ways, too
-        raise ValueError(
-            f"expected a readable {name} in {path}, it is damaged; export the model again"
-        ) from failure
-
-
 def _read_model(path: Path):
     from ai_edge_litert import schema_py_generated as schema
 
@@ -111,15 +92,15 @@ def _read_model(path: Path):
         ) from failure
 
 
-def _put_metadata(model, described: bytes) -> None:
+def _put_metadata(model: Any, name: bytes, described: bytes) -> None:
     from ai_edge_litert import schema_py_generated as schema
 
     buffer = schema.BufferT(np.frombuffer(described, np.uint8))
-    earlier = [entry.buffer for entry in model.metadata or () if entry.name == METADATA]
+    earlier = [entry.buffer for entry in model.metadata or () if entry.name == name]
     if earlier:
         model.buffers[earlier[0]] = buffer
     else:
-        model.metadata = [*(model.metadata or ()), schema.MetadataT(METADATA, len(model.buffers))]
+        model.metadata = [*(model.metadata or ()), schema.MetadataT(name, len(model.buffers))]
         model.buffers.append(buffer)
 
 

@@ -1,7 +1,7 @@
 """Keras model -> ONNX, with the names of the signature and a dynamic batch."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +10,38 @@ import numpy as np
 import onnx
 import tensorflow as tf
 
+from suite.bundle.task import Task
 from suite.console import first_line
 from suite.deploy.convert.saved_model import serving_function
 from suite.deploy.obstacles import FormatError, cannot_hold, missing_operators
+from suite.deploy.ranges import ValueRange
+from suite.deploy.runtime import ONNX_RANGE_KEY, ONNX_RANGES, ONNX_TASK_KEY
 from suite.keras_internals import freeze
 
 OPSET = 17  # ONNX Runtime >= 1.13 and every mobile build since read it
 
 
-def save_onnx(model: keras.Model, path: str | Path) -> None:
+def onnx_properties(task: Task, ranges: Mapping[str, ValueRange | None]) -> dict[str, str]:
+    """What an ONNX file says of its model: the task, and the values of black and white where ONNX has a word.
+
+    Args:
+        task: What the model is for.
+        ranges: The values of black and white by image input; None where they are not known.
+    """
+    properties = {ONNX_TASK_KEY: task.value}
+    for word, usual in ONNX_RANGES.items():
+        if list(ranges.values()) == [usual]:
+            properties[ONNX_RANGE_KEY] = word
+    return properties
+
+
+def save_onnx(model: keras.Model, path: str | Path, properties: dict[str, str] | None = None) -> None:
     """Writes the inference graph as ONNX.
 
     Args:
         model: A functional or built Sequential model in float32.
         path: File to write.
+        properties: Its metadata, such as `onnx_properties`.
 
     Raises:
         FormatError: The model needs an operator that ONNX lacks, or cannot be held otherwise.
@@ -53,6 +71,7 @@ def save_onnx(model: keras.Model, path: str | Path) -> None:
         onnx.checker.check_model(proto, full_check=True)
     except Exception as failure:  # of several modules
         raise FormatError(cannot_hold("ONNX", first_line(failure))) from failure
+    onnx.helper.set_model_props(proto, properties or {})
     Path(path).write_bytes(proto.SerializeToString())
 
 

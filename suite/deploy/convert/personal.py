@@ -15,8 +15,7 @@ import tensorflow as tf
 
 from suite.deploy.signature import signature_of
 from suite.keras_internals import calls_of, freeze, producer_of
-
-UNUSED = -1e4  # bias of a class that was never trained: its probability is 0 in float32
+from suite.linear.untrained import UNTRAINED_BIAS, is_untrained
 
 LEARNING_RATE = 0.1  # for every personal model: their features have a mean square length of 1
 
@@ -82,12 +81,12 @@ def personal_head(kernel: np.ndarray, bias: np.ndarray, features: np.ndarray, sp
     mean = features.mean(axis=0, dtype=np.float64)
     scale = float(np.sqrt(np.mean(np.sum((features - mean) ** 2, axis=1)))) or 1.0
     bias = bias + mean @ kernel
-    used = bias > UNUSED / 2
+    used = ~is_untrained(bias)
     kernel = scale * (kernel - kernel[:, used].mean(axis=1, keepdims=True))
-    bias = np.where(used, bias - bias[used].mean(), UNUSED)
+    bias = np.where(used, bias - bias[used].mean(), UNTRAINED_BIAS)
     return Head(
         np.pad(kernel, ((0, 0), (0, spare_classes))).astype(np.float32),
-        np.pad(bias, (0, spare_classes), constant_values=UNUSED).astype(np.float32),
+        np.pad(bias, (0, spare_classes), constant_values=UNTRAINED_BIAS).astype(np.float32),
         mean.astype(np.float32),
         scale,
     )
@@ -166,7 +165,7 @@ class _Personal(tf.Module):
     def _train_on_features(self, features, label, learning_rate):
         target = tf.one_hot(label, self.bias.shape[0])
         known = tf.reduce_sum(target)  # 0 for a label outside of the classes
-        awake = tf.where((target[0] > 0) & (self.bias <= UNUSED / 2), 0.0, self.bias)
+        awake = tf.where((target[0] > 0) & is_untrained(self.bias), 0.0, self.bias)
         logits = tf.matmul(features, self.kernel) + awake
         loss = -tf.reduce_sum(target * tf.nn.log_softmax(logits))
         error = (tf.nn.softmax(logits) - target) * known  # d loss / d logits

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from suite.bundle.task import Task
 from suite.deploy.export import Export
 from suite.evaluation.metrics import Metric, r2
 from suite.models.autoencoders import Autoencoder
@@ -29,7 +30,13 @@ def encoder_export(
 
     metric = Metric("test_r2", decoded, tolerance=0.02)
     return Export(
-        autoencoder.encoder, images, calibration, images.astype(np.float32) / 255, metric, name=name
+        autoencoder.encoder,
+        images,
+        calibration,
+        images.astype(np.float32) / 255,
+        metric,
+        name=name,
+        task=Task.IMAGE_EMBEDDER,
     )
 
 
@@ -41,4 +48,5 @@ def decoder_export(
     codes, some = (
         autoencoder.encoder.predict(pixels, batch_size=500, verbose=0) for pixels in (images, calibration)
     )
-    return Export(autoencoder.decoder, codes, some, images.astype(np.float32) / 255, metric, name=name)
+    targets = images.astype(np.float32) / 255
+    return Export(autoencoder.decoder, codes, some, targets, metric, name=name, task=Task.GENERATOR)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from suite.bundle.task import Task
 from suite.deploy.export import Export
 from suite.language.vocabulary import SPECIAL, Vocabulary
 
@@ -25,4 +26,4 @@ def lookup_export(vectors: np.ndarray, words: Vocabulary) -> Export:
     model = keras.Model(word, lookup(word))
     lookup.set_weights([table])
     ids = np.arange(len(table), dtype=np.int32)
-    return Export(model, ids, ids[:300], files=words.to_files())
+    return Export(model, ids, ids[:300], files=words.to_files(), task=Task.WORD_EMBEDDINGS)

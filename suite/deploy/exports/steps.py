@@ -5,6 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from suite.bundle.task import Task
 from suite.deploy.convert.onnx import save_onnx
 from suite.deploy.convert.saved_model import save_saved_model
 from suite.deploy.convert.tflite import CALIBRATION_EXAMPLES, convert_tflite
@@ -94,7 +95,9 @@ def step_export(
     )
     calibration = met(step, train[: CALIBRATION_EXAMPLES + 1])
     targets = test[1 : len(inputs[TOKEN]) + 1]
-    return Export(model, inputs, calibration, targets, metric, files=words.to_files())
+    return Export(
+        model, inputs, calibration, targets, metric, files=words.to_files(), task=Task.LANGUAGE_MODEL
+    )
 
 
 def met(step: StepModel, tokens: np.ndarray, states: dict | None = None) -> dict[str, np.ndarray]:
@@ -138,4 +141,4 @@ def decoder_export(
     metric = Metric("test_tokens", lambda outputs, right: accuracy(outputs["probabilities"], right))
     inputs = {name: values[counts] for name, values in inputs.items()}
     right, files = target.ravel()[counts], pair.to_files()
-    return Export(model, inputs, targets=right, metric=metric, name=STEP, files=files)
+    return Export(model, inputs, targets=right, metric=metric, name=STEP, files=files, task=Task.DECODER_STEP)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.deploy.convert.personal import LEARNING_RATE, UNUSED
+from suite.deploy.convert.personal import LEARNING_RATE
+from suite.linear.untrained import is_untrained
 
 PARITY = 1e-4  # of losses, in nats or in units of a loss above 1, and of weights, in units of the largest
 
@@ -52,7 +53,7 @@ def rehearse(path: str | Path, images: np.ndarray, threads: int) -> dict[str, fl
     run = _signatures(path, threads)
     photos = [np.asarray(image)[None] for image in images[:REHEARSED_IMAGES]]
     given = run["weights"](), [run["infer"](image=photo)["probabilities"] for photo in photos]
-    if np.any(np.concatenate(given[1])[:, given[0]["bias"] <= UNUSED / 2]):
+    if np.any(np.concatenate(given[1])[:, is_untrained(given[0]["bias"])]):
         raise ValueError("sees classes that it was not taught")
     difference, times = _learn(run, photos, _Regression(**given[0]))
     learned = run["weights"](), [run["infer"](image=photo)["probabilities"] for photo in photos]
@@ -122,7 +123,7 @@ class _Regression:
 
     def step(self, features: np.ndarray, label: int, learning_rate: float) -> float:
         """Takes a step on one example `(features,)`; gives its loss before, in nats."""
-        if self.bias[label] <= UNUSED / 2:
+        if is_untrained(self.bias[label]):
             self.bias[label] = 0.0
         logits = features @ self.kernel + self.bias
         powers = np.exp(logits - logits.max())

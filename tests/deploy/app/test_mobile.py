@@ -18,8 +18,10 @@ from PIL import Image
 
 import suite
 from suite.bundle.rows import MetricValue
+from suite.bundle.task import Task
 from suite.deploy.app.app_model import AppModel, app_model
 from suite.deploy.app.mobile import write_app_code, write_mobile
+from suite.deploy.app.reading import app_model
 from suite.deploy.convert.metadata import add_metadata
 from suite.deploy.runtime import load_artifact
 from suite.language.decoding import StepModel
@@ -73,7 +75,7 @@ def make_case(kind, folder):
 @pytest.fixture(scope="module", params=KINDS)
 def case(request, tmp_path_factory):
     made = make_case(request.param, tmp_path_factory.mktemp(request.param) / "encoder")
-    assert made.model.kind == KINDS[request.param]
+    assert made.model.task == KINDS[request.param]
     return made
 
 
@@ -84,23 +86,23 @@ def personal(tmp_path_factory):
 
 def expected_answer(case):
     """What the suite answers, in the form of the generated code."""
-    if case.model.kind == "tensors":
+    if case.model.task is Task.TENSORS:
         return _expected_tensors(case)
     (row,) = suite.predict(case.folder / "model.tflite", case.argument)
     row = {name: value for name, value in row.items() if name not in ("file", "text")}
-    if case.model.kind == "writer":
+    if case.model.step:
         ((kind, found),) = row.items()
         greedy = _most_probable_words(case)  # which is what an app writes
         # The models of these tests are sure: no search finds a better one.
         assert greedy == found[0]["text"] != ""
         return {kind: [greedy]}
-    if case.model.kind == "language_model":
+    if case.model.task is Task.LANGUAGE_MODEL:
         return {"continuations": row["continuations"][:1]}
     return row
 
 
 def _expected_tensors(case):
-    if case.model.takes_image:
+    if case.model.picture:
         inputs = {"image": case.pixels()}
     else:
         values = json.loads(case.argument)
@@ -115,7 +117,7 @@ def _most_probable_words(case):
     pair = EncoderDecoder(
         encoder, step, Vocabulary.from_text(step.artifact.beside("vocabulary.txt", "words"))
     )
-    if case.model.takes_image:
+    if case.model.picture:
         return pair.write(pair.encode({"image": case.pixels()}), 60)[0]
     known = Vocabulary.from_text(encoder.beside("vocabulary.txt", "words"))
     return pair.write(pair.encode({"source": known.ids(case.argument, 5)[None]}), 60)[0]
@@ -165,7 +167,7 @@ def _in_node(case, folder, script):
             shutil.copy(path, assets / inside)
     argument = json.loads(case.argument) if case.argument.startswith("{") else case.argument
     rgba = []
-    if case.model.takes_image:
+    if case.model.picture:
         height, width = case.model.inputs[0].shape[1:3]
         photo = Image.fromarray(PIXELS).resize((width, height), Image.Resampling.BILINEAR)
         rgba = np.array(photo.convert("RGBA")).ravel().tolist()
@@ -316,7 +318,7 @@ def test_an_image_of_unknown_range_gets_no_code_for_pictures(tmp_path):
     app_models.scaled(tmp_path)
     add_metadata(tmp_path / "model.tflite", app_models.LABELS)
     model = app_model(tmp_path / "model.tflite", "")
-    assert model.kind == "tensors" and not model.takes_image and model.lacks_range
+    assert model.task is Task.TENSORS and not model.picture and model.lacks_range
     write_app_code(model, tmp_path / "mobile")
     for name in ("Model.kt", "Model.swift", "model.js", "example.py"):
         code = (tmp_path / "mobile" / name).read_text()

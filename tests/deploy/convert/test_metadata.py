@@ -11,13 +11,15 @@ from ai_edge_litert import schema_py_generated as schema
 from PIL import Image
 
 import suite
-from suite.deploy.convert.metadata import add_metadata, read_associated_file
+from suite.bundle.task import Task
+from suite.deploy.convert.metadata import add_metadata
 from suite.deploy.convert.saved_model import save_saved_model
 from suite.deploy.convert.tflite import convert_tflite, min_runtime, tflite_ops
 from suite.deploy.export import Export
 from suite.deploy.pipeline import export_model
 from suite.deploy.ranges import PIXELS, SIGNED
 from suite.deploy.runtime import load_artifact
+from suite.deploy.tflite_metadata import read_associated_file
 from suite.language.vocabulary import Vocabulary
 from tests.references.mediapipe_tasks import classify
 from tests.references.tflite_metadata import described
@@ -153,7 +155,9 @@ def text_export(files):
     one_hot = keras.ops.one_hot(keras.ops.mod(tokens, 3), 3, dtype="float32")  # (B, T, 3)
     probabilities = keras.layers.Softmax(name="probabilities")(keras.ops.sum(one_hot, axis=1))
     ids = np.random.default_rng(0).integers(2, 7, (20, 6), dtype=np.int32)
-    return Export(keras.Model(tokens, probabilities), ids, ids, labels=COLORS, files=files)
+    return Export(
+        keras.Model(tokens, probabilities), ids, ids, labels=COLORS, files=files, task=Task.TEXT_CLASSIFIER
+    )
 
 
 def test_a_model_of_texts_carries_its_words(tmp_path):
@@ -194,7 +198,9 @@ def test_another_number_of_labels_stops_an_export_before_it_begins(exported_imag
     (tmp_path / "out").mkdir()
     item = exported_images.item
     with pytest.raises(ValueError, match=message):
-        export_model(Export(item.model, item.inputs, labels=COLORS[:2]), tmp_path / "out")
+        export_model(
+            Export(item.model, item.inputs, labels=COLORS[:2], task=Task.CLASSIFIER), tmp_path / "out"
+        )
     assert not list((tmp_path / "out").iterdir())
 
 

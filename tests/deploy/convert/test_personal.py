@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
+from suite.bundle.task import Task
 from suite.deploy.convert import tflite
-from suite.deploy.convert.personal import LEARNING_RATE, UNUSED, base_of, personal_head
+from suite.deploy.convert.personal import LEARNING_RATE, base_of, personal_head
 from suite.deploy.convert.tflite import convert_tflite
 from suite.deploy.export import Export
 from suite.deploy.labels import class_labels
@@ -16,6 +17,7 @@ from suite.deploy.pipeline import export_model, export_personal
 from suite.deploy.prove.judging import Original
 from suite.deploy.runtime import load_artifact
 from suite.evaluation.metrics import agreement
+from suite.linear.untrained import UNTRAINED_BIAS
 from tests.deploy.personal_models import CLASSES, LABELS, SPARE, small_images, small_model, write_personal
 
 
@@ -119,7 +121,7 @@ def test_head_gives_the_same_probabilities_on_centered_features():
     generator = np.random.default_rng(6)
     features = generator.normal(3, 2, (40, 7))
     kernel, bias = generator.normal(size=(7, 4)), generator.normal(size=4)
-    bias[2] = UNUSED  # a class without training images, as `fit_softmax_regression` leaves it
+    bias[2] = UNTRAINED_BIAS  # a class without training images, as `fit_softmax_regression` leaves it
     head = personal_head(kernel, bias, features, spare_classes=2)
     standardized = (features - head.mean) / head.scale
     np.testing.assert_allclose(standardized.mean(axis=0), 0, atol=1e-6)
@@ -128,7 +130,7 @@ def test_head_gives_the_same_probabilities_on_centered_features():
     np.testing.assert_allclose(
         tf.nn.softmax(logits), np.pad(tf.nn.softmax(features @ kernel + bias), ((0, 0), (0, 2))), atol=1e-5
     )
-    assert head.bias[[2, 4, 5]].tolist() == [UNUSED] * 3
+    assert head.bias[[2, 4, 5]].tolist() == [UNTRAINED_BIAS] * 3
     assert logits[:, [0, 1, 3]].mean() == pytest.approx(0, abs=1e-5)
     constant = personal_head(kernel, bias, np.ones((3, 7)))
     assert constant.scale == 1 and np.all(np.isfinite(constant.kernel))
@@ -186,7 +188,7 @@ def test_an_export_proves_the_personal_model(exported_images, tmp_path):
 
 
 def test_negative_number_of_spare_classes(tmp_path):
-    item = Export(small_model(), small_images(), labels=LABELS, spare_classes=-1)
+    item = Export(small_model(), small_images(), labels=LABELS, spare_classes=-1, task=Task.CLASSIFIER)
     with pytest.raises(ValueError, match="^expected spare_classes of at least 0, received -1$"):
         export_model(item, tmp_path)
 
@@ -198,7 +200,7 @@ def _exported(folder, monkeypatch, convert):
     reference = {"predictions": model.predict(images, verbose=0)}
     (folder / "work").mkdir()
     original = Original(model, {"image": images}, reference, agreement(reference), None)
-    item = Export(model, images, labels=LABELS, spare_classes=SPARE)
+    item = Export(model, images, labels=LABELS, spare_classes=SPARE, task=Task.CLASSIFIER)
     return export_personal(item, base_of(model, LABELS), images, original, folder, folder / "work")
 
 

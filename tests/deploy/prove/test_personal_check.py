@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 
 from suite.deploy.convert import personal
-from suite.deploy.convert.personal import UNUSED
 from suite.deploy.prove.personal_check import _learn, _Regression, rehearse
+from suite.linear.untrained import is_untrained
 from tests.deploy.personal_models import CLASSES, SPARE, small_images, write_personal
 
 
@@ -18,13 +18,13 @@ class _ForgetfulTrain(personal._Personal):
         before = self.bias.read_value()
         loss = super()._train(image, label, learning_rate)
         with tf.control_dependencies([loss["loss"]]):
-            self.bias.assign(tf.where(before > UNUSED / 2, before, self.bias))
+            self.bias.assign(tf.where(is_untrained(before), self.bias, before))
         return loss
 
 
 class _WrongWeights(personal._Personal):
     def _weights(self):
-        learned = tf.cast(self.bias[-1] > UNUSED / 2, tf.float32)
+        learned = tf.cast(~is_untrained(self.bias[-1]), tf.float32)
         return {"kernel": self.kernel + 0.01 * learned, "bias": self.bias.read_value()}
 
 
