@@ -1,26 +1,46 @@
-# `make demo` and `make test` do all their own set-up; nothing but Python 3.10-3.13 and a package registry is needed.
+# Each target does all its own set-up; nothing but Python 3.10-3.13 and a package registry is needed.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The versions that passed the tests. `make test CONSTRAINTS=` takes the newest that pyproject.toml allows.
+CONSTRAINTS ?= constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS:%=--constraint %)
+PYTEST := $(BIN)/python -m pytest --durations=25
+PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadgroup
 
-.PHONY: demo test test-slow lint results soak benchmark clean
+.PHONY: demo check test test-all test-slow lint coverage constraints results soak benchmark clean
 
 demo: $(VENV)/.installed
 	$(BIN)/suite finetune
 	$(BIN)/suite verify saved_models/textures
 	$(BIN)/suite benchmark saved_models/textures
 
-test: $(VENV)/.installed-test lint
-	$(BIN)/python -m pytest -m "not slow" --numprocesses=auto --maxprocesses=4 --dist=worksteal
+check: lint
+	$(PYTEST) -m check
+
+test: lint
+	$(PYTEST) -m "not slow" $(PARALLEL)
+
+test-all: test test-slow soak
 
 test-slow: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+coverage: $(VENV)/.installed-test
+	$(PYTEST) -m "not slow" $(PARALLEL) --cov=suite --cov-branch --cov-report=term:skip-covered
+
+# Once in a while, and before a release: the newest versions that pyproject.toml allows, for every Python.
+constraints: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --upgrade --extra test --no-header --no-annotate \
+		pyproject.toml --output-file constraints.txt
 
 results: $(VENV)/.installed-test
 	$(BIN)/python tools/results.py
@@ -34,15 +54,15 @@ benchmark: $(VENV)/.installed-bench
 clean:
 	rm -rf $(VENV) build *.egg-info
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(PIP) -e .
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+	$(PIP) -e ".[test]"
 	touch $@
 
 $(VENV)/.installed-bench: $(VENV)/.installed-test
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
+	$(PIP) -e ".[bench]"
 	touch $@

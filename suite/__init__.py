@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from suite.runs.export_file import export_file as export
     from suite.runs.job import run
 
+__version__ = "0.2.0"
+
 # Verb -> where it is.
 _VERBS = {
     "benchmark": "suite.deploy.prove.benchmarking:benchmark",

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from suite import catalogue, console
+from suite import __version__, catalogue, console
 from suite.cli.chatter import silence_libraries
 from suite.cli.options import SCALE, SETTINGS, Command, given, say_next
 from suite.cli.recipes import RecipeGroup
@@ -22,6 +22,7 @@ class _Suite(click.Group):
 
 
 @click.group(cls=_Suite, context_settings=SETTINGS)
+@click.version_option(__version__, message="suite %(version)s")
 def cli() -> None:
     """Deep-learning recipes on TensorFlow/Keras, each a model you can ship.
 
