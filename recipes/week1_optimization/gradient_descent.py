@@ -12,11 +12,6 @@ Cost:  15 s on 2 CPU cores, most of it the exports.
 Run:   suite run gradient_descent
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 
 import keras
@@ -217,3 +212,9 @@ def draw_costs(columns: np.ndarray, costs: np.ndarray):
     time.set_title(f"Time: equal at {equal:.0f} columns")
     memory.set_title("Memory beside X")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

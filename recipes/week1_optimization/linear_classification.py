@@ -12,11 +12,6 @@ Cost:  15 s on 2 CPU cores, most of it the exports; mnist 6 min.
 Run:   suite run linear_classification [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 from collections.abc import Mapping
 
@@ -235,3 +230,9 @@ def draw_losses(sample: tuple, far: np.ndarray, turns: dict):
 def draw_weights(templates: np.ndarray, classes: tuple[str, ...]):
     pictures = np.clip(127.5 + 127.5 * templates / np.abs(templates).max(), 0, 255).astype(np.uint8)
     return plots.image_grid(pictures[..., 0], classes, columns=5, title="Ink on bright speaks for the class")
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

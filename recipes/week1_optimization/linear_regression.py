@@ -9,11 +9,6 @@ Cost:  10 s on 2 CPU cores, most of it the exports.
 Run:   suite run linear_regression
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 
 import keras
@@ -191,3 +186,9 @@ def draw(names: list[str], effects: np.ndarray, intervals: np.ndarray, fit):
     right.axhline(0, color=plots.MUTED, linewidth=1)
     right.set(title="Residuals of the training patients", xlabel="fitted value", ylabel="residual")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

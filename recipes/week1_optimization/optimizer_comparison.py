@@ -12,11 +12,6 @@ Cost:  30 s on 2 CPU cores, a third of it the exports; mnist 6 min, beside other
 Run:   suite run optimizer_comparison [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 
 import keras
@@ -233,3 +228,9 @@ def draw_all(panels: dict, xlabel: str, ylabel: str, x=None, **scales):
         panel.set(title=title, xlabel=xlabel, ylabel=ylabel, **scales)
     axes[-1].legend(loc="upper right", frameon=False)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -13,11 +13,6 @@ Cost:  20 s on 2 CPU cores.
 Run:   suite run overfitting_and_validation
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 
 import keras
@@ -217,3 +212,9 @@ def draw(errors: dict[str, np.ndarray], learning: dict[int, np.ndarray], pairs: 
     for axes in (left, middle, right):
         axes.legend(frameon=False)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -14,11 +14,6 @@ Cost:  30 s on 2 CPU cores.
 Run:   suite run regularization
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 import functools
 
@@ -253,3 +248,9 @@ def draw(ridges: np.ndarray, lassos: np.ndarray):
     plots.curves(right, constraints, title="To each penalty its constraint", xscale="log", yscale="log")
     right.set(xlabel="penalty", ylabel="constraint C")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

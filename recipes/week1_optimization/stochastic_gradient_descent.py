@@ -12,11 +12,6 @@ Cost:  15 s on 2 CPU cores, half of it the exports.
 Run:   suite run stochastic_gradient_descent
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 
 import keras
@@ -224,3 +219,9 @@ def draw_stream(error: np.ndarray, change: int):
     axes.set(title="Online learning, each digit of a stream predicted before it is learned from", ylim=(0, 1))
     axes.set(xlabel="examples seen", ylabel=f"error on the last {RECENT}, before learning")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

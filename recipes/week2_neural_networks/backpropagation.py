@@ -12,11 +12,6 @@ Cost:  3 s on 2 CPU cores.
 Run:   suite run backpropagation
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 import functools
 import itertools
@@ -256,3 +251,9 @@ def draw(work: np.ndarray):
     plots.curves(right, counts, title="Multiplications for the same derivative", yscale="log")
     right.set(xlabel=f"layers of {WIDTH} neurons", ylabel="multiplications")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -10,11 +10,6 @@ Cost:  90 s on 2 CPU cores; mnist 9 min, beside other work.
 Run:   suite run hints [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 import itertools
 from collections.abc import Callable
@@ -229,3 +224,9 @@ def draw_hunger(hunger: dict[str, dict[int, float]]):
     ticks = {"xticks": [*hunger[MODELS[0]]], "xticklabels": [*hunger[MODELS[0]]]}
     plots.curves(axes, lines, xscale="log", xlabel="labeled images", ylabel="validation accuracy", **ticks)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

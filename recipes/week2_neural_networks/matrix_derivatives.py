@@ -12,11 +12,6 @@ Cost:  5 s on 2 CPU cores.
 Run:   suite run matrix_derivatives
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
@@ -237,3 +232,9 @@ def draw_jacobians(operations: dict[str, Operation]):
         axes.set(title=name, xticks=(), yticks=())
         axes.set(xlabel=f"{operation.jacobian.shape[1]} inputs", ylabel=f"{len(operation.jacobian)} outputs")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

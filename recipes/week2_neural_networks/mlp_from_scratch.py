@@ -8,11 +8,6 @@ Cost:  5 s on 2 CPU cores; mnist 30 s.
 Run:   suite run mlp_from_scratch [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 import time
 from collections.abc import Mapping
@@ -150,3 +145,9 @@ def run(config: Config, context: Context) -> Result:
         data=data.describe(),
         tables=classification_tables(probabilities, labels, data.classes),
     )
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

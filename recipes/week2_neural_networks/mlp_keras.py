@@ -9,11 +9,6 @@ Cost:  30 s on 2 CPU cores; mnist 5 min.
 Run:   suite run mlp_keras [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 import math
 
@@ -173,3 +168,9 @@ def draw_gaps(gaps: np.ndarray):
     lines = {"": (np.arange(1, len(gaps) + 1), gaps)}
     plots.curves(axes, lines, yscale="log", xlabel="step", ylabel="gap / way from the start")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

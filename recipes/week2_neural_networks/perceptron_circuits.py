@@ -12,11 +12,6 @@ Cost:  30 s on 2 CPU cores, most of it the exports.
 Run:   suite run perceptron_circuits
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 import functools
 import itertools
@@ -242,3 +237,9 @@ def draw(bounds: np.ndarray, mistakes: np.ndarray, weights: np.ndarray, turn: in
     plots.curves(last, {name: (line, "o-") for name, line in lines}, xlabel="mistake")
     last.set_title(f"XOR: the same again every {turn} mistakes")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

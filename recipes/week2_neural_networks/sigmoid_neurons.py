@@ -10,11 +10,6 @@ Cost:  5 s on 2 CPU cores.
 Run:   suite run sigmoid_neurons
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 
 import numpy as np
@@ -218,3 +213,9 @@ def draw_xor(learned: dict):
     plots.curves(right, histories, title="Learning XOR", xlabel="step", ylabel="mean squared error")
     right.set(yscale="log", ylim=(1e-6, 2), xscale="log")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

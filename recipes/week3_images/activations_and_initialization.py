@@ -16,11 +16,6 @@ Cost:  15 s on 2 CPU cores.
 Run:   suite run activations_and_initialization
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 
 import numpy as np
@@ -237,3 +232,9 @@ def draw_training(dead: dict, losses: dict):
     plots.curves(right, lines, title="A deep network on digits", xlabel="step", yscale="log")
     right.set_ylabel("loss of a batch (nats)")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -15,11 +15,6 @@ Cost:  2 min on 2 CPU cores; cifar10 5 min.
 Run:   suite run architectures [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 import functools
 import gc
@@ -296,3 +291,9 @@ def draw(losses: dict, facts: dict, costs: dict, accuracies: dict):
     for point in (*middle.lines, *right.lines):
         point.set_markersize(9)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -14,11 +14,6 @@ Cost:  30 s on 2 CPU cores; cifar10 75 s.
 Run:   suite run batch_normalization [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 from collections.abc import Callable
 
@@ -284,3 +279,9 @@ def draw_shift(looks: dict):
     plots.curves(panels[2], lines, title="All units: distance from the start", xlabel="step", ylim=(0, None))
     panels[2].set_ylabel("standard deviations at the start")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -10,11 +10,6 @@ Cost:  20 s on 2 CPU cores.
 Run:   suite run cnn_backpropagation
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 from collections.abc import Mapping
 
@@ -214,3 +209,9 @@ def draw_routes(network: Network, image: np.ndarray, scores: np.ndarray, label: 
         axes.set(title=title, xticks=(), yticks=())
         axes.grid(False)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

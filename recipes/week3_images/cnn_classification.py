@@ -10,11 +10,6 @@ Cost:  50 s on 2 CPU cores; mnist 4 min, cifar10 17 min.
 Run:   suite run cnn_classification [--data tfds | --data tfds:cifar10]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 
 import keras
@@ -175,3 +170,9 @@ def draw_hardest(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarr
     ]
     pictures = images[rows] if images.shape[-1] == 3 else images[rows, ..., 0]
     return plots.image_grid(pictures, captions, columns=4, title="Least probable truths")
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

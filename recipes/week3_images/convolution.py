@@ -13,11 +13,6 @@ Cost:  25 s on 2 CPU cores.
 Run:   suite run convolution
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import collections
 import dataclasses
 import functools
@@ -283,3 +278,9 @@ def draw_accuracy(by_shift: dict[str, list[float]]):
     plots.curves(axes, lines, xlabel="shift of the test digits in pixels", ylabel="test accuracy")
     axes.set(ylim=(0, 1.03), xticks=range(MARGIN + 1))
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -13,11 +13,6 @@ Cost:  25 s on 2 CPU cores.
 Run:   suite run dropout
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 import functools
 
@@ -212,3 +207,9 @@ def draw(errors: dict, means: dict, config: Config):
     plots.curves(right, by_rate, title=f"Networks trained on {config.examples} digits", xlabel="rate")
     right.set(ylabel="loss (nats)", ylim=(0, None))
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

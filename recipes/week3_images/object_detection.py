@@ -9,11 +9,6 @@ Cost:  150 s on 2 CPU cores.
 Run:   suite run object_detection [--data tfds | --data FOLDER]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 
 import keras
@@ -214,3 +209,9 @@ def draw_precisions(precisions: np.ndarray, classes):
         axes, lines, xlabel="IoU from which a box counts as right", ylabel="average precision", ylim=(0, 1.02)
     )
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

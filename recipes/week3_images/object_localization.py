@@ -8,11 +8,6 @@ Cost:  2 min on 2 CPU cores.
 Run:   suite run object_localization [--data FOLDER]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 
@@ -217,3 +212,9 @@ def draw_ious(overlaps: dict):
     lines = {name: (np.sort(values), share) for name, values in overlaps.items()}
     plots.curves(axes, lines, xlabel="IoU", ylabel="share of test images with at least", xlim=(0, 1))
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

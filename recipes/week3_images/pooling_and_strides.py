@@ -14,11 +14,6 @@ Cost:  40 s on 2 CPU cores.
 Run:   suite run pooling_and_strides
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 import itertools
 
@@ -287,3 +282,9 @@ def draw_fields(fields: dict[str, list[int]]):
     plots.curves(axes, lines, xlabel="convolutions of 3x3", ylabel="side of the receptive field, pixels")
     axes.set_xticks(range(1, max(map(len, fields.values())) + 1))
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

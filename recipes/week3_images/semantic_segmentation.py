@@ -12,11 +12,6 @@ Cost:  6 min on 2 CPU cores.
 Run:   suite run semantic_segmentation [--data tfds | --data FOLDER]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 from collections.abc import Sequence
 
@@ -213,3 +208,9 @@ def draw_decoders(ious: dict, contours: dict):
     axes.set(ylim=(0, 1.2))
     axes.legend(loc="upper right", ncols=2)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -9,11 +9,6 @@ Cost:  100 s on 2 CPU cores.
 Run:   suite run transfer_learning [--data tfds | --data FOLDER]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 
 import keras
@@ -141,3 +136,9 @@ def draw_scratch(accuracies: list[float], head_accuracy: float):
     axes.set(xlabel="epoch from scratch", ylabel="validation accuracy", ylim=(0, 1.05))
     axes.legend(loc="lower right")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

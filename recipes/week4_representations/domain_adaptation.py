@@ -11,11 +11,6 @@ Cost:  30 s on 2 CPU cores; mnist 4 min.
 Run:   suite run domain_adaptation [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 
 import keras
@@ -232,3 +227,9 @@ def run(config: Config, context: Context) -> Result:
             )
         ],
     )
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

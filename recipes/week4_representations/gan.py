@@ -10,11 +10,6 @@ Cost:  80 s on 2 CPU cores; mnist 17 min.
 Run:   suite run gan [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
@@ -276,3 +271,9 @@ def draw_ring(points: dict):
         axes.scatter(*drawn.T, s=2, label="generated")
         axes.set(title=name, xlim=(-3, 3), ylim=(-3, 3), aspect="equal")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -11,11 +11,6 @@ Cost:  60 s on 2 CPU cores; mnist 3 min.
 Run:   suite run image_morphing [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 
 import keras
@@ -177,3 +172,9 @@ def draw_curves(distances: dict, confidences: dict):
         lines = {name: (share, line) for name, line in values.items()}
         plots.curves(axes, lines, title=title, xlabel="share of the way")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

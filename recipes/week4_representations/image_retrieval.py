@@ -9,11 +9,6 @@ Cost:  60 s on 2 CPU cores; mnist 8 min; your own 300 photos 2 min.
 Run:   suite run image_retrieval [--data tfds | --data FOLDER]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 from typing import NamedTuple
 
@@ -225,3 +220,9 @@ def table(pictures: Pictures, rows: np.ndarray, way: str) -> Table:
         for query, found in enumerate(rows[:200])
     ]
     return Table(f"Queries and their nearest by {way}", ("query", "nearest first"), cells)
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -8,11 +8,6 @@ Cost:  50 s on 2 CPU cores.
 Run:   suite run pca_versus_autoencoder [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 
 import keras
@@ -139,3 +134,9 @@ def draw_errors(by_size: np.ndarray, errors: dict, code_size: int):
     axes.set(xlabel="numbers in the code", ylabel="mean squared error", yscale="log")
     axes.legend(frameon=False)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

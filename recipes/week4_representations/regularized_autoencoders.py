@@ -13,11 +13,6 @@ Cost:  100 s on 2 CPU cores; mnist 10 min, beside other work.
 Run:   suite run regularized_autoencoders [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 
 import keras
@@ -197,3 +192,9 @@ def draw_activations(models: dict, images: np.ndarray):
     axes.set(xlabel="unit, the most active of each image first", ylabel="mean activation", xscale="log")
     axes.legend(frameon=False)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -12,11 +12,6 @@ Cost:  100 s on 2 CPU cores; mnist 8 min.
 Run:   suite run stochastic_autoencoder [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 
 import keras
@@ -253,3 +248,9 @@ def draw_inverse(draws: dict, points: np.ndarray, nats: dict):
         axes.set(title=f"{kind}, {nats[kind]:.2f} nats", xlabel="x", ylabel="t", ylim=(-0.5, 1.5))
         axes.legend(frameon=False, loc="upper left")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

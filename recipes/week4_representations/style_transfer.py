@@ -9,11 +9,6 @@ Cost:  160 s on 2 CPU cores.
 Run:   suite run style_transfer [--content A.jpg] [--style B.jpg] [--data FOLDER]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 from itertools import islice
 from typing import Annotated, NamedTuple
@@ -271,3 +266,9 @@ def draw_losses(pixels: dict, network: dict):
         lines = {name: (1 + np.arange(len(curves[name])), curves[name]) for name in ("style", "content")}
         plots.curves(axes, lines, title=title, xlabel=unit, ylim=(0, None))
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -11,11 +11,6 @@ Run:   suite run text_primer [--data FILE.csv or FOLDER with train, test]
        The columns of texts and labels are found; --text_column and --label_column name others.
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -264,3 +259,9 @@ def draw_kinds(probabilities: dict[str, np.ndarray], data: TextSet):
     axes.set(ylabel="test accuracy", ylim=(0, 1.05))
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

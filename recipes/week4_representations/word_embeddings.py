@@ -10,11 +10,6 @@ Cost:  25 s on 2 CPU cores; tiny_shakespeare 60 s.
 Run:   suite run word_embeddings [--data tfds | --data FILE.txt]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 from typing import NamedTuple
 
@@ -261,3 +256,9 @@ def draw_pairs(vectors: WordVectors, planted: Analogies):
         axes.scatter(*points.T, s=4, color=plots.MUTED)
         axes.set(title=relation)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

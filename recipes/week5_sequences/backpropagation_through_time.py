@@ -13,11 +13,6 @@ Cost:  20 s on 2 CPU cores.
 Run:   suite run backpropagation_through_time
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 from typing import NamedTuple
 
@@ -269,3 +264,9 @@ def draw_training(curves: dict[str, list], errors: dict[str, list[float]], index
     for axes in (left, right):
         axes.axhline(ADDING_BASELINE, color=plots.MUTED, linestyle=":", linewidth=1)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -9,11 +9,6 @@ Cost:  90 s on 2 CPU cores.
 Run:   suite run bidirectional_and_deep_rnn
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 
 import keras
@@ -156,3 +151,9 @@ def draw_depth(accuracies: dict, config: Config):
     axes.axhline(0.5, color=plots.MUTED, linestyle=":", linewidth=1)
     axes.text(config.depths[-1], 0.51, "word known, sense guessed", color=plots.MUTED, ha="right", fontsize=8)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -10,11 +10,6 @@ Cost:  70 s on 2 CPU cores; tiny_shakespeare 15 min.
 Run:   suite run character_generation [--data tfds | --data FILE.txt or FOLDER with train, test]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 
 import keras
@@ -229,3 +224,9 @@ def draw_surprise(text: str, nats: np.ndarray, rows: int = 6, width: int = 60):
     axes.set_axis_off()
     figure.colorbar(image, ax=axes, label="nats", fraction=0.02)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -10,11 +10,6 @@ Cost:  2 min on 2 CPU cores.
 Run:   suite run lstm_and_gru
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 import time
 from collections.abc import Callable
@@ -260,3 +255,9 @@ def draw(trained: dict[str, Training], rows: list[tuple], errors: dict[str, floa
     )
     right.margins(0.25)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

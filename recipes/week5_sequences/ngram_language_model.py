@@ -14,11 +14,6 @@ Cost:  1 s on 2 CPU cores.
 Run:   suite run ngram_language_model [--data tfds | --data FILE.txt or FOLDER with train, test]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeVar
@@ -261,3 +256,9 @@ def draw_storage(unseen: np.ndarray, growth: Growth):
         style = {"xlabel": "words of training", "ylabel": name, "xscale": "log", "yscale": "log"}
         plots.curves(axes, lines, title=f"{name} stored", **style, **ticks)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -11,11 +11,6 @@ Cost:  40 s on 2 CPU cores; the English Web Treebank 8 min.
 Run:   suite run part_of_speech_tagging [--data tfds | --data FILE.conllu, or a treebank's folder]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 import itertools
 from collections.abc import Callable, Sequence
@@ -271,3 +266,9 @@ def draw_ladder(rows: dict[str, dict[str, float]]):
     axes.set(ylabel="test accuracy", ylim=(0, 1.1))
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

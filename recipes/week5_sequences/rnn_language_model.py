@@ -13,11 +13,6 @@ Cost:  40 s on 2 CPU cores.
 Run:   suite run rnn_language_model [--data tfds | --data FILE.txt or FOLDER with train, test]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 
 import keras
@@ -260,3 +255,9 @@ def draw_storage(read: list[int], entries: list[int], weights: list[int]):
         xticks=read, xticklabels=[f"{n:,}" for n in read],
     )  # fmt: skip
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -12,11 +12,6 @@ Run:   suite run sentence_classification [--data tfds | --data FILE.csv or FOLDE
        The columns of texts and labels are found; --text_column and --label_column name others.
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 from collections.abc import Sequence
 
@@ -261,3 +256,9 @@ def draw_kinds(answers: dict[str, np.ndarray], data: TextSet):
     axes.set(ylabel="test accuracy", ylim=(0, 1.05))
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

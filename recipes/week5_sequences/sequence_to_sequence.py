@@ -11,11 +11,6 @@ Cost:  4 min on 2 CPU cores.
 Run:   suite run sequence_to_sequence
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 from typing import NamedTuple
 
@@ -243,3 +238,9 @@ def draw_attention(looking: keras.Model, pairs: Pairs, dates: DatePairs):
     for axes, row, seen in zip(panels, rows, weights, strict=True):
         plots.attention(axes, seen, dates.written[row], dates.iso[row])
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

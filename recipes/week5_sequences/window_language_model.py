@@ -10,11 +10,6 @@ Cost:  40 s on 2 CPU cores; tiny_shakespeare 120 s.
 Run:   suite run window_language_model [--data tfds | --data FILE.txt or FOLDER with train, test]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
@@ -291,3 +286,9 @@ def draw_vectors(vocabulary: Vocabulary, model: keras.Model):
         axes.scatter([], [], color=color, label=kind)
     axes.legend(frameon=False)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

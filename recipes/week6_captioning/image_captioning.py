@@ -9,11 +9,6 @@ Cost:  9 min on 2 CPU cores.
 Run:   suite run image_captioning [--data tfds | --data FOLDER]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 from itertools import chain
 from typing import NamedTuple
@@ -300,3 +295,9 @@ def drawn_table(pair: EncoderDecoder, states: dict, best: list[str], steps: int,
         for row in range(min(10, len(best)))
     ]
     return Table("Captions by temperature", ("0", *map(str, temperatures)), rows)
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)
