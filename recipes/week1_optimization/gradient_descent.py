@@ -17,6 +17,7 @@ import dataclasses
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from suite.data.sets import tabular
 from suite.data.splits import SPLITS, split_rows
@@ -187,7 +188,15 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw_steps(named, curves, shares, losses, conditions, counts, theory):
+def draw_steps(
+    named: dict[str, float],
+    curves: np.ndarray,
+    shares: np.ndarray,
+    losses: np.ndarray,
+    conditions: np.ndarray,
+    counts: np.ndarray,
+    theory: np.ndarray,
+) -> Figure:
     figure, (left, middle, right) = plots.new_figure(width=13, columns=3)
     for (name, rate), curve in zip(named.items(), curves.T, strict=True):
         left.semilogy(curve, label=f"{name}: {rate:.3g}")
@@ -203,7 +212,7 @@ def draw_steps(named, curves, shares, losses, conditions, counts, theory):
     return figure
 
 
-def draw_costs(columns: np.ndarray, costs: np.ndarray):
+def draw_costs(columns: np.ndarray, costs: np.ndarray) -> Figure:
     ways = "analytical solution", "gradient descent"
     figure = plots.costs(columns, costs, ways, "columns p, with 16 p rows")
     time, memory = figure.axes

@@ -14,6 +14,7 @@ import dataclasses
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from suite.data.sets import tabular
 from suite.data.splits import SPLITS, split_rows
@@ -53,7 +54,10 @@ CLAIMS = (
 )
 
 
-def design(age, sex, bmi, bp, s3, s5) -> dict:
+Column = np.ndarray | keras.KerasTensor  # of data, or of a Keras model
+
+
+def design(age: Column, sex: Column, bmi: Column, bp: Column, s3: Column, s5: Column) -> dict[str, Column]:
     """The columns of X but for the ones, from NumPy arrays or from the inputs of a Keras model alike."""
     over_40, over_60 = (keras.ops.cast(age >= years, bmi.dtype) for years in (40, 60))
     return {
@@ -69,7 +73,7 @@ def design(age, sex, bmi, bp, s3, s5) -> dict:
     }
 
 
-def projection_errors(X, y, fit) -> dict[str, float]:
+def projection_errors(X: np.ndarray, y: np.ndarray, fit: least_squares.LeastSquaresFit) -> dict[str, float]:
     """H is symmetric and idempotent, trace(H) = p, H y the fitted values; residuals are orthogonal to X."""
     H = least_squares.hat_matrix(X)
     cosines = fit.residuals @ X / (np.linalg.norm(X, axis=0) * np.linalg.norm(fit.residuals))
@@ -82,7 +86,7 @@ def projection_errors(X, y, fit) -> dict[str, float]:
     }
 
 
-def solution_gaps(name: str, X, y) -> dict[str, float]:
+def solution_gaps(name: str, X: np.ndarray, y: np.ndarray) -> dict[str, float]:
     """Solves in two systems of units; the shortest solution depends on them, unless there is only one."""
     units = np.maximum(np.linalg.norm(X, axis=0), 1e-3)  # a dummy may be 0 in all of a few rows
     one, other = least_squares.fit(X, y), least_squares.fit(X / units, y)
@@ -93,7 +97,9 @@ def solution_gaps(name: str, X, y) -> dict[str, float]:
     }
 
 
-def simulate(X, fit, config: Config, seed: int) -> dict[str, float]:
+def simulate(
+    X: np.ndarray, fit: least_squares.LeastSquaresFit, config: Config, seed: int
+) -> dict[str, float]:
     """Draws samples of Gaussian noise around X b, b and sigma known, and infers b and sigma from each."""
     noise = np.random.default_rng(seed).normal(size=(len(X), config.simulations))
     samples = fit.fitted_values[:, None] + fit.sigma * noise
@@ -176,7 +182,9 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw(names: list[str], effects: np.ndarray, intervals: np.ndarray, fit):
+def draw(
+    names: list[str], effects: np.ndarray, intervals: np.ndarray, fit: least_squares.LeastSquaresFit
+) -> Figure:
     figure, (left, right) = plots.new_figure(width=9.6, columns=2)
     left.errorbar(effects, names, xerr=np.abs(intervals.T - effects), fmt="o", capsize=3)
     left.axvline(0, color=plots.MUTED, linewidth=1)

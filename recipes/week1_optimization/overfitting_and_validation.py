@@ -17,6 +17,7 @@ import dataclasses
 
 import keras
 import numpy as np
+from matplotlib.figure import Figure
 
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, r2
@@ -64,7 +65,10 @@ def observe(points: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarr
     return hours, course + NOISE * rng.normal(size=points)
 
 
-def polynomials(hours, degree: int) -> list:
+Column = np.ndarray | keras.KerasTensor  # of data, or of a Keras model
+
+
+def polynomials(hours: Column, degree: int) -> list:
     return legendre(hours / 12 - 1, degree)  # the day is [-1, 1]
 
 
@@ -127,7 +131,9 @@ def curves(degree: int, config: Config, rng: np.random.Generator) -> np.ndarray:
     return np.array(medians)
 
 
-def network_errors(X, y, new_X, signal, config: Config) -> np.ndarray:
+def network_errors(
+    X: np.ndarray, y: np.ndarray, new_X: np.ndarray, signal: np.ndarray, config: Config
+) -> np.ndarray:
     """Errors `(draws,)` of networks, a quarter of their examples being held out to stop each at its best."""
     X, y, new_X, signal = (values.astype(np.float32) for values in (X, y, new_X, signal))
     cut = 3 * X.shape[1] // 4
@@ -194,7 +200,9 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw(errors: dict[str, np.ndarray], learning: dict[int, np.ndarray], pairs: dict[str, np.ndarray]):
+def draw(
+    errors: dict[str, np.ndarray], learning: dict[int, np.ndarray], pairs: dict[str, np.ndarray]
+) -> Figure:
     figure, (left, middle, right) = plots.new_figure(width=15, height=4.4, columns=3)
     for name in ("training", "validation", "cross-validated"):
         left.plot(np.median(errors[name], axis=0), marker="o", label=name)

@@ -16,10 +16,13 @@ Run:   suite run regularization
 
 import dataclasses
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 from sklearn.linear_model import Lasso, Ridge
 
 from suite.data.sets import image_sets, tabular
@@ -73,19 +76,25 @@ CLAIMS = (
 )
 
 
-def expand(measurements):
+def expand(measurements: np.ndarray | keras.KerasTensor) -> keras.KerasTensor:
     """Ten measurements, their squares and their products: `(n, 64)` from NumPy or Keras alike."""
     left, right = (keras.ops.take(measurements, indices, axis=1) for indices in (LEFT, RIGHT))
     return keras.ops.concatenate([measurements, left * right], axis=1)
 
 
-def descend(optimizer, X: np.ndarray, y: np.ndarray, steps: int, penalty=lambda w: 0.0) -> np.ndarray:
+def descend(
+    optimizer: keras.Optimizer,
+    X: np.ndarray,
+    y: np.ndarray,
+    steps: int,
+    penalty: Callable[[tf.Tensor], tf.Tensor | float] = lambda w: 0.0,
+) -> np.ndarray:
     """Minimizes mean((X w - y)^2) + penalty(w) from w = 0, all rows in every step."""
     w = keras.Variable(np.zeros(X.shape[1]), dtype="float64")
     optimizer.build([w])
 
     @tf.function
-    def take_steps():
+    def take_steps() -> None:
         for _ in tf.range(steps):
             with tf.GradientTape() as tape:
                 weights = tf.convert_to_tensor(w)
@@ -101,7 +110,16 @@ def gap(one: np.ndarray, other: np.ndarray) -> float:
     return np.abs(one - other).max() / np.abs(other).max()
 
 
-def study(name: str, order: int, penalties, solve, scikit, project, data: dict, steps: int):
+def study(
+    name: str,
+    order: int,
+    penalties: np.ndarray,
+    solve: Callable,
+    scikit: Callable,
+    project: Callable,
+    data: dict,
+    steps: int,
+) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
     """The solutions of all penalties, the one that suits the validation patients, and what it shows.
 
     They minimize mean((X w - y)^2) + penalty * sum(abs(w)^order).
@@ -131,7 +149,7 @@ def study(name: str, order: int, penalties, solve, scikit, project, data: dict, 
     return path, w, {f"{name}_{key}": value for key, value in metrics.items()}
 
 
-def penalize(data: dict, steps: int):
+def penalize(data: dict, steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, float]]:
     """Ridge in closed form and lasso by our optimizer: both paths, the best lasso, and what they show."""
     X, y = data["train"]
     rate = 0.5 / np.linalg.norm(X.T @ X / len(y), 2)  # 1 / L
@@ -175,7 +193,12 @@ def other_ways(config: Config, seed: int) -> dict[str, np.ndarray]:
     axes = np.linalg.svd(pixels - center, full_matrices=False)[2][:, : config.dimensions].swapaxes(1, 2)
     cross_entropy = functools.partial(keras.losses.sparse_categorical_crossentropy, from_logits=True)
 
-    def loss_after(train=(pixels, labels), new_pixels=new_pixels, dropout=0.0, **settings) -> np.ndarray:
+    def loss_after(
+        train: tuple = (pixels, labels),
+        new_pixels: np.ndarray = new_pixels,
+        dropout: float = 0.0,
+        **settings: Any,
+    ) -> np.ndarray:
         features = train[0].shape[2]
         networks = networks_side_by_side(config.draws, features, config.hidden_units, 10, dropout)
         settings |= {"steps": config.network_steps, "loss": cross_entropy}
@@ -236,7 +259,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw(ridges: np.ndarray, lassos: np.ndarray):
+def draw(ridges: np.ndarray, lassos: np.ndarray) -> Figure:
     figure, (left, middle, right) = plots.new_figure(width=14, columns=3)
     plots.curves(left, {"": (RIDGE_PENALTIES, ridges)}, title="Ridge", xscale="log", xlabel="penalty")
     plots.curves(middle, {"": (LASSO_PENALTIES, lassos)}, title="Lasso", xscale="log", xlabel="penalty")

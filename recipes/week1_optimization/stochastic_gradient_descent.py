@@ -13,10 +13,12 @@ Run:   suite run stochastic_gradient_descent
 """
 
 import dataclasses
+from collections.abc import Iterator
 
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from suite.data.batches import shuffled
 from suite.data.sets import image_sets
@@ -72,7 +74,9 @@ def mean_gradient(W: np.ndarray, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
     return X.T @ (softmax(X @ W) - Y) / len(X)
 
 
-def noise_by_batch_size(X, Y, sizes: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
+def noise_by_batch_size(
+    X: np.ndarray, Y: np.ndarray, sizes: np.ndarray, draws: int, rng: np.random.Generator
+) -> np.ndarray:
     """Mean squared distance of the mini-batch gradient from the gradient of all, in the latter's square."""
     W = np.zeros((X.shape[1], Y.shape[1]))
     single = (X[:, :, None] * (softmax(X @ W) - Y)[:, None, :]).reshape(len(X), -1)  # a gradient a row
@@ -83,7 +87,9 @@ def noise_by_batch_size(X, Y, sizes: np.ndarray, draws: int, rng: np.random.Gene
     return np.array(noise) / np.sum(whole**2)
 
 
-def descend(X, Y, learning_rate: float, batch_size: int, passes: int, rng: np.random.Generator) -> np.ndarray:
+def descend(
+    X: np.ndarray, Y: np.ndarray, learning_rate: float, batch_size: int, passes: int, rng: np.random.Generator
+) -> np.ndarray:
     """Steps along the gradient of `batch_size` random examples; gives (passes, loss on all) on the way."""
     W = np.zeros((X.shape[1], Y.shape[1]))
     batches = rng.integers(len(X), size=(max(1, passes * len(X) // batch_size), batch_size))
@@ -98,7 +104,7 @@ def descend(X, Y, learning_rate: float, batch_size: int, passes: int, rng: np.ra
 def digit_stream(images: np.ndarray, labels: np.ndarray, length: int, seed: int) -> tf.data.Dataset:
     """Random digits one after the other, as a camera would send them; halfway it begins to send negatives."""
 
-    def camera():
+    def camera() -> Iterator[tuple[np.ndarray, int]]:
         for index, row in enumerate(np.random.default_rng(seed).integers(len(labels), size=2 * length)):
             yield (images[row] if index < length else 255 - images[row]), labels[row]
 
@@ -111,7 +117,7 @@ def learn_online(model: keras.Model, stream: tf.data.Dataset, learning_rate: flo
     optimizer = GradientDescent(learning_rate)
 
     @tf.function
-    def step(image, label):
+    def step(image: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             probabilities = model(image[None])[0]
             loss = -tf.math.log(probabilities[label])
@@ -195,7 +201,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw_batch_sizes(sizes: np.ndarray, noise: np.ndarray, descents: dict, losses: np.ndarray):
+def draw_batch_sizes(sizes: np.ndarray, noise: np.ndarray, descents: dict, losses: np.ndarray) -> Figure:
     figure, (left, middle, right) = plots.new_figure(width=13, columns=3)
     left.loglog(sizes, noise, marker="o", label="measured")
     left.loglog(sizes, noise[0] / sizes, color=plots.MUTED, linestyle=":", label="1 / m")
@@ -211,7 +217,7 @@ def draw_batch_sizes(sizes: np.ndarray, noise: np.ndarray, descents: dict, losse
     return figure
 
 
-def draw_stream(error: np.ndarray, change: int):
+def draw_stream(error: np.ndarray, change: int) -> Figure:
     figure, axes = plots.new_figure(width=8, height=3.4)
     axes.plot(np.arange(len(error)) + RECENT, error)
     axes.axvline(change, color=plots.MUTED, linewidth=1, linestyle=":")

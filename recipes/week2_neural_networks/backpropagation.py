@@ -15,10 +15,12 @@ Run:   suite run backpropagation
 import dataclasses
 import functools
 import itertools
+from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from suite.backprop.activations import sigmoid, sigmoid_derivative
 from suite.backprop.gradient_check import numeric_gradient, numeric_gradients, relative_error
@@ -79,7 +81,9 @@ def weight_gradient(inputs: np.ndarray, error: np.ndarray) -> np.ndarray:
     return inputs.T @ error
 
 
-def forward(weights: list, biases: list, a, activation=sigmoid) -> tuple[list, list]:
+def forward(
+    weights: list, biases: list, a: np.ndarray, activation: Callable[[np.ndarray], np.ndarray] = sigmoid
+) -> tuple[list, list]:
     """Weighted inputs z of every layer, and the activations before and after each."""
     zs, activations = [], [a]
     for W, b in zip(weights, biases, strict=True):
@@ -176,7 +180,9 @@ def slow_weights(rng: np.random.Generator) -> dict[str, float]:
     }
 
 
-def trajectory(rule, numeric: bool, x: np.ndarray, y: np.ndarray, steps: int) -> np.ndarray:
+def trajectory(
+    rule: Callable[[float], keras.Optimizer], numeric: bool, x: np.ndarray, y: np.ndarray, steps: int
+) -> np.ndarray:
     """All weights and biases after each step of an optimizer, to which all gradients are alike."""
     network = mlp(SIZES, np.random.default_rng(0), activation="sigmoid", dtype=np.float64)
     variables, optimizer = [keras.Variable(array, dtype="float64") for array in network.parameters], rule(0.1)
@@ -240,7 +246,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw(work: np.ndarray):
+def draw(work: np.ndarray) -> Figure:
     figure, (left, right) = plots.new_figure(width=11, columns=2)
     z = np.linspace(-8, 8, 201)
     costs = {"quadratic cost": (z, sigmoid(z) * sigmoid_derivative(z)), "cross-entropy": (z, sigmoid(z))}

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 
 from suite import console
 from suite.data.sets import image_sets
@@ -69,7 +70,9 @@ CLAIMS = (
 )
 
 
-def build_model(hints: tuple[str, ...], shape, num_classes: int, config: Config) -> keras.Model:
+def build_model(
+    hints: tuple[str, ...], shape: tuple[int, ...], num_classes: int, config: Config
+) -> keras.Model:
     """Raw pixels in, probabilities out."""
     image = keras.Input(shape, name="image", dtype="uint8")
     features = layers.Rescaling(1 / 255)(image)
@@ -113,11 +116,11 @@ def make_learner(hints: tuple[str, ...], data: ImageSet, config: Config) -> tupl
     optimizer = Adam(keras.optimizers.schedules.CosineDecay(config.learning_rate, config.steps))
     optimizer.build(weights)
 
-    def draw(count) -> tf.Tensor:
+    def draw(count: tf.Tensor | int) -> tf.Tensor:
         return tf.random.uniform([config.batch_size], maxval=count, dtype=tf.int32)
 
     @tf.function(reduce_retracing=True)
-    def take_steps(rows):
+    def take_steps(rows: tf.Tensor) -> None:
         for _ in tf.range(config.steps):
             labeled = tf.gather(rows, draw(tf.size(rows)))
             batch = tf.cast(tf.gather(images, labeled), tf.float32)
@@ -207,7 +210,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw_hints(accuracies: dict[str, np.ndarray]):
+def draw_hints(accuracies: dict[str, np.ndarray]) -> Figure:
     named = {f"+ {name.replace('_', ' ')}": values for name, values in accuracies.items()}
     title = "100 labels, one hint more a row, a point a draw"
     figure = plots.draws(
@@ -217,7 +220,7 @@ def draw_hints(accuracies: dict[str, np.ndarray]):
     return figure
 
 
-def draw_hunger(hunger: dict[str, dict[int, float]]):
+def draw_hunger(hunger: dict[str, dict[int, float]]) -> Figure:
     figure, axes = plots.new_figure("How many labels an accuracy takes")
     names = {MODELS[0]: "no hint", MODELS[-1]: "all hints"}
     lines = {names[name]: (list(values), list(values.values()), "o-") for name, values in hunger.items()}

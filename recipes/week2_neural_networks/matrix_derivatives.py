@@ -13,11 +13,12 @@ Run:   suite run matrix_derivatives
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from suite.backprop.activations import ACTIVATIONS, LEAK, softmax, softmax_backward
 from suite.backprop.dense import dense, dense_input_gradient, dense_parameter_gradients
@@ -81,7 +82,9 @@ def dense_operation(X: np.ndarray, W: np.ndarray, b: np.ndarray) -> Operation:
     )
 
 
-def symmetric_operation(Z: np.ndarray, functions: tuple, jacobian: np.ndarray, product) -> Operation:
+def symmetric_operation(
+    Z: np.ndarray, functions: tuple, jacobian: np.ndarray, product: Callable[[np.ndarray], np.ndarray]
+) -> Operation:
     """With a symmetric Jacobian: the product from the left is the product from the right."""
     ours, tensorflow = functions
     return Operation([Z], ours, tensorflow, jacobian, lambda dA: [product(dA)], product)
@@ -103,10 +106,10 @@ def compose(first: Operation, second: Operation) -> Operation:
     """The second operation on the output of the first: the chain rule in its three forms."""
     count, size = len(first.arrays), second.arrays[0].size
 
-    def in_turn(one, other):
+    def in_turn(one: Callable, other: Callable) -> Callable:
         return lambda *arrays: other(one(*arrays[:count]), *arrays[count:])
 
-    def backward(d_output):
+    def backward(d_output: np.ndarray) -> list[np.ndarray]:
         d_middle, *others = second.backward(d_output)
         return [*first.backward(d_middle), *others]
 
@@ -130,7 +133,7 @@ def network_operation(rng: np.random.Generator) -> Operation:
     return compose(network, softmax_operation(network.function(*network.arrays)))
 
 
-def flat(arrays) -> np.ndarray:
+def flat(arrays: Iterable[np.ndarray]) -> np.ndarray:
     return np.concatenate([np.ravel(array) for array in arrays])
 
 
@@ -222,7 +225,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw_jacobians(operations: dict[str, Operation]):
+def draw_jacobians(operations: dict[str, Operation]) -> Figure:
     figure, panels = plots.new_figure(width=13, height=3.2, columns=len(operations))
     for axes, (name, operation) in zip(np.ravel(panels), operations.items(), strict=True):
         limit = np.quantile(np.abs(operation.jacobian[operation.jacobian != 0]), 0.9)

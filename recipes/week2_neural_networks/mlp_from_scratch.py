@@ -48,7 +48,14 @@ CLAIMS = (
 )
 
 
-def step(network: Network, velocities: list, X, labels, learning_rate: float, momentum: float) -> float:
+def step(
+    network: Network,
+    velocities: list,
+    X: np.ndarray,
+    labels: np.ndarray,
+    learning_rate: float,
+    momentum: float,
+) -> float:
     """Forward, backward, and a step of momentum; gives the loss of the batch before it."""
     scores = network.forward(X)
     network.backward(softmax_cross_entropy_derivative(scores, labels))
@@ -77,7 +84,7 @@ def train(
     return curves
 
 
-def dense_by_loops(X, W, b, dZ) -> tuple:
+def dense_by_loops(X: np.ndarray, W: np.ndarray, b: np.ndarray, dZ: np.ndarray) -> tuple:
     """Z, dX, dW and db of a dense layer, each number by itself."""
     Z, dX, dW, db = np.zeros(dZ.shape), np.zeros(X.shape), np.zeros(W.shape), np.zeros(b.shape)
     for n in range(len(X)):
@@ -91,7 +98,7 @@ def dense_by_loops(X, W, b, dZ) -> tuple:
     return Z, dX, dW, db
 
 
-def dense_by_matrices(X, W, b, dZ) -> tuple:
+def dense_by_matrices(X: np.ndarray, W: np.ndarray, b: np.ndarray, dZ: np.ndarray) -> tuple:
     return dense(X, W, b), dense_input_gradient(dZ, W), *dense_parameter_gradients(dZ, X)
 
 

@@ -15,6 +15,7 @@ import math
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from suite.backprop.losses import softmax_cross_entropy_derivative
 from suite.backprop.network import Network, mlp, momentum_step
@@ -52,7 +53,11 @@ CLAIMS = (
 
 
 def build_model(
-    shape: tuple[int, ...], hidden: tuple[int, ...], num_classes: int, dropout=0.0, dtype="float32"
+    shape: tuple[int, ...],
+    hidden: tuple[int, ...],
+    num_classes: int,
+    dropout: float = 0.0,
+    dtype: str = "float32",
 ) -> keras.Model:
     """Raw pixels in, probabilities out."""
     image = keras.Input(shape, name="image", dtype="uint8")
@@ -64,7 +69,14 @@ def build_model(
     return keras.Model(image, output(features), name="mlp")
 
 
-def step_gaps(model: keras.Model, network: Network, images, labels, config: Config, rng) -> np.ndarray:
+def step_gaps(
+    model: keras.Model,
+    network: Network,
+    images: np.ndarray,
+    labels: np.ndarray,
+    config: Config,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """Distance of the two networks after each step, relative to the distance from the start.
 
     Both begin with the weights of `network` and take steps of momentum, 0.9, at a rate that float32, in which
@@ -91,10 +103,10 @@ def step_gaps(model: keras.Model, network: Network, images, labels, config: Conf
     return np.array(gaps)
 
 
-def training_batches(images, labels, config: Config, seed: int) -> tf.data.Dataset:
+def training_batches(images: np.ndarray, labels: np.ndarray, config: Config, seed: int) -> tf.data.Dataset:
     """Shuffled, augmented batches without end."""
 
-    def augment(batch, labels):
+    def augment(batch: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         share = config.augmentation
         turned = image_sets.random_affine(
             tf.cast(batch, tf.float32), turn=0.25 * share, zoom=0.1 * share, shift=0.1 * share
@@ -163,7 +175,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw_gaps(gaps: np.ndarray):
+def draw_gaps(gaps: np.ndarray) -> Figure:
     figure, axes = plots.new_figure("Keras against NumPy, from the same weights", width=8, height=3.4)
     lines = {"": (np.arange(1, len(gaps) + 1), gaps)}
     plots.curves(axes, lines, yscale="log", xlabel="step", ylabel="gap / way from the start")

@@ -15,11 +15,12 @@ Run:   suite run perceptron_circuits
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import numpy as np
 from keras import ops
+from matplotlib.figure import Figure
 from sklearn.linear_model import LinearRegression
 
 from suite.evaluation import plots
@@ -60,40 +61,44 @@ def perceptron(x: np.ndarray, weights: np.ndarray, bias: float = 0.0) -> np.ndar
     return (x @ weights + bias > 0).astype(np.float32)
 
 
-def numpy_nand(a, b):
+def numpy_nand(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return perceptron(np.stack([a, b], axis=-1), NAND_WEIGHTS, NAND_BIAS)
+
+
+Bits = np.ndarray | keras.KerasTensor
+Gate = Callable[[Bits, Bits], Bits]
 
 
 # The circuits below know nothing but the NAND that they are given, of arrays or of a Keras model's tensors;
 # the adders of two and of three bits give the sum and the carry.
-def not_gate(nand, a):
+def not_gate(nand: Gate, a: Bits) -> Bits:
     return nand(a, a)
 
 
-def and_gate(nand, a, b):
+def and_gate(nand: Gate, a: Bits, b: Bits) -> Bits:
     return not_gate(nand, nand(a, b))
 
 
-def or_gate(nand, a, b):
+def or_gate(nand: Gate, a: Bits, b: Bits) -> Bits:
     return nand(not_gate(nand, a), not_gate(nand, b))
 
 
-def xor_gate(nand, a, b):
+def xor_gate(nand: Gate, a: Bits, b: Bits) -> Bits:
     not_both = nand(a, b)
     return nand(nand(a, not_both), nand(b, not_both))
 
 
-def half_adder(nand, a, b):
+def half_adder(nand: Gate, a: Bits, b: Bits) -> tuple[Bits, Bits]:
     return xor_gate(nand, a, b), and_gate(nand, a, b)
 
 
-def full_adder(nand, a, b, carry):
+def full_adder(nand: Gate, a: Bits, b: Bits, carry: Bits) -> tuple[Bits, Bits]:
     partial, first = half_adder(nand, a, b)
     total, second = half_adder(nand, partial, carry)
     return total, or_gate(nand, first, second)
 
 
-def ripple_adder(nand, a, b) -> list:
+def ripple_adder(nand: Gate, a: Sequence[Bits], b: Sequence[Bits]) -> list:
     """The bits of a + b, one more than a and b have, least significant first."""
     total, carry = half_adder(nand, a[0], b[0])
     bits = [total]
@@ -118,7 +123,7 @@ def build_adder(bits: int) -> keras.Model:
     """All its gates are one and the same perceptron: two weights and a bias."""
     neuron = keras.layers.Dense(1, name="nand")
 
-    def nand(a, b):
+    def nand(a: keras.KerasTensor, b: keras.KerasTensor) -> keras.KerasTensor:
         return ops.cast(neuron(ops.concatenate([a, b], axis=1)) > 0, "float32")
 
     a, b = (keras.Input((bits,), name=name) for name in "ab")
@@ -127,7 +132,7 @@ def build_adder(bits: int) -> keras.Model:
     return keras.Model([a, b], keras.layers.Concatenate(name="sum")(total), name="adder")
 
 
-def learning(X: np.ndarray, labels: np.ndarray, weights: np.ndarray):
+def learning(X: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
     """The perceptron learning rule: takes the examples in turn, and a wrong output moves the weights by its
     input, toward the label. Yields the weights and the example of each mistake; ends when there are none."""
     position = -1
@@ -219,7 +224,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw(bounds: np.ndarray, mistakes: np.ndarray, weights: np.ndarray, turn: int):
+def draw(bounds: np.ndarray, mistakes: np.ndarray, weights: np.ndarray, turn: int) -> Figure:
     figure, (left, middle, right, last) = plots.new_figure(width=16, columns=4)
     plane = np.meshgrid(*[np.linspace(-0.5, 1.5, 401)] * 2)
     gates: dict[str, Callable] = {

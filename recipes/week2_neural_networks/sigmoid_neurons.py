@@ -11,8 +11,10 @@ Run:   suite run sigmoid_neurons
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from suite.backprop.activations import ACTIVATIONS, sigmoid
 from suite.backprop.dense import dense
@@ -72,7 +74,7 @@ class OneWeight:
         layer = rng.integers(len(SIZES) - 1)
         self.array, self.place = 2 * layer, tuple(rng.integers(SIZES[layer : layer + 2]))
 
-    def output(self, delta: float, activation) -> float:
+    def output(self, delta: float, activation: Callable[[np.ndarray], np.ndarray]) -> float:
         """The output when the weight has changed by delta and every neuron has this activation."""
         x, parameters = self.x, self.network.parameters
         parameters[self.array] = parameters[self.array].copy()
@@ -81,7 +83,7 @@ class OneWeight:
             x = activation(dense(x, W, b))
         return x.item()
 
-    def move(self, before: float, after: float, activation) -> float:
+    def move(self, before: float, after: float, activation: Callable[[np.ndarray], np.ndarray]) -> float:
         """How far the output moves from one change of the weight to another."""
         return self.output(after, activation) - self.output(before, activation)
 
@@ -163,7 +165,9 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw_changes(case: OneWeight, deltas, jumps, moves, errors):
+def draw_changes(
+    case: OneWeight, deltas: np.ndarray, jumps: np.ndarray, moves: np.ndarray, errors: np.ndarray
+) -> Figure:
     figure, (left, middle, right) = plots.new_figure(width=14, columns=3)
     line = np.linspace(-6, 6, 1201)
     named = {
@@ -184,7 +188,7 @@ def draw_changes(case: OneWeight, deltas, jumps, moves, errors):
     return figure
 
 
-def draw_activations():
+def draw_activations() -> Figure:
     title = "Gray: saturated, the derivative is less than 5 % of its maximum"
     figure, panels = plots.new_figure(title, width=14, columns=3)
     z = np.linspace(-6, 6, 601)
@@ -198,7 +202,7 @@ def draw_activations():
     return figure
 
 
-def draw_xor(learned: dict):
+def draw_xor(learned: dict) -> Figure:
     figure, (left, middle, right) = plots.new_figure(width=14, columns=3)
     plane = np.stack(np.meshgrid(*[np.linspace(-0.5, 1.5, 101)] * 2), axis=-1).reshape(-1, 2)
     for axes, name in ((left, "linear"), (middle, "sigmoid")):

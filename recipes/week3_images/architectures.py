@@ -20,12 +20,13 @@ import functools
 import gc
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 
 from suite import console
 from suite.data.sets import image_sets
@@ -102,7 +103,7 @@ def count(model: keras.Model) -> tuple[int, int, float]:
     return model.count_params(), trained, products
 
 
-def check_reference(reference: Reference, rng) -> dict[str, float]:
+def check_reference(reference: Reference, rng: np.random.Generator) -> dict[str, float]:
     """Counts of one published network, and its distance from Keras' with the same weights."""
     keras.backend.clear_session()
     gc.collect()  # the network before: half a gigabyte
@@ -132,7 +133,7 @@ def cost_of_block(reduce: bool) -> np.ndarray:
     return np.array(count(keras.Model(features, block))[1:])
 
 
-def small_alexnet(x, width: float, num_classes: int):
+def small_alexnet(x: keras.KerasTensor, width: float, num_classes: int) -> keras.KerasTensor:
     filters, number = 2 * round(8 * width), 0
     while x.shape[1] > 3:
         number += 1
@@ -144,7 +145,7 @@ def small_alexnet(x, width: float, num_classes: int):
     return dense_classifier(x, round(32 * width), num_classes, "softmax", dropout=0.1)
 
 
-def small_vgg(x, width: float, num_classes: int):
+def small_vgg(x: keras.KerasTensor, width: float, num_classes: int) -> keras.KerasTensor:
     number = 0
     while x.shape[1] > 2:
         number += 1
@@ -152,7 +153,7 @@ def small_vgg(x, width: float, num_classes: int):
     return dense_classifier(x, round(32 * width), num_classes, "softmax", dropout=0.1)
 
 
-def small_inception(x, width: float, num_classes: int):
+def small_inception(x: keras.KerasTensor, width: float, num_classes: int) -> keras.KerasTensor:
     width /= 10
     x = inception.chain(x, [(192, 3, 1 if x.shape[1] < 16 else 2)], width)
     x = inception.inception_a(x, 32, name="mixed1", width=width)
@@ -161,7 +162,9 @@ def small_inception(x, width: float, num_classes: int):
     return pooled_classifier(x, num_classes, "softmax")
 
 
-def small_resnet(x, width: float, num_classes: int, blocks: int = 2, residual: bool = True):
+def small_resnet(
+    x: keras.KerasTensor, width: float, num_classes: int, blocks: int = 2, residual: bool = True
+) -> keras.KerasTensor:
     x = resnet.convolution(x, round(4 * width), 3, name="conv1", strides=1 if x.shape[1] < 16 else 2)
     filters = [round(4 * width * factor) for factor in (1, 2, 4)]
     x = resnet.small_image_stages(x, filters, blocks, residual=residual)  # 6 * blocks + 2 layers in all
@@ -171,7 +174,7 @@ def small_resnet(x, width: float, num_classes: int, blocks: int = 2, residual: b
 FAMILIES = {"AlexNet": small_alexnet, "VGG": small_vgg, "Inception": small_inception, "ResNet": small_resnet}
 
 
-def build_model(data: image_sets.ImageSet, family: Callable, width: float, **settings) -> keras.Model:
+def build_model(data: image_sets.ImageSet, family: Callable, width: float, **settings: Any) -> keras.Model:
     """Raw pixels in, probabilities out."""
     image = keras.Input(data.images["train"].shape[1:], name="image", dtype="uint8")
     probabilities = family(layers.Rescaling(1 / 127.5, -1)(image), width, len(data.classes), **settings)
@@ -276,7 +279,7 @@ def table_of_families(costs: dict, accuracies: dict, chosen: str) -> Table:
     return Table("One budget of parameters and steps", columns, rows)
 
 
-def draw(losses: dict, facts: dict, costs: dict, accuracies: dict):
+def draw(losses: dict, facts: dict, costs: dict, accuracies: dict) -> Figure:
     figure, (left, middle, right) = plots.new_figure(width=14, columns=3)
     lines = {name: (LOOK * np.arange(1, len(values) + 1), values) for name, values in losses.items()}
     plots.curves(left, lines, xlabel="step", ylabel="training loss (nats)", ylim=(0, None))

@@ -19,6 +19,7 @@ from collections.abc import Callable
 
 import keras
 import numpy as np
+from matplotlib.figure import Figure
 
 from suite.backprop.losses import softmax_cross_entropy, softmax_cross_entropy_derivative
 from suite.data.batches import shuffled
@@ -76,7 +77,9 @@ CLAIMS = (
 )
 
 
-def build_model(shape: tuple, num_classes: int, depth: int, units: int, normalization=None) -> keras.Model:
+def build_model(
+    shape: tuple, num_classes: int, depth: int, units: int, normalization: type[keras.Layer] | None = None
+) -> keras.Model:
     """Raw pixels in, probabilities out; `normalization` is the class of the layer before each ReLU."""
     image = keras.Input(shape, name="image", dtype="uint8")
     features = keras.layers.Flatten()(keras.layers.Rescaling(1 / 127.5, -1)(image))
@@ -91,7 +94,9 @@ def build_model(shape: tuple, num_classes: int, depth: int, units: int, normaliz
     return keras.Model(image, probabilities, name="normalized" if normalization else "plain")
 
 
-def keras_gaps(images, labels, num_classes: int, config: Config, rng) -> dict[str, float]:
+def keras_gaps(
+    images: np.ndarray, labels: np.ndarray, num_classes: int, config: Config, rng: np.random.Generator
+) -> dict[str, float]:
     """Two networks that differ in whose layer they hold, trained on the same batches."""
     kinds = BatchNormalization, keras.layers.BatchNormalization
     # Two layers: rounding errors double from layer to layer and step to step.
@@ -248,7 +253,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw_speed(wines: dict, accuracies: dict, learning_rate: float):
+def draw_speed(wines: dict, accuracies: dict, learning_rate: float) -> Figure:
     figure, (left, right) = plots.new_figure(width=9.6, columns=2)
     lines = {
         f"{name}, condition number {condition:.0e}": (np.arange(1, len(losses) + 1), losses)
@@ -264,7 +269,7 @@ def draw_speed(wines: dict, accuracies: dict, learning_rate: float):
     return figure
 
 
-def draw_shift(looks: dict):
+def draw_shift(looks: dict) -> Figure:
     figure, panels = plots.new_figure(width=14, columns=3)
     steps = LOOK * np.arange(1, 1 + len(looks["plain"]["drift"]))
     for axes, (name, curves) in zip(panels, looks.items(), strict=False):

@@ -11,10 +11,11 @@ Run:   suite run cnn_backpropagation
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from suite.backprop import convolution, pooling
 from suite.backprop.activations import softmax
@@ -65,7 +66,9 @@ def unshared_gradients(dZ: np.ndarray, X: np.ndarray, W: np.ndarray) -> np.ndarr
     return gradients
 
 
-def tape_gradients(function, arrays: list[np.ndarray], dZ: np.ndarray) -> list[np.ndarray]:
+def tape_gradients(
+    function: Callable[..., tf.Tensor], arrays: list[np.ndarray], dZ: np.ndarray
+) -> list[np.ndarray]:
     tensors = [tf.constant(array) for array in arrays]
     with tf.GradientTape() as tape:
         tape.watch(tensors)
@@ -86,7 +89,7 @@ def check_convolution(rng: np.random.Generator) -> dict[str, list]:
         "unshared kernels, summed": unshared_gradients(dZ, X, W).sum(axis=(0, 1)),
     }
 
-    def by_tensorflow(X, W, b):
+    def by_tensorflow(X: tf.Tensor, W: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return tf.nn.conv2d(X, W, STRIDE, pads) + b
 
     arrays = [X, W, b]
@@ -108,7 +111,9 @@ def check_pooling(rng: np.random.Generator) -> tuple[dict[str, list], float]:
     return checks, max(sums)
 
 
-def check_kind(kind: str, peer, X: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+def check_kind(
+    kind: str, peer: Callable[..., tf.Tensor], X: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, ...]:
     pool, backward = (getattr(pooling, f"{kind}_pooling{suffix}") for suffix in ("", "_backward"))
     dZ = rng.normal(size=pool(X, SIZE, STRIDE).shape)
     (by_tape,) = tape_gradients(lambda X: peer(X, SIZE, STRIDE, "VALID"), [X], dZ)
@@ -191,7 +196,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw_routes(network: Network, image: np.ndarray, scores: np.ndarray, label: np.ndarray):
+def draw_routes(network: Network, image: np.ndarray, scores: np.ndarray, label: np.ndarray) -> Figure:
     """The cost's derivative by what lies between the layers, on its way back to the image."""
     network.forward(image)
     derivative, maps = softmax_cross_entropy_derivative(scores, label), []

@@ -11,11 +11,13 @@ Run:   suite run cnn_classification [--data tfds | --data tfds:cifar10]
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 
 from suite.data.sets import image_sets
 from suite.evaluation import plots
@@ -85,11 +87,11 @@ def training_batches(data: image_sets.ImageSet, config: Config, seed: int) -> tf
     Photos move by whole pixels, because interpolation would blur what little they show.
     """
 
-    def distort(images, labels):
+    def distort(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         moved = image_sets.random_affine(tf.cast(images, tf.float32), turn=0.15, zoom=0.1, shift=0.1)
         return tf.cast(tf.round(moved), tf.uint8), labels
 
-    def mirror_and_shift(image, label):
+    def mirror_and_shift(image: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         margin = image.shape[0] // 10
         padded = tf.pad(image, [[margin, margin], [margin, margin], [0, 0]], "REFLECT")
         return tf.image.random_flip_left_right(tf.image.random_crop(padded, image.shape)), label
@@ -106,7 +108,7 @@ def training_batches(data: image_sets.ImageSet, config: Config, seed: int) -> tf
 
 def train(
     model: keras.Model, data: image_sets.ImageSet, learning_rate: float, config: Config, context: Context
-):
+) -> list[float]:
     """Trains a model; gives its validation accuracy round by round."""
 
     def measure() -> dict[str, float]:
@@ -162,7 +164,9 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw_hardest(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, classes):
+def draw_hardest(
+    images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]
+) -> Figure:
     of_the_truth = probabilities[np.arange(len(labels)), labels]
     rows, guesses = np.argsort(of_the_truth)[:8], probabilities.argmax(axis=1)
     captions = [

@@ -17,11 +17,13 @@ import collections
 import dataclasses
 import functools
 import itertools
+from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 from scipy.signal import convolve2d, correlate2d
 from scipy.sparse import csr_array
 
@@ -74,14 +76,14 @@ CLAIMS = (
 )
 
 
-def by_scipy(operation, X: np.ndarray, W: np.ndarray) -> np.ndarray:
+def by_scipy(operation: Callable[..., np.ndarray], X: np.ndarray, W: np.ndarray) -> np.ndarray:
     """A filter has a kernel for each channel, and what they give is summed."""
     channels, filters = map(range, W.shape[2:])
     sums = [[sum(operation(x[..., c], W[..., c, f], "valid") for c in channels) for f in filters] for x in X]
     return np.moveaxis(np.array(sums), 1, 3)  # (n, rows, columns, filters)
 
 
-def equalities(rng) -> dict[str, float]:
+def equalities(rng: np.random.Generator) -> dict[str, float]:
     """The largest difference of our convolution to each other way to compute it, in float64."""
     gaps: dict[str, float] = collections.defaultdict(float)
     for stride, padding, channels in itertools.product((1, 2, 3), (0, 1, 2), (1, 2, 3)):
@@ -104,7 +106,7 @@ def as_matrix(W: np.ndarray, size: int) -> np.ndarray:
     return convolution(units, W, np.zeros(W.shape[3])).reshape(len(units), -1).T
 
 
-def matrix_facts(rng) -> dict[str, float]:
+def matrix_facts(rng: np.random.Generator) -> dict[str, float]:
     X, W = rng.normal(size=(4, 8, 8, 3)), rng.normal(size=(3, 3, 3, 2))
     matrix = as_matrix(W, 8)
     products = csr_array(matrix) @ X.reshape(len(X), -1).T
@@ -116,7 +118,7 @@ def matrix_facts(rng) -> dict[str, float]:
     }
 
 
-def equivariance(rng) -> dict[str, float]:
+def equivariance(rng: np.random.Generator) -> dict[str, float]:
     """Shift, then convolve, against convolve, then shift; what came in over the border is cut off."""
     X, W, b = (rng.normal(size=shape) for shape in ((2, 15, 15, 3), (3, 3, 3, 4), (4,)))
 
@@ -135,7 +137,7 @@ def equivariance(rng) -> dict[str, float]:
     }
 
 
-def arithmetic_mismatches(count: int, rng) -> int:
+def arithmetic_mismatches(count: int, rng: np.random.Generator) -> int:
     """Layers of which Keras says another output size or number of parameters than our calculators."""
     mismatches = 0
     for _ in range(count):
@@ -152,7 +154,7 @@ def arithmetic_mismatches(count: int, rng) -> int:
     return mismatches
 
 
-def receptive_field_mismatches(count: int, seed: int, rng) -> int:
+def receptive_field_mismatches(count: int, seed: int, rng: np.random.Generator) -> int:
     """Random stacks of three layers for which the calculator and the derivative by the image differ."""
     mismatches = 0
     for number in range(count):
@@ -244,7 +246,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw_matrix(size: int):
+def draw_matrix(size: int) -> Figure:
     kernel = np.arange(1.0, 10).reshape(3, 3, 1, 1)
     figure, axes = plots.new_figure("A convolution as a matrix: few weights, all shared", 10, 5.6)
     inset = axes.inset_axes((0.03, 0.06, 0.26, 0.36))
@@ -256,7 +258,7 @@ def draw_matrix(size: int):
     return figure
 
 
-def draw_features(cnn: keras.Model, digit: np.ndarray):
+def draw_features(cnn: keras.Model, digit: np.ndarray) -> Figure:
     """A digit at two places with the strongest features of the first convolution, at the same scale."""
     first = next(layer for layer in cnn.layers if isinstance(layer, layers.Conv2D))
     corners = (-MARGIN, -MARGIN), (MARGIN, MARGIN)
@@ -272,7 +274,7 @@ def draw_features(cnn: keras.Model, digit: np.ndarray):
     return plots.image_grid(rows.reshape(-1, *rows.shape[2:]), captions, columns=5, title=title)
 
 
-def draw_accuracy(by_shift: dict[str, list[float]]):
+def draw_accuracy(by_shift: dict[str, list[float]]) -> Figure:
     figure, axes = plots.new_figure("Trained on centered digits", width=7, height=3.6)
     lines = {name: (range(len(values)), values, "o-") for name, values in by_shift.items()}
     plots.curves(axes, lines, xlabel="shift of the test digits in pixels", ylabel="test accuracy")

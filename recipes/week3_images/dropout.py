@@ -19,6 +19,7 @@ import functools
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from suite.data.batches import shuffled
 from suite.data.sets import image_sets
@@ -195,7 +196,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw(errors: dict, means: dict, config: Config):
+def draw(errors: dict, means: dict, config: Config) -> Figure:
     figure, (left, right) = plots.new_figure(width=9.6, columns=2)
     counts = np.arange(1, config.masks + 1)
     theory = np.sqrt(config.rate / (1 - config.rate) / counts)

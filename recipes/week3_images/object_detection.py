@@ -10,10 +10,12 @@ Run:   suite run object_detection [--data tfds | --data FOLDER]
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from suite.data.sets import detection_sets
 from suite.data.sets.boxes import box_examples, random_mirror
@@ -23,6 +25,7 @@ from suite.evaluation.baselines import Baseline
 from suite.evaluation.detection import COCO_THRESHOLDS, Truths, average_precisions, mean_average_precision
 from suite.evaluation.metrics import Metric
 from suite.evaluation.table import Table
+from suite.layers import NonMaximumSuppression
 from suite.models.detector import STRIDE, build_detector, encode
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Export, Result, Task
@@ -57,7 +60,9 @@ def batches(data: DetectionSet, part: str, config: Config, seed: int | None = No
     """Images, and boxes as maps; with a seed shuffled, each image mirrored at random with its boxes."""
     grid, num_classes = (config.side // STRIDE,) * 2, len(data.classes)
 
-    def prepare(image, boxes, labels):
+    def prepare(
+        image: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         if seed is not None:
             image, boxes = random_mirror(image, boxes)
         heatmap, cells = encode(boxes, labels, grid, num_classes)
@@ -108,7 +113,7 @@ def best_cells(boxes: np.ndarray, scores: np.ndarray, count: int) -> dict[str, n
     }
 
 
-def greedy_gap(found: dict, boxes: np.ndarray, scores: np.ndarray, layer) -> float:
+def greedy_gap(found: dict, boxes: np.ndarray, scores: np.ndarray, layer: NonMaximumSuppression) -> float:
     """Largest difference of the scores kept from those that TensorFlow's greedy suppression keeps."""
     best = np.where(scores == scores.max(axis=-1, keepdims=True), scores, 0)  # one class a cell, as ours
     greedy = tf.image.combined_non_max_suppression(
@@ -190,7 +195,7 @@ def constant_boxes(data: DetectionSet, truths: Truths) -> Baseline:
     return Baseline("test_map_50", scores[best], f"{best}, in every image")
 
 
-def draw_boxes(images: np.ndarray, found: dict, classes):
+def draw_boxes(images: np.ndarray, found: dict, classes: Sequence[str]) -> Figure:
     figure, grid = plots.new_figure("Found on test images", 11, 5, 2, 5)
     for index, cell in enumerate(grid.ravel()[: len(images)]):
         cell.imshow(images[index])
@@ -202,7 +207,7 @@ def draw_boxes(images: np.ndarray, found: dict, classes):
     return figure
 
 
-def draw_precisions(precisions: np.ndarray, classes):
+def draw_precisions(precisions: np.ndarray, classes: Sequence[str]) -> Figure:
     figure, axes = plots.new_figure("How exact a box has to be", width=7, height=3.6)
     lines = {name: (COCO_THRESHOLDS, precisions[:, label], "o-") for label, name in enumerate(classes)}
     plots.curves(

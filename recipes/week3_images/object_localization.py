@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 
 from suite.data.sets import detection_sets
 from suite.data.sets.boxes import random_mirror
@@ -96,10 +97,12 @@ def single_boxes(data: DetectionSet, part: str) -> tuple[np.ndarray, np.ndarray,
     return data.images[part][rows], boxes, labels
 
 
-def training_batches(images, boxes, labels, config: Config, seed: int) -> tf.data.Dataset:
+def training_batches(
+    images: np.ndarray, boxes: np.ndarray, labels: np.ndarray, config: Config, seed: int
+) -> tf.data.Dataset:
     """Shuffled batches; each image is mirrored at random along both axes, its box with it."""
 
-    def mirror(image, box, label):
+    def mirror(image: tf.Tensor, box: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         image, box = random_mirror(image, box)
         return image, {"probabilities": label, "box": box}
 
@@ -192,7 +195,9 @@ def constant_answer(train: tuple, test: tuple, classes: Sequence[str]) -> list[B
     return [box, most_frequent_class(labels, test[2], classes)]
 
 
-def draw_boxes(images: np.ndarray, boxes: np.ndarray, labels: np.ndarray, outputs: dict, classes):
+def draw_boxes(
+    images: np.ndarray, boxes: np.ndarray, labels: np.ndarray, outputs: dict, classes: Sequence[str]
+) -> Figure:
     """The true box, dotted, and the network's."""
     figure, grid = plots.new_figure("On test images", 11, 5, 2, 5)
     overlaps, guesses = ious(outputs, boxes), outputs["probabilities"].argmax(axis=1)
@@ -206,7 +211,7 @@ def draw_boxes(images: np.ndarray, boxes: np.ndarray, labels: np.ndarray, output
     return figure
 
 
-def draw_ious(overlaps: dict):
+def draw_ious(overlaps: dict) -> Figure:
     figure, axes = plots.new_figure("How well the box fits", width=7, height=3.4)
     share = np.linspace(1, 0, len(overlaps["CNN"]))
     lines = {name: (np.sort(values), share) for name, values in overlaps.items()}

@@ -21,6 +21,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 
 from suite.backprop.pooling import average_pooling, max_pooling
 from suite.data.batches import shuffled
@@ -80,7 +81,7 @@ CLAIMS = (
 )
 
 
-def equalities(rng) -> dict[str, float]:
+def equalities(rng: np.random.Generator) -> dict[str, float]:
     """The largest difference of our pooling to TensorFlow's, in float64."""
     gaps = {"max_pooling_gap": 0.0, "average_pooling_gap": 0.0}
     ways = ((max_pooling, tf.nn.max_pool2d), (average_pooling, tf.nn.avg_pool2d))
@@ -92,7 +93,7 @@ def equalities(rng) -> dict[str, float]:
     return gaps
 
 
-def reduced_convolution(features, filters: int, reduction: str):
+def reduced_convolution(features: keras.KerasTensor, filters: int, reduction: str) -> keras.KerasTensor:
     """A convolution of 3x3 pixels and what halves the size after it, or in it."""
     stride = 2 if reduction == "strides" else 1
     features = layers.Conv2D(filters, 3, stride, "same", activation="relu")(features)
@@ -139,7 +140,7 @@ def by_shift(model: keras.Model, digits: np.ndarray, labels: np.ndarray) -> tupl
     return accuracies, moves
 
 
-def relation_pairs(rng) -> np.ndarray:
+def relation_pairs(rng: np.random.Generator) -> np.ndarray:
     """All images with the plus at the left of the saltire, `[:, 0]`, and with the two swapped, `[:, 1]`.
 
     They are so far apart that no 7x7 pixels have some of both, and so far from the border that each is seen
@@ -166,7 +167,9 @@ def build_relation_model(strides: tuple[int, ...], last: layers.Layer, name: str
     return keras.Model(image, layers.Dense(2, "softmax")(last(features)), name=name)
 
 
-def learn_relation(config: Config, context: Context, rng) -> tuple[dict[str, float], np.ndarray]:
+def learn_relation(
+    config: Config, context: Context, rng: np.random.Generator
+) -> tuple[dict[str, float], np.ndarray]:
     """Trains three networks to tell which figure is at the left; gives the metrics and an example pair."""
     pairs = relation_pairs(rng)
     images, test = (part.reshape(-1, SIDE, SIDE, 1) for part in np.split(pairs, [config.pairs]))
@@ -251,7 +254,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw_shifts(accuracies: dict[str, list[float]], moves: dict[str, list[float]]):
+def draw_shifts(accuracies: dict[str, list[float]], moves: dict[str, list[float]]) -> Figure:
     figure, panels = plots.new_figure("Trained on centered digits", 9.6, 3.8, columns=2)
     labels = ("test accuracy", "features move, relative to their length")
     for axes, values, ylabel in zip(panels, (accuracies, moves), labels, strict=True):
@@ -261,7 +264,7 @@ def draw_shifts(accuracies: dict[str, list[float]], moves: dict[str, list[float]
     return figure
 
 
-def draw_relation(example: np.ndarray, relation: dict[str, float]):
+def draw_relation(example: np.ndarray, relation: dict[str, float]) -> Figure:
     figure, (left, middle, right) = plots.new_figure("Which figure is at the left?", 10.5, 3.2, columns=3)
     for axes, image, title in zip((left, middle), example, ("plus", "saltire"), strict=True):
         axes.imshow(image[..., 0], cmap="gray")
@@ -275,7 +278,7 @@ def draw_relation(example: np.ndarray, relation: dict[str, float]):
     return figure
 
 
-def draw_fields(fields: dict[str, list[int]]):
+def draw_fields(fields: dict[str, list[int]]) -> Figure:
     title = "Halving the size after each convolution widens what the next one sees"
     figure, axes = plots.new_figure(title, width=8, height=3.8)
     lines = {name: (range(1, len(sizes) + 1), sizes, "o-") for name, sizes in fields.items()}

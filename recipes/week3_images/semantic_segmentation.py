@@ -19,6 +19,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 from suite.data.sets import segmentation_sets
 from suite.data.sets.segmentation_sets import IGNORED, SegmentationSet
@@ -83,7 +84,7 @@ def loss(masks: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
 def training_batches(data: SegmentationSet, config: Config, seed: int) -> tf.data.Dataset:
     """Shuffled batches, each picture mirrored at random along both axes, together with its mask."""
 
-    def mirror(image, mask):
+    def mirror(image: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         both = tf.concat([image, mask[..., None]], axis=-1)
         both = tf.image.random_flip_up_down(tf.image.random_flip_left_right(both))
         return both[..., :3], both[..., 3:]
@@ -101,7 +102,7 @@ def train(model: keras.Model, data: SegmentationSet, config: Config, context: Co
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, epochs * len(batches))
     model.compile(Adam(schedule), dict.fromkeys(model.output, loss))
 
-    def for_each_output(images, masks):
+    def for_each_output(images: tf.Tensor, masks: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         return images, dict.fromkeys(model.output, masks)
 
     held_out = tf.data.Dataset.from_tensor_slices(
@@ -179,7 +180,7 @@ def constant_mask(data: SegmentationSet, num_classes: int) -> Baseline:
     return Baseline("test_mean_iou", value, f"{data.classes[most]!r} everywhere")
 
 
-def class_table(guesses: dict, masks: np.ndarray, classes) -> Table:
+def class_table(guesses: dict, masks: np.ndarray, classes: Sequence[str]) -> Table:
     columns = {name: class_iou(guess, masks, len(classes)) for name, guess in guesses.items()}
     rows = [
         (name, *(f"{values[label]:.3f}" for values in columns.values())) for label, name in enumerate(classes)
@@ -187,7 +188,7 @@ def class_table(guesses: dict, masks: np.ndarray, classes) -> Table:
     return Table("IoU by class", ("class", *columns), rows)
 
 
-def draw_masks(images: np.ndarray, masks: np.ndarray, guesses: dict):
+def draw_masks(images: np.ndarray, masks: np.ndarray, guesses: dict) -> Figure:
     """A column an image: the image, the truth, then what each network says."""
     colors = [to_rgb(plots.COLORS[label % len(plots.COLORS)]) for label in range(255)]
     palette = np.array([(0, 0, 0), *colors])
@@ -198,7 +199,7 @@ def draw_masks(images: np.ndarray, masks: np.ndarray, guesses: dict):
     return plots.image_rows(rows, title="On test images", side=1.3)
 
 
-def draw_decoders(ious: dict, contours: dict):
+def draw_decoders(ious: dict, contours: dict) -> Figure:
     figure, axes = plots.new_figure("Everywhere, and along the contours", width=8, height=3.6)
     places = np.arange(len(ious))
     for offset, label, values in ((-0.2, "mean IoU", ious), (0.2, "boundary IoU", contours)):

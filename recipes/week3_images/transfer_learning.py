@@ -14,6 +14,7 @@ import dataclasses
 import keras
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 
 from suite.data.folders.labeled import ImageFolder
 from suite.data.pictures.image_source import ImageSource
@@ -129,7 +130,7 @@ def run(config: Config, context: Context) -> Result:
     return dataclasses.replace(result, metrics=metrics, figures={"from_scratch": figure, **result.figures})
 
 
-def draw_scratch(accuracies: list[float], head_accuracy: float):
+def draw_scratch(accuracies: list[float], head_accuracy: float) -> Figure:
     figure, axes = plots.new_figure("Validation accuracy on the same few photos")
     axes.axhline(head_accuracy, color=plots.COLORS[1], label="head on frozen features, no epoch")
     axes.plot(range(1, len(accuracies) + 1), accuracies, label="small CNN from scratch")

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 
 from suite.data.batches import shuffled
 from suite.data.sets import image_sets
@@ -208,7 +209,7 @@ def run(config: Config, context: Context) -> Result:
     data = image_sets.load(context.source, context.seed)
     real = tf.constant(data.images["train"] / np.float32(255))
 
-    def draw(seed):
+    def draw(seed: tf.Tensor) -> tf.Tensor:
         rows = tf.random.stateless_uniform((config.batch_size,), seed, 0, len(real), tf.int32)
         return tf.gather(real, rows)
 
@@ -264,7 +265,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw_ring(points: dict):
+def draw_ring(points: dict) -> Figure:
     figure, panels = plots.new_figure("Points that the generators draw", 8, 4, 1, 2)
     for axes, (name, drawn) in zip(panels, points.items(), strict=True):
         axes.scatter(*MODES.T, s=60, facecolors="none", edgecolors=plots.COLORS[1], label="modes")

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
 from suite.data.batches import shuffled
@@ -203,7 +204,7 @@ def index_of_all(pictures: Pictures, train_vectors: np.ndarray, test_vectors: np
     return Index(np.concatenate([train_vectors, test_vectors]), names).to_bytes()
 
 
-def draw_found(pictures: Pictures, rows: np.ndarray, way: str):
+def draw_found(pictures: Pictures, rows: np.ndarray, way: str) -> Figure:
     shown = {}
     for query in range(min(8, len(rows))):
         row = np.concatenate(

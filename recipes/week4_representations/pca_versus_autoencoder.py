@@ -13,6 +13,7 @@ import dataclasses
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 from scipy.linalg import subspace_angles
 from sklearn.decomposition import PCA
 
@@ -117,7 +118,7 @@ def pca_errors(train_pixels: np.ndarray, test_pixels: np.ndarray) -> np.ndarray:
     return np.maximum(left.mean(axis=0), 0) / test_pixels.shape[1]
 
 
-def draw_reconstructions(images: np.ndarray, answers: dict, errors: dict):
+def draw_reconstructions(images: np.ndarray, answers: dict, errors: dict) -> Figure:
     count = 10
     rows = {"image": images[:count]}
     for name, answer in answers.items():
@@ -125,7 +126,7 @@ def draw_reconstructions(images: np.ndarray, answers: dict, errors: dict):
     return plots.image_rows(rows, title="On test images, with the mean squared error")
 
 
-def draw_errors(by_size: np.ndarray, errors: dict, code_size: int):
+def draw_errors(by_size: np.ndarray, errors: dict, code_size: int) -> Figure:
     figure, axes = plots.new_figure("Error on test against the size of the code")
     shown = slice(1, 2 + np.argmax(by_size < errors["nonlinear autoencoder"] / 2))
     axes.plot(np.arange(len(by_size))[shown], by_size[shown], label="PCA")

@@ -14,10 +14,12 @@ Run:   suite run regularized_autoencoders [--data tfds]
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 from sklearn.linear_model import LogisticRegression
 
 from suite.data.batches import shuffled
@@ -83,7 +85,13 @@ def shuffle_pixels(images: np.ndarray, seed: int) -> np.ndarray:
     return rng.permuted(images.reshape(len(images), -1), axis=0).reshape(images.shape)
 
 
-def train(model: keras.Model, images: np.ndarray, corrupt, config: Config, context: Context) -> None:
+def train(
+    model: keras.Model,
+    images: np.ndarray,
+    corrupt: Callable[[tf.Tensor], tf.Tensor] | None,
+    config: Config,
+    context: Context,
+) -> None:
     """Minimizes the squared error between each image and what comes out for it, or for a corrupted copy."""
     batches = shuffled((images, images.astype(np.float32) / 255), config.batch_size, context.seed).repeat()
     if corrupt is not None:
@@ -184,7 +192,7 @@ def table(measured: dict) -> Table:
     return Table("One budget, six autoencoders", ("", *columns), rows, note)
 
 
-def draw_activations(models: dict, images: np.ndarray):
+def draw_activations(models: dict, images: np.ndarray) -> Figure:
     figure, axes = plots.new_figure("Activations of the code on test images", width=8)
     for kind, autoencoder in models.items():
         code = np.sort(autoencoder.encoder.predict(images, batch_size=500, verbose=0), axis=1)[:, ::-1]

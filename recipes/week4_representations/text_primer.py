@@ -20,6 +20,7 @@ import numpy as np
 import scipy.sparse
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from suite.data.generated.judgments import KINDS
@@ -225,7 +226,7 @@ def step_by_step(text: str, words: Vocabulary, features: Features) -> Table:
     return Table("From text to numbers", ("step", "result"), rows)
 
 
-def draw_weights(kinds: dict, heads: dict, classes: Sequence[str], shown: int = 12):
+def draw_weights(kinds: dict, heads: dict, classes: Sequence[str], shown: int = 12) -> Figure:
     """The n-grams that speak most for and against the last class, in each classifier."""
     figure, panels = plots.new_figure("What speaks for and against the last label", 9, 5, 1, 2)
     for axes, name in zip(panels, kinds, strict=True):
@@ -242,7 +243,7 @@ def draw_weights(kinds: dict, heads: dict, classes: Sequence[str], shown: int = 
     return figure
 
 
-def draw_kinds(probabilities: dict[str, np.ndarray], data: TextSet):
+def draw_kinds(probabilities: dict[str, np.ndarray], data: TextSet) -> Figure:
     figure, axes = plots.new_figure("Order-free features miss negation", 7, 3.4)
     kinds = KINDS
     for place, (name, p) in enumerate(probabilities.items()):

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from suite import console
 from suite.backprop.dense import dense, dense_input_gradient, dense_parameter_gradients
@@ -76,7 +77,9 @@ class Parameters(NamedTuple):
     output_bias: np.ndarray
 
 
-def initial_parameters(recurrent_kernel: np.ndarray, rng: np.random.Generator, dtype) -> Parameters:
+def initial_parameters(
+    recurrent_kernel: np.ndarray, rng: np.random.Generator, dtype: type[np.floating]
+) -> Parameters:
     units = len(recurrent_kernel)
     return Parameters(
         rng.normal(0, 0.1, (2, units)).astype(dtype),
@@ -87,7 +90,9 @@ def initial_parameters(recurrent_kernel: np.ndarray, rng: np.random.Generator, d
     )
 
 
-def backpropagate(p: Parameters, data: Sequences, activation: str, window: int | None = None):
+def backpropagate(
+    p: Parameters, data: Sequences, activation: str, window: int | None = None
+) -> tuple[float, Parameters, np.ndarray]:
     """The mean squared error, its gradients by the parameters, and its derivatives by the states."""
     initial_state = np.zeros((len(data.inputs), len(p.bias)), p.bias.dtype)
     H, Z = recurrent(data.inputs, *p[:3], initial_state, activation)
@@ -161,7 +166,9 @@ def clip_by_norm(gradients: Parameters, limit: float) -> list[np.ndarray]:
     return [np.float32(min(1, limit / norm)) * gradient for gradient in gradients]
 
 
-def train(config: Config, learning_rate: float, limit: float, window: int | None, seed: int):
+def train(
+    config: Config, learning_rate: float, limit: float, window: int | None, seed: int
+) -> tuple[Parameters, list[float]]:
     """An identity RNN by momentum, its learning rate falling to 0 along a cosine; stops where it diverges."""
     rng = np.random.default_rng(seed)
     p = initial_parameters(np.eye(config.units), rng, np.float32)
@@ -238,7 +245,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw_norms(through_time: dict[str, np.ndarray], through_layers: dict[str, np.ndarray]):
+def draw_norms(through_time: dict[str, np.ndarray], through_layers: dict[str, np.ndarray]) -> Figure:
     figure, panels = plots.new_figure("Norm of the gradient, relative to where it begins", 11, 4, columns=2)
     kinds = (("Recurrent: tanh", "steps", through_time), ("Feed-forward: ReLU", "layers", through_layers))
     names = {"small": "small weights", "large": "large weights", "identity": "identity, ReLU"}
@@ -248,7 +255,7 @@ def draw_norms(through_time: dict[str, np.ndarray], through_layers: dict[str, np
     return figure
 
 
-def draw_training(curves: dict[str, list], errors: dict[str, list[float]], index: int):
+def draw_training(curves: dict[str, list], errors: dict[str, list[float]], index: int) -> Figure:
     figure, (left, right) = plots.new_figure("An identity RNN on the adding problem", 11, 4, columns=2)
     lines, ylabel = {}, "mean squared error"
     for name, found in curves.items():

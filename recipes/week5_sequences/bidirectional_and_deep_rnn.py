@@ -10,10 +10,12 @@ Run:   suite run bidirectional_and_deep_rnn
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import keras
 import numpy as np
 from keras import layers
+from matplotlib.figure import Figure
 
 from suite.data.batches import shuffled
 from suite.data.generated.ambiguous_words import CLASSES, WORDS, Sentences, generate_sentences
@@ -49,7 +51,7 @@ CLAIMS = (
 )
 
 
-def build_model(config: Config, read) -> keras.Model:
+def build_model(config: Config, read: Callable[[keras.KerasTensor], keras.KerasTensor]) -> keras.Model:
     """Ids of words, 0 where a sentence is over, to the probability of each sense, word by word."""
     words = keras.Input((config.length,), dtype="int32", name="words")
     x = read(layers.Embedding(WORDS, config.units, mask_zero=True)(words))
@@ -59,7 +61,7 @@ def build_model(config: Config, read) -> keras.Model:
 def readers(config: Config) -> dict:
     """What stands between the embedding and the senses, by name: for words that a later one explains."""
 
-    def layer():
+    def layer() -> keras.Layer:
         return Recurrent(LSTMCell(config.units), return_sequences=True)
 
     return {"forward": lambda x: layer()(x), "bidirectional": lambda x: layers.Bidirectional(layer())(x)}
@@ -76,7 +78,12 @@ def stacks(config: Config) -> dict:
     }
 
 
-def train(read, sentences: Sentences, config: Config, context: Context) -> keras.Model:
+def train(
+    read: Callable[[keras.KerasTensor], keras.KerasTensor],
+    sentences: Sentences,
+    config: Config,
+    context: Context,
+) -> keras.Model:
     """Fits a model; only ambiguous words that are explained count."""
     keras.utils.set_random_seed(context.seed)
     model = build_model(config, read)
@@ -140,7 +147,7 @@ def sense_export(model: keras.Model, test: Sentences, name: str) -> Export:
     return Export(model, shown.words, targets=shown, metric=metric, name=name, task=Task.TENSORS)
 
 
-def draw_depth(accuracies: dict, config: Config):
+def draw_depth(accuracies: dict, config: Config) -> Figure:
     figure, axes = plots.new_figure("Layers in a row, trained for as many steps")
     depths = [depth for depth in config.depths if depth > 1]
     lines = {

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 
 from suite import console
 from suite.data.sets import corpora
@@ -194,7 +195,7 @@ def samples_table(
     return Table("New text by temperature", ("temperature", "distinct", "known", "text"), rows, note)
 
 
-def draw_temperature(distinct: dict[float, float], known: dict[float, float]):
+def draw_temperature(distinct: dict[float, float], known: dict[float, float]) -> Figure:
     figure, axes = plots.new_figure("Cold repeats what it knows, warm invents")
     axes.plot(list(distinct), list(distinct.values()), marker="o", label="distinct words")
     axes.plot(list(known), list(known.values()), marker="o", label="words of the training text")
@@ -203,7 +204,7 @@ def draw_temperature(distinct: dict[float, float], known: dict[float, float]):
     return figure
 
 
-def draw_surprise(text: str, nats: np.ndarray, rows: int = 6, width: int = 60):
+def draw_surprise(text: str, nats: np.ndarray, rows: int = 6, width: int = 60) -> Figure:
     """A held-out text, each character on a color that says how unexpected it was."""
     figure, axes = plots.new_figure("How unexpected each character of held-out text was", 9, 2.4)
     shown = np.full(rows * width, np.nan)

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from suite.backprop.gradient_check import relative_error
 from suite.data.generated.sequences import ADDING_BASELINE, Sequences, adding_problem
@@ -63,7 +64,7 @@ CLAIMS = (
 )
 
 
-def make_cell(name: str, config: Config):
+def make_cell(name: str, config: Config) -> keras.Layer:
     """A cell, with weights of its own."""
     match name:
         case "simple_rnn":
@@ -231,7 +232,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw(trained: dict[str, Training], rows: list[tuple], errors: dict[str, float], config: Config):
+def draw(trained: dict[str, Training], rows: list[tuple], errors: dict[str, float], config: Config) -> Figure:
     figure, (left, right) = plots.new_figure(
         f"The adding problem at length {config.length}", 11, 4, columns=2
     )

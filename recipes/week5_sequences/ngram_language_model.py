@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from suite.data.sets import corpora
@@ -229,7 +230,7 @@ def next_word_table(
     return Table("What Kneser-Ney expects", columns, rows)
 
 
-def draw_perplexity(test: Mapping[str, list[float]]):
+def draw_perplexity(test: Mapping[str, list[float]]) -> Figure:
     figure, axes = plots.new_figure("Perplexity of held-out text by smoothing", 7, 4)
     orders = range(1, len(next(iter(test.values()))) + 1)
     plots.curves(
@@ -243,7 +244,7 @@ def draw_perplexity(test: Mapping[str, list[float]]):
     return figure
 
 
-def draw_storage(unseen: np.ndarray, growth: Growth):
+def draw_storage(unseen: np.ndarray, growth: Growth) -> Figure:
     figure, (shares, entries, sizes) = plots.new_figure("What n-grams cost", 12, 4, 1, 3)
     orders = range(1, len(unseen) + 1)
     shares.bar(orders, unseen, color=plots.COLORS[1])

@@ -19,6 +19,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers, ops
+from matplotlib.figure import Figure
 
 from suite.data.sets import tagged_sets
 from suite.data.splits import SPLITS
@@ -68,17 +69,19 @@ CLAIMS = (
 BUCKETS = (9, 17, 25, 33)  # words from which a sentence goes with longer ones
 
 
-def simple_rnn(x, mask, config: Config):
+def simple_rnn(x: keras.KerasTensor, mask: keras.KerasTensor, config: Config) -> keras.KerasTensor:
     """Reads from left to right."""
     return Recurrent(SimpleRNNCell(config.units), return_sequences=True)(x, mask=mask)
 
 
-def bilstm(x, mask, config: Config):
+def bilstm(x: keras.KerasTensor, mask: keras.KerasTensor, config: Config) -> keras.KerasTensor:
     """Reads in both directions."""
     return layers.Bidirectional(Recurrent(LSTMCell(config.units), return_sequences=True))(x, mask=mask)
 
 
-def read_spelling(characters, sizes: TaggerVocabulary, config: Config):
+def read_spelling(
+    characters: keras.KerasTensor, sizes: TaggerVocabulary, config: Config
+) -> keras.KerasTensor:
     """What each word looks like: the strongest answers of two convolutions over its characters."""
     inside = ops.cast(ops.not_equal(characters, PADDING), "float32")[..., None]  # (B, T, letters, 1)
     x = layers.Embedding(len(sizes.characters), config.letter_embedding)(characters) * inside
@@ -87,7 +90,9 @@ def read_spelling(characters, sizes: TaggerVocabulary, config: Config):
     return ops.max(x, axis=2)  # (B, T, filters)
 
 
-def build_tagger(reader: Callable, spells: bool, sizes: TaggerVocabulary, num_tags: int, config: Config):
+def build_tagger(
+    reader: Callable, spells: bool, sizes: TaggerVocabulary, num_tags: int, config: Config
+) -> keras.Model:
     """From ids of words, and of their characters, to the probabilities of each word's tags."""
     words = keras.Input((None,), dtype="int32", name="words")
     mask = ops.not_equal(words, PADDING)
@@ -102,7 +107,9 @@ def build_tagger(reader: Callable, spells: bool, sizes: TaggerVocabulary, num_ta
 def batches(inputs: dict, train: Sequences, rates: np.ndarray, size: int, seed: int) -> tf.data.Dataset:
     """Sentences of similar length, padded no further than needed, some words made unknown; without end."""
 
-    def prepare(inputs, labels, mask):
+    def prepare(
+        inputs: dict[str, tf.Tensor], labels: tf.Tensor, mask: tf.Tensor
+    ) -> tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]:
         length = tf.reduce_sum(tf.cast(mask, tf.int32))
         inputs = {name: ids[:length] for name, ids in inputs.items()}
         unknown = tf.random.uniform((length,)) < tf.gather(rates, inputs["words"])
@@ -126,7 +133,9 @@ def answers(model: keras.Model, sequences: Sequences) -> np.ndarray:
     return model.predict(inputs_of(model, sequences), batch_size=128, verbose=0)
 
 
-def train(model, parts: dict[str, Sequences], vocabulary: Vocabulary, config: Config, context: Context):
+def train(
+    model: keras.Model, parts: dict[str, Sequences], vocabulary: Vocabulary, config: Config, context: Context
+) -> list[float]:
     """Trains with words left out at random, to the best epoch; gives the accuracies on validation."""
     rates = config.word_dropout / np.maximum(config.word_dropout + vocabulary.counts, 1e-9)
     rates = rates.astype(np.float32)
@@ -219,7 +228,7 @@ def steps_up(rows: dict[str, dict[str, float]]) -> dict[str, float]:
 
 def make_export(
     model: keras.Model, test: Sequences, train: Sequences, tags: Sequence[str], vocabulary: TaggerVocabulary
-):
+) -> tuple[Export, float]:
     """The tagger to deploy, and what further padding changes in its probabilities."""
     rows = slice(0, 500)
     inputs, (labels, mask) = inputs_of(model, test), (test.labels[rows], test.mask[rows])
@@ -256,7 +265,7 @@ def examples_table(
     return Table("What counts alone miss", ("word in its sentence", *found), rows)
 
 
-def draw_ladder(rows: dict[str, dict[str, float]]):
+def draw_ladder(rows: dict[str, dict[str, float]]) -> Figure:
     figure, axes = plots.new_figure("Each step up the ladder", 8, 3.6)
     for place, (group, row) in enumerate(rows.items()):
         starts = np.arange(len(row)) + 0.38 * place

@@ -19,6 +19,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
 from suite.data.sets import corpora
@@ -124,7 +125,7 @@ def kept_bytes(model: keras.Model, batch_size: int, length: int) -> int:
     """What backpropagation needs of the forward pass: all that its operations read of it, but the weights."""
 
     @tf.function
-    def measure(words):
+    def measure(words: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             probabilities = model(words, training=True)
             loss = keras.losses.sparse_categorical_crossentropy(words, probabilities)
@@ -219,7 +220,7 @@ def write(step: StepModel, vocabulary: Vocabulary, seed: int, length: int = 60) 
     return Table("New text by temperature", ("temperature", "text"), rows, "Written by model.tflite.")
 
 
-def draw_perplexity(curves: dict, ngrams: dict[int, float]):
+def draw_perplexity(curves: dict, ngrams: dict[int, float]) -> Figure:
     curves = {"training, with dropout": curves["train_loss"], "validation": curves["validation_loss"]}
     figure = plots.learning_curves(
         {name: np.exp(values) for name, values in curves.items()},
@@ -237,7 +238,7 @@ def draw_perplexity(curves: dict, ngrams: dict[int, float]):
     return figure
 
 
-def draw_memory(kept: list[int], line: np.ndarray):
+def draw_memory(kept: list[int], line: np.ndarray) -> Figure:
     figure, axes = plots.new_figure("What backpropagation keeps grows with the length")
     axes.plot(LENGTHS, np.array(kept) / 1e6, "o", label="measured in the graph")
     axes.plot(LENGTHS, line / 1e6, color=plots.MUTED, linewidth=1, label="line")
@@ -246,7 +247,7 @@ def draw_memory(kept: list[int], line: np.ndarray):
     return figure
 
 
-def draw_storage(read: list[int], entries: list[int], weights: list[int]):
+def draw_storage(read: list[int], entries: list[int], weights: list[int]) -> Figure:
     figure, axes = plots.new_figure("Trigrams grow with the corpus, weights with the vocabulary alone")
     plots.curves(
         axes,

@@ -13,12 +13,13 @@ Run:   suite run sentence_classification [--data tfds | --data FILE.csv or FOLDE
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers, ops
+from matplotlib.figure import Figure
 from sklearn.metrics import balanced_accuracy_score
 
 from suite.data.batches import shuffled
@@ -70,22 +71,22 @@ CLAIMS = (
 )
 
 
-def bag_of_words(x, mask, config: Config):
+def bag_of_words(x: keras.KerasTensor, mask: keras.KerasTensor, config: Config) -> keras.KerasTensor:
     """The mean of the words' vectors, which has no order."""
     return layers.GlobalAveragePooling1D()(x, mask=mask)
 
 
-def lstm(x, mask, config: Config):
+def lstm(x: keras.KerasTensor, mask: keras.KerasTensor, config: Config) -> keras.KerasTensor:
     """The state after the last word; padding leaves it as it is."""
     return Recurrent(LSTMCell(config.units))(x, mask=mask)
 
 
-def bidirectional(x, mask, config: Config):
+def bidirectional(x: keras.KerasTensor, mask: keras.KerasTensor, config: Config) -> keras.KerasTensor:
     """The states after the last word, and after the first one, read backwards."""
     return layers.Bidirectional(Recurrent(LSTMCell(config.units)))(x, mask=mask)
 
 
-def convolution(x, mask, config: Config):
+def convolution(x: keras.KerasTensor, mask: keras.KerasTensor, config: Config) -> keras.KerasTensor:
     """The strongest answer of each filter of 2, 3 and 4 words, wherever it is.
 
     Reference:
@@ -102,7 +103,9 @@ def convolution(x, mask, config: Config):
 READERS = (bag_of_words, lstm, bidirectional, convolution)
 
 
-def build_model(reader, words: int, num_classes: int, config: Config) -> keras.Model:
+def build_model(
+    reader: Callable[..., keras.KerasTensor], words: int, num_classes: int, config: Config
+) -> keras.Model:
     """From the ids of a text, `(batch, length)` int32 with 0 for padding, to probabilities."""
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     mask = ops.not_equal(tokens, PADDING)
@@ -226,7 +229,9 @@ def mistakes_table(probabilities: np.ndarray, data: TextSet) -> Table:
     return Table("Surest mistakes", ("text", "label", "taken for"), rows)
 
 
-def draw_reading(model: keras.Model, words: Vocabulary, data: TextSet, length: int, shown: int = 14):
+def draw_reading(
+    model: keras.Model, words: Vocabulary, data: TextSet, length: int, shown: int = 14
+) -> Figure:
     """The probability of the last label after each word of a text of either label."""
     kinds = data.kinds["test"] if data.kinds else np.full(len(data.labels["test"]), "contrasted")
     figure, panels = plots.new_figure("What the LSTM thinks after each word", 9, 3.6, 1, 2)
@@ -243,7 +248,7 @@ def draw_reading(model: keras.Model, words: Vocabulary, data: TextSet, length: i
     return figure
 
 
-def draw_kinds(answers: dict[str, np.ndarray], data: TextSet):
+def draw_kinds(answers: dict[str, np.ndarray], data: TextSet) -> Figure:
     figure, axes = plots.new_figure("Accuracy by kind of sentence", 8, 3.4)
     width = 0.8 / len(answers)
     for place, (name, p) in enumerate(answers.items()):

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 
 from suite import console
 from suite.data.batches import shuffled
@@ -99,7 +100,9 @@ def build_translator(vocabularies: tuple[int, int], config: Config, attends: boo
     embed, cell = layers.Embedding(vocabularies[1], config.embedding), LSTMCell(2 * config.units)
     attention, head = Attention(), layers.Dense(vocabularies[1], "softmax", name="probabilities")
 
-    def answer(hidden, memory, source):  # (B, steps, 2 * units)
+    def answer(
+        hidden: keras.KerasTensor, memory: keras.KerasTensor, source: keras.KerasTensor
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:  # (B, steps, 2 * units)
         if not attends:
             return head(hidden), None
         context, weights = attention(hidden, memory, source)
@@ -229,7 +232,7 @@ def examples_table(dates: DatePairs, found: dict[str, list[str]], shown: int = 2
     return Table("Test dates", ("written", "date", *found), list(zip(*columns, strict=True))[:shown])
 
 
-def draw_attention(looking: keras.Model, pairs: Pairs, dates: DatePairs):
+def draw_attention(looking: keras.Model, pairs: Pairs, dates: DatePairs) -> Figure:
     """Where the decoder looks as it writes each letter, in one short and one long date."""
     lengths = [len(text) for text in dates.written]
     rows = [int(np.argmin(lengths)), int(np.argmax(lengths))]

@@ -19,6 +19,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
 from suite.data.batches import shuffled
@@ -270,7 +271,7 @@ def perplexity_table(found: Mapping[str, Comparison], order: int) -> Table:
     return Table("Perplexity of the test text", columns, rows, "Smoothing and share by the validation text.")
 
 
-def draw_vectors(vocabulary: Vocabulary, model: keras.Model):
+def draw_vectors(vocabulary: Vocabulary, model: keras.Model) -> Figure:
     vectors = model.get_layer("embedding").get_weights()[0]
     words = WordVectors(vocabulary.words[len(SPECIAL) :], vectors[len(SPECIAL) :])
     figure, axes = plots.new_figure("Vectors of the drawn words, in two principal components", 11, 8)

@@ -10,6 +10,7 @@ Run:   suite run image_captioning [--data tfds | --data FOLDER]
 """
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 
 from suite.data.batches import shuffled
 from suite.data.sets import caption_sets
@@ -138,7 +140,9 @@ def build_captioner(shape: tuple[int, ...], vocabulary: int, config: Config, att
     embed, cell = layers.Embedding(vocabulary, config.embedding), LSTMCell(config.units)
     attention, head = Attention(), layers.Dense(vocabulary, "softmax", name="probabilities")
 
-    def answer(hidden, memory):  # (B, steps, units)
+    def answer(
+        hidden: keras.KerasTensor, memory: keras.KerasTensor
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:  # (B, steps, units)
         if not attends:
             return head(hidden), None
         context, weights = attention(hidden, memory)
@@ -187,7 +191,7 @@ def batches(features: np.ndarray, pairs: Pairs, size: int, seed: int | None = No
         dataset = shuffled(tuple(pairs), size, seed)
     features = tf.constant(features)
 
-    def prepare(row, previous, target):
+    def prepare(row: tf.Tensor, previous: tf.Tensor, target: tf.Tensor) -> tuple:
         weight = tf.cast(target != PADDING, tf.float32)
         return (tf.gather(features, row), previous), target, weight
 
@@ -262,10 +266,17 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def encoder_export(encoder, pair: EncoderDecoder, images, right, calibration, steps: int) -> Export:
+def encoder_export(
+    encoder: keras.Model,
+    pair: EncoderDecoder,
+    images: np.ndarray,
+    right: list,
+    calibration: np.ndarray,
+    steps: int,
+) -> Export:
     """The encoder, judged by the captions that the decoder writes from what it gives."""
 
-    def quality(outputs, right):
+    def quality(outputs: Mapping[str, np.ndarray], right: list) -> float:
         captions = pair.write({name: outputs[name] for name in pair.step.initial_state()}, steps)
         return caption_scores(captions, right)["bleu_4"]
 
@@ -280,7 +291,13 @@ def encoder_export(encoder, pair: EncoderDecoder, images, right, calibration, st
     )
 
 
-def show_attention(looking: keras.Model, extract, image: np.ndarray, pairs: Pairs, words: Vocabulary):
+def show_attention(
+    looking: keras.Model,
+    extract: Callable[[np.ndarray], np.ndarray],
+    image: np.ndarray,
+    pairs: Pairs,
+    words: Vocabulary,
+) -> Figure:
     """Where the decoder looks as it writes each word of the first test picture's caption."""
     features = extract(image[None])
     weights = looking.predict([features, pairs.previous[:1]], verbose=0)[0]
