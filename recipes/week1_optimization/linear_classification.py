@@ -26,11 +26,11 @@ from suite.data.sets import image_sets, tabular
 from suite.data.splits import split_rows
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables
-from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.metrics import accuracy
 from suite.linear.margin_losses import MARGIN_LOSSES, logistic, one_branch_squared_derivative, zero_one
 from suite.linear.softmax_regression import fit_softmax_regression
 from suite.optimizers import GradientDescent
-from suite.runs.recipe import Claim, Context, Export, Result, Task, about
+from suite.runs.recipe import Claim, Context, Result, about, classifier_export
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,24 +191,13 @@ def run(config: Config, context: Context) -> Result:
     probabilities = model.predict(raw["test"], verbose=0)
     metrics["test_accuracy"] = accuracy(probabilities, labels["test"])
 
-    metric = Metric("test_accuracy", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
     return Result(
         metrics=metrics,
         figures={
             "losses": draw_losses(sample, far, turns),
             "weights": draw_weights(kernel.T.reshape(-1, *raw["train"].shape[1:]), images.classes),
         },
-        exports=[
-            Export(
-                model,
-                raw["test"],
-                raw["train"][:300],
-                labels["test"],
-                metric,
-                images.classes,
-                task=Task.CLASSIFIER,
-            )
-        ],
+        exports=[classifier_export(model, images)],
         data=images.describe(),
         tables=classification_tables(probabilities, labels["test"], images.classes),
     )

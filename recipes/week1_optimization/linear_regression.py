@@ -10,6 +10,7 @@ Run:   suite run linear_regression
 """
 
 import dataclasses
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -22,6 +23,7 @@ from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, r2
 from suite.evaluation.table import Table
 from suite.linear import least_squares
+from suite.models.standardized_linear import standardized_linear
 from suite.optimizers import GradientDescent
 from suite.runs.recipe import Claim, Context, Export, Result, Task
 
@@ -54,7 +56,7 @@ CLAIMS = (
 )
 
 
-Column = np.ndarray | keras.KerasTensor  # of data, or of a Keras model
+Column: TypeAlias = np.ndarray | keras.KerasTensor  # of data, or of a Keras model
 
 
 def design(age: Column, sex: Column, bmi: Column, bp: Column, s3: Column, s5: Column) -> dict[str, Column]:
@@ -119,10 +121,10 @@ def simulate(
 def build_model(means: np.ndarray, deviations: np.ndarray) -> keras.Model:
     """Raw measurements in, progression of the disease out; the columns are standardized on the way."""
     inputs = {name: keras.Input((1,), name=name) for name in MEASUREMENTS}
-    columns = zip(design(**inputs).values(), means.tolist(), deviations.tolist(), strict=True)
-    standardized = keras.layers.Concatenate()([(column - mean) / scale for column, mean, scale in columns])
-    progression = keras.layers.Dense(1, kernel_initializer="zeros", name="progression")(standardized)
-    return keras.Model(list(inputs.values()), progression, name="linear_regression")
+    columns = design(**inputs).values()
+    return standardized_linear(
+        list(inputs.values()), columns, means, deviations, "progression", "linear_regression"
+    )
 
 
 def descend(

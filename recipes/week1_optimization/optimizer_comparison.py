@@ -23,10 +23,10 @@ from matplotlib.figure import Figure
 
 from suite.data.sets import image_sets
 from suite.evaluation import plots
-from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.metrics import accuracy
 from suite.evaluation.scaling import log_log_slope
 from suite.optimizers import AdaGrad, Adam, GradientDescent, Momentum, NesterovMomentum, RMSprop
-from suite.runs.recipe import Claim, Context, Export, Result, Task, about
+from suite.runs.recipe import Claim, Context, Result, about, classifier_export
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,7 +194,6 @@ def run(config: Config, context: Context) -> Result:
     model.set_weights(weights[np.argmin(losses)])
     for part in ("validation", "test"):
         metrics[f"{part}_accuracy"] = accuracy(model.predict(raw[part], verbose=0), labels[part])
-    metric = Metric("test_accuracy", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
     descents = {place: [10 ** losses[:, best] for _, losses, best in row] for place, row in walks.items()}
     curves = {name: columns[2] for name, columns in trained.items()}
     bands = dict(zip(("MLP, mean loss", "MLP, summed loss"), np.swapaxes(accuracies, 0, 1), strict=True))
@@ -206,17 +205,7 @@ def run(config: Config, context: Context) -> Result:
             "training": draw_all(curves, "step", "loss on batches (nats), at the best rate", yscale="log"),
             "bands": draw_all(bands, "learning rate", "validation accuracy", RATES, xscale="log"),
         },
-        exports=[
-            Export(
-                model,
-                raw["test"],
-                raw["train"][:300],
-                labels["test"],
-                metric,
-                images.classes,
-                task=Task.CLASSIFIER,
-            )
-        ],
+        exports=[classifier_export(model, images)],
         data=images.describe(),
     )
 

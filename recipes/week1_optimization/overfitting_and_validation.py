@@ -14,6 +14,7 @@ Run:   suite run overfitting_and_validation
 """
 
 import dataclasses
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -65,7 +66,7 @@ def observe(points: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarr
     return hours, course + NOISE * rng.normal(size=points)
 
 
-Column = np.ndarray | keras.KerasTensor  # of data, or of a Keras model
+Column: TypeAlias = np.ndarray | keras.KerasTensor  # of data, or of a Keras model
 
 
 def polynomials(hours: Column, degree: int) -> list:

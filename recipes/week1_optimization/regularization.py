@@ -196,11 +196,11 @@ def other_ways(config: Config, seed: int) -> dict[str, np.ndarray]:
     def loss_after(
         train: tuple = (pixels, labels),
         new_pixels: np.ndarray = new_pixels,
-        dropout: float = 0.0,
+        make_dropout: Callable[[], keras.Layer] | None = None,
         **settings: Any,
     ) -> np.ndarray:
         features = train[0].shape[2]
-        networks = networks_side_by_side(config.draws, features, config.hidden_units, 10, dropout)
+        networks = networks_side_by_side(config.draws, features, config.hidden_units, 10, 1, make_dropout)
         settings |= {"steps": config.network_steps, "loss": cross_entropy}
         fit_side_by_side(networks, Adam(1e-2), train, **settings)
         return np.mean(cross_entropy(new_labels, networks(new_pixels)), axis=1)
@@ -209,7 +209,7 @@ def other_ways(config: Config, seed: int) -> dict[str, np.ndarray]:
         "plain": loss_after(),
         "fewer dimensions": loss_after(((pixels - center) @ axes, labels), (new_pixels - center) @ axes),
         "augmentation": loss_after(augment=jitter),
-        "dropout": loss_after(dropout=config.dropout),
+        "dropout": loss_after(make_dropout=lambda: keras.layers.Dropout(config.dropout)),
         "early stopping": loss_after(held_out=sets["stopping"]),
         "more data": loss_after(more),
     }

@@ -23,10 +23,10 @@ from matplotlib.figure import Figure
 from suite.data.batches import shuffled
 from suite.data.sets import image_sets
 from suite.evaluation import plots
-from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.metrics import accuracy
 from suite.evaluation.scaling import log_log_slope
 from suite.optimizers import GradientDescent
-from suite.runs.recipe import Claim, Context, Export, Result, Task
+from suite.runs.recipe import Claim, Context, Result, classifier_export
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,7 +168,6 @@ def run(config: Config, context: Context) -> Result:
     context.fit(model, batches, epochs=config.epochs)
     outputs = {part: model.predict(images[part], verbose=0) for part in ("validation", "test")}
 
-    metric = Metric("test_accuracy", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
     return Result(
         metrics={
             "noise_slope": log_log_slope(sizes, noise),
@@ -186,17 +185,7 @@ def run(config: Config, context: Context) -> Result:
             "batch_size": draw_batch_sizes(sizes, noise, descents, losses),
             "stream": draw_stream(error, change),
         },
-        exports=[
-            Export(
-                model,
-                images["test"],
-                images["train"][:300],
-                labels["test"],
-                metric,
-                digits.classes,
-                task=Task.CLASSIFIER,
-            )
-        ],
+        exports=[classifier_export(model, digits)],
         data=digits.describe(),
     )
 

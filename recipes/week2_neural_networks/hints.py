@@ -24,10 +24,11 @@ from suite import console
 from suite.data.sets import image_sets
 from suite.data.sets.image_sets import ImageSet, random_affine
 from suite.evaluation import plots
-from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.metrics import accuracy
 from suite.evaluation.table import Table
+from suite.models.layer_summary import multiplications
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, Task, about
+from suite.runs.recipe import Claim, Context, Result, about, classifier_export
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,18 +148,11 @@ def score(model: keras.Model, data: ImageSet, part: str) -> float:
     return accuracy(model.predict(data.images[part][rows], 500, verbose=0), data.labels[part][rows])
 
 
-def multiplications(model: keras.Model) -> int:
-    """For one image: each weight of a kernel once for every place that it is used at."""
-    kernels = [layer for layer in model.layers if hasattr(layer, "kernel")]
-    return sum(int(np.prod(layer.output.shape[1:-1]) * np.prod(layer.kernel.shape)) for layer in kernels)
-
-
 def run(config: Config, context: Context) -> Result:
     data = image_sets.load(context.source, context.seed)
-    images, labels = data.images, data.labels
+    labels = data.labels
     rng = np.random.default_rng(context.seed)
     draws = [rng.permutation(len(labels["train"])) for _ in range(config.draws)]
-    metric = Metric("test_accuracy", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
     accuracies, hunger, costs, exports = {}, {}, {}, []
     for count, name in enumerate(console.track(MODELS, "models")):
         model, learn = make_learner(MODELS[1 : count + 1], data, config)
@@ -170,19 +164,7 @@ def run(config: Config, context: Context) -> Result:
         accuracies[name] = np.array([learn(rows[: config.examples]) for rows in draws])
         costs[name] = model.count_params(), multiplications(model)
         if name in SHIPPED:  # as learned from the last draw
-            calibration = images["train"][:300]
-            exports.append(
-                Export(
-                    model,
-                    images["test"],
-                    calibration,
-                    labels["test"],
-                    metric,
-                    data.classes,
-                    name,
-                    task=Task.CLASSIFIER,
-                )
-            )
+            exports.append(classifier_export(model, data, name))
     means = {name: values.mean() for name, values in accuracies.items()}
     for name in hunger:
         hunger[name] = dict(sorted((hunger[name] | {config.examples: means[name]}).items()))

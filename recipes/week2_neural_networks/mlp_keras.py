@@ -23,9 +23,9 @@ from suite.data.sets import image_sets
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, confusion
 from suite.evaluation.confusion_matrix import confusion_matrix
-from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.metrics import accuracy
 from suite.optimizers import Adam, Momentum
-from suite.runs.recipe import Claim, Context, Export, Result, Task
+from suite.runs.recipe import Claim, Context, Result, classifier_export
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +140,6 @@ def run(config: Config, context: Context) -> Result:
     )
     probabilities = {part: model.predict(images[part], verbose=0) for part in ("validation", "test")}
 
-    metric = Metric("test_accuracy", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
     return Result(
         metrics={
             "largest_step_gap": gaps.max(),
@@ -159,17 +158,7 @@ def run(config: Config, context: Context) -> Result:
                 confusion(probabilities["test"], labels["test"], num_classes), data.classes
             ),
         },
-        exports=[
-            Export(
-                model,
-                images["test"],
-                images["train"][:300],
-                labels["test"],
-                metric,
-                data.classes,
-                task=Task.CLASSIFIER,
-            )
-        ],
+        exports=[classifier_export(model, data)],
         data=data.describe(),
         tables=classification_tables(probabilities["test"], labels["test"], data.classes),
     )

@@ -16,6 +16,7 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -65,8 +66,8 @@ def numpy_nand(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return perceptron(np.stack([a, b], axis=-1), NAND_WEIGHTS, NAND_BIAS)
 
 
-Bits = np.ndarray | keras.KerasTensor
-Gate = Callable[[Bits, Bits], Bits]
+Bits: TypeAlias = np.ndarray | keras.KerasTensor
+Gate: TypeAlias = Callable[[Bits, Bits], Bits]
 
 
 # The circuits below know nothing but the NAND that they are given, of arrays or of a Keras model's tensors;

@@ -35,6 +35,7 @@ from suite.evaluation.metrics import Metric, accuracy
 from suite.evaluation.table import Table
 from suite.models import alexnet, inception, resnet, vgg
 from suite.models.blocks import dense_classifier, pooled_classifier
+from suite.models.layer_summary import multiplications
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Export, Result, Task, about
 
@@ -93,14 +94,10 @@ CLAIMS = (
 )
 
 
-def count(model: keras.Model) -> tuple[int, int, float]:
+def count(model: keras.Model) -> tuple[int, int, int]:
     """Parameters, those that are trained, and the multiplications with weights for one image."""
-    products = 0
-    for layer in model.layers:
-        if isinstance(layer, layers.Conv2D | layers.Dense):
-            products += math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape)
     trained = sum(math.prod(weight.shape) for weight in model.trainable_weights)
-    return model.count_params(), trained, products
+    return model.count_params(), trained, multiplications(model)
 
 
 def check_reference(reference: Reference, rng: np.random.Generator) -> dict[str, float]:

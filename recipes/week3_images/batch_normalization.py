@@ -25,10 +25,10 @@ from suite.backprop.losses import softmax_cross_entropy, softmax_cross_entropy_d
 from suite.data.batches import shuffled
 from suite.data.sets import image_sets, tabular
 from suite.evaluation import plots
-from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.metrics import accuracy
 from suite.layers import BatchNormalization
 from suite.optimizers import GradientDescent
-from suite.runs.recipe import Claim, Context, Export, Result, Task, about
+from suite.runs.recipe import Claim, Context, Result, about, classifier_export
 from suite.training.loop import TrainingDiverged
 
 
@@ -231,24 +231,13 @@ def run(config: Config, context: Context) -> Result:
     for part in ("validation", "test"):
         metrics[f"{part}_accuracy"] = trainer.accuracy(part)
 
-    metric = Metric("test_accuracy", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
     return Result(
         metrics=metrics,
         figures={
             "speed": draw_speed(wines, accuracies, config.learning_rate),
             "covariate_shift": draw_shift(looks),
         },
-        exports=[
-            Export(
-                model,
-                images["test"],
-                images["train"][:300],
-                labels["test"],
-                metric,
-                data.classes,
-                task=Task.CLASSIFIER,
-            )
-        ],
+        exports=[classifier_export(model, data)],
         data=data.describe(),
     )
 

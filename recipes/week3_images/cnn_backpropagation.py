@@ -11,7 +11,7 @@ Run:   suite run cnn_backpropagation
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -21,8 +21,8 @@ from suite.backprop import convolution, pooling
 from suite.backprop.activations import softmax
 from suite.backprop.gradient_check import numeric_gradient, relative_error
 from suite.backprop.layers import Activate, Convolution, Dense, Flatten, Pooling
-from suite.backprop.losses import softmax_cross_entropy, softmax_cross_entropy_derivative
-from suite.backprop.network import Network, momentum_step
+from suite.backprop.losses import softmax_cross_entropy_derivative
+from suite.backprop.network import Network, train
 from suite.data.sets import image_sets
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables
@@ -138,27 +138,6 @@ def build_network(filters: tuple[int, ...], num_classes: int, rng: np.random.Gen
     )
 
 
-def train(
-    network: Network, images: Mapping, labels: Mapping, config: Config, rng: np.random.Generator
-) -> dict[str, list]:
-    """Momentum on mini-batches; gives the losses after each epoch."""
-    velocities = [np.zeros_like(parameter) for parameter in network.parameters]
-    per_epoch = len(labels["train"]) // config.batch_size
-    fading = (1 + np.cos(np.linspace(0, np.pi, config.epochs * per_epoch))) / 2
-    curves: dict[str, list] = {"train_loss": [], "validation_loss": []}
-    for rates in np.split(config.learning_rate * fading, config.epochs):
-        order, losses = rng.permutation(len(labels["train"]))[: per_epoch * config.batch_size], []
-        for rate, batch in zip(rates, np.split(order, per_epoch), strict=True):
-            scores = network.forward(images["train"][batch])
-            losses.append(softmax_cross_entropy(scores, labels["train"][batch]))
-            network.backward(softmax_cross_entropy_derivative(scores, labels["train"][batch]))
-            momentum_step(network, velocities, rate)
-        curves["train_loss"].append(np.mean(losses))
-        validation = network.forward(images["validation"])
-        curves["validation_loss"].append(softmax_cross_entropy(validation, labels["validation"]))
-    return curves
-
-
 def run(config: Config, context: Context) -> Result:
     rng = np.random.default_rng(context.seed)
     pooled, pooling_sum_gap = check_pooling(rng)
@@ -169,7 +148,9 @@ def run(config: Config, context: Context) -> Result:
     digits = image_sets.load_digits(context.seed)
     images = {part: (raw / 255).astype(np.float32) for part, raw in digits.images.items()}
     network = build_network(config.filters, len(digits.classes), rng)
-    curves = train(network, images, digits.labels, config, rng)
+    parts = {part: (images[part], digits.labels[part]) for part in ("train", "validation")}
+    rate, size = config.learning_rate, config.batch_size
+    curves = train(network, parts, rng, epochs=config.epochs, batch_size=size, learning_rate=rate)
     scores = {part: network.forward(images[part]) for part in ("validation", "test")}
     return Result(
         metrics={

@@ -23,10 +23,10 @@ from suite.data.sets import image_sets
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, confusion
 from suite.evaluation.confusion_matrix import confusion_matrix
-from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.metrics import accuracy
 from suite.models.blocks import convolution
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, Task, about
+from suite.runs.recipe import Claim, Context, Result, about, classifier_export
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +144,6 @@ def run(config: Config, context: Context) -> Result:
         "test_accuracy_course": course_accuracy,
         "test_accuracy_gain": accuracy(probabilities, labels) - course_accuracy,
     }
-    metric = Metric("test_accuracy", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
     return Result(
         metrics=metrics,
         figures={
@@ -154,11 +153,7 @@ def run(config: Config, context: Context) -> Result:
             "confusion": confusion_matrix(confusion(probabilities, labels, num_classes), data.classes),
             "hardest": draw_hardest(images, labels, probabilities, data.classes),
         },
-        exports=[
-            Export(
-                model, images, data.images["train"][:300], labels, metric, data.classes, task=Task.CLASSIFIER
-            )
-        ],
+        exports=[classifier_export(model, data)],
         data=data.describe(),
         tables=classification_tables(probabilities, labels, data.classes),
     )

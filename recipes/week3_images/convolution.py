@@ -31,7 +31,7 @@ from suite.backprop.convolution import convolution, output_size
 from suite.data.batches import shuffled
 from suite.data.sets import image_sets
 from suite.evaluation import plots
-from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.metrics import accuracy
 from suite.models.layer_summary import (
     convolution_parameters,
     dense_parameters,
@@ -39,7 +39,7 @@ from suite.models.layer_summary import (
     measure_receptive_field,
 )
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, Task
+from suite.runs.recipe import Claim, Context, Result, classifier_export
 
 
 @dataclasses.dataclass(frozen=True)
@@ -223,7 +223,6 @@ def run(config: Config, context: Context) -> Result:
     for part in ("validation", "test"):
         metrics[f"{part}_accuracy"] = accuracy(cnn.predict(images[part], verbose=0), labels[part])
 
-    metric = Metric("test_accuracy", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
     return Result(
         metrics=metrics,
         figures={
@@ -231,17 +230,7 @@ def run(config: Config, context: Context) -> Result:
             "equivariance": draw_features(cnn, data.images["test"][:1]),
             "shift": draw_accuracy(by_shift),
         },
-        exports=[
-            Export(
-                cnn,
-                images["test"],
-                images["train"][:300],
-                labels["test"],
-                metric,
-                data.classes,
-                task=Task.CLASSIFIER,
-            )
-        ],
+        exports=[classifier_export(cnn, data)],
         data=data.describe(),
     )
 

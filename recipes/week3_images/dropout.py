@@ -24,11 +24,11 @@ from matplotlib.figure import Figure
 from suite.data.batches import shuffled
 from suite.data.sets import image_sets
 from suite.evaluation import plots
-from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.metrics import accuracy
 from suite.layers import Dropout
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, Task
-from suite.training.side_by_side import fit_side_by_side
+from suite.runs.recipe import Claim, Context, Result, classifier_export
+from suite.training.side_by_side import fit_side_by_side, networks_side_by_side
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,20 +98,6 @@ def random_operations(model: keras.Model, training: bool) -> int:
     return sum("RandomUniform" in node.op for node in nodes)
 
 
-def build_networks(
-    draws: int, features: int, hidden_units: int, num_classes: int, rate: float
-) -> keras.Model:
-    """A network a draw that shares no weight with the others: `(draws, n, features)` to scores."""
-    inputs = keras.Input(batch_shape=(draws, None, features))
-    hidden, dense = inputs, functools.partial(keras.layers.EinsumDense, "dni,dio->dno", bias_axes="do")
-    for _ in range(2):
-        start = keras.initializers.RandomNormal(stddev=(2 / hidden.shape[-1]) ** 0.5)
-        hidden = dense((None, hidden_units), activation="relu", kernel_initializer=start)(hidden)
-        hidden = Dropout(rate)(hidden)
-    start = keras.initializers.RandomNormal(stddev=hidden_units**-0.5)
-    return keras.Model(inputs, dense((None, num_classes), kernel_initializer=start)(hidden))
-
-
 def small_sets(digits: image_sets.ImageSet, config: Config, seed: int) -> dict[float, dict[str, np.ndarray]]:
     """By rate, losses `(draws,)` in nats after training on few digits, nothing dropped any more."""
     sets = image_sets.draw_samples(
@@ -121,7 +107,14 @@ def small_sets(digits: image_sets.ImageSet, config: Config, seed: int) -> dict[f
     losses = {}
     for rate in dict.fromkeys([*RATES, config.rate]):
         features = sets["train"][0].shape[2]
-        networks = build_networks(config.draws, features, config.hidden_units, len(digits.classes), rate)
+        networks = networks_side_by_side(
+            config.draws,
+            features,
+            config.hidden_units,
+            len(digits.classes),
+            2,
+            functools.partial(Dropout, rate),
+        )
         fit_side_by_side(networks, Adam(3e-3), sets["train"], steps=config.steps, loss=cross_entropy)
         losses[rate] = {
             part: np.mean(cross_entropy(labels, networks(pixels)), axis=1)
@@ -169,8 +162,6 @@ def run(config: Config, context: Context) -> Result:
         "test_accuracy": accuracy(model(images["test"]).numpy(), labels["test"]),
     }
 
-    metric = Metric("test_accuracy", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
-    calibration = images["train"][:300]
     return Result(
         metrics=metrics,
         figures={
@@ -181,17 +172,7 @@ def run(config: Config, context: Context) -> Result:
                 title="Overfitting: validation loss - training loss, a point a draw",
             ),
         },
-        exports=[
-            Export(
-                model,
-                images["test"],
-                calibration,
-                labels["test"],
-                metric,
-                digits.classes,
-                task=Task.CLASSIFIER,
-            )
-        ],
+        exports=[classifier_export(model, digits)],
         data=digits.describe(),
     )
 

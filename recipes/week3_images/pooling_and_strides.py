@@ -27,10 +27,10 @@ from suite.backprop.pooling import average_pooling, max_pooling
 from suite.data.batches import shuffled
 from suite.data.sets import image_sets
 from suite.evaluation import plots
-from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.metrics import accuracy
 from suite.models.layer_summary import describe_layers, measure_receptive_field
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, Task
+from suite.runs.recipe import Claim, Context, Result, classifier_export
 
 
 @dataclasses.dataclass(frozen=True)
@@ -228,10 +228,9 @@ def run(config: Config, context: Context) -> Result:
         for kind in ("max", "average"):
             metrics[f"{kind}_pooling_move_over_{other}"] = moves[f"{kind} pooling"][1] / moves[other][1]
     best = max(REDUCTIONS, key=lambda reduction: np.mean(validation[reduction][:2]))
-    model, calibration = models[best], centered["train"][:300]
+    model = models[best]
     metrics |= {"validation_accuracy": validation[best][0], "test_accuracy": accuracies[best][0]}
 
-    metric = Metric("test_accuracy", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
     return Result(
         metrics=metrics,
         figures={
@@ -239,17 +238,7 @@ def run(config: Config, context: Context) -> Result:
             "relation": draw_relation(example, relation),
             "receptive_field": draw_fields(fields),
         },
-        exports=[
-            Export(
-                model,
-                centered["test"],
-                calibration,
-                labels["test"],
-                metric,
-                data.classes,
-                task=Task.CLASSIFIER,
-            )
-        ],
+        exports=[classifier_export(model, dataclasses.replace(data, images=centered))],
         data=data.describe(),
     )
 

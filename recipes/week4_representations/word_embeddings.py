@@ -12,7 +12,7 @@ Run:   suite run word_embeddings [--data tfds | --data FILE.txt]
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import keras
 import numpy as np
@@ -95,7 +95,7 @@ def cbow(
     return around, scores, tf.minimum(counts, 1.0)
 
 
-Predict = Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]  # skip_gram or cbow
+Predict: TypeAlias = Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]  # skip_gram or cbow
 
 
 class Trainer:

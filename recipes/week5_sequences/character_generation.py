@@ -14,7 +14,6 @@ import dataclasses
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import layers
 from matplotlib.figure import Figure
 
@@ -26,7 +25,7 @@ from suite.evaluation.baselines import unigrams
 from suite.evaluation.language import text_surprisals
 from suite.evaluation.table import Table
 from suite.language.decoding import StepModel, generate
-from suite.language.streams import parallel_streams
+from suite.language.streams import stream_batches
 from suite.language.vocabulary import PADDING, UNKNOWN, Vocabulary, unknown_share
 from suite.layers import Dropout, LSTMCell, Recurrent
 from suite.models.step_model import build_step_model
@@ -83,23 +82,13 @@ def train(
     ids: dict[str, np.ndarray], vocabulary: int, config: Config, context: Context
 ) -> tuple[keras.Model, dict]:
     """Truncated backpropagation: the state comes from the whole text so far, the gradient from one piece."""
-    batch_size = max(1, min(config.batch_size, (len(ids["validation"]) - 1) // config.length))
-    pieces = {
-        part: tf.data.Dataset.from_tensor_slices(parallel_streams(ids[part], batch_size, config.length))
-        for part in ("train", "validation")
-    }
-    batches = {part: each.batch(batch_size) for part, each in pieces.items()}
-    epochs = max(1, round(config.steps / len(batches["train"])))
-    schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, epochs * len(batches["train"]))
-    model = build_model(vocabulary, config, batch_size)
+    batches, held_out, size = stream_batches(ids, config.batch_size, config.length)
+    epochs = max(1, round(config.steps / len(batches)))
+    schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, epochs * len(batches))
+    model = build_model(vocabulary, config, size)
     model.compile(Adam(schedule, clipnorm=config.clipnorm), "sparse_categorical_crossentropy")
     curves = context.fit(
-        model,
-        batches["train"],
-        epochs=epochs,
-        validation=batches["validation"],
-        better=lower("validation_loss"),
-        jit_compile=True,
+        model, batches, epochs=epochs, validation=held_out, better=lower("validation_loss"), jit_compile=True
     )
     return model, curves
 

@@ -33,7 +33,7 @@ from suite.keras_internals import traced_operations
 from suite.language.decoding import StepModel, generate
 from suite.language.ngrams import NgramCounts, perplexity
 from suite.language.smoothing import KneserNey
-from suite.language.streams import parallel_streams
+from suite.language.streams import stream_batches
 from suite.language.vocabulary import (
     PADDING,
     UNKNOWN,
@@ -100,23 +100,13 @@ def train(
     ids: dict[str, np.ndarray], vocabulary: int, config: Config, context: Context
 ) -> tuple[keras.Model, dict]:
     """Truncated backpropagation: the state comes from the whole text so far, the gradient from one piece."""
-    batch_size = max(1, min(config.batch_size, (len(ids["validation"]) - 1) // config.length))
-    pieces = {
-        part: tf.data.Dataset.from_tensor_slices(parallel_streams(ids[part], batch_size, config.length))
-        for part in ("train", "validation")
-    }
-    batches = {part: each.batch(batch_size) for part, each in pieces.items()}
-    epochs = epochs_for(len(batches["train"]), config.epochs, config.least_steps)
-    schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, epochs * len(batches["train"]))
-    model = build_model(vocabulary, config, batch_size)
+    batches, held_out, size = stream_batches(ids, config.batch_size, config.length)
+    epochs = epochs_for(len(batches), config.epochs, config.least_steps)
+    schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, epochs * len(batches))
+    model = build_model(vocabulary, config, size)
     model.compile(Adam(schedule, clipnorm=config.clipnorm), "sparse_categorical_crossentropy")
     curves = context.fit(
-        model,
-        batches["train"],
-        epochs=epochs,
-        validation=batches["validation"],
-        better=lower("validation_loss"),
-        jit_compile=True,
+        model, batches, epochs=epochs, validation=held_out, better=lower("validation_loss"), jit_compile=True
     )
     return model, curves
 

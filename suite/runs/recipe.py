@@ -14,14 +14,14 @@ import keras
 from suite.bundle.rows import ClaimRow, bounds_text
 from suite.bundle.task import Task
 from suite.data.source import Source
-from suite.deploy.export import Export
+from suite.deploy.export import Export, classifier_export
 from suite.evaluation.baselines import Baseline
 from suite.evaluation.table import Table
 from suite.training.loop import fit
 from suite.training.steps import Batches
 from suite.training.training_run import TrainingRun
 
-__all__ = ["Baseline", "Claim", "Context", "Export", "Result", "Task"]
+__all__ = ["Baseline", "Claim", "Context", "Export", "Result", "Task", "classifier_export"]
 
 
 class Claim(NamedTuple):
