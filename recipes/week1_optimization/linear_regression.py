@@ -25,7 +25,7 @@ from suite.evaluation.table import Table
 from suite.linear import least_squares
 from suite.models.standardized_linear import standardized_linear
 from suite.optimizers import GradientDescent
-from suite.runs.recipe import Claim, Context, Export, Result, Task
+from suite.runs.recipe import Claim, Context, Export, Result, Task, at_most
 
 MEASUREMENTS = ("age", "sex", "bmi", "bp", "s3", "s5")
 
@@ -39,11 +39,14 @@ class Config:
 SMOKE = Config(simulations=50)
 
 CLAIMS = (
-    Claim("hat_asymmetry", at_most=1e-9),
-    Claim("hat_idempotence_error", at_most=1e-9),
-    Claim("hat_trace_error", at_most=1e-9),
-    Claim("hat_fitted_values_error", at_most=1e-9),
-    Claim("residual_cosine", at_most=1e-9),
+    *at_most(
+        1e-9,
+        "hat_asymmetry",
+        "hat_idempotence_error",
+        "hat_trace_error",
+        "hat_fitted_values_error",
+        "residual_cosine",
+    ),
     Claim("full_rank_coefficients_gap", at_most=1e-8),
     Claim("redundant_dummy_coefficients_gap", at_least=0.1),
     Claim("redundant_dummy_fitted_gap", at_most=1e-8),

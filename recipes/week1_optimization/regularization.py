@@ -32,7 +32,7 @@ from suite.evaluation.metrics import Metric, r2
 from suite.linear import least_squares
 from suite.linear.penalized import least_squares_within, project_l1_ball, project_l2_ball, ridge
 from suite.optimizers import Adam, GradientDescent, ProximalGradient
-from suite.runs.recipe import Claim, Context, Export, Result, Task
+from suite.runs.recipe import Claim, Context, Export, Result, Task, at_most
 from suite.training.side_by_side import fit_side_by_side, networks_side_by_side
 
 
@@ -56,22 +56,17 @@ LEFT, RIGHT = np.triu_indices(10)  # pairs of measurements
 LEFT, RIGHT = (np.delete(indices, 10) for indices in (LEFT, RIGHT))  # sex has two values: no square
 
 CLAIMS = (
-    Claim("ridge_descent_gap", at_most=1e-4),
-    Claim("ridge_scikit_gap", at_most=1e-4),
+    *at_most(1e-4, "ridge_descent_gap", "ridge_scikit_gap"),
     Claim("ridge_length_over_least_squares", at_most=0.2),
     Claim("ridge_change_with_units", at_least=0.5),
-    Claim("least_squares_change_with_units", at_most=1e-9),
-    Claim("standardized_ridge_change_with_units", at_most=1e-9),
+    *at_most(1e-9, "least_squares_change_with_units", "standardized_ridge_change_with_units"),
     Claim("lasso_scikit_gap", at_most=1e-4),
     Claim("lasso_zeros", at_least=20),
     Claim("lasso_descent_zeros", at_most=0),
-    Claim("ridge_constraint_gap", at_most=1e-3),
-    Claim("lasso_constraint_gap", at_most=1e-3),
-    Claim("fewer_dimensions_loss_over_plain", at_most=0.95),
-    Claim("dropout_loss_over_plain", at_most=0.95),
+    *at_most(1e-3, "ridge_constraint_gap", "lasso_constraint_gap"),
+    *at_most(0.95, "fewer_dimensions_loss_over_plain", "dropout_loss_over_plain"),
     Claim("more_data_loss_over_plain", at_most=0.9),
-    Claim("augmentation_loss_over_plain", at_most=0.75),
-    Claim("early_stopping_loss_over_plain", at_most=0.75),
+    *at_most(0.75, "augmentation_loss_over_plain", "early_stopping_loss_over_plain"),
     Claim("test_r2", at_least=0.3),
 )
 

@@ -26,7 +26,7 @@ from suite.evaluation import plots
 from suite.evaluation.metrics import accuracy
 from suite.evaluation.scaling import log_log_slope
 from suite.optimizers import GradientDescent
-from suite.runs.recipe import Claim, Context, Result, classifier_export
+from suite.runs.recipe import Claim, Context, Result, at_least, classifier_export
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,8 +47,7 @@ RECENT = 200  # examples over which the error on the stream is averaged
 
 CLAIMS = (
     Claim("noise_slope", at_least=-1.1, at_most=-0.9),
-    Claim("all_loss_over_one", at_least=5),
-    Claim("all_loss_over_mini_batch", at_least=5),
+    *at_least(5, "all_loss_over_one", "all_loss_over_mini_batch"),
     Claim("largest_rate_loss_over_best", at_least=10),
     Claim("smallest_rate_loss_over_best", at_least=5),
     Claim("mini_batch_rate_over_one", at_least=2),

@@ -31,7 +31,7 @@ from suite.evaluation import plots
 from suite.evaluation.scaling import log_log_slope
 from suite.evaluation.table import Table
 from suite.optimizers import Adam, GradientDescent, Momentum
-from suite.runs.recipe import Claim, Context, Result
+from suite.runs.recipe import Claim, Context, Result, at_least, at_most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,12 +48,9 @@ WIDTH = 3  # of the graph whose paths are counted
 
 CLAIMS = (
     Claim("numeric_gap", at_most=1e-7),
-    Claim("tape_gap", at_most=1e-12),
-    Claim("by_hand_gap", at_most=1e-12),
-    Claim("no_average_gap", at_least=0.1),
-    Claim("hidden_cost_gap", at_least=0.1),
-    Claim("low_input_gradient_over_others", at_most=0.3),
-    Claim("saturated_gradient_over_others", at_most=0.3),
+    *at_most(1e-12, "tape_gap", "by_hand_gap"),
+    *at_least(0.1, "no_average_gap", "hidden_cost_gap"),
+    *at_most(0.3, "low_input_gradient_over_others", "saturated_gradient_over_others"),
     Claim("trajectory_gap", at_most=1e-6),
     Claim("path_work_per_layer", at_least=2.9, at_most=3.1),
     Claim("backpropagation_work_slope", at_least=0.9, at_most=1.1),

@@ -25,7 +25,7 @@ from suite.backprop.dense import dense, dense_input_gradient, dense_parameter_gr
 from suite.backprop.gradient_check import numeric_jacobian, relative_error
 from suite.evaluation import plots
 from suite.evaluation.scaling import log_log_slope, time_and_memory
-from suite.runs.recipe import Claim, Context, Result
+from suite.runs.recipe import Claim, Context, Result, at_most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,9 +47,7 @@ TENSORFLOW = {
 CLAIMS = (
     Claim("tape_gap", at_most=1e-10),
     Claim("numeric_gap", at_most=1e-7),
-    Claim("vector_jacobian_gap", at_most=1e-10),
-    Claim("jacobian_vector_gap", at_most=1e-10),
-    Claim("assembled_gap", at_most=1e-10),
+    *at_most(1e-10, "vector_jacobian_gap", "jacobian_vector_gap", "assembled_gap"),
     Claim("reverse_passes", at_most=15),
     Claim("forward_passes", at_least=77),
     Claim("gradient_reverse_passes", at_most=1),

@@ -29,7 +29,7 @@ from suite.backprop.network import Network, mlp
 from suite.data.sets import image_sets
 from suite.evaluation import plots
 from suite.evaluation.metrics import accuracy
-from suite.runs.recipe import Claim, Context, Result
+from suite.runs.recipe import Claim, Context, Result, at_least
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,10 +69,8 @@ CLAIMS = (
         for name in ("relu", "tanh")
         for way in ("activations", "gradients")
     ),
-    Claim("relu_fourfold_activations_ratio", at_least=100),
-    Claim("relu_fourfold_gradients_ratio", at_least=100),
-    Claim("quarter_loss_over_right", at_least=5),
-    Claim("fourfold_loss_over_right", at_least=5),
+    *at_least(100, "relu_fourfold_activations_ratio", "relu_fourfold_gradients_ratio"),
+    *at_least(5, "quarter_loss_over_right", "fourfold_loss_over_right"),
 )
 
 

@@ -28,7 +28,7 @@ from suite.evaluation import plots
 from suite.evaluation.metrics import accuracy
 from suite.layers import BatchNormalization
 from suite.optimizers import GradientDescent
-from suite.runs.recipe import Claim, Context, Result, about, classifier_export
+from suite.runs.recipe import Claim, Context, Result, about, at_most, classifier_export
 from suite.training.loop import TrainingDiverged
 
 
@@ -52,8 +52,7 @@ SHOWN = 2  # units in the figure
 WINE_LOSS = 0.1  # nats to reach
 
 CLAIMS = (
-    Claim("keras_output_gap", at_most=1e-5),
-    Claim("keras_state_gap", at_most=1e-5),
+    *at_most(1e-5, "keras_output_gap", "keras_state_gap"),
     *about(
         ("embedded", "tfds"),
         Claim("raw_steps_over_z_scored", at_least=100),

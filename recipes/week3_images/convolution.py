@@ -39,7 +39,7 @@ from suite.models.layer_summary import (
     measure_receptive_field,
 )
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Result, classifier_export
+from suite.runs.recipe import Claim, Context, Result, at_most, classifier_export
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,17 +58,14 @@ SMOKE = Config(random_layers=3, stacks=1, filters=(4, 4), epochs=1)
 MARGIN = 3  # black pixels around the digits: how far they can be shifted
 
 CLAIMS = (
-    Claim("tensorflow_gap", at_most=1e-12),
-    Claim("scipy_correlation_gap", at_most=1e-12),
-    Claim("flipped_scipy_convolution_gap", at_most=1e-12),
-    Claim("sparse_matrix_gap", at_most=1e-12),
+    *at_most(
+        1e-12, "tensorflow_gap", "scipy_correlation_gap", "flipped_scipy_convolution_gap", "sparse_matrix_gap"
+    ),
     Claim("matrix_values_per_weight", at_least=1, at_most=1),
     Claim("matrix_zeros", at_least=0.859),
-    Claim("equivariance_gap", at_most=1e-12),
-    Claim("stride_2_even_shift_gap", at_most=1e-12),
+    *at_most(1e-12, "equivariance_gap", "stride_2_even_shift_gap"),
     Claim("stride_2_odd_shift_gap", at_least=0.1),
-    Claim("arithmetic_mismatches", at_most=0),
-    Claim("receptive_field_mismatches", at_most=0),
+    *at_most(0, "arithmetic_mismatches", "receptive_field_mismatches"),
     Claim("dense_accuracy_lost_to_shift", at_least=0.3),
     Claim("cnn_accuracy_lost_to_shift", at_most=0.01),
     Claim("cnn_probability_change", at_most=1e-5),

@@ -29,7 +29,7 @@ from suite.evaluation.metrics import Metric, accuracy
 from suite.layers import BoxesFromDistances
 from suite.models.detector import feature_map
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, Task
+from suite.runs.recipe import Claim, Context, Export, Result, Task, at_least, at_most
 from suite.training.box_losses import generalized_iou
 from suite.training.loop import epochs_for, lower
 
@@ -49,10 +49,8 @@ DATA = ("embedded", "path")
 
 CLAIMS = (
     Claim("test_mean_iou", at_least=0.8, data="embedded"),
-    Claim("test_accuracy", at_least=0.9, data="embedded"),
-    Claim("test_localization_accuracy", at_least=0.9, data="embedded"),
-    Claim("test_mean_iou_linear", at_most=0.5, data="embedded"),
-    Claim("test_accuracy_linear", at_most=0.5, data="embedded"),
+    *at_least(0.9, "test_accuracy", "test_localization_accuracy", data="embedded"),
+    *at_most(0.5, "test_mean_iou_linear", "test_accuracy_linear", data="embedded"),
 )
 
 

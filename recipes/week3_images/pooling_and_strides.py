@@ -30,7 +30,7 @@ from suite.evaluation import plots
 from suite.evaluation.metrics import accuracy
 from suite.models.layer_summary import describe_layers, measure_receptive_field
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Result, classifier_export
+from suite.runs.recipe import Claim, Context, Result, at_least, at_most, classifier_export
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,18 +64,15 @@ RECEPTIVE_FIELDS = {
 }
 
 CLAIMS = (
-    Claim("max_pooling_gap", at_most=1e-12),
-    Claim("average_pooling_gap", at_most=1e-12),
+    *at_most(1e-12, "max_pooling_gap", "average_pooling_gap"),
     Claim("max_pooling_move_over_strides", at_most=0.8),
     Claim("max_pooling_move_over_none", at_most=0.7),
     Claim("average_pooling_move_over_strides", at_most=0.8),
     Claim("average_pooling_move_over_none", at_most=0.7),
-    Claim("max_pooling_gain_over_strides", at_least=0.05),
-    Claim("max_pooling_gain_over_none", at_least=0.05),
+    *at_least(0.05, "max_pooling_gain_over_strides", "max_pooling_gain_over_none"),
     Claim("small_field_change_when_swapped", at_most=1e-6),
     Claim("small_field_relation_accuracy", at_least=0.45, at_most=0.55),
-    Claim("large_field_relation_accuracy", at_least=0.95),
-    Claim("places_kept_relation_accuracy", at_least=0.95),
+    *at_least(0.95, "large_field_relation_accuracy", "places_kept_relation_accuracy"),
     Claim("receptive_field_mismatches", at_most=0),
     Claim("test_accuracy", at_least=0.95),
 )

@@ -35,7 +35,7 @@ from suite.language.features import bag_of_words, inverse_document_frequency, ng
 from suite.language.vocabulary import SPECIAL, Vocabulary, tokenize
 from suite.layers import TfIdf
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, Task
+from suite.runs.recipe import Claim, Context, Export, Result, Task, at_most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +54,7 @@ SMOKE = Config(words=100, steps=20)
 DATA = ("embedded", "path")
 
 CLAIMS = (
-    Claim("counts_gap", at_most=1e-6),
-    Claim("tf_idf_gap", at_most=1e-6),
+    *at_most(1e-6, "counts_gap", "tf_idf_gap"),
     Claim("test_accuracy_words_negation", at_most=0.75, data="embedded"),
     Claim("test_accuracy_pairs_negation", at_least=0.98, data="embedded"),
     Claim("test_accuracy_pairs_distant", at_most=0.75, data="embedded"),

@@ -31,7 +31,7 @@ from suite.backprop.recurrent import recurrent, recurrent_backward
 from suite.data.generated.sequences import ADDING_BASELINE, Sequences, adding_problem
 from suite.evaluation import plots
 from suite.evaluation.table import Table
-from suite.runs.recipe import Claim, Context, Result
+from suite.runs.recipe import Claim, Context, Result, at_most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,8 +53,7 @@ DIVERGED = 1e3  # a loss from which no training comes back
 WEIGHTS = {"small": 0.5, "large": 3.0}  # standard deviation of a recurrent weight, times the root of units
 
 CLAIMS = (
-    Claim("tape_gap", at_most=1e-6),
-    Claim("numeric_gap", at_most=1e-6),
+    *at_most(1e-6, "tape_gap", "numeric_gap"),
     Claim("left_small", at_most=1e-10),
     Claim("left_large", at_least=1e3),
     Claim("left_identity", at_least=0.5, at_most=2),
@@ -62,8 +61,7 @@ CLAIMS = (
     Claim("left_deep_large", at_least=1e3),
     Claim("left_deep_identity", at_least=0.5, at_most=2),
     Claim("test_mean_squared_error_unclipped", at_least=0.08),
-    Claim("test_mean_squared_error_clipped", at_most=0.05),
-    Claim("test_mean_squared_error_truncated", at_most=0.05),
+    *at_most(0.05, "test_mean_squared_error_clipped", "test_mean_squared_error_truncated"),
 )
 
 

@@ -25,7 +25,7 @@ from suite.evaluation.table import Table
 from suite.layers import LSTMCell, Recurrent
 from suite.models.recurrent_stacks import CONNECTIONS, recurrent_stack
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, Task
+from suite.runs.recipe import Claim, Context, Export, Result, Task, at_least
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,11 +43,9 @@ SMOKE = Config(sentences=100, length=6, units=4, depths=(1, 2), steps=4, batch_s
 
 CLAIMS = (
     Claim("test_accuracy_forward", at_most=0.65),
-    Claim("test_accuracy_bidirectional", at_least=0.98),
-    Claim("test_accuracy_one_layer", at_least=0.98),
+    *at_least(0.98, "test_accuracy_bidirectional", "test_accuracy_one_layer"),
     Claim("test_accuracy_deep_plain", at_most=0.5),
-    Claim("test_accuracy_deep_skip", at_least=0.98),
-    Claim("test_accuracy_deep_dense", at_least=0.98),
+    *at_least(0.98, "test_accuracy_deep_skip", "test_accuracy_deep_dense"),
 )
 
 

@@ -30,7 +30,7 @@ from suite.language.vocabulary import PADDING, UNKNOWN, Vocabulary, unknown_shar
 from suite.layers import Dropout, LSTMCell, Recurrent
 from suite.models.step_model import build_step_model
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Result
+from suite.runs.recipe import Claim, Context, Result, at_least, at_most
 from suite.training.loop import lower
 
 
@@ -59,11 +59,9 @@ TEMPERATURES = (0.25, 0.5, 0.75, 1.0, 1.5)
 CLAIMS = (
     Claim("test_nats_per_character", at_most=2.25, data="embedded"),
     Claim("test_nats_per_character", at_most=1.6, data="tfds"),
-    Claim("step_gap_tflite", at_most=1e-5),
-    Claim("step_gap_onnx", at_most=1e-5),
+    *at_most(1e-5, "step_gap_tflite", "step_gap_onnx"),
     Claim("distinct_words", at_least=0.95, data="embedded"),
-    Claim("distinct_words_lost_by_cold", at_least=0.25, data="embedded"),
-    Claim("known_words_gained_by_cold", at_least=0.25, data="embedded"),
+    *at_least(0.25, "distinct_words_lost_by_cold", "known_words_gained_by_cold", data="embedded"),
     Claim("known_words_least_rise", at_least=0.02, data="embedded"),
 )
 

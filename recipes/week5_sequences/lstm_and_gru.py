@@ -27,7 +27,7 @@ from suite.evaluation.metrics import Metric
 from suite.evaluation.table import Table
 from suite.layers import GRUCell, LSTMCell, Recurrent, SimpleRNNCell
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, Task
+from suite.runs.recipe import Claim, Context, Export, Result, Task, at_most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,12 +55,14 @@ KERAS: dict[str, tuple[type, dict]] = {  # the layer with the same equations
 }
 
 CLAIMS = (
-    Claim("output_gap", at_most=1e-5),
-    Claim("gradient_gap", at_most=1e-5),
+    *at_most(1e-5, "output_gap", "gradient_gap"),
     Claim("test_mean_squared_error_simple_rnn", at_least=0.15),
-    Claim("test_mean_squared_error_identity_rnn", at_most=0.02),
-    Claim("test_mean_squared_error_lstm", at_most=0.02),
-    Claim("test_mean_squared_error_gru", at_most=0.02),
+    *at_most(
+        0.02,
+        "test_mean_squared_error_identity_rnn",
+        "test_mean_squared_error_lstm",
+        "test_mean_squared_error_gru",
+    ),
 )
 
 

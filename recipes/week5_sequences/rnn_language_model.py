@@ -45,7 +45,7 @@ from suite.language.vocabulary import (
 from suite.layers import Dropout, Recurrent, SimpleRNNCell
 from suite.models.step_model import build_step_model
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Result
+from suite.runs.recipe import Claim, Context, Result, at_most
 from suite.training.loop import epochs_for, lower
 
 
@@ -77,8 +77,7 @@ CLAIMS = (
     Claim("kept_bytes_128_over_8", at_least=15),
     Claim("trigrams_over_half", at_least=1.5, data="embedded"),
     Claim("weights_over_half", at_most=1, data="embedded"),
-    Claim("step_gap_tflite", at_most=1e-5),
-    Claim("step_gap_onnx", at_most=1e-5),
+    *at_most(1e-5, "step_gap_tflite", "step_gap_onnx"),
 )
 
 BREAK = "\n"  # the token between paragraphs

@@ -35,7 +35,7 @@ from suite.language.smoothing import AddK, KneserNey, Smoothing, WittenBell
 from suite.language.streams import windows
 from suite.language.vocabulary import SPECIAL, Vocabulary, check_known, tokenize, unknown_share
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, Task, about
+from suite.runs.recipe import Claim, Context, Export, Result, Task, about, at_most
 from suite.training.loop import epochs_for, lower
 
 
@@ -76,8 +76,7 @@ CLAIMS = (
     Claim("window_over_ngram", at_most=1.5, data="embedded"),
     Claim("mixed_over_ngram", at_most=0.95, data="embedded"),
     Claim("bytes_over_ngram", at_most=0.5, data="embedded"),
-    Claim("window_over_ngram", at_most=0.95, data="tfds"),
-    Claim("mixed_over_ngram", at_most=0.95, data="tfds"),
+    *at_most(0.95, "window_over_ngram", "mixed_over_ngram", data="tfds"),
 )
 
 # What is tried on the validation text.

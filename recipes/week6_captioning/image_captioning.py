@@ -42,7 +42,7 @@ from suite.language.vocabulary import END, PADDING, START, Vocabulary, tokenize
 from suite.layers import Attention, Dropout, LSTMCell, Recurrent
 from suite.models.hypercolumns import build_hypercolumns
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, Task
+from suite.runs.recipe import Claim, Context, Export, Result, Task, at_least
 from suite.training.loop import epochs_for
 
 
@@ -84,8 +84,7 @@ DATA = ("embedded", "tfds", "path")
 STATES = ("hidden_state", "cell_state")
 
 CLAIMS = (
-    Claim("test_exact_match", at_least=0.9, data="embedded"),
-    Claim("test_bleu_4", at_least=0.9, data="embedded"),
+    *at_least(0.9, "test_exact_match", "test_bleu_4", data="embedded"),
     # Where two words are equally probable, rounding decides: with few pictures one of them is more than 0.01.
     Claim("test_runtime_agreement", at_least=0.99, data="embedded"),
 )

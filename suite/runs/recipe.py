@@ -57,6 +57,16 @@ class Claim(NamedTuple):
         return f"{self.metric} {bounds_text(self.at_least, self.at_most)}"
 
 
+def at_least(bound: float, *metrics: str, data: str | None = None) -> tuple[Claim, ...]:
+    """Claims one lower bound of several metrics."""
+    return tuple(Claim(metric, at_least=bound, data=data) for metric in metrics)
+
+
+def at_most(bound: float, *metrics: str, data: str | None = None) -> tuple[Claim, ...]:
+    """Claims one upper bound of several metrics."""
+    return tuple(Claim(metric, at_most=bound, data=data) for metric in metrics)
+
+
 def about(data: Sequence[str], *claims: Claim) -> tuple[Claim, ...]:
     """The same claims about several kinds of data, on each of which they were measured."""
     return tuple(claim._replace(data=kind) for claim in claims for kind in data)
