@@ -152,12 +152,12 @@ def run(config: Config, context: Context) -> Result:
 
     fit = least_squares.fit(X[train], y[train])
     both_sexes = np.column_stack([X, 1 - columns["sex[2]"]])  # adds up to the intercept: redundant
-    few = train[: len(names) - 3]  # fewer patients than columns
+    too_few = train[: len(names) - 3]  # fewer patients than columns
     metrics = {
         **projection_errors(X[train], y[train], fit),
         **solution_gaps("full_rank", X[train], y[train]),
         **solution_gaps("redundant_dummy", both_sexes[train], y[train]),
-        **solution_gaps("more_columns_than_rows", X[few], y[few]),
+        **solution_gaps("more_columns_than_rows", X[too_few], y[too_few]),
         **simulate(X[train], fit, config, context.seed),
         "residual_standard_error": fit.sigma,
         "bmi_t": fit.t_values[names.index("bmi")],

@@ -109,16 +109,16 @@ def study(
     name: str,
     order: int,
     penalties: np.ndarray,
-    solve: Callable,
-    scikit: Callable,
+    solvers: tuple[Callable, Callable],
     project: Callable,
     data: dict,
     steps: int,
 ) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
     """The solutions of all penalties, the one that suits the validation patients, and what it shows.
 
-    They minimize mean((X w - y)^2) + penalty * sum(abs(w)^order).
+    They minimize mean((X w - y)^2) + penalty * sum(abs(w)^order); the solvers are ours and scikit-learn's.
     """
+    solve, scikit = solvers
     (X, y), (new_X, new_y) = data["train"], data["validation"]
     path = np.array([solve(penalty) for penalty in penalties])
     best = np.argmin(np.mean((path @ new_X.T - new_y) ** 2, axis=1))
@@ -153,8 +153,8 @@ def penalize(data: dict, steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
         lambda l1: descend(ProximalGradient(rate, l1), X, y, steps),
         lambda l1: Lasso(alpha=l1 / 2, fit_intercept=False, tol=1e-10, max_iter=10**6),
     )
-    ridges, _, metrics = study("ridge", 2, RIDGE_PENALTIES, *l2, project_l2_ball, data, steps)
-    lassos, lasso, others = study("lasso", 1, LASSO_PENALTIES, *l1, project_l1_ball, data, steps)
+    ridges, _, metrics = study("ridge", 2, RIDGE_PENALTIES, l2, project_l2_ball, data, steps)
+    lassos, lasso, others = study("lasso", 1, LASSO_PENALTIES, l1, project_l1_ball, data, steps)
     return ridges, lassos, lasso, metrics | others
 
 

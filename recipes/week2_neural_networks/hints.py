@@ -153,11 +153,11 @@ def run(config: Config, context: Context) -> Result:
     labels = data.labels
     rng = np.random.default_rng(context.seed)
     draws = [rng.permutation(len(labels["train"])) for _ in range(config.draws)]
-    accuracies, hunger, costs, exports = {}, {}, {}, []
+    accuracies, accuracy_by_label_count, costs, exports = {}, {}, {}, []
     for count, name in enumerate(console.track(MODELS, "models")):
         model, learn = make_learner(MODELS[1 : count + 1], data, config)
         if name in (MODELS[0], MODELS[-1]):
-            hunger[name] = {
+            accuracy_by_label_count[name] = {
                 size: np.mean([learn(rows[:size]) for rows in draws[: config.more_draws]])
                 for size in sorted({*config.more_examples, 2 * config.examples})
             }
@@ -166,8 +166,10 @@ def run(config: Config, context: Context) -> Result:
         if name in SHIPPED:  # as learned from the last draw
             exports.append(classifier_export(model, data, name))
     means = {name: values.mean() for name, values in accuracies.items()}
-    for name in hunger:
-        hunger[name] = dict(sorted((hunger[name] | {config.examples: means[name]}).items()))
+    for name in accuracy_by_label_count:
+        accuracy_by_label_count[name] = dict(
+            sorted((accuracy_by_label_count[name] | {config.examples: means[name]}).items())
+        )
     bare, hinted = MODELS[0], MODELS[-1]
     rows = [
         (name.replace("_", " "), f"{means[name]:.4f}", *(f"{cost:,}" for cost in costs[name]))
@@ -180,12 +182,16 @@ def run(config: Config, context: Context) -> Result:
             **{f"{name}_gain": means[name] - means[before] for before, name in itertools.pairwise(MODELS)},
             "all_hints_gain": means[hinted] - means[bare],
             "auxiliary_task_and_dropout_gain": means[hinted] - means["augmentation"],
-            "hinted_over_twice_the_bare_labels": means[hinted] - hunger[bare][2 * config.examples],
+            "hinted_over_twice_the_bare_labels": means[hinted]
+            - accuracy_by_label_count[bare][2 * config.examples],
             "parameters_over_bare": costs[hinted][0] / costs[bare][0],
             "multiplications_over_bare": costs[hinted][1] / costs[bare][1],
             "test_accuracy": score(model, data, "test"),
         },
-        figures={"hints": draw_hints(accuracies), "hunger": draw_hunger(hunger)},
+        figures={
+            "hints": draw_hints(accuracies),
+            "accuracy_by_label_count": draw_label_counts(accuracy_by_label_count),
+        },
         exports=exports,
         data=data.describe(),
         tables=[Table("What each model knows and costs", columns, rows)],
@@ -202,11 +208,12 @@ def draw_hints(accuracies: dict[str, np.ndarray]) -> Figure:
     return figure
 
 
-def draw_hunger(hunger: dict[str, dict[int, float]]) -> Figure:
+def draw_label_counts(accuracies: dict[str, dict[int, float]]) -> Figure:
     figure, axes = plots.new_figure("How many labels an accuracy takes")
     names = {MODELS[0]: "no hint", MODELS[-1]: "all hints"}
-    lines = {names[name]: (list(values), list(values.values()), "o-") for name, values in hunger.items()}
-    ticks = {"xticks": [*hunger[MODELS[0]]], "xticklabels": [*hunger[MODELS[0]]]}
+    lines = {names[name]: (list(values), list(values.values()), "o-") for name, values in accuracies.items()}
+    counts = list(accuracies[MODELS[0]])
+    ticks = {"xticks": counts, "xticklabels": counts}
     plots.curves(axes, lines, xscale="log", xlabel="labeled images", ylabel="validation accuracy", **ticks)
     return figure
 

@@ -123,8 +123,10 @@ def equivariance(rng: np.random.Generator) -> dict[str, float]:
         before = convolution(X, W, b, stride)
         after = convolution(np.roll(X, (shift, shift), axis=(1, 2)), W, b, stride)
         inside = slice(output_shift + 1, None), slice(1, before.shape[1] - output_shift)
-        moved, still = (values[:, rows, rows] for values, rows in zip((after, before), inside, strict=True))
-        return float(np.linalg.norm(moved - still) / np.linalg.norm(still))
+        moved, unshifted = (
+            values[:, rows, rows] for values, rows in zip((after, before), inside, strict=True)
+        )
+        return float(np.linalg.norm(moved - unshifted) / np.linalg.norm(unshifted))
 
     return {
         "equivariance_gap": gap(stride=1, shift=3, output_shift=3),
@@ -178,8 +180,8 @@ def build_model(name: str, shape: tuple[int, ...], hidden: list, num_classes: in
 
 def answers_by_shift(model: keras.Model, digits: np.ndarray) -> np.ndarray:
     """Probabilities `(shifts, 4 ways, n, classes)`, shifts from 0 to `MARGIN` pixels."""
-    ways = [[(shift, 0), (-shift, 0), (0, shift), (0, -shift)] for shift in range(MARGIN + 1)]
-    images = [[image_sets.on_canvas(digits, MARGIN, way) for way in four] for four in ways]
+    offsets = [[(shift, 0), (-shift, 0), (0, shift), (0, -shift)] for shift in range(MARGIN + 1)]
+    images = [[image_sets.on_canvas(digits, MARGIN, offset) for offset in four] for four in offsets]
     return np.array([[model.predict(shifted, verbose=0) for shifted in four] for four in images])
 
 

@@ -166,7 +166,7 @@ def run(config: Config, context: Context) -> Result:
         "test_accuracy_linear": accuracy(linear_outputs["probabilities"], labels),
     }
 
-    metric = Metric("test_mean_iou", lambda found, truth: ious(found, truth).mean(), tolerance=0.02)
+    metric = Metric("test_mean_iou", lambda outputs, truth: ious(outputs, truth).mean(), tolerance=0.02)
     return Result(
         metrics=metrics,
         figures={

@@ -125,16 +125,16 @@ def train(model: keras.Model, examples: tuple, epochs: int, config: Config, cont
 def by_shift(model: keras.Model, digits: np.ndarray, labels: np.ndarray) -> tuple[list, list]:
     """Accuracy, and how far the features move relative to their length, at 0 to `MARGIN` pixels."""
     both = keras.Model(model.input, [model.get_layer("features").output, model.output])
-    still = both.predict(image_sets.on_canvas(digits, MARGIN), 1000, verbose=0)[0]
-    accuracies, moves = [], []
+    unshifted = both.predict(image_sets.on_canvas(digits, MARGIN), 1000, verbose=0)[0]
+    accuracies, displacements = [], []
     for shift in range(MARGIN + 1):
-        ways = ((shift, 0), (-shift, 0), (0, shift), (0, -shift))
-        images = np.concatenate([image_sets.on_canvas(digits, MARGIN, way) for way in ways])
+        offsets = ((shift, 0), (-shift, 0), (0, shift), (0, -shift))
+        images = np.concatenate([image_sets.on_canvas(digits, MARGIN, offset) for offset in offsets])
         features, probabilities = both.predict(images, 1000, verbose=0)
-        distances = np.linalg.norm(features.reshape(4, *still.shape) - still, axis=2)
+        distances = np.linalg.norm(features.reshape(4, *unshifted.shape) - unshifted, axis=2)
         accuracies.append(accuracy(probabilities, np.tile(labels, 4)))
-        moves.append(np.mean(distances / np.linalg.norm(still, axis=1)))
-    return accuracies, moves
+        displacements.append(np.mean(distances / np.linalg.norm(unshifted, axis=1)))
+    return accuracies, displacements
 
 
 def relation_pairs(rng: np.random.Generator) -> np.ndarray:
@@ -211,19 +211,21 @@ def run(config: Config, context: Context) -> Result:
     data = image_sets.load_digits(context.seed)
     images, labels = data.images, data.labels
     centered = {part: image_sets.on_canvas(digits, MARGIN) for part, digits in images.items()}
-    models, accuracies, moves, validation = {}, {}, {}, {}
+    models, accuracies, displacements, validation = {}, {}, {}, {}
     for reduction in REDUCTIONS:
         model = build_classifier(reduction, config.filters, len(data.classes))
         train(model, (centered["train"], labels["train"]), config.epochs, config, context)
         models[reduction] = model
         validation[reduction] = by_shift(model, images["validation"], labels["validation"])[0]
-        accuracies[reduction], moves[reduction] = by_shift(model, images["test"], labels["test"])
+        accuracies[reduction], displacements[reduction] = by_shift(model, images["test"], labels["test"])
         metrics[f"{model.name}_parameters"] = model.count_params()
         metrics[f"{model.name}_accuracy_at_1_pixel"] = accuracies[reduction][1]
     for other in ("strides", "none"):
         metrics[f"max_pooling_gain_over_{other}"] = accuracies["max pooling"][1] - accuracies[other][1]
         for kind in ("max", "average"):
-            metrics[f"{kind}_pooling_move_over_{other}"] = moves[f"{kind} pooling"][1] / moves[other][1]
+            metrics[f"{kind}_pooling_move_over_{other}"] = (
+                displacements[f"{kind} pooling"][1] / displacements[other][1]
+            )
     best = max(REDUCTIONS, key=lambda reduction: np.mean(validation[reduction][:2]))
     model = models[best]
     metrics |= {"validation_accuracy": validation[best][0], "test_accuracy": accuracies[best][0]}
@@ -231,7 +233,7 @@ def run(config: Config, context: Context) -> Result:
     return Result(
         metrics=metrics,
         figures={
-            "shift": draw_shifts(accuracies, moves),
+            "shift": draw_shifts(accuracies, displacements),
             "relation": draw_relation(example, relation),
             "receptive_field": draw_fields(fields),
         },
@@ -240,10 +242,10 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw_shifts(accuracies: dict[str, list[float]], moves: dict[str, list[float]]) -> Figure:
+def draw_shifts(accuracies: dict[str, list[float]], displacements: dict[str, list[float]]) -> Figure:
     figure, panels = plots.new_figure("Trained on centered digits", 9.6, 3.8, columns=2)
     labels = ("test accuracy", "features move, relative to their length")
-    for axes, values, ylabel in zip(panels, (accuracies, moves), labels, strict=True):
+    for axes, values, ylabel in zip(panels, (accuracies, displacements), labels, strict=True):
         lines = {name: (range(len(numbers)), numbers, "o-") for name, numbers in values.items()}
         plots.curves(axes, lines, xlabel="shift of the test digits in pixels", ylabel=ylabel)
         axes.set(ylim=(0, None), xticks=range(MARGIN + 1))

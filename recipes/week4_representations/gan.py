@@ -230,7 +230,10 @@ def run(config: Config, context: Context) -> Result:
     seen = {name: features.predict(images, batch_size=500, verbose=0) for name, images in sets.items()}
     seen_test = features.predict(test, batch_size=500, verbose=0)
     frechet = {name: frechet_distance(values, seen_test) for name, values in seen.items()}
-    ring_noise = noise[:, :RING_NOISE]
+    generators = {
+        "generator": (generator, noise),
+        "ring_generator": (ring_generator, noise[:, :RING_NOISE]),
+    }
     flat = [images.reshape(len(images), -1) for images in (sets["generated"], real.numpy(), test)]
     metrics = {
         "modes": modes,
@@ -252,14 +255,8 @@ def run(config: Config, context: Context) -> Result:
             "ring": draw_ring({"with penalty": points, "without": free_points}),
         },
         exports=[
-            Export(generator, noise[:500], noise[500:800], name="generator", task=Task.GENERATOR),
-            Export(
-                ring_generator,
-                ring_noise[:500],
-                ring_noise[500:800],
-                name="ring_generator",
-                task=Task.GENERATOR,
-            ),
+            Export(model, drawn[:500], drawn[500:800], name=name, task=Task.GENERATOR)
+            for name, (model, drawn) in generators.items()
         ],
         data=data.describe(),
     )

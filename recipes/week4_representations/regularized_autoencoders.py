@@ -157,8 +157,8 @@ def measure(autoencoder: Autoencoder, inputs: dict, data: image_sets.ImageSet) -
     clean = inputs["test"].astype(np.float32) / 255
     answers = {name: autoencoder.model.predict(x, batch_size=500, verbose=0) for name, x in inputs.items()}
     code = autoencoder.encoder.predict(inputs["test"], batch_size=500, verbose=0)
-    few = autoencoder.encoder.predict(data.images["train"][:100], verbose=0)
-    classifier = LogisticRegression(C=10, max_iter=500).fit(few, data.labels["train"][:100])
+    codes = autoencoder.encoder.predict(data.images["train"][:100], verbose=0)
+    classifier = LogisticRegression(C=10, max_iter=500).fit(codes, data.labels["train"][:100])
     return {
         "error": np.mean((answers["test"] - clean) ** 2),
         "copied": r2(answers["shuffled"], inputs["shuffled"] / 255),

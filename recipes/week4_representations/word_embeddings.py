@@ -227,7 +227,7 @@ def run(config: Config, context: Context) -> Result:
     trivial = ranking(frequency, text, config, context.seed)
     gained = metrics["test_ranking_skip_gram"] - metrics["test_ranking_svd"]
     metrics["test_ranking_gained_on_svd"] = gained
-    found = known(text, vectors[best])
+    best_vectors = known(text, vectors[best])
     return Result(
         metrics=metrics,
         figures={
@@ -238,19 +238,19 @@ def run(config: Config, context: Context) -> Result:
         data=corpus.describe()
         | {"words": len(text.streams["train"].words), "vocabulary": len(text.vocabulary), "exported": best},
         baselines=[Baseline("test_ranking", trivial, "the more frequent word, whatever it stands beside")],
-        tables=[nearest_table(found, {name: known(text, each) for name, each in vectors.items()})],
-        files=found.projector_files(),
+        tables=[nearest_table(best_vectors, {name: known(text, each) for name, each in vectors.items()})],
+        files=best_vectors.projector_files(),
     )
 
 
-def nearest_table(found: WordVectors, ways: dict[str, WordVectors], shown: int = 15) -> Table:
+def nearest_table(best_vectors: WordVectors, by_method: dict[str, WordVectors], shown: int = 15) -> Table:
     """The words nearest to some frequent ones that are no function words, by method."""
-    asked = [word for word in found.words[:400] if len(word) > 4][:shown]
+    asked = [word for word in best_vectors.words[:400] if len(word) > 4][:shown]
     rows = [
-        (word, *(", ".join(near for near, _ in way.nearest(word, 5)) for way in ways.values()))
+        (word, *(", ".join(near for near, _ in vectors.nearest(word, 5)) for vectors in by_method.values()))
         for word in asked
     ]
-    return Table("Nearest words", ("word", *(name.replace("_", "-") for name in ways)), rows)
+    return Table("Nearest words", ("word", *(name.replace("_", "-") for name in by_method)), rows)
 
 
 def draw_pairs(vectors: WordVectors, planted: Analogies) -> Figure:

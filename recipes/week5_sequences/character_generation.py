@@ -94,14 +94,14 @@ def train(
 def write(step: StepModel, vocabulary: Vocabulary, start: str, config: Config, seed: int) -> dict[float, str]:
     """New text by temperature, character by character from the exported model."""
     rng = np.random.default_rng(seed)
-    found = {}
+    written = {}
     for temperature in console.track(TEMPERATURES, "writing"):
         ids = generate(
             step, step.initial_state(), vocabulary.ids(start), config.generated, rng,
             temperature=temperature, forbidden=(PADDING, UNKNOWN),
         )  # fmt: skip
-        found[temperature] = "".join(vocabulary.decode(ids))
-    return found
+        written[temperature] = "".join(vocabulary.decode(ids))
+    return written
 
 
 def shares(text: str, known: set[str]) -> tuple[float, float]:

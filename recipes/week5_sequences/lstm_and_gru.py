@@ -102,15 +102,15 @@ def gaps_to_keras(name: str, config: Config, rng: np.random.Generator) -> tuple[
     weights = [rng.normal(0, 0.3, weight.shape) for weight in pair[0].weights]
     pair[0].set_weights(weights)
     pair[1].set_weights([cell.in_keras_order(weight) for weight in weights])
-    found, direction = [], rng.normal(size=(*x.shape[:2], cell.units)).astype(np.float32)
+    results, direction = [], rng.normal(size=(*x.shape[:2], cell.units)).astype(np.float32)
     for layer in pair:
         with tf.GradientTape() as tape:
             tape.watch(x)
             outputs = layer(x, training=True)
         variables = [weight.value for weight in layer.trainable_variables]
         by_x, *by_weights = tape.gradient(outputs, [x, *variables], output_gradients=direction)
-        found.append((outputs, by_x, by_weights))
-    (mine, my_x, my_weights), (other, other_x, other_weights) = found
+        results.append((outputs, by_x, by_weights))
+    (mine, my_x, my_weights), (other, other_x, other_weights) = results
     ours = [my_x, *(cell.in_keras_order(gradient) for gradient in my_weights)]
     gradients = (relative_error(*each) for each in zip(ours, [other_x, *other_weights], strict=True))
     return relative_error(mine, other), max(gradients)
@@ -213,25 +213,22 @@ def run(config: Config, context: Context) -> Result:
             "validation": len(validation.inputs),
             "test": len(test.inputs),
         },
-        tables=[
-            Table(
-                "Side by side",
-                ("cell", "parameters", "training, us a token", "inference, us a token", "test error"),
-                [
-                    (
-                        LABELS[name],
-                        f"{count:,}",
-                        *(f"{each:.2f}" for each in spent),
-                        f"{errors[name]:.4f}",
-                    )
-                    for name, count, *spent in rows
-                ],
-                f"A token is a step of a sequence; guessing has an error of {ADDING_BASELINE:.3f}. "
-                "The GRU runs in Keras' loop, since its reset gate stands before its product; the others run "
-                "in ours, which is faster.",
-            )
-        ],
+        tables=[costs_table(rows, errors)],
     )
+
+
+def costs_table(rows: list[tuple], errors: dict[str, float]) -> Table:
+    cells = [
+        (LABELS[name], f"{count:,}", *(f"{each:.2f}" for each in spent), f"{errors[name]:.4f}")
+        for name, count, *spent in rows
+    ]
+    columns = "cell", "parameters", "training, us a token", "inference, us a token", "test error"
+    note = (
+        f"A token is a step of a sequence; guessing has an error of {ADDING_BASELINE:.3f}. "
+        "The GRU runs in Keras' loop, since its reset gate stands before its product; the others run "
+        "in ours, which is faster."
+    )
+    return Table("Side by side", columns, cells, note)
 
 
 def draw(trained: dict[str, Training], rows: list[tuple], errors: dict[str, float], config: Config) -> Figure:

@@ -144,7 +144,6 @@ def run(config: Config, context: Context) -> Result:
     winner = min(validation, key=lambda name: min(validation[name]))
     test = {name: measure(counts, ways, texts["test"]) for name, ways in chosen.items()}
     unseen = counts.unseen(texts["test"])
-    baseline = unigrams(np.concatenate(texts["train"]), np.concatenate(texts["test"]))
     growth = Growth.of(texts["train"], config.order, len(vocabulary))
 
     best = {name: values[at_best[name]] for name, values in test.items()}
@@ -169,7 +168,7 @@ def run(config: Config, context: Context) -> Result:
         figures={"perplexity": draw_perplexity(test), "sparsity_and_storage": draw_storage(unseen, growth)},
         data=corpus.describe()
         | {"words": int(growth.words[-1]), "vocabulary": len(vocabulary), "best_on_validation": winner},
-        baselines=[baseline],
+        baselines=[unigrams(np.concatenate(texts["train"]), np.concatenate(texts["test"]))],
         tables=[
             perplexity_table(test, chosen, unseen),
             storage_table(growth),

@@ -97,11 +97,11 @@ def convolution(x: keras.KerasTensor, mask: keras.KerasTensor, config: Config) -
         Kim (2014), Convolutional neural networks for sentence classification.
     """
     inside = ops.cast(mask, x.dtype)[..., None]  # (B, T, 1)
-    found = []
+    strongest = []
     for width in (2, 3, 4):
         answers = layers.Conv1D(config.filters, width, padding="same", activation="relu")(x * inside)
-        found.append(ops.max(answers * inside, axis=1))  # 0, what padding gives, is also ReLU's least
-    return layers.Concatenate()(found)
+        strongest.append(ops.max(answers * inside, axis=1))  # 0, what padding gives, is also ReLU's least
+    return layers.Concatenate()(strongest)
 
 
 READERS = (bag_of_words, lstm, bidirectional, convolution)

@@ -132,36 +132,36 @@ def run(config: Config, context: Context) -> Result:
     )
     pairs, iso = {part: encode(each, letters) for part, each in dates.items()}, letters[1]
     source, expected = pairs["test"].source, dates["test"].iso
-    curves, found = {}, {}
+    curves, translations = {}, {}
     for name in ("last state", "attention"):
         keras.utils.set_random_seed(context.seed)
         translator = build_translator((len(letters[0]), len(iso)), config, name == "attention")
         curves[name] = train(translator, pairs, config, context)
         exported = exported_pairs(translator.encoder, translator.step, iso, context.folder)
         states = exported["onnx"].encode({"source": source})
-        found[name] = exported["onnx"].write(states, STEPS)
+        translations[name] = exported["onnx"].write(states, STEPS)
 
     ratios = [curves["attention"][0] / curves["last state"][0]]
     for draw in range(1, config.draws):
         redrawn = dataclasses.replace(context, seed=1000 * draw + context.seed)
         ratios.append(first_loss_ratio(pairs, letters, config, redrawn))
 
-    some = range(min(config.searched, len(source)))
+    subset = range(min(config.searched, len(source)))
     searched = [
         exported["onnx"].search(states, row, config.beam_width, STEPS)[0][0]
-        for row in console.track(some, "searching")
+        for row in console.track(subset, "searching")
     ]
-    on_phone = exported["tflite"].write(exported["tflite"].encode({"source": source[some]}), STEPS)
-    greedy, right = found["attention"][: len(some)], expected[: len(some)]
+    on_phone = exported["tflite"].write(exported["tflite"].encode({"source": source[subset]}), STEPS)
+    greedy, right = translations["attention"][: len(subset)], expected[: len(subset)]
     metrics = {
-        "test_exact_match": exact_match(found["attention"], expected),
-        "test_exact_match_without_attention": exact_match(found["last state"], expected),
+        "test_exact_match": exact_match(translations["attention"], expected),
+        "test_exact_match_without_attention": exact_match(translations["last state"], expected),
         "first_loss_ratio": np.exp(np.mean(np.log(ratios))),
         "test_exact_match_beam": exact_match(searched, right),
         "beam_gap": abs(exact_match(searched, right) - exact_match(greedy, right)),
         "test_runtime_agreement": exact_match(on_phone, greedy),
     }
-    few = {name: values[:30] for name, values in states.items()}
+    calibration = {name: values[:30] for name, values in states.items()}
     return Result(
         metrics=metrics,
         figures={
@@ -176,16 +176,16 @@ def run(config: Config, context: Context) -> Result:
                 files=letters[0].to_files(),
                 task=Task.TRANSLATOR,
             ),
-            decoder_export(translator.step, exported["onnx"], few, *pairs["test"][1:]),
+            decoder_export(translator.step, exported["onnx"], calibration, *pairs["test"][1:]),
         ],
         data={"source": "generated dates", **{part: len(each.iso) for part, each in dates.items()}},
-        tables=[examples_table(dates["test"], found)],
+        tables=[examples_table(dates["test"], translations)],
     )
 
 
-def examples_table(dates: DatePairs, found: dict[str, list[str]], shown: int = 25) -> Table:
-    columns = (dates.written, dates.iso, *found.values())
-    return Table("Test dates", ("written", "date", *found), list(zip(*columns, strict=True))[:shown])
+def examples_table(dates: DatePairs, translations: dict[str, list[str]], shown: int = 25) -> Table:
+    columns = (dates.written, dates.iso, *translations.values())
+    return Table("Test dates", ("written", "date", *translations), list(zip(*columns, strict=True))[:shown])
 
 
 def draw_attention(attention_model: keras.Model, pairs: Pairs, dates: DatePairs) -> Figure:

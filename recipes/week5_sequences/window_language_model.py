@@ -102,7 +102,7 @@ class Text(NamedTuple):
     @classmethod
     def encode(cls, tokens: Mapping[str, Sequence[Sequence[str]]], words: int | None = None) -> "Text":
         vocabulary = Vocabulary.fit(tokens["train"], words)
-        return cls(vocabulary, {part: [vocabulary.ids(t) for t in some] for part, some in tokens.items()})
+        return cls(vocabulary, {part: [vocabulary.ids(t) for t in texts] for part, texts in tokens.items()})
 
 
 def build_model(size: int, config: Config) -> keras.Model:
@@ -164,9 +164,9 @@ def compare(model: keras.Model, text: Text, order: int) -> Comparison:
     validation = log_probabilities("validation")
     share = min(SHARES, key=lambda share: perplexity(mixed(*validation, share)))
     window, ngram = log_probabilities("test")
-    found = {"ngram": ngram, "window": window, "mixed": mixed(window, ngram, share)}
+    log_probabilities_by_model = {"ngram": ngram, "window": window, "mixed": mixed(window, ngram, share)}
     stored = {"ngram": int(counts.bytes().sum()), "window": 4 * model.count_params()}
-    perplexities = {name: perplexity(logs) for name, logs in found.items()}
+    perplexities = {name: perplexity(logs) for name, logs in log_probabilities_by_model.items()}
     return Comparison(smoothing, share, perplexities, perplexity(validation[1]), stored)
 
 
@@ -186,15 +186,9 @@ def run(config: Config, context: Context) -> Result:
     text = Text.encode(tokens, config.words)
     check_known(text.texts["validation"], context.source)
     drawn, truth = draw_text(config, context.seed)
-    small = dataclasses.replace(
-        config,
-        size=min(config.size, 32),
-        units=min(config.units, 64),
-        batch_size=64,
-        epochs=config.drawn_epochs,
-        least_steps=0,
-    )
-    drawn_model, _ = train(drawn, small, context)
+    small = {"size": min(config.size, 32), "units": min(config.units, 64), "batch_size": 64}
+    small_config = dataclasses.replace(config, **small, epochs=config.drawn_epochs, least_steps=0)
+    drawn_model, _ = train(drawn, small_config, context)
     on_drawn = compare(drawn_model, drawn, config.order)
 
     model, curve = train(text, config, context)
@@ -215,6 +209,7 @@ def run(config: Config, context: Context) -> Result:
     }
     contexts, words = windows(text.texts["test"], config.order)
     training_contexts, known = windows(text.texts["train"], config.order)
+    calibration, files = training_contexts[:300], text.vocabulary.to_files()
     metric = Metric(
         "test_perplexity",
         lambda outputs, words: float(np.exp(cross_entropy(outputs["probabilities"], words))),
@@ -231,17 +226,7 @@ def run(config: Config, context: Context) -> Result:
                 title="Perplexity of the validation text",
             ),
         },
-        exports=[
-            Export(
-                model,
-                contexts,
-                training_contexts[:300],
-                words,
-                metric,
-                files=text.vocabulary.to_files(),
-                task=Task.TENSORS,
-            )
-        ],
+        exports=[Export(model, contexts, calibration, words, metric, files=files, task=Task.TENSORS)],
         data=corpus.describe()
         | {"words": sum(map(len, text.texts["train"])), "vocabulary": len(text.vocabulary)},
         baselines=[unigrams(known, words)],
@@ -253,7 +238,7 @@ def over_ngram(values: Mapping[str, float], name: str) -> float:
     return values[name] / values["ngram"]
 
 
-def perplexity_table(found: Mapping[str, Comparison], order: int) -> Table:
+def perplexity_table(comparisons: Mapping[str, Comparison], order: int) -> Table:
     rows = [
         (
             name,
@@ -264,7 +249,7 @@ def perplexity_table(found: Mapping[str, Comparison], order: int) -> Table:
             f"{each.bytes['window'] / 1e6:.2f}",
             type(each.smoothing).__name__,
         )
-        for name, each in found.items()
+        for name, each in comparisons.items()
     ]
     columns = "text", f"{order}-grams", "window", "mixed", f"{order}-grams, MB", "window, MB", "smoothing"
     return Table("Perplexity of the test text", columns, rows, "Smoothing and share by the validation text.")

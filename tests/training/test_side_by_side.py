@@ -18,7 +18,7 @@ def test_each_network_has_its_own_weights():
 
 def test_several_hidden_layers():
     shapes = [w.shape for w in networks_side_by_side(3, 4, 5, outputs=2, hidden_layers=2).get_weights()]
-    assert shapes == [(3, 4, 5), (3, 5), (3, 5, 5), (3, 5), (3, 5, 2), (3, 2)]
+    assert shapes == [(3, 4, 5), (3, 1, 5), (3, 5, 5), (3, 1, 5), (3, 5, 2), (3, 1, 2)]
 
 
 def test_initial_spread():
