@@ -58,12 +58,24 @@ class Claim(NamedTuple):
 
 
 def at_least(bound: float, *metrics: str, data: str | None = None) -> tuple[Claim, ...]:
-    """Claims one lower bound of several metrics."""
+    """Claims one lower bound of several metrics.
+
+    Args:
+        bound: The bound.
+        *metrics: Keys of `Result.metrics`.
+        data: As of `Claim`.
+    """
     return tuple(Claim(metric, at_least=bound, data=data) for metric in metrics)
 
 
 def at_most(bound: float, *metrics: str, data: str | None = None) -> tuple[Claim, ...]:
-    """Claims one upper bound of several metrics."""
+    """Claims one upper bound of several metrics.
+
+    Args:
+        bound: The bound.
+        *metrics: Keys of `Result.metrics`.
+        data: As of `Claim`.
+    """
     return tuple(Claim(metric, at_most=bound, data=data) for metric in metrics)
 
 

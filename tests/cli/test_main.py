@@ -1,4 +1,5 @@
 import dataclasses
+import re
 import subprocess
 import sys
 from typing import Annotated, Literal
@@ -96,7 +97,9 @@ def test_a_recipe_runs_as_a_script(tmp_path):
     script = "recipes/week1_optimization/linear_regression.py"
     done = run(script, "--smoke", "--quiet", "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    # The recipe imports TensorFlow, which says what it finds, before anything can silence it.
+    remark = r"WARNING: All log messages before|[IWE]\d{4} |To enable the following instructions"
+    assert [line for line in done.stderr.splitlines() if not re.match(remark, line)] == []
     assert (tmp_path / "out" / "result.json").is_file()
 
 

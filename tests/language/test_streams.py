@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from suite.language.streams import parallel_streams, teacher_forcing, windows
+from suite.language.streams import parallel_streams, stream_batches, teacher_forcing, windows
 from suite.language.vocabulary import END, START, Vocabulary
 
 
@@ -19,6 +19,18 @@ def test_the_last_token_is_a_target_only():
     message = "^expected at least 7 tokens for 2 streams of 3, received 6; give more text, or a smaller batch"
     with pytest.raises(ValueError, match=message):
         parallel_streams(np.arange(6), 2, 3)
+
+
+def test_stream_batches_are_as_many_as_the_validation_text_has_room_for():
+    ids = {"train": np.arange(100), "validation": np.arange(200, 211)}
+    train, validation, size = stream_batches(ids, 4, 5)
+    assert size == 2
+    for batches, part in ((train, "train"), (validation, "validation")):
+        inputs, targets = parallel_streams(ids[part], 2, 5)
+        assert {each[0].shape for each in batches} == {(2, 5)}
+        np.testing.assert_array_equal(np.concatenate([each[0] for each in batches]), inputs)
+        np.testing.assert_array_equal(np.concatenate([each[1] for each in batches]), targets)
+    assert stream_batches(ids, 1, 5)[2] == 1
 
 
 def test_windows():

@@ -10,6 +10,7 @@ from suite.models.layer_summary import (
     dense_parameters,
     describe_layers,
     measure_receptive_field,
+    multiplications,
 )
 
 RNG = np.random.default_rng(0)
@@ -20,6 +21,13 @@ def model_of(*stack, size=(40, 40, 2)) -> keras.Model:
     for layer in stack:
         x = layer(x)
     return keras.Model(image, x, name="stack")
+
+
+def test_multiplications_count_a_kernel_once_for_each_place():
+    model = model_of(
+        layers.Conv2D(4, 3), layers.MaxPooling2D(2), layers.Flatten(), layers.Dense(7), size=(10, 8, 2)
+    )
+    assert multiplications(model) == (8 * 6) * (3 * 3 * 2 * 4) + (4 * 3 * 4) * 7
 
 
 def random_layer():
