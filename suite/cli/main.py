@@ -30,7 +30,7 @@ def cli() -> None:
     Start here:  suite finetune                 fine-tune on the embedded photos, export, prove
                  suite finetune photos/         the same on your folder, one subfolder a class
                  suite list                     the recipes
-    """
+    """  # noqa: D301  click keeps the lines below this character
 
 
 @cli.command("list")

@@ -1,5 +1,4 @@
-"""Runs an exported model, whatever its format: the artifact picks the runtime, and only that one is
-imported."""
+"""Runs an exported model: the format of the artifact picks the runtime, and only that one is imported."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping

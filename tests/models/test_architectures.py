@@ -252,7 +252,7 @@ def test_an_impossible_shortcut(kind, filters):
 )
 def test_an_impossible_image(build, smallest, shape):
     message = f"at least {smallest} x {smallest} pixels, and a known size for the top, received {shape}; try"
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match="^expected ") as caught:
         build(input_shape=shape)
     assert message in str(caught.value) and str(caught.value).startswith(
         "expected input_shape (height, width"

@@ -48,8 +48,7 @@ class Recipes:
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
-    """Runs the week with the given endings: exit status, rows of the table by recipe, commands, all that was
-    printed."""
+    """Runs the week with the given endings: exit status, rows by recipe, commands, what was printed."""
 
     def start(endings, *flags):
         recipes = Recipes(endings)

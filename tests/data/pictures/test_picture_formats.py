@@ -192,9 +192,9 @@ def test_what_is_no_picture_is_named_with_the_way_out(tmp_path, name):
         decode(tmp_path / name)
     assert raised.value.reason == reason
     assert str(raised.value).endswith(f"received {str(tmp_path / name)!r}: {reason}")
+    opened = io.BytesIO(content)
+    opened.name = name
     with pytest.raises(UndecodableImage) as raised:
-        opened = io.BytesIO(content)
-        opened.name = name
         decode(opened)
     assert raised.value.reason == reason
 
