@@ -94,7 +94,10 @@ def ask(
     """`predict`, with the answers as what they are.
 
     Args:
-        artifact, *inputs, top, scale: As in `predict`.
+        artifact: As in `predict`.
+        *inputs: As in `predict`.
+        top: As in `predict`.
+        scale: As in `predict`.
 
     Raises:
         ValueError: As in `predict`.

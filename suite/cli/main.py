@@ -236,6 +236,10 @@ def execute(arguments: list[str]) -> int:
 
     Returns:
         The exit status: 0 done, 1 a claim or an export gate failed, 2 bad usage or input, 130 interrupted.
+
+    Raises:
+        ValueError: With --debug: what is wrong with the input.
+        OSError: With --debug: a file that cannot be read or written.
     """
     from suite.errors import GateError
 

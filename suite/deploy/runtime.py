@@ -159,6 +159,7 @@ def load_artifact(path: str | Path, threads: int | None = None, concurrency: int
 
     Raises:
         ValueError: The file is damaged, or not a model.
+        UnloadableModel: It is a .keras file that Keras cannot read.
     """
     path, format = Path(path), format_of(path)
     loaders = {

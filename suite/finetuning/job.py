@@ -146,7 +146,8 @@ def classifier(backbone: keras.Model, kernel: np.ndarray, bias: np.ndarray) -> k
 
     Args:
         backbone: Gives a vector for an image.
-        kernel, bias: `(features, num_classes)` and `(num_classes,)`, as `train_head` gives them.
+        kernel: `(features, num_classes)`, as `train_head` gives it.
+        bias: `(num_classes,)`.
     """
     head = keras.layers.Dense(len(bias), activation="softmax", dtype="float32", name="probabilities")
     model = keras.Model(backbone.input, head(backbone.output), name="classifier")

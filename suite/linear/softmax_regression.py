@@ -92,13 +92,15 @@ def choose_l2(
     """Chooses the L2 strength of `fit_softmax_regression` by stratified k-fold cross-validation.
 
     Args:
-        features, labels, num_classes, sample_weight: As for `fit_softmax_regression`, but features in memory,
-            and a class may be absent. A held-out row whose class the other folds lack is not scored: no
-            strength could help it.
+        features: As for `fit_softmax_regression`, but in memory.
+        labels: As there, but a class may be absent. A held-out row whose class the other folds lack is not
+            scored: no strength could help it.
+        num_classes: As there.
         candidates: Strengths to try, each > 0.
         folds: Number of folds, >= 2; lowered to the number of groups of the largest class.
         groups: `(n,)` what a row is a view of, such as the image behind augmented copies; the rows of a group
             share their label and are never on both sides. None: every row is its own group.
+        sample_weight: As for `fit_softmax_regression`.
         seed: Of the shuffle before the folds are dealt.
 
     Returns:

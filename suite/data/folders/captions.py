@@ -87,7 +87,7 @@ def read_captions(table_path: Path, root: Path) -> Captions:
 
     Raises:
         ValueError: It is no table.
-    """
+    """  # noqa: DOC501  Unusable is caught
     table = read_table(table_path, EXPECTED)
     rows, columns = _columns(table)
     pictures = _Pictures(root)

@@ -57,7 +57,7 @@ def list_coco(root: Path, json_files: Sequence[Path]) -> Listing:
     Raises:
         ValueError: No file is such an annotation file, several are for one part, none is for train, or two
             give one category different names.
-    """
+    """  # noqa: DOC501  Unusable is caught
     contents = _read_json_files(root, json_files)
     aside: list[SetAside] = []
     names = _categories(root, contents, aside)

@@ -180,7 +180,8 @@ def split_folder(
         classes: All that it has folders for; label by position.
         pictures: The sound ones.
         aside: What is set aside already.
-        seed, fractions: As for `read_folder`.
+        seed: As for `read_folder`.
+        fractions: As for `read_folder`.
 
     Raises:
         ValueError: A class of too few different pictures, or a validation part that came to nothing.

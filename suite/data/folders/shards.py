@@ -67,7 +67,8 @@ def read_shards(
 
     Args:
         directory: A folder as for `find_shards`.
-        seed, fractions: As for `read_folder`.
+        seed: As for `read_folder`.
+        fractions: As for `read_folder`.
 
     Returns:
         An `ImageFolder` whose files are "SHARD@PLACE", the place in bytes.
