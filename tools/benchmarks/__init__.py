@@ -1,6 +1,6 @@
 """The rows of the benchmark by name, one function each.
 
-It prepares the work, checks that ours and the peers come to the same result, and yields what is to be measured.
+It prepares the work, checks that ours and the peers come to the same result, and yields what is measured.
 """
 
 from collections.abc import Callable, Iterable

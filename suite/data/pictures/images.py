@@ -45,7 +45,7 @@ class UndecodableImage(ValueError):
 def decode(file: str | os.PathLike | BinaryIO, size: tuple[int, int] | None = None) -> np.ndarray:
     """Decodes a picture to upright 8-bit RGB.
 
-    The EXIF orientation is applied, transparency is laid on white, 16-bit grey is scaled to 8 bits, and of an
+    The EXIF orientation is applied, transparency is laid on white, 16-bit gray is scaled to 8 bits, and of an
     animation the first frame is taken. What counts is the content of the file, not its extension, but for TGA
     and PCX, whose content does not tell.
 
