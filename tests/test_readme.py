@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from suite.catalogue import catalogue
+from suite.catalog import catalog
 from suite.cli.main import cli
 from suite.deploy.convert.personal import base_of, save_personal
 from suite.deploy.convert.saved_model import save_saved_model
@@ -63,7 +63,7 @@ def test_the_table_of_topics_has_every_recipe_in_lecture_order():
     text = TEXTS["README.md"]
     assert topics.with_topics(text) == text, "run python tools/topics.py"
     listed = re.findall(r"^\|.*\]\(recipes/(.*)\.py\) \|$", text, re.M)
-    assert tuple(listed) == catalogue()
+    assert tuple(listed) == catalog()
 
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("suite ")])

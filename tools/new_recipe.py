@@ -1,4 +1,4 @@
-"""Writes the skeleton of a recipe, which runs at once, and adds it to the catalogue in lecture order.
+"""Writes the skeleton of a recipe, which runs at once, and adds it to the catalog in lecture order.
 
 python tools/new_recipe.py attention_maps --week 5 --after sequence_to_sequence
 """
@@ -10,7 +10,7 @@ from string import Template
 
 import click
 
-from suite import catalogue, console
+from suite import catalog, console
 
 ROOT = Path(__file__).parents[1]
 SKELETON = Path(__file__).with_name("recipe_skeleton.txt")
@@ -44,7 +44,7 @@ def add_recipe(name: str, week: int, after: str | None = None) -> Path:
     Raises:
         ValueError: The name is taken or no name, or there is no such week or recipe in it.
     """
-    entries = catalogue.catalogue()
+    entries = catalog.catalog()
     mine = [entry for entry in entries if entry.startswith(f"week{week}_")]
     names = [entry.split("/")[1] for entry in entries]
     if not mine:

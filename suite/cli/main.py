@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from suite import __version__, catalogue, console
+from suite import __version__, catalog, console
 from suite.cli.chatter import silence_libraries
 from suite.cli.options import SCALE, SETTINGS, Command, given, say_next
 from suite.cli.recipes import RecipeGroup
@@ -37,12 +37,12 @@ def cli() -> None:
 def list_recipes() -> None:
     """List the recipes in lecture order."""
     week = None
-    for entry in catalogue.catalogue():
+    for entry in catalog.catalog():
         folder, name = entry.split("/")
         if folder != week:
             week = folder
             console.result(week.replace("_", " ", 1).replace("_", " "))
-        console.result(f"  {name:<32} {catalogue.summary(entry)}")
+        console.result(f"  {name:<32} {catalog.summary(entry)}")
     console.say("\nnext: suite run linear_regression")
 
 

@@ -19,7 +19,7 @@ from suite.bundle.partial import SETTINGS_FILE, PartialBundle
 from suite.bundle.record import Record
 from suite.bundle.rows import ArtifactRow
 from suite.bundle.write import write_json
-from suite.catalogue import is_file, load_recipe
+from suite.catalog import is_file, load_recipe
 from suite.data.set_aside import losses
 from suite.data.source import Source
 from suite.deploy.app.mobile import write_mobile

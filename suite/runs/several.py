@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
-from suite import catalogue, console
+from suite import catalog, console
 from suite.bundle.names import RESULT_FILE
 from suite.bundle.partial import failed_folder
 from suite.bundle.record import read_result
@@ -56,7 +56,7 @@ def run_several(
 
     Args:
         title: What was asked for, for the table at the end.
-        entries: Catalogue entries.
+        entries: Catalog entries.
         out: Folder of the bundles; `saved_models` by default, `saved_models/smoke` of a smoke run.
         data: As of `suite.runs.job.run`; as are `seed` and `smoke`.
         seed: Seed of everything random.
@@ -78,7 +78,7 @@ def run_several(
     ended = _read_journal(journal, flags) if resume else []
     entries = [entry for entry in entries if entry.split("/")[1] not in ended]
     names = [entry.split("/")[1] for entry in entries]
-    costs = [1.0 if smoke else catalogue.seconds(entry) for entry in entries]
+    costs = [1.0 if smoke else catalog.seconds(entry) for entry in entries]
     done: list[Outcome] = []
     write_json(journal, {"flags": flags, "ended": ended})  # in place of that of an older run
     try:

@@ -6,11 +6,11 @@ import pytest
 
 import suite
 from suite.bundle.names import LABELS_FILE
-from suite.catalogue import catalogue, load_recipe
+from suite.catalog import catalog, load_recipe
 from suite.deploy.convert.tflite import PERSONAL_FILE
 from suite.deploy.tflite_metadata import read_associated_file
 
-NAMES = [entry.split("/")[1] for entry in catalogue()]
+NAMES = [entry.split("/")[1] for entry in catalog()]
 
 
 @pytest.mark.parametrize("name", NAMES)

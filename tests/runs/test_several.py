@@ -11,7 +11,7 @@ import pytest
 
 from suite import console
 from suite.bundle.rows import ClaimRow
-from suite.catalogue import catalogue, seconds, select
+from suite.catalog import catalog, seconds, select
 from suite.cli import main
 from suite.runs import several
 from tests.records import changed, write_record
@@ -188,5 +188,5 @@ def test_durations():
 
 
 def test_every_recipe_says_what_it_costs():
-    assert all(seconds(entry) > 0 for entry in catalogue())
+    assert all(seconds(entry) > 0 for entry in catalog())
     assert seconds("week1_optimization/linear_regression") == 10

@@ -12,13 +12,13 @@ ROOT = Path(__file__).parents[2]
 CHECK = """
 import sys
 from suite.cli.main import execute
-from tests.recipes import test_catalogue as tests
+from tests.recipes import test_catalog as tests
 
 out, name, entry = sys.argv[1:]
 print("smoke", execute(["run", name, "--smoke", "--quiet", f"--out={out}"]))
 print("full", execute(["run", name, "--quiet", f"--out={out}"]))
 print("listed", execute(["list"]))
-tests.test_the_catalogue_and_the_files_agree()
+tests.test_the_catalog_and_the_files_agree()
 for test in (tests.test_docstring, tests.test_module, tests.test_every_bound_stands_in_the_docstring):
     test(entry)
 try:

@@ -3,7 +3,7 @@
 from keras import layers, ops
 
 from suite import layers as own
-from tools.random_models.drawing import DoesNotFit, Draw, step
+from tools.random_models.drawing import DoesNotFitError, Draw, step
 
 PICTURE, VOLUME = 4, 5
 PADDINGS = ("valid", "same")
@@ -12,12 +12,12 @@ PADDINGS = ("valid", "same")
 def at_least(x, side: int) -> None:
     """Nothing can be cut off a smaller picture."""
     if any(known is not None and known < side for known in x.shape[1:-1]):
-        raise DoesNotFit
+        raise DoesNotFitError
 
 
 def fixed(x) -> tuple:
     if None in x.shape[1:-1]:
-        raise DoesNotFit
+        raise DoesNotFitError
     return tuple(x.shape[1:-1])
 
 
@@ -176,7 +176,7 @@ def patches(d: Draw, x):
 def two_scales(d: Draw, x):
     height, width = fixed(x)
     if height % 2 or width % 2:
-        raise DoesNotFit
+        raise DoesNotFitError
     small = layers.Conv2D(3, 3, padding="same", activation="relu")(layers.MaxPooling2D()(x))
     return layers.Concatenate()([x, layers.UpSampling2D()(small)])
 
@@ -194,7 +194,7 @@ def instances(d: Draw, x):
 @step("own: MaxUnpooling2D", PICTURE)
 def unpooled(d: Draw, x):
     if any(side % 2 for side in fixed(x)):
-        raise DoesNotFit
+        raise DoesNotFitError
     features = layers.Conv2D(3, 3, padding="same")(x)
     values = layers.Dense(3)(layers.MaxPooling2D()(features))
     return own.MaxUnpooling2D()([values, features])

@@ -3,7 +3,7 @@
 from keras import layers, ops
 
 from suite import layers as own
-from tools.random_models.drawing import DoesNotFit, Draw, step
+from tools.random_models.drawing import DoesNotFitError, Draw, step
 
 RANK = 3
 PADDINGS = ("valid", "same")
@@ -12,7 +12,7 @@ PADDINGS = ("valid", "same")
 def shorter(x, least: int) -> None:
     """Nothing can be cut off a sequence of fewer steps."""
     if x.shape[1] is not None and x.shape[1] < least:
-        raise DoesNotFit
+        raise DoesNotFitError
 
 
 @step("convolution: Conv1D", RANK)

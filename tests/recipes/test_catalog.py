@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 import recipes
-from suite.catalogue import catalogue, recipe_file, select, summary
+from suite.catalog import catalog, recipe_file, select, summary
 from suite.data.source import Source
 from suite.runs.recipe import Claim, claims_on
 
 ROOT = Path(recipes.__file__).parent
-ENTRIES = catalogue()
+ENTRIES = catalog()
 
 
-def test_the_catalogue_and_the_files_agree():
+def test_the_catalog_and_the_files_agree():
     files = {path.relative_to(ROOT).with_suffix("").as_posix() for path in ROOT.glob("week*/*.py")}
     assert files == set(ENTRIES)
     assert len(set(ENTRIES)) == len(ENTRIES) == len({entry.split("/")[1] for entry in ENTRIES})

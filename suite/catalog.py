@@ -13,13 +13,13 @@ from types import ModuleType
 PARTS = ("Config", "SMOKE", "CLAIMS", "run")  # that every recipe has
 
 
-def catalogue() -> tuple[str, ...]:
+def catalog() -> tuple[str, ...]:
     """Lists the recipes in lecture order, as "weekN_topic/name"."""
     return importlib.import_module("recipes").RECIPES
 
 
 def recipe_file(entry: str) -> Path:
-    """Gives the source file of a catalogue entry."""
+    """Gives the source file of a catalog entry."""
     return Path(importlib.import_module("recipes").__path__[0]) / f"{entry}.py"
 
 
@@ -52,7 +52,7 @@ def _docstring(entry: str) -> str:
 
 
 def select(name: str) -> list[str]:
-    """Finds catalogue entries.
+    """Finds catalog entries.
 
     Args:
         name: A recipe's name, "all", or a week such as "week3".
@@ -63,7 +63,7 @@ def select(name: str) -> list[str]:
     Raises:
         ValueError: There is none of that name.
     """
-    entries = catalogue()
+    entries = catalog()
     chosen = [entry for entry in entries if name in ("all", entry.split("_")[0], entry.split("/")[1])]
     if not chosen:
         names = [entry.split("/")[1] for entry in entries]
