@@ -70,8 +70,8 @@ def inspect(
 
     Args:
         files: Pairs of a name, as in `Picture.file`, and a part.
-        read: Gives the content and the digest of a name, or raises `UnusableError`, `UndecodableImageError` or
-            OSError.
+        read: Gives the content and the digest of a name, or raises `UnusableError`, `UndecodableImageError`
+            or OSError.
         label: For the progress bar.
 
     Returns:
