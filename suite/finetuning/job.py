@@ -96,6 +96,11 @@ def finetune(
     Raises:
         ValueError: Bad input, in one line.
         GateError: An export failed its gates.
+
+    Example:
+        >>> bundle = suite.finetune("photos/", out="saved_models/photos", epochs=0)
+        >>> sorted(path.name for path in bundle.glob("*.tflite"))[0]
+        'model.tflite'
     """
     options, settings = split_options(settings)
     if options.input_service:

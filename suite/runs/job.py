@@ -234,6 +234,11 @@ def run(
     Raises:
         ValueError: Bad input.
         GateError: A claim or an export failed, or a model is no better than the trivial answer.
+
+    Example:
+        >>> bundle = suite.run("linear_regression", out="saved_models/line", seed=1, smoke=True)
+        >>> (bundle / "model.onnx").exists()
+        True
     """
     recipe = load_recipe(name)
     name = Path(name).stem if is_file(name) else name
