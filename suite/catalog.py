@@ -15,12 +15,22 @@ PARTS = ("Config", "SMOKE", "CLAIMS", "run")  # that every recipe has
 
 def catalog() -> tuple[str, ...]:
     """Lists the recipes in lecture order, as "weekN_topic/name"."""
-    return importlib.import_module("recipes").RECIPES
+    return _package().RECIPES
 
 
 def recipe_file(entry: str) -> Path:
     """Gives the source file of a catalog entry."""
-    return Path(importlib.import_module("recipes").__path__[0]) / f"{entry}.py"
+    return Path(_package().__path__[0]) / f"{entry}.py"
+
+
+def _package() -> ModuleType:
+    """The recipes: beside the suite in a checkout, inside of it where a wheel was installed."""
+    checkout = Path(__file__).parents[1]
+    if not (checkout / "pyproject.toml").is_file():
+        return importlib.import_module("suite.recipes")
+    if str(checkout) not in sys.path:  # an editable install knows of the suite only
+        sys.path.append(str(checkout))
+    return importlib.import_module("recipes")
 
 
 def summary(entry: str) -> str:
@@ -89,7 +99,7 @@ def load_recipe(name: str) -> ModuleType:
     entries = select(name)
     if entries[0].split("/")[1] != name:
         raise ValueError(f"expected the name of one recipe, received {name!r}; see `suite list`")
-    return importlib.import_module(f"recipes.{entries[0].replace('/', '.')}")
+    return importlib.import_module(f"{_package().__name__}.{entries[0].replace('/', '.')}")
 
 
 def _load_file(path: Path) -> ModuleType:

@@ -24,7 +24,7 @@ recipes/{entry}.py is a recipe that runs; its last claim fails until you fill it
        the recipe, and put what others could use into suite/, with a test against an independent reference.
     3. python tools/results.py {name}         three seeds; writes its rows into RESULTS.md
     4. python tools/topics.py                 its row in README.md
-    5. python -m pytest tests/recipes -k {name}
+    5. python -m pytest tests/recipes -k "{name} or catalog"
 
 docs/adding-a-recipe.md says more."""
 CLAIM = "what_the_lecture_says"

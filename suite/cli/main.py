@@ -61,9 +61,9 @@ class _FinetuneCommand(Command):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         from suite.cli.flags import config_flags
         from suite.finetuning.job import Config
-        from suite.training.options import TrainingOptions
+        from suite.runs.options import RunOptions
 
-        return [*config_flags(Config), *config_flags(TrainingOptions), *super().get_params(ctx)]
+        return [*config_flags(Config), *config_flags(RunOptions), *super().get_params(ctx)]
 
 
 @cli.command(cls=_FinetuneCommand)

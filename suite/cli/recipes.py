@@ -48,7 +48,7 @@ def _options() -> list[click.Option]:
 
 def _recipe_command(name: str) -> click.Command:
     from suite.cli.flags import config_flags
-    from suite.training.options import TrainingOptions
+    from suite.runs.options import RunOptions
 
     recipe = catalog.load_recipe(name)
 
@@ -64,7 +64,7 @@ def _recipe_command(name: str) -> click.Command:
 
     return Command(
         name,
-        params=[*_options(), *config_flags(recipe.Config), *config_flags(TrainingOptions)],
+        params=[*_options(), *config_flags(recipe.Config), *config_flags(RunOptions)],
         callback=run_one,
         help=(recipe.__doc__ or "").replace("\n\n", "\n\n\b\n"),
     )

@@ -31,8 +31,8 @@ from suite.finetuning.head import class_weights, train_head
 from suite.models.backbones import build_backbone
 from suite.report.gallery import FOLDER
 from suite.runs.job import Job, execute
+from suite.runs.options import split_options
 from suite.runs.recipe import Context, Export, Result, Task
-from suite.training.options import split_options
 
 SMALLEST_GAIN = 1e-3  # nats of validation loss: less is no improvement
 WRONG_SHOWN = 12
@@ -88,7 +88,7 @@ def finetune(
         seed: Seed of the split, the augmentation and the training: the same seed gives the same weights on
             the same machine.
         resume: Whether to go on with an interrupted run of the same settings.
-        **settings: Fields of `Config`, and of `suite.training.options.TrainingOptions`.
+        **settings: Fields of `Config`, and of `suite.runs.options.RunOptions`.
 
     Returns:
         The bundle's folder; None on a machine that only helps the first one of a cluster.
@@ -96,6 +96,11 @@ def finetune(
     Raises:
         ValueError: Bad input, in one line.
         GateError: An export failed its gates.
+
+    Example:
+        >>> bundle = suite.finetune("photos/", out="saved_models/photos", epochs=0)
+        >>> sorted(path.name for path in bundle.glob("*.tflite"))[0]
+        'model.tflite'
     """
     options, settings = split_options(settings)
     if options.input_service:

@@ -1,5 +1,6 @@
 """`suite run week3`, `suite run all`: many recipes, one after the other."""
 
+import hashlib
 import json
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from suite.report.run_page import outcomes
 from suite.training.signals import signal_handler
 
 OUTCOMES = {PASSED: "ok", FAILED: "failed", BAD_INPUT: "bad input"}
+LONGEST_NAME = 60  # of what was asked for, as the name of a file
 COLUMNS = ("recipe", "outcome", "seconds", "claims kept", "artifacts")
 
 
@@ -74,7 +76,8 @@ def run_several(
     out = Path(out or (SMOKE_FOLDER if smoke else FOLDER))
     out.mkdir(parents=True, exist_ok=True)
     flags = [f"--data={data}", f"--seed={seed}", "--quiet", *(["--smoke"] if smoke else [])]
-    journal = out / f".{title}.done"
+    key = title if len(title) <= LONGEST_NAME else hashlib.sha256(title.encode()).hexdigest()
+    journal = out / f".{key}.done"
     ended = _read_journal(journal, flags) if resume else []
     entries = [entry for entry in entries if entry.split("/")[1] not in ended]
     names = [entry.split("/")[1] for entry in entries]

@@ -110,6 +110,17 @@ def test_resuming_begins_with_the_recipe_that_was_interrupted(run, tmp_path):
     assert list(run({}, "--resume")[1]) == WEEK  # nothing is interrupted any more
 
 
+def test_many_names_are_no_file_name(tmp_path, monkeypatch):
+    entries = catalog()
+    names = [entry.split("/")[1] for entry in entries]
+    monkeypatch.setattr(several, "_run_process", Recipes({names[1]: main.INTERRUPTED}))
+    with pytest.raises(KeyboardInterrupt):
+        several.run_several(" ".join(names), entries, out=tmp_path)
+    monkeypatch.setattr(several, "_run_process", Recipes({}))
+    done = several.run_several(" ".join(names), entries, out=tmp_path, resume=True)
+    assert [row.name for row in done] == names[1:]
+
+
 def test_an_older_run_is_not_resumed_for_one_that_was_interrupted_at_once(run):
     run({WEEK[2]: main.INTERRUPTED})
     run({WEEK[0]: main.INTERRUPTED})

@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CHECK = """
 import sys
+from suite.catalog import load_recipe
 from suite.cli.main import execute
 from tests.recipes import test_catalog as tests
 
@@ -19,10 +20,12 @@ print("smoke", execute(["run", name, "--smoke", "--quiet", f"--out={out}"]))
 print("full", execute(["run", name, "--quiet", f"--out={out}"]))
 print("listed", execute(["list"]))
 tests.test_the_catalog_and_the_files_agree()
-for test in (tests.test_docstring, tests.test_module, tests.test_every_bound_stands_in_the_docstring):
-    test(entry)
+tests.test_docstrings()
+module = {entry: load_recipe(entry)}
+tests.test_modules(module)
+tests.test_every_bound_stands_in_the_docstring(module)
 try:
-    tests.test_results_have_every_claim(entry)
+    tests.test_results_have_every_claim(module)
 except AssertionError as failure:
     print("complaint", failure)
 """
