@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SECTION = re.compile(r"^(Args|Returns|Yields|Raises|Reference|Attributes):$", re.MULTILINE)
+SECTION = re.compile(r"^(Args|Returns|Yields|Raises|Example|Reference|Attributes):$", re.MULTILINE)
 EXPLAINED = 2  # parameters that a line or two explain without a section
 
 
@@ -80,9 +80,10 @@ def faults(path, name, node):
 def test_docstrings_tell_what_the_code_has():
     files = {path.relative_to(ROOT).as_posix(): path for path in sorted((ROOT / "suite").rglob("*.py"))}
     assert files
-    assert not [
+    found = [
         f"{file}: {name}: {fault}"
         for file, path in files.items()
         for name, node in definitions(ast.parse(path.read_text(encoding="utf-8")).body)
         for fault in faults(file, name, node)
     ]
+    assert not found, "\n".join(found)

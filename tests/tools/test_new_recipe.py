@@ -21,7 +21,7 @@ print("full", execute(["run", name, "--quiet", f"--out={out}"]))
 print("listed", execute(["list"]))
 tests.test_the_catalog_and_the_files_agree()
 tests.test_docstrings()
-module = {entry: load_recipe(entry)}
+module = {entry: load_recipe(name)}
 tests.test_modules(module)
 tests.test_every_bound_stands_in_the_docstring(module)
 try:
@@ -36,7 +36,8 @@ def copy(tmp_path):
     """The files that a recipe is made of; `suite` is the real one."""
     for folder in ("recipes", "tools", "tests/recipes"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "RESULTS.md", tmp_path)
+    for file in ("RESULTS.md", "pyproject.toml"):
+        shutil.copy(ROOT / file, tmp_path)
     (tmp_path / "suite").symlink_to(ROOT / "suite")
     return tmp_path
 
