@@ -122,7 +122,9 @@ def run_undisturbed(job: Job, out: Path, every: float) -> float:
     return time.monotonic() - began
 
 
-def endure(job: Job, kills: int, number: signal.Signals, every: float, random, work: Path) -> list:
+def endure(
+    job: Job, kills: int, number: signal.Signals, every: float, random: np.random.Generator, work: Path
+) -> list:
     """Gives the row of the table."""
     whole, out = work / "whole" / "model", work / "killed" / "model"
     for each in (whole, out):
@@ -219,7 +221,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the moments.")
 @click.option("--every", type=float, default=0.5, show_default=True, help="Seconds between checkpoints.")
-def main(chosen, kills, name, seed, every):
+def main(chosen: tuple[str, ...], kills: int, name: str, seed: int, every: float) -> None:
     rows, faults = [], 0
     chosen = chosen or tuple(SETTINGS)
     for index, each in enumerate(chosen):

@@ -148,7 +148,9 @@ def check_reason(row: ArtifactRow) -> None:
         raise Fault(f"{row.path} {row.status} with a converter's own text: {reason}")
 
 
-def _check_bundle(drawn, seed, index, bundle, said: str, has_examples: bool) -> None:
+def _check_bundle(
+    drawn: RandomModel, seed: int, index: int, bundle: Path, said: str, has_examples: bool
+) -> None:
     rows = read_result(bundle).artifacts
     found = {row.path for row in rows if row.is_shipped}
     if missing := [name for name in FLOAT32_FILES if name not in found]:

@@ -28,7 +28,7 @@ def load_tflite(path: Path) -> tuple[Callable, Entries]:
     entries = Entries({name: detail["dtype"] for name, detail in details.items()})
     entries.shapes = {name: detail["shape"] for name, detail in details.items()}
 
-    def run(inputs):
+    def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         rows = len(next(iter(inputs.values())))
         each = [runner(**{k: v[i : i + 1] for k, v in inputs.items()}) for i in range(rows)]
         return {name: np.concatenate([answer[name] for answer in each]) for name in each[0]}
@@ -43,7 +43,9 @@ def load_saved_model(path: Path) -> tuple[Callable, Entries]:
     function = loaded.signatures["serving_default"]
     specs = function.structured_input_signature[1]
 
-    def run(inputs, loaded=loaded):  # which the signature does not keep alive
+    def run(
+        inputs: Mapping[str, np.ndarray], loaded: Any = loaded
+    ) -> dict[str, np.ndarray]:  # which the signature does not keep alive
         answers = function(**{name: tf.constant(values) for name, values in inputs.items()})
         return {name: value.numpy() for name, value in answers.items()}
 
@@ -69,7 +71,7 @@ def load_keras(path: Path) -> tuple[Callable, Entries]:
     names = [tensor.name for tensor in signature_of(model).inputs]
     entries = Entries({name: tensor.dtype for name, tensor in zip(names, model.inputs, strict=True)})
 
-    def run(inputs):  # a Keras model numbers its outputs
+    def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:  # a Keras model numbers its outputs
         answers = call(model, [inputs[name] for name in names])
         return {f"#{number}": values for number, values in enumerate(answers)}
 

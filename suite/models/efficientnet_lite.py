@@ -50,7 +50,7 @@ _MIN_SIZE = 32
 
 def EfficientNetLite0(
     include_top: bool = True,
-    weights: str | os.PathLike | None = "imagenet",
+    weights: str | os.PathLike[str] | None = "imagenet",
     input_shape: Shape | None = None,
     pooling: str | None = None,
     classes: int = 1000,
@@ -93,7 +93,7 @@ def EfficientNetLite0(
 
 def EfficientNetLite1(
     include_top: bool = True,
-    weights: str | os.PathLike | None = "imagenet",
+    weights: str | os.PathLike[str] | None = "imagenet",
     input_shape: Shape | None = None,
     pooling: str | None = None,
     classes: int = 1000,
@@ -108,7 +108,7 @@ def EfficientNetLite1(
 
 def EfficientNetLite2(
     include_top: bool = True,
-    weights: str | os.PathLike | None = "imagenet",
+    weights: str | os.PathLike[str] | None = "imagenet",
     input_shape: Shape | None = None,
     pooling: str | None = None,
     classes: int = 1000,
@@ -121,7 +121,15 @@ def EfficientNetLite2(
     return _build(_LITE2, top, weights, input_shape, pooling, include_preprocessing, name)
 
 
-def _build(variant: _Variant, top, weights, input_shape, pooling, include_preprocessing, name) -> keras.Model:
+def _build(
+    variant: _Variant,
+    top: tuple[int, Activation] | None,
+    weights: str | os.PathLike[str] | None,
+    input_shape: Shape | None,
+    pooling: str | None,
+    include_preprocessing: bool,
+    name: str | None,
+) -> keras.Model:
     _check(top, weights, pooling)
     shape = _resolve_shape(variant.size, top, weights, input_shape)
     if include_preprocessing:
@@ -138,7 +146,9 @@ def _build(variant: _Variant, top, weights, input_shape, pooling, include_prepro
     return model
 
 
-def _check(top, weights, pooling) -> None:
+def _check(
+    top: tuple[int, Activation] | None, weights: str | os.PathLike[str] | None, pooling: str | None
+) -> None:
     is_saved = str(weights).endswith(".keras") and Path(weights).is_file()
     if not (weights is None or weights == "imagenet" or is_saved):
         raise ValueError(
@@ -162,7 +172,12 @@ def _check(top, weights, pooling) -> None:
         )
 
 
-def _resolve_shape(default_size: int, top, weights, input_shape: Shape | None) -> Shape:
+def _resolve_shape(
+    default_size: int,
+    top: tuple[int, Activation] | None,
+    weights: str | os.PathLike[str] | None,
+    input_shape: Shape | None,
+) -> Shape:
     default = (default_size, default_size, 3)
     if input_shape is None:
         return default if top else (None, None, 3)
@@ -182,7 +197,7 @@ def _resolve_shape(default_size: int, top, weights, input_shape: Shape | None) -
     return shape
 
 
-def _features(x, variant: _Variant):
+def _features(x: keras.KerasTensor, variant: _Variant) -> keras.KerasTensor:
     x = _convolve(x, 32, 3, "stem", strides=2)
     blocks = list(_blocks(variant))
     for index, (name, *sizes) in enumerate(blocks):
@@ -190,7 +205,9 @@ def _features(x, variant: _Variant):
     return _convolve(x, 1280, 1, "top")
 
 
-def _head(x, top, pooling, dropout):
+def _head(
+    x: keras.KerasTensor, top: tuple[int, Activation] | None, pooling: str | None, dropout: float
+) -> keras.KerasTensor:
     if top:
         classes, activation = top
         x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
@@ -211,7 +228,16 @@ def _blocks(variant: _Variant) -> Iterator[tuple[str, int, int, int, int]]:
             yield f"block{stage}{letter}", kernel_size, strides if letter == "a" else 1, expand_ratio, width
 
 
-def _block(inputs, name, kernel_size, strides, expand_ratio, filters, *, drop_rate):
+def _block(
+    inputs: keras.KerasTensor,
+    name: str,
+    kernel_size: int,
+    strides: int,
+    expand_ratio: int,
+    filters: int,
+    *,
+    drop_rate: float,
+) -> keras.KerasTensor:
     """Inverted residual: expand, filter each channel, project; add the input where the shapes allow."""
     x = inputs
     channels = inputs.shape[-1]
@@ -227,13 +253,15 @@ def _block(inputs, name, kernel_size, strides, expand_ratio, filters, *, drop_ra
     return layers.Add(name=f"{name}_add")([x, inputs])
 
 
-def _convolve(x, filters, kernel_size, name, strides=1, activate=True):
+def _convolve(
+    x: keras.KerasTensor, filters: int, kernel_size: int, name: str, strides: int = 1, activate: bool = True
+) -> keras.KerasTensor:
     arguments = {"padding": "same", "use_bias": False, "kernel_initializer": _he_fan_out()}
     x = layers.Conv2D(filters, kernel_size, strides, name=f"{name}_conv", **arguments)(x)
     return _normalize(x, name, activate)
 
 
-def _normalize(x, name, activate=True):
+def _normalize(x: keras.KerasTensor, name: str, activate: bool = True) -> keras.KerasTensor:
     x = layers.BatchNormalization(momentum=0.99, epsilon=1e-3, name=f"{name}_bn")(x)
     return layers.Activation("relu6", name=f"{name}_activation")(x) if activate else x
 
@@ -265,7 +293,7 @@ def _layer_weights(layer: layers.Layer, tensors: dict[str, np.ndarray], name: st
     return [weight, *(tensors[f"{name}.{part}"] for part in ("bias", "running_mean", "running_var"))]
 
 
-def _load_saved(model: keras.Model, path: str | os.PathLike) -> None:
+def _load_saved(model: keras.Model, path: str | os.PathLike[str]) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a mismatch brings hundreds, and then the error

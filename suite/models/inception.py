@@ -213,9 +213,9 @@ def chain(
     return x
 
 
-def _average(x):
+def _average(x: keras.KerasTensor) -> keras.KerasTensor:
     return layers.AveragePooling2D(3, 1, "same")(x)
 
 
-def _fork(x, width: float):
+def _fork(x: keras.KerasTensor, width: float) -> keras.KerasTensor:
     return layers.Concatenate()([chain(x, [(384, (1, 3))], width), chain(x, [(384, (3, 1))], width)])

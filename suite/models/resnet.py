@@ -80,7 +80,12 @@ def ResNet50(
 
 
 def _build(
-    block: Callable, depths: tuple[int, ...], input_shape, top, use_bias: bool, name: str
+    block: Callable,
+    depths: tuple[int, ...],
+    input_shape: Shape | None,
+    top: tuple[int, Activation] | None,
+    use_bias: bool,
+    name: str,
 ) -> keras.Model:
     image = image_input(input_shape, 224, _MIN_SIZE, bool(top))
     x = layers.ZeroPadding2D(3, name="conv1_pad")(image)
@@ -253,7 +258,9 @@ def convolution(
     return layers.ReLU(name=f"{name}_relu")(x) if activate else x
 
 
-def _shortcut(x, filters: int, strides: int, kind: str, name: str, settings: dict):
+def _shortcut(
+    x: keras.KerasTensor, filters: int, strides: int, kind: str, name: str, settings: dict
+) -> keras.KerasTensor:
     channels = x.shape[-1]
     if kind not in ("projection", "identity") or (kind == "identity" and channels > filters):
         raise ValueError(
@@ -268,6 +275,6 @@ def _shortcut(x, filters: int, strides: int, kind: str, name: str, settings: dic
     return keras.ops.pad(x, [[0, 0], [0, 0], [0, 0], [0, filters - channels]])
 
 
-def _add(skipped, x, name: str):
+def _add(skipped: keras.KerasTensor | None, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     x = x if skipped is None else layers.Add(name=f"{name}_add")([skipped, x])
     return layers.ReLU(name=f"{name}_out")(x)

@@ -1,7 +1,7 @@
 """What a random model is drawn with: one generator, the tables of steps, inputs and their examples."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 import numpy as np
@@ -13,8 +13,10 @@ DYNAMIC_SIZE = 11  # of examples, where a model takes any size
 VOCABULARY = 12
 WORDS = ("red", "green", "blue", "a red apple", "seven green pears", "")
 
+Step: TypeAlias = Callable[["Draw", Any], Any]
+
 # Kind of a step -> ranks of the tensors it takes (batch included), and what it makes of one.
-STEPS: dict[str, tuple[tuple[int, ...], Callable]] = {}
+STEPS: dict[str, tuple[tuple[int, ...], Step]] = {}
 
 
 class Domain(NamedTuple):
@@ -33,10 +35,10 @@ class DoesNotFit(Exception):
     """A step cannot follow here, as one that needs a fixed size; another one is drawn."""
 
 
-def step(kind: str, *ranks: int) -> Callable:
+def step(kind: str, *ranks: int) -> Callable[[Step], Step]:
     """Enters a function `(draw, tensor) -> tensor` into the table of steps."""
 
-    def enter(function: Callable) -> Callable:
+    def enter(function: Step) -> Step:
         STEPS[kind] = (ranks, function)
         return function
 

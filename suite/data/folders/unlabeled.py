@@ -44,7 +44,9 @@ class PictureFolder:
         }
 
 
-def read_picture_folder(directory: str | os.PathLike, seed: int, test_share: float = 0.15) -> PictureFolder:
+def read_picture_folder(
+    directory: str | os.PathLike[str], seed: int, test_share: float = 0.15
+) -> PictureFolder:
     """Finds the pictures in a folder and its sub-folders; nothing in it is changed.
 
     Every file is decoded once. What is not a sound picture of at least 16 x 16 pixels is set aside, and so is

@@ -35,7 +35,7 @@ class ImageSource:
         size: tuple[int, int],
         *,
         load: Callable[[Any, tuple[int, int]], np.ndarray] = load_image,
-        folder: str | os.PathLike | None = None,
+        folder: str | os.PathLike[str] | None = None,
         disk_limit: int = 2**32,
     ):
         """Prepares to read; nothing is read yet.

@@ -125,7 +125,7 @@ def load_coco(size: tuple[int, int], most: int) -> CaptionSet:
     return CaptionSet(images=arrays, captions=captions, source="coco_captions")
 
 
-def read_caption_folder(directory: str | os.PathLike, seed: int, size: tuple[int, int]) -> CaptionSet:
+def read_caption_folder(directory: str | os.PathLike[str], seed: int, size: tuple[int, int]) -> CaptionSet:
     """Reads a folder of pictures with a table of captions. Nothing in it is changed.
 
     The table names a picture and a caption in each row; a picture with several captions has a row for each.

@@ -145,7 +145,7 @@ class _Labeled:
 
 
 def read_csv(
-    path: str | os.PathLike, seed: int, text_column: str | None = None, label_column: str | None = None
+    path: str | os.PathLike[str], seed: int, text_column: str | None = None, label_column: str | None = None
 ) -> TextSet:
     """Reads labeled texts from a CSV file, or from a folder with one for each part.
 

@@ -114,7 +114,7 @@ def _read_treebank() -> TaggedSet:
     return _make_set(sentences, TREEBANK)
 
 
-def read_conllu(path: str | os.PathLike, seed: int) -> TaggedSet:
+def read_conllu(path: str | os.PathLike[str], seed: int) -> TaggedSet:
     """Reads a file in the CoNLL-U format, as `read_sentences` does, or a treebank's folder.
 
     A file is split 80/10/10. In a folder, files with "train", "dev" and "test" in their names are the parts;

@@ -58,7 +58,7 @@ def split_training(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return train, validation
 
 
-def write_image_dataset(name: str, directory: str | os.PathLike, limit: int | None = None) -> Path:
+def write_image_dataset(name: str, directory: str | os.PathLike[str], limit: int | None = None) -> Path:
     """Writes the training split of a TFDS image classification set as class folders of PNG files.
 
     TFDS reads prepared sets from its own data directory (`TFDS_DATA_DIR`) and downloads the others.
