@@ -8,6 +8,7 @@ XLA, and with mixed precision. It works without a GPU too, and says so.
 
 import time
 from collections.abc import Callable
+from typing import TypeAlias
 
 import click
 import keras
@@ -16,6 +17,7 @@ import tensorflow as tf
 
 from suite import console
 
+Step: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # of images and labels
 SHAPE, CLASSES = (64, 64, 3), 10
 
 
@@ -30,7 +32,7 @@ def build_model(policy: str) -> keras.Model:
     return keras.Model(images, keras.layers.Dense(CLASSES, dtype="float32")(x))
 
 
-def training_step(model: keras.Model, wrap: Callable[[Callable], Callable]) -> Callable[[], tf.Tensor]:
+def training_step(model: keras.Model, wrap: Callable[[Step], Step]) -> Step:
     """A function that takes a step of Adam on random images and gives the loss.
 
     Args:
@@ -53,7 +55,7 @@ def training_step(model: keras.Model, wrap: Callable[[Callable], Callable]) -> C
     return wrap(step)
 
 
-def steps_per_second(step: Callable, batch: tuple, seconds: float) -> float:
+def steps_per_second(step: Step, batch: tuple[tf.Tensor, tf.Tensor], seconds: float) -> float:
     """Measures for about that long, after a warm-up; each measurement ends with the loss on the host."""
     for _ in range(3):
         float(step(*batch))

@@ -22,7 +22,7 @@ from suite.deploy.signature import signature_of
 from suite.errors import GateError
 from suite.runs.export_file import export_file
 from tools.random_models import DYNAMIC_SIZE, RandomModel, call, draw_model
-from tools.soak_runtimes import LOADERS, Entries
+from tools.soak_runtimes import LOADERS, Entries, Run
 
 RIGHT, REFUSED, WRONG = "right", "refused", "WRONG"
 FLOAT32_FILES = ("model.keras", "saved_model", "model.onnx", "model.tflite")
@@ -199,7 +199,7 @@ def _has_half_layers(model: keras.Model) -> bool:
     return any("16" in (layer.compute_dtype or "") for layer in model._flatten_layers())
 
 
-def _compare(exact: RandomModel, row: ArtifactRow, runner: tuple, size: int) -> tuple[str, ...]:
+def _compare(exact: RandomModel, row: ArtifactRow, runner: tuple[Run, Entries], size: int) -> tuple[str, ...]:
     """Runs an artifact and the Keras model on the same inputs; gives the names of the artifact's outputs."""
     run, entries = runner
     examples = exact.examples(5, seed=2, size=size)

@@ -39,7 +39,7 @@ class Loaded(NamedTuple):
     """
 
     signature: Signature
-    run: Callable
+    run: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
     batch: int | None = None
     ranges: Mapping[str, ValueRange] = {}
     assumed: Mapping[str, tuple[ValueRange, str]] = {}
@@ -205,7 +205,7 @@ def _load_keras(path: Path) -> Loaded:
     return Loaded(signature, run, _common_size(tensor.shape[0] for tensor in model.inputs), assumed=assumed)
 
 
-def _common_size(sizes: Iterable) -> int | None:
+def _common_size(sizes: Iterable[Any]) -> int | None:
     """The batch size that inputs are fixed to, if they are."""
     fixed = {size for size in sizes if isinstance(size, int)}
     return fixed.pop() if len(fixed) == 1 else None
@@ -225,7 +225,7 @@ def _load_saved_model(path: Path) -> Loaded:
     )
 
     def run(
-        inputs: Mapping[str, np.ndarray], loaded: Any = loaded
+        inputs: Mapping[str, np.ndarray], _loaded: Any = loaded
     ) -> dict[str, np.ndarray]:  # the signature does not keep the loaded object, and its variables, alive
         tensors = {name: tf.constant(value) for name, value in inputs.items()}
         return {name: value.numpy() for name, value in function(**tensors).items()}

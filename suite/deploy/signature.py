@@ -169,7 +169,7 @@ def _tensor(name: str, tensor: Any) -> Tensor:
     return Tensor(name, dtype, tuple(tensor.shape[1:]))
 
 
-def call_model(model: Any, tensors: Mapping) -> dict:
+def call_model(model: Any, tensors: Mapping[str, Any]) -> dict[str, Any]:
     """Runs a model's inference on tensors by input name, and gives its outputs by name.
 
     Args:

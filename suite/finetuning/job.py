@@ -222,7 +222,7 @@ def report(
     model: keras.Model,
     folder: ImageFolder,
     sources: dict[str, ImageSource],
-    curves: dict,
+    curves: dict[str, list[float]],
     work: Path,
     spare_classes: int = SPARE_CLASSES,
 ) -> Result:

@@ -27,7 +27,7 @@ class Attention(keras.layers.Layer):
         score "general".
     """
 
-    def build(self, queries_shape: Shape, memory_shape: Shape, source_shape: Shape | None = None) -> None:
+    def build(self, queries_shape: Shape, memory_shape: Shape, source_shape: Shape | None = None) -> None:  # noqa: ARG002  Keras passes shapes by name
         self.kernel = self.add_weight(
             shape=(queries_shape[-1], memory_shape[-1]), initializer="glorot_uniform", name="kernel"
         )
@@ -44,7 +44,10 @@ class Attention(keras.layers.Layer):
         return ops.matmul(weights, memory), weights
 
     def compute_output_shape(
-        self, queries_shape: Shape, memory_shape: Shape, source_shape: Shape | None = None
+        self,
+        queries_shape: Shape,
+        memory_shape: Shape,
+        source_shape: Shape | None = None,  # noqa: ARG002  Keras passes shapes by name
     ) -> tuple[Shape, Shape]:
         batch, steps, _ = queries_shape
         return (batch, steps, memory_shape[-1]), (batch, steps, memory_shape[1])

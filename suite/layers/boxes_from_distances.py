@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from suite.layers.tensors import Shape, Tensor
+from suite.layers.tensors import Tensor
 
 
 @keras.saving.register_keras_serializable("suite")
@@ -20,7 +20,7 @@ class BoxesFromDistances(keras.layers.Layer):
         Tian, Shen, Chen, He (2019), FCOS: Fully convolutional one-stage object detection, section 3.1.
     """
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: tuple[int, ...]) -> None:
         centers = [(np.arange(count) + 0.5) / count for count in input_shape[1:3]]
         rows, columns = np.meshgrid(*centers, indexing="ij")
         self._centers = np.stack([rows, columns, rows, columns], axis=-1).astype(np.float32)

@@ -120,7 +120,7 @@ class SimpleRNNCell(RecurrentCell):
         super().__init__(units, **cell_arguments)
         self.activation = keras.activations.get(activation)
 
-    def update(self, sums: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
+    def update(self, sums: Tensor, states: Sequence[Tensor]) -> list[Tensor]:  # noqa: ARG002  as the other cells'
         return [self.activation(sums)]
 
     def get_config(self) -> dict[str, Any]:
@@ -150,7 +150,7 @@ class LSTMCell(RecurrentCell):
     states = 2
     keras_gates = (0, 1, 3, 2)
 
-    def _initial_bias(self, shape: Shape, dtype: str | None = None) -> Tensor:
+    def _initial_bias(self, shape: Shape, dtype: str | None = None) -> Tensor:  # noqa: ARG002  as the other cells'
         bias = [ops.zeros(self.units), ops.ones(self.units), ops.zeros(2 * self.units)]
         return ops.cast(ops.concatenate(bias), dtype)
 

@@ -36,7 +36,7 @@ class TfIdf(keras.layers.Layer):
             raise ValueError(f"expected at most 46,340 words, received {vocabulary_size}; take the frequent")
         self.vocabulary_size, self.num_pairs = vocabulary_size, num_pairs
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: Shape) -> None:  # noqa: ARG002  Keras' signature
         features = self.vocabulary_size - 2 + self.num_pairs
         self.codes = self.add_weight((self.num_pairs,), "zeros", "int32", trainable=False, name="codes")
         self.idf = self.add_weight((features,), "ones", "float32", trainable=False, name="idf")

@@ -131,7 +131,7 @@ def choose_l2(
 
 def _checked(
     features: ArrayLike | RowFile, labels: ArrayLike, num_classes: int, sample_weight: ArrayLike | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray | RowFile, np.ndarray, np.ndarray]:
     if not isinstance(features, RowFile) or len(list(_chunks(features))) == 1:
         features = np.asarray(features)
         features = features.astype(np.float64 if features.dtype == np.float64 else np.float32, copy=False)

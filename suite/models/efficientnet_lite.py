@@ -149,7 +149,7 @@ def _build(
 def _check(
     top: tuple[int, Activation] | None, weights: str | os.PathLike[str] | None, pooling: str | None
 ) -> None:
-    is_saved = str(weights).endswith(".keras") and Path(weights).is_file()
+    is_saved = weights is not None and str(weights).endswith(".keras") and Path(weights).is_file()
     if not (weights is None or weights == "imagenet" or is_saved):
         raise ValueError(
             f"expected weights 'imagenet', None or the path of a .keras file, received {str(weights)!r}; "

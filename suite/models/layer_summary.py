@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 import numpy as np
@@ -41,7 +41,7 @@ class LayerSummary(NamedTuple):
 
     name: str
     kind: str
-    output_shape: tuple
+    output_shape: tuple[int | None, ...]
     parameters: int
     receptive_field: tuple[int, ...] | None
     strides: tuple[float, ...] | None
@@ -53,6 +53,9 @@ class _Axis(NamedTuple):
     first: float
     last: float
     stride: float
+
+
+_Field: TypeAlias = tuple[_Axis, ...] | None  # what one number depends on; None for everything
 
 
 def convolution_parameters(
@@ -125,7 +128,7 @@ def summary(model: keras.Model) -> list[LayerSummary]:
     return rows
 
 
-def _follow(model: keras.Model, starts: list, rows: list[LayerSummary], prefix: str) -> list:
+def _follow(model: keras.Model, starts: list[_Field], rows: list[LayerSummary], prefix: str) -> list[_Field]:
     """Adds the rows of a model's layers; gives what each of its outputs sees (None for everything)."""
     fields = {id(tensor): field for tensor, field in zip(model.inputs, starts, strict=True)}
     for operation in model.operations:
@@ -143,7 +146,7 @@ def _follow(model: keras.Model, starts: list, rows: list[LayerSummary], prefix: 
     return [fields[id(tensor)] for tensor in model.outputs]
 
 
-def _union(fields: list) -> _Field:
+def _union(fields: list[_Field]) -> _Field:
     """The widest of several branches, which meet with one stride."""
     if any(field is None for field in fields):
         return None
@@ -212,7 +215,7 @@ def _row(operation: keras.Operation, node: Any, field: _Field, prefix: str) -> L
     return LayerSummary(prefix + operation.name, type(operation).__name__, shape, parameters, sees, strides)
 
 
-def _shape(sizes: tuple) -> str:
+def _shape(sizes: Sequence[object]) -> str:
     return " x ".join("any" if size is None else str(size) for size in sizes)
 
 

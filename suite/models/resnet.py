@@ -80,7 +80,7 @@ def ResNet50(
 
 
 def _build(
-    block: Callable,
+    block: Callable[..., keras.KerasTensor],
     depths: tuple[int, ...],
     input_shape: Shape | None,
     top: tuple[int, Activation] | None,
@@ -102,7 +102,7 @@ def _build(
 
 def residual_stage(
     x: keras.KerasTensor,
-    block: Callable,
+    block: Callable[..., keras.KerasTensor],
     filters: int,
     depth: int,
     strides: int,
@@ -259,7 +259,7 @@ def convolution(
 
 
 def _shortcut(
-    x: keras.KerasTensor, filters: int, strides: int, kind: str, name: str, settings: dict
+    x: keras.KerasTensor, filters: int, strides: int, kind: str, name: str, settings: dict[str, Any]
 ) -> keras.KerasTensor:
     channels = x.shape[-1]
     if kind not in ("projection", "identity") or (kind == "identity" and channels > filters):

@@ -170,7 +170,7 @@ def fine_tuning_step(batch_size: int = 16, steps: int = 4) -> Iterator[Work]:
 
     def train() -> float:
         state.step, state.total = 0, (0.0, 0.0)
-        return trainer.run(1, lambda taken: None, lambda: False, contextlib.nullcontext)
+        return trainer.run(1, lambda _: None, lambda: False, contextlib.nullcontext)
 
     def train_keras() -> float:
         return rival.fit(batches, shuffle=False, verbose=0).history["loss"][-1]
@@ -235,9 +235,12 @@ def inference(calls: int = 20) -> Iterator[Work]:
     def through(way: Callable[[np.ndarray], np.ndarray]) -> Callable[[], np.ndarray]:
         return lambda: np.concatenate([way(photo) for photo in photos])
 
+    def tflite(variant: str) -> Callable[[], np.ndarray]:
+        return through(lambda photo: artifacts[variant](photo)["probabilities"])
+
     goals = {"int8": (40, 10, 3, 8), "float32": (None,) * 4}
     for variant, goal in goals.items():
-        ours = through(lambda photo, variant=variant: artifacts[variant](photo)["probabilities"])
+        ours = tflite(variant)
         reference = ours()
         for name, way in ways.items():
             # An int8 model is another one: it has to decide alike.

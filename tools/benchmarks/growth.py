@@ -109,7 +109,7 @@ def autoencoder(images: int = 1000) -> Growth:
     return Growth(f"autoencoder, an epoch, from {images} images", _runs(run, images))
 
 
-def _runs(run: Callable[[int], object], base: int) -> dict:
+def _runs(run: Callable[[int], object], base: int) -> dict[int, Callable[[], object]]:
     return {times: functools.partial(run, base * times) for times in TIMES}
 
 

@@ -196,7 +196,7 @@ def keras_gan(generator: keras.Model, discriminator: keras.Model, noise_dim: int
     import tensorflow as tf
 
     class GAN(keras.Model):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.generator, self.discriminator = generator, discriminator
             self.d_loss_metric = keras.metrics.Mean(name="d_loss")

@@ -42,7 +42,8 @@ def word_vectors(epochs: int = 20) -> Iterator[Work]:
         peer.train(sentences["train"], total_examples=peer.corpus_count, epochs=epochs)
 
     with threadpool_limits(1, user_api="blas"):  # gensim's two workers each call BLAS on single vectors
-        train(), train_peer()
+        train()
+        train_peer()
         order = [peer.wv.key_to_index.get(word, 0) for word in text.vocabulary.words]
         vectors = recipe.Vectors(peer.wv.vectors[order], peer.syn1neg[order])
         theirs, ours = (recipe.ranking(each, text, config, seed=0) for each in (vectors, trainer.vectors()))
@@ -122,7 +123,7 @@ def ngrams(order: int = 5) -> Iterator[Work]:
             for end in range(order, len(text) + 1)
         ]
 
-        def score(smoothing: Smoothing = smoothing, texts: Sequence[list[str]] = texts) -> np.ndarray:
+        def score(smoothing: Any = smoothing, texts: Sequence[list[str]] = texts) -> np.ndarray:
             return np.exp(counts.log_probabilities([vocabulary.ids(text) for text in texts], smoothing))
 
         def score_peer(peer: Any = peer, contexts: Sequence[tuple[str, list[str]]] = contexts) -> np.ndarray:

@@ -61,7 +61,7 @@ class Draw:
         self._names: set[str] = set()
         self.after: Callable[[Any], None] | None = None  # what is done to the model with weights
 
-    def pick(self, options: Sequence) -> Any:
+    def pick(self, options: Sequence[Any]) -> Any:
         return options[int(self.random.integers(len(options)))]
 
     def chance(self, share: float) -> bool:
@@ -91,7 +91,7 @@ class Draw:
         length = None if self.dynamic else self.pick(LENGTHS)
         return self.input(2, name, shape=(length,), dtype=dtype, domain=domain)
 
-    def shape(self, rank: int) -> tuple:
+    def shape(self, rank: int) -> tuple[int | None, ...]:
         channels = self.pick((2, 3, 4, 6))
         if rank == 2:
             return (self.number(3, 8),)
@@ -167,7 +167,10 @@ class Draw:
 
 
 def draw_examples(
-    inputs: Sequence[tuple[Sequence, str, Domain]], rows: int, random: np.random.Generator, size: int
+    inputs: Sequence[tuple[Sequence[int | None], str, Domain]],
+    rows: int,
+    random: np.random.Generator,
+    size: int,
 ) -> list[np.ndarray]:
     """Draws an array for each input.
 
@@ -187,7 +190,7 @@ def draw_examples(
     return found
 
 
-def _values(domain: Domain, shape: tuple, dtype: str, random: np.random.Generator) -> np.ndarray:
+def _values(domain: Domain, shape: tuple[int, ...], dtype: str, random: np.random.Generator) -> np.ndarray:
     if domain.kind == "words":
         return np.array(random.choice(WORDS, shape), dtype=object)
     if domain.kind == "switch":

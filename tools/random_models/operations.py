@@ -75,7 +75,7 @@ for _name, _function in ELEMENTWISE.items():
     _enter_elementwise(_name, _function)
 
 
-def static(x: keras.KerasTensor) -> tuple:
+def static(x: keras.KerasTensor) -> tuple[int, ...]:
     """The sides of a tensor without open ones."""
     if None in x.shape[1:]:
         raise DoesNotFit

@@ -16,7 +16,7 @@ def at_least(x: keras.KerasTensor, side: int) -> None:
         raise DoesNotFit
 
 
-def fixed(x: keras.KerasTensor) -> tuple:
+def fixed(x: keras.KerasTensor) -> tuple[int, ...]:
     if None in x.shape[1:-1]:
         raise DoesNotFit
     return tuple(x.shape[1:-1])

@@ -4,7 +4,7 @@ import keras
 from keras import layers, ops
 
 from suite import layers as own
-from tools.random_models.drawing import DoesNotFit, Draw, step
+from tools.random_models.drawing import DoesNotFit, Draw, Step, step
 
 RANK = 3
 PADDINGS = ("valid", "same")

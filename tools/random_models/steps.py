@@ -41,7 +41,9 @@ def above(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return ops.threshold(x, 0.2, 0.1)
 
 
-def _enter(kind: str, ranks: tuple, make: Callable[[Draw, keras.KerasTensor], keras.layers.Layer]) -> None:
+def _enter(
+    kind: str, ranks: tuple[int, ...], make: Callable[[Draw, keras.KerasTensor], keras.layers.Layer]
+) -> None:
     """Enters a layer: `make(draw, x)` gives it."""
     step(kind, *ranks)(lambda d, x: make(d, x)(x))
 

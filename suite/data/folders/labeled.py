@@ -219,7 +219,7 @@ def _check_counts(
         )
 
 
-def _advice(root: Path, few: list[str], distinct: Counter, lost: list[SetAside]) -> str:
+def _advice(root: Path, few: list[str], distinct: Counter[str], lost: list[SetAside]) -> str:
     """What to do about classes with too few pictures, of which some were lost."""
     empty = [name for name in few if not distinct[name]]
     elsewhere = layout.advice(root) if empty else ""

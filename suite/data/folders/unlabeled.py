@@ -4,6 +4,7 @@ import dataclasses
 import os
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,7 @@ class PictureFolder:
     classes: tuple[str, ...]
     quarantined: tuple[SetAside, ...]
 
-    def describe(self) -> dict:
+    def describe(self) -> dict[str, Any]:
         """What `Result.data` says of it."""
         return {
             "source": str(self.root),

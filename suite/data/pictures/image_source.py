@@ -30,7 +30,7 @@ class ImageSource:
 
     def __init__(
         self,
-        files: Sequence,
+        files: Sequence[Any],
         labels: Sequence[int] | np.ndarray,
         size: tuple[int, int],
         *,

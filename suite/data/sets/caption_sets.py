@@ -95,7 +95,7 @@ def _can_be_told(scene: Scene) -> bool:
 def _kinds_of_parts(seed: int) -> dict[str, set[tuple[str, str, str]]]:
     """Kinds of things that only one part has."""
     colors = np.random.default_rng(seed).permutation(list(scenes.COLORS)).tolist()
-    own: dict[str, set] = {part: set() for part in SPLITS}
+    own: dict[str, set[tuple[str, str, str]]] = {part: set() for part in SPLITS}
     for index, shape in enumerate(scenes.SHAPES):
         first, second = ("small", "large") if index % 2 else ("large", "small")
         own["test"].add((first, colors[index], shape))

@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ class TextSet:
     quarantined: tuple[SetAside, ...] = ()
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
-    def describe(self) -> dict:
+    def describe(self) -> dict[str, Any]:
         """What `Result.data` says of it: source, classes, the size of each part, what was set aside."""
         sizes = {part: len(labels) for part, labels in self.labels.items()}
         columns = {f"{kind}_column": name for kind, name in self.columns.items()}

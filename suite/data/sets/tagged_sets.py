@@ -4,6 +4,7 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class TaggedSet:
     source: str
     quarantined: tuple[SetAside, ...] = ()
 
-    def describe(self) -> dict:
+    def describe(self) -> dict[str, Any]:
         """What `Result.data` says of it: source, tags, the sentences of each part, what was set aside."""
         sizes = {part: len(labels) for part, labels in self.labels.items()}
         aside = list(self.quarantined)

@@ -36,7 +36,7 @@ def tfds_builder(name: str) -> Any:
 
 def tfds_examples(
     builder: Any, split: str, limit: int | None = None, features: Sequence[str] | None = None
-) -> Iterator[dict]:
+) -> Iterator[dict[str, Any]]:
     """The examples of a split, at most `limit`, as NumPy arrays, under a progress bar.
 
     Args:

@@ -157,7 +157,13 @@ def _file(builder: _Builder, name: str, kind: np.int8) -> int:
     return builder.table(builder.CreateString(name), None, kind)
 
 
-def _subgraph(builder: _Builder, graph: Any, signature: Any, labels: Sequence[str], ranges: Mapping) -> int:
+def _subgraph(
+    builder: _Builder,
+    graph: Any,
+    signature: Any,
+    labels: Sequence[str],
+    ranges: Mapping[str, ValueRange | None],
+) -> int:
     inputs = _tensors(graph, graph.inputs, signature.inputs)
     outputs = _tensors(graph, graph.outputs, signature.outputs)
     if labels:

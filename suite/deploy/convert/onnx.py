@@ -124,16 +124,16 @@ def _nodes(graph: Any) -> Iterator[Any]:
 # the node.
 
 
-def _erfc(graph: Any, node: Any, name: str, args: Any) -> None:
+def _erfc(graph: Any, node: Any, _name: str, _args: Any) -> None:
     """1 - erf(x), which exact GELU has."""
     _replace(graph, node, lambda x, one: graph.make_node("Sub", [one, _of(graph, "Erf", x)]))
 
 
-def _expm1(graph: Any, node: Any, name: str, args: Any) -> None:
+def _expm1(graph: Any, node: Any, _name: str, _args: Any) -> None:
     _replace(graph, node, lambda x, one: graph.make_node("Sub", [_of(graph, "Exp", x), one]))
 
 
-def _log1p(graph: Any, node: Any, name: str, args: Any) -> None:
+def _log1p(graph: Any, node: Any, _name: str, _args: Any) -> None:
     _replace(graph, node, lambda x, one: graph.make_node("Log", [_of(graph, "Add", x, one)]))
 
 
@@ -150,13 +150,13 @@ def _replace(graph: Any, node: Any, build: Callable[[str, str], Any]) -> None:
     graph.make_node("Identity", made.output, outputs=node.output, dtypes=[dtype], shapes=[shape])
 
 
-def _bucketize(graph: Any, node: Any, name: str, args: Any) -> None:
+def _bucketize(graph: Any, node: Any, name: str, _args: Any) -> None:
     """How many boundaries each number has reached."""
     boundaries = np.array(node.get_attr_value("boundaries"), np.float32)
     bounds = graph.make_const(f"{name}/boundaries", boundaries).output[0]
     last = graph.make_const(f"{name}/last", np.array([-1], np.int64)).output[0]
 
-    def count(x: str, one: str) -> Any:
+    def count(x: str, _one: str) -> Any:
         x = graph.make_node("Cast", [x], attr={"to": onnx.TensorProto.FLOAT}).output[0]
         reached = _of(graph, "GreaterOrEqual", _of(graph, "Unsqueeze", x, last), bounds)
         numbers = graph.make_node("Cast", [reached], attr={"to": onnx.TensorProto.INT32}).output[0]
@@ -165,7 +165,7 @@ def _bucketize(graph: Any, node: Any, name: str, args: Any) -> None:
     _replace(graph, node, count)
 
 
-def _convolution_3d(graph: Any, node: Any, name: str, args: Any) -> None:
+def _convolution_3d(graph: Any, node: Any, _name: str, _args: Any) -> None:
     """tf2onnx's own, which counts groups on pictures only."""
     from tf2onnx.onnx_opset.nn import ConvOp
 

@@ -131,7 +131,7 @@ class _Personal(tf.Module):
         self.kernel, self.bias = tf.Variable(head.kernel), tf.Variable(head.bias)
         self.mean, self.scale = tf.constant(head.mean), head.scale
 
-    def signatures(self) -> dict:
+    def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """Concrete functions by name; runtimes without signatures run the first in alphabetical order."""
         label = tf.TensorSpec((1,), tf.int32, name="label")
         rate = tf.TensorSpec((), tf.float32, name="learning_rate")

@@ -16,7 +16,7 @@ _OTHER_FLOATS = {"float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloa
 
 
 def serving_function(
-    model: keras.Model, batch_size: int | None, lengths: Mapping[str, tuple] | None = None
+    model: keras.Model, batch_size: int | None, lengths: Mapping[str, tuple[int | None, ...]] | None = None
 ) -> tuple[tf.types.experimental.PolymorphicFunction, list[tf.TensorSpec]]:
     """Traces inference as a function of named tensors that returns a dict of named tensors.
 
@@ -46,7 +46,7 @@ def save_saved_model(
     model: keras.Model,
     path: str | Path,
     batch_size: int | None = None,
-    lengths: Mapping[str, tuple] | None = None,
+    lengths: Mapping[str, tuple[int | None, ...]] | None = None,
 ) -> None:
     """Writes the inference graph with the one signature `serving_default`.
 
@@ -131,7 +131,7 @@ def _add_cast(graph: Any, name: str, source: str, from_dtype: int, to_dtype: int
     cast.attr["SrcT"].type, cast.attr["DstT"].type = from_dtype, to_dtype
 
 
-def weights_in_use(model: keras.Model) -> list:
+def weights_in_use(model: keras.Model) -> list[keras.Variable]:
     """Gives the weights that the outputs depend on: a nested model may have branches that nobody reads.
 
     Args:
