@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from suite.bundle.task import Task
 from suite.deploy.export import Export
 from suite.deploy.pipeline import export_model
 from suite.evaluation.metrics import Metric, accuracy
