@@ -85,10 +85,8 @@ def choose_l2(
     num_classes: int,
     *,
     candidates: Sequence[float],
-    folds: int = 5,
-    groups: ArrayLike | None = None,
+    fold_of_row: np.ndarray | None = None,
     sample_weight: ArrayLike | None = None,
-    seed: int = 0,
 ) -> tuple[float, dict[float, float]]:
     """Chooses the L2 strength of `fit_softmax_regression` by stratified k-fold cross-validation.
 
@@ -97,22 +95,21 @@ def choose_l2(
             and a class may be absent. A held-out row whose class the other folds lack is not scored: no
             strength could help it.
         candidates: Strengths to try, each > 0.
-        folds: Number of folds, >= 2; lowered to the number of groups of the largest class.
-        groups: `(n,)` what a row is a view of, such as the image behind augmented copies; the rows of a group
-            share their label and are never on both sides. None: every row is its own group.
-        seed: Of the shuffle before the folds are dealt.
+        fold_of_row: `(n,)` as `deal_folds` gives it; None for its defaults.
 
     Returns:
         The best candidate, and the mean held-out cross-entropy in nats by candidate, strongest first.
 
     Raises:
-        ValueError: Arguments out of range, a group with two labels, or no class with two groups.
+        ValueError: Arguments out of range or of the wrong shape.
     """
     features, labels, weights = _checked(features, labels, num_classes, sample_weight)
     strengths = sorted({_positive(candidate) for candidate in candidates}, reverse=True)
     if not strengths:
         raise ValueError("expected at least one candidate for l2, received none")
-    fold_of_row = _deal_folds(labels, groups, folds, seed)
+    fold_of_row = deal_folds(labels) if fold_of_row is None else fold_of_row
+    if fold_of_row.shape != labels.shape:
+        raise ValueError(f"expected fold_of_row of shape {labels.shape}, received {fold_of_row.shape}")
     _, axes, rotated = _principal_axes(features)
     held_out = fold_of_row == np.arange(fold_of_row.max() + 1)[:, None]  # (folds, n)
     training = np.where(held_out, 0, weights)
@@ -184,8 +181,24 @@ def _absent_classes(labels: np.ndarray, weights: np.ndarray, num_classes: int) -
     return np.bincount(labels, weights, minlength=num_classes) == 0
 
 
-def _deal_folds(labels: np.ndarray, groups: ArrayLike | None, folds: int, seed: int) -> np.ndarray:
-    """`(n,)` fold of each row: stratified over groups, so that a class with k groups is in k folds."""
+def deal_folds(
+    labels: np.ndarray, groups: ArrayLike | None = None, folds: int = 5, seed: int = 0
+) -> np.ndarray:
+    """Deals rows to folds, stratified over groups, so that a class with k groups is in k folds.
+
+    Args:
+        labels: `(n,)` integers.
+        groups: `(n,)` what a row is a view of, such as the image behind augmented copies; the rows of a group
+            share their label and are never on both sides. None: every row is its own group.
+        folds: Number of folds, >= 2; lowered to the number of groups of the largest class.
+        seed: Of the shuffle before the folds are dealt.
+
+    Returns:
+        `(n,)` int64, the fold of each row.
+
+    Raises:
+        ValueError: Arguments out of range, a group with two labels, or no class with two groups.
+    """
     groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
     if groups.shape != labels.shape:
         raise ValueError(f"expected groups of shape {labels.shape}, received {groups.shape}")
