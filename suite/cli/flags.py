@@ -12,7 +12,8 @@ from typing import Any
 
 import click
 
-TYPES: dict[type, click.ParamType[Any]] = {int: click.INT, float: click.FLOAT, str: click.STRING}
+# In quotes, as ParamType is no generic in click 8.2.
+TYPES: "dict[type, click.ParamType[Any]]" = {int: click.INT, float: click.FLOAT, str: click.STRING}
 
 
 def config_flags(config_class: type) -> list[click.Option]:
@@ -65,7 +66,7 @@ def _flag(field: dataclasses.Field[Any], hint: Any, text: str = "") -> click.Opt
     return click.Option([f"--{field.name}"], type=_click_type(hint), default=None, help=text)
 
 
-def _click_type(hint: Any) -> click.ParamType[Any]:
+def _click_type(hint: Any) -> "click.ParamType[Any]":
     if typing.get_origin(hint) is typing.Literal:
         return click.Choice(typing.get_args(hint))
     if typing.get_origin(hint) is tuple:
@@ -73,10 +74,10 @@ def _click_type(hint: Any) -> click.ParamType[Any]:
     return TYPES[hint]
 
 
-class _Sequence(click.ParamType[tuple[Any, ...]]):
+class _Sequence(click.ParamType):  # type: ignore[type-arg]
     """Values separated by commas."""
 
-    def __init__(self, item: click.ParamType[Any]):
+    def __init__(self, item: "click.ParamType[Any]"):
         self.item, self.name = item, f"{item.name},..."
 
     def convert(

@@ -167,11 +167,11 @@ def _from_16_bits(image: Image.Image, tags: Mapping[int, Any]) -> Image.Image:
 
 
 def _name(file: str | os.PathLike[str] | BinaryIO) -> str:
-    return str(os.fspath(file) if isinstance(file, str | os.PathLike[str]) else getattr(file, "name", ""))
+    return str(os.fspath(file) if isinstance(file, str | os.PathLike) else getattr(file, "name", ""))
 
 
 def _first_bytes(file: str | os.PathLike[str] | BinaryIO) -> bytes:
-    if isinstance(file, str | os.PathLike[str]):
+    if isinstance(file, str | os.PathLike):
         with open(file, "rb") as opened:
             return opened.read(FIRST_BYTES)
     file.seek(0)
