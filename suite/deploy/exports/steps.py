@@ -100,7 +100,9 @@ def step_export(
     )
 
 
-def met(step: StepModel, tokens: np.ndarray, states: dict | None = None) -> dict[str, np.ndarray]:
+def met(
+    step: StepModel, tokens: np.ndarray, states: dict[str, np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
     """What a step model is given on its way through a text, or through several.
 
     Args:
@@ -121,7 +123,11 @@ def met(step: StepModel, tokens: np.ndarray, states: dict | None = None) -> dict
 
 
 def decoder_export(
-    model: keras.Model, pair: EncoderDecoder, states: dict, previous: np.ndarray, target: np.ndarray
+    model: keras.Model,
+    pair: EncoderDecoder,
+    states: dict[str, np.ndarray],
+    previous: np.ndarray,
+    target: np.ndarray,
 ) -> Export:
     """A decoder's step to deploy, proven on what it is given after the true tokens of some texts.
 
