@@ -83,6 +83,16 @@ def dense_parameters(inputs: int, units: int, *, use_bias: bool = True) -> int:
     return (inputs + use_bias) * units
 
 
+def multiplications(model: keras.Model) -> int:
+    """Counts the products with weights for one image: a kernel's once for every place that it is used at.
+
+    Args:
+        model: Its convolutions and dense layers count, those of models inside it do not.
+    """
+    weighted = [layer for layer in model.layers if isinstance(layer, layers.Conv2D | layers.Dense)]
+    return sum(math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape) for layer in weighted)
+
+
 def describe_layers(model: keras.Model) -> list[LayerSummary]:
     """Follows sizes, parameters and receptive fields through the layers of a model.
 

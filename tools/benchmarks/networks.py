@@ -16,8 +16,7 @@ def from_scratch(batch_size: int = 32, batches: int = 200) -> Iterator[Work]:
     from sklearn.neural_network import MLPClassifier
     from threadpoolctl import threadpool_limits
 
-    from recipes.week2_neural_networks.mlp_from_scratch import step
-    from suite.backprop.network import mlp
+    from suite.backprop.network import mlp, train_step
 
     rng = np.random.default_rng(0)
     X = rng.random((batches * batch_size, 784), np.float32)
@@ -38,7 +37,7 @@ def from_scratch(batch_size: int = 32, batches: int = 200) -> Iterator[Work]:
 
     def train() -> np.ndarray:
         for X_batch, label_batch in zip(np.split(X, batches), np.split(labels, batches), strict=True):
-            step(network, velocities, X_batch, label_batch, 0.01, 0.9)
+            train_step(network, velocities, X_batch, label_batch, 0.01, 0.9)
         return network.parameters[2]
 
     def train_peer() -> np.ndarray:
