@@ -36,6 +36,7 @@ _VERBS = {
     "verify": "suite.deploy.prove.verification:verify",
 }
 __all__ = [
+    "__version__",
     "benchmark",
     "evaluate",
     "export",

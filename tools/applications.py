@@ -57,8 +57,7 @@ def build(name: str) -> tuple[Any, ...]:
 
 
 def compare(name: str) -> bool:
-    """Exports a model and prints how far each format is from Keras, or why there is none; tells whether all
-    are right."""
+    """Exports a model; prints how far each format is from Keras, or why; tells whether all are right."""
     from suite.bundle.examples import load_verification
     from suite.bundle.names import VERIFICATION_FILE
     from suite.deploy import pipeline

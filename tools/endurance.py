@@ -47,7 +47,7 @@ SETTINGS = {
 PHOTOS = 10  # a class, for finetune
 
 
-class Fault(Exception):
+class FaultError(Exception):
     """What must not happen."""
 
 
@@ -118,7 +118,7 @@ def run_undisturbed(job: Job, out: Path, every: float) -> float:
     process = job.start(out, every, log)
     began = wait_for_work(process, out, None)
     if process.wait() != 0:
-        raise Fault(f"{job.name} fails by itself: {log.read_text()[-500:]}")
+        raise FaultError(f"{job.name} fails by itself: {log.read_text()[-500:]}")
     return time.monotonic() - began
 
 
@@ -151,9 +151,9 @@ def endure(
             ended += 1
             check_same(whole, out)
             if names(out.parent) != [out.name]:
-                raise Fault(f"{job.name} leaves {names(out.parent)}")
+                raise FaultError(f"{job.name} leaves {names(out.parent)}")
         elif status not in (-number, 130 if number == signal.SIGINT else -number):
-            raise Fault(f"{job.name} ends with {status}: {log.read_text()[-500:]}")
+            raise FaultError(f"{job.name} ends with {status}: {log.read_text()[-500:]}")
     return [job.name, f"{seconds:.1f}", *(hit[each] for each in PHASES), ended, "same"]
 
 
@@ -174,23 +174,23 @@ def check_whole(out: Path) -> None:
     if not out.exists():
         out = out.with_name(f".{out.name}.old")
     if not (out / RESULT_FILE).is_file():
-        raise Fault(f"no whole bundle at {out}")
+        raise FaultError(f"no whole bundle at {out}")
     for row in read_result(out).shipped:
         if digest(out / row.path) != row.sha256:
-            raise Fault(f"{out / row.path} is half written")
+            raise FaultError(f"{out / row.path} is half written")
 
 
 def check_same(whole: Path, out: Path) -> None:
     check_whole(out)
     expected, found = (read_result(each).metrics for each in (whole, out))
     if expected != found:
-        raise Fault(f"expected metrics {expected}, found {found}")
+        raise FaultError(f"expected metrics {expected}, found {found}")
     arrays, others = weights(whole), weights(out)
     if arrays.keys() != others.keys():
-        raise Fault(f"expected weights {sorted(arrays)}, found {sorted(others)}")
+        raise FaultError(f"expected weights {sorted(arrays)}, found {sorted(others)}")
     for name, array in arrays.items():
         if not np.array_equal(array, others[name], equal_nan=True):
-            raise Fault(f"{name} differs by {np.abs(array - others[name]).max()}")
+            raise FaultError(f"{name} differs by {np.abs(array - others[name]).max()}")
 
 
 def weights(bundle: Path) -> dict[str, np.ndarray]:
@@ -231,7 +231,7 @@ def main(chosen: tuple[str, ...], kills: int, name: str, seed: int, every: float
             try:
                 job = make_job(each, Path(work))
                 rows.append(endure(job, share, signal.Signals[f"SIG{name}"], every, random, Path(work)))
-            except Fault as fault:
+            except FaultError as fault:
                 console.error(str(fault))
                 faults += 1
     columns = ("job", "s undisturbed", "killed in training", "in export", "ended", "weights and metrics")

@@ -59,6 +59,11 @@ def predict(
         ValueError: The artifact is none of these, its labels or words are missing, an image cannot be read,
             a word is not in the vocabulary, a text has no word, or it is not known which values the model
             takes for black and white.
+
+    Example:
+        >>> (row,) = suite.predict("saved_models/photos", "photos/grass/0.png", top=1)
+        >>> row["classes"][0]["class"]
+        'grass'
     """
     return [row.to_json() for row in ask(artifact, *inputs, top=top, scale=scale)]
 
@@ -94,7 +99,10 @@ def ask(
     """`predict`, with the answers as what they are.
 
     Args:
-        artifact, *inputs, top, scale: As in `predict`.
+        artifact: As in `predict`.
+        *inputs: As in `predict`.
+        top: As in `predict`.
+        scale: As in `predict`.
 
     Raises:
         ValueError: As in `predict`.
@@ -174,6 +182,11 @@ def evaluate(
     Raises:
         ValueError: Bad artifact or folder, a class that the model does not know, an empty split, or a model
             of which it is not known which values it takes for black and white.
+
+    Example:
+        >>> metrics = suite.evaluate("saved_models/photos/model.onnx", "photos/")
+        >>> sorted(metrics)
+        ['test_accuracy', 'test_loss']
     """
     if split not in (None, *SPLIT_CHOICES):
         raise ValueError(f"expected a split among {', '.join(SPLIT_CHOICES)}, received {split!r}")

@@ -68,7 +68,8 @@ class RowFile:
         """Starts a file without a name, which is gone when the process is.
 
         Args:
-            shape, dtype: Of the array.
+            shape: Of the array.
+            dtype: Of the array.
             folder: Where the disk has room; the system's folder for temporary files by default.
         """
         return cls(tempfile.TemporaryFile(dir=folder, buffering=0), None, shape, dtype, 0)

@@ -1,5 +1,4 @@
-"""Runs an exported model, whatever its format: the artifact picks the runtime, and only that one is
-imported."""
+"""Runs an exported model: the format of the artifact picks the runtime, and only that one is imported."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -11,7 +10,7 @@ import numpy as np
 
 from suite.bundle.task import Task, known_task
 from suite.console import first_line
-from suite.deploy.keras_file import UnloadableModel, load_keras, way_from
+from suite.deploy.keras_file import UnloadableModelError, load_keras, way_from
 from suite.deploy.ranges import PIXELS, SIGNED, UNIT, ValueRange, implied_range, is_picture
 from suite.deploy.signature import Signature, Tensor, call_model, named_inputs, signature_of
 from suite.deploy.tflite_metadata import read_associated_file, read_task
@@ -160,6 +159,7 @@ def load_artifact(path: str | Path, threads: int | None = None, concurrency: int
 
     Raises:
         ValueError: The file is damaged, or not a model.
+        UnloadableModelError: It is a .keras file that Keras cannot read.
     """
     path, format = Path(path), format_of(path)
     loaders = {
@@ -170,7 +170,7 @@ def load_artifact(path: str | Path, threads: int | None = None, concurrency: int
     }
     try:
         loaded = loaders[format]()
-    except UnloadableModel:
+    except UnloadableModelError:
         raise
     except Exception as failure:
         raise ValueError(

@@ -113,7 +113,8 @@ def choose_length_power(
         pair: Gets the power.
         images: By part, what its encoder takes as "image".
         references: By part, the tokens of one sentence or more for each picture.
-        width, length: Of the beam search.
+        width: Of the beam search.
+        length: Of the beam search.
 
     Returns:
         The scores, for the report.

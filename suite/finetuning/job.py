@@ -32,8 +32,8 @@ from suite.finetuning.head import class_weights, train_head
 from suite.models.backbones import build_backbone
 from suite.report.gallery import FOLDER
 from suite.runs.job import Job, execute
+from suite.runs.options import split_options
 from suite.runs.recipe import Context, Export, Result, Task
-from suite.training.options import split_options
 
 SMALLEST_GAIN = 1e-3  # nats of validation loss: less is no improvement
 WRONG_SHOWN = 12
@@ -89,7 +89,7 @@ def finetune(
         seed: Seed of the split, the augmentation and the training: the same seed gives the same weights on
             the same machine.
         resume: Whether to go on with an interrupted run of the same settings.
-        **settings: Fields of `Config`, and of `suite.training.options.TrainingOptions`.
+        **settings: Fields of `Config`, and of `suite.runs.options.RunOptions`.
 
     Returns:
         The bundle's folder; None on a machine that only helps the first one of a cluster.
@@ -97,6 +97,11 @@ def finetune(
     Raises:
         ValueError: Bad input, in one line.
         GateError: An export failed its gates.
+
+    Example:
+        >>> bundle = suite.finetune("photos/", out="saved_models/photos", epochs=0)
+        >>> sorted(path.name for path in bundle.glob("*.tflite"))[0]
+        'model.tflite'
     """
     options, settings = split_options(settings)
     if options.input_service:
@@ -147,7 +152,8 @@ def classifier(backbone: keras.Model, kernel: np.ndarray, bias: np.ndarray) -> k
 
     Args:
         backbone: Gives a vector for an image.
-        kernel, bias: `(features, num_classes)` and `(num_classes,)`, as `train_head` gives them.
+        kernel: `(features, num_classes)`, as `train_head` gives it.
+        bias: `(num_classes,)`.
     """
     head = keras.layers.Dense(len(bias), activation="softmax", dtype="float32", name="probabilities")
     model = keras.Model(backbone.input, head(backbone.output), name="classifier")

@@ -85,7 +85,8 @@ class EncoderDecoder:
 
         Args:
             states: What `encode` gives.
-            width, length: As in `search`.
+            width: As in `search`.
+            length: As in `search`.
         """
         rows = range(len(next(iter(states.values()))))
         return [self.search(states, row, width, length)[0][0] for row in rows]
@@ -98,7 +99,8 @@ class EncoderDecoder:
         Args:
             states: What `encode` gives of held-out examples, not those of a test.
             score: Of a sentence for each of them; higher is better.
-            width, length: As in `search`.
+            width: As in `search`.
+            length: As in `search`.
 
         Returns:
             The scores by power.

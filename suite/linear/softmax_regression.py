@@ -91,11 +91,13 @@ def choose_l2(
     """Chooses the L2 strength of `fit_softmax_regression` by stratified k-fold cross-validation.
 
     Args:
-        features, labels, num_classes, sample_weight: As for `fit_softmax_regression`, but features in memory,
-            and a class may be absent. A held-out row whose class the other folds lack is not scored: no
-            strength could help it.
+        features: As for `fit_softmax_regression`, but in memory.
+        labels: As there, but a class may be absent. A held-out row whose class the other folds lack is not
+            scored: no strength could help it.
+        num_classes: As there.
         candidates: Strengths to try, each > 0.
         fold_of_row: `(n,)` as `deal_folds` gives it; None for its defaults.
+        sample_weight: As for `fit_softmax_regression`.
 
     Returns:
         The best candidate, and the mean held-out cross-entropy in nats by candidate, strongest first.

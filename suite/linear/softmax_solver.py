@@ -153,7 +153,9 @@ def loss_and_gradient(
     """Sum of weight * cross-entropy, `(problems,)`, and its gradient `(problems, r + 1, K)`.
 
     Args:
-        rotated, labels, weights: As of `solve`.
+        rotated: As of `solve`.
+        labels: As of `solve`.
+        weights: As of `solve`.
         solutions: `(problems, r + 1, K)`, kernels with the bias as the last row.
     """
     logits = _logits(rotated, solutions)

@@ -83,6 +83,11 @@ def export_file(
         ValueError: The model is not a functional .keras model, the examples, the scale, the size or the
             task do not fit, or a size is missing; nothing is written then.
         GateError: An export failed its gates.
+
+    Example:
+        >>> bundle = suite.export("saved_models/photos/model.keras", "saved_models/again")
+        >>> (bundle / "model.tflite").exists()
+        True
     """
     path = Path(model)
     if (found := format_of(path)) != "keras":

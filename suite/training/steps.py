@@ -21,7 +21,7 @@ MOST_STEPS = 1 << 20  # between two looks
 CHUNK_SECONDS = 0.2  # of steps between two looks at signals, losses and the clock
 
 
-class TrainingDiverged(ValueError):
+class TrainingDivergedError(ValueError):
     """The loss became NaN or infinite."""
 
 
@@ -94,7 +94,7 @@ class Steps:
             trace: Context that steps are taken in.
 
         Raises:
-            TrainingDiverged: The loss was NaN or infinite in a step.
+            TrainingDivergedError: The loss was NaN or infinite in a step.
             KeyboardInterrupt: Somebody asked to stop; the checkpoint is written.
             ValueError: There was no batch.
         """
@@ -130,7 +130,7 @@ class Steps:
 
     def _check(self, epoch: int) -> None:
         if self._wrong >= 0:
-            raise TrainingDiverged(
+            raise TrainingDivergedError(
                 f"expected a finite loss, received NaN or infinity in step {int(self._wrong)} of "
                 f"epoch {epoch}; lower the rate"
             )

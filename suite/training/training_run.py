@@ -131,8 +131,8 @@ def open_training_run(
 
     Raises:
         ValueError: There is no such strategy.
-        WorkerLost: Another machine stopped, or does not answer. TensorFlow notices at once that a worker was
-            killed, and in about 15 s that it hangs or that its network is gone.
+        WorkerLostError: Another machine stopped, or does not answer. TensorFlow notices at once that a worker
+            was killed, and in about 15 s that it hangs or that its network is gone.
     """
     strategies = {
         "default": tf.distribute.get_strategy,

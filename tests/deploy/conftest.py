@@ -1,5 +1,4 @@
-"""Two small models that between them have what recipes export: pixels, tokens, features, several inputs and
-outputs."""
+"""Two small models that have what recipes export: pixels, tokens, features, several inputs and outputs."""
 
 from pathlib import Path
 from typing import NamedTuple

@@ -36,7 +36,9 @@ def scikit_learn(features, labels, l2):
     return model.coef_.T, model.intercept_
 
 
-@pytest.mark.parametrize("rows, classes, l2", [(60, 3, 1e-2), (150, 4, 1e-1), (600, 5, 1e-2), (600, 3, 1e-4)])
+@pytest.mark.parametrize(
+    ("rows", "classes", "l2"), [(60, 3, 1e-2), (150, 4, 1e-1), (600, 5, 1e-2), (600, 3, 1e-4)]
+)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_equals_scikit_learn(rows, classes, l2, dtype):
     features, labels = network_features(rows, classes, dtype=dtype)
@@ -128,7 +130,9 @@ def test_one_trace_serves_every_shape_and_fold():
     assert run_round.experimental_get_tracing_count() == traces == 1
 
 
-@pytest.mark.parametrize("rows, dtype", [(150, "float64"), (600, "float32")])  # fewer and more than columns
+@pytest.mark.parametrize(
+    ("rows", "dtype"), [(150, "float64"), (600, "float32")]
+)  # fewer and more than columns
 def test_a_file_is_solved_in_chunks_with_the_same_answer(tmp_path, monkeypatch, rows, dtype):
     features, labels = network_features(rows, 3, dtype=dtype)
     weights = np.random.default_rng(0).uniform(0.5, 2, rows)
@@ -233,7 +237,7 @@ X, Y = np.eye(4, dtype=np.float32), np.array([0, 1, 0, 1])
 
 
 @pytest.mark.parametrize(
-    "change, message",
+    ("change", "message"),
     [
         (dict(features=Y), r"expected features as a non-empty matrix \(rows, columns\), received \(4,\)"),
         (
@@ -276,7 +280,7 @@ def test_bad_input(change, message):
 
 
 @pytest.mark.parametrize(
-    "change, message",
+    ("change", "message"),
     [
         (dict(candidates=[]), "expected at least one candidate for l2, received none"),
         (dict(candidates=[0.1, -1]), "expected l2 > 0 and finite, received -1; .*"),
@@ -290,7 +294,7 @@ def test_bad_input_to_the_choice(change, message):
 
 
 @pytest.mark.parametrize(
-    "change, message",
+    ("change", "message"),
     [
         (dict(folds=1), "expected at least 2 folds and .* received 1 folds and 2 at most"),
         (dict(groups=[0, 0, 1, 1]), "expected one label per group, received several in group .*"),

@@ -1,5 +1,7 @@
-"""The least time that work can take here: its FLOPs over the measured rate of matrix products, or its bytes
-over the measured bandwidth of copies, whichever is more."""
+"""The least time that work can take here.
+
+Its FLOPs over the measured rate of matrix products, or its bytes over the measured bandwidth of copies.
+"""
 
 import functools
 import time

@@ -31,7 +31,7 @@ class Domain(NamedTuple):
     size: int = 0
 
 
-class DoesNotFit(Exception):
+class DoesNotFitError(Exception):
     """A step cannot follow here, as one that needs a fixed size; another one is drawn."""
 
 
@@ -135,7 +135,7 @@ class Draw:
     def _try(self, kind: str, x: Any) -> Any:
         try:
             y = STEPS[kind][1](self, x)
-        except DoesNotFit:
+        except DoesNotFitError:
             return x
         if y.shape[-1] is None:  # of which no layer with weights can be built
             return x

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import keras
 from keras import layers, ops
 
-from tools.random_models.drawing import DoesNotFit, Draw, step
+from tools.random_models.drawing import DoesNotFitError, Draw, step
 
 # Each keeps the shape, and stays finite for every finite input.
 ELEMENTWISE = {
@@ -78,14 +78,14 @@ for _name, _function in ELEMENTWISE.items():
 def static(x: keras.KerasTensor) -> tuple[int, ...]:
     """The sides of a tensor without open ones."""
     if None in x.shape[1:]:
-        raise DoesNotFit
+        raise DoesNotFitError
     return tuple(x.shape[1:])
 
 
 @step("ops: slice", 2, 3, 4)
 def sliced(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     if x.shape[-1] is None or x.shape[-1] < 3:
-        raise DoesNotFit
+        raise DoesNotFitError
     return d.pick((x[..., 1:], x[..., ::2], x[..., ::-1], x[:, 1:] if len(x.shape) > 2 else x[:, :-1]))
 
 

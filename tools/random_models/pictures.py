@@ -4,7 +4,7 @@ import keras
 from keras import layers, ops
 
 from suite import layers as own
-from tools.random_models.drawing import DoesNotFit, Draw, step
+from tools.random_models.drawing import DoesNotFitError, Draw, step
 
 PICTURE, VOLUME = 4, 5
 PADDINGS = ("valid", "same")
@@ -13,12 +13,12 @@ PADDINGS = ("valid", "same")
 def at_least(x: keras.KerasTensor, side: int) -> None:
     """Nothing can be cut off a smaller picture."""
     if any(known is not None and known < side for known in x.shape[1:-1]):
-        raise DoesNotFit
+        raise DoesNotFitError
 
 
 def fixed(x: keras.KerasTensor) -> tuple[int, ...]:
     if None in x.shape[1:-1]:
-        raise DoesNotFit
+        raise DoesNotFitError
     return tuple(x.shape[1:-1])
 
 
@@ -177,7 +177,7 @@ def patches(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
 def two_scales(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     height, width = fixed(x)
     if height % 2 or width % 2:
-        raise DoesNotFit
+        raise DoesNotFitError
     small = layers.Conv2D(3, 3, padding="same", activation="relu")(layers.MaxPooling2D()(x))
     return layers.Concatenate()([x, layers.UpSampling2D()(small)])
 
@@ -195,7 +195,7 @@ def instances(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
 @step("own: MaxUnpooling2D", PICTURE)
 def unpooled(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     if any(side % 2 for side in fixed(x)):
-        raise DoesNotFit
+        raise DoesNotFitError
     features = layers.Conv2D(3, 3, padding="same")(x)
     values = layers.Dense(3)(layers.MaxPooling2D()(features))
     return own.MaxUnpooling2D()([values, features])

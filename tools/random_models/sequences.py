@@ -4,7 +4,7 @@ import keras
 from keras import layers, ops
 
 from suite import layers as own
-from tools.random_models.drawing import DoesNotFit, Draw, Step, step
+from tools.random_models.drawing import DoesNotFitError, Draw, Step, step
 
 RANK = 3
 PADDINGS = ("valid", "same")
@@ -13,7 +13,7 @@ PADDINGS = ("valid", "same")
 def shorter(x: keras.KerasTensor, least: int) -> None:
     """Nothing can be cut off a sequence of fewer steps."""
     if x.shape[1] is not None and x.shape[1] < least:
-        raise DoesNotFit
+        raise DoesNotFitError
 
 
 @step("convolution: Conv1D", RANK)

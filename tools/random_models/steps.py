@@ -9,7 +9,7 @@ from keras import layers, ops
 from suite.layers import BatchNormalization as OwnBatchNormalization
 from suite.layers import Dropout as OwnDropout
 from suite.layers import GradientReversal, PenalizedDense, Sampling
-from tools.random_models.drawing import DoesNotFit, Draw, step
+from tools.random_models.drawing import DoesNotFitError, Draw, step
 
 ACTIVATIONS = (
     *("celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid"),
@@ -84,7 +84,7 @@ _enter("normalization: LayerNormalization", ANY, lambda d, x: layers.LayerNormal
 @step("normalization: LayerNormalization over several axes", 3, 4)
 def over_all(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     if None in x.shape[1:]:
-        raise DoesNotFit
+        raise DoesNotFitError
     return layers.LayerNormalization(axis=list(range(1, len(x.shape))))(x)
 
 
@@ -157,7 +157,7 @@ def gate(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
 @step("reshape: Reshape", 2, 3, 4)
 def reshaped(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     if None in x.shape[1:]:
-        raise DoesNotFit
+        raise DoesNotFitError
     size = int(np.prod(x.shape[1:]))
     sides = [side for side in (2, 3, 4, 6) if size % side == 0] or [1]
     return layers.Reshape((d.pick(sides), -1))(x)
@@ -166,7 +166,7 @@ def reshaped(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
 @step("reshape: Permute", 3, 4)
 def permuted(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     if None in x.shape[1:]:
-        raise DoesNotFit
+        raise DoesNotFitError
     return layers.Permute(tuple(int(axis) + 1 for axis in d.random.permutation(len(x.shape) - 1)))(x)
 
 
@@ -178,7 +178,7 @@ def repeated(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
 @step("reshape: Flatten", 3, 4, 5)
 def flat(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     if None in x.shape[1:]:
-        raise DoesNotFit
+        raise DoesNotFitError
     return layers.Flatten()(x)
 
 

@@ -12,7 +12,7 @@ from suite.data.folders import layout, paired
 from suite.data.folders.boxes import Boxes, Listing, around, clipped
 from suite.data.folders.tables import read_text
 from suite.data.pictures.images import upright_size
-from suite.data.set_aside import SetAside, Unusable
+from suite.data.set_aside import SetAside, UnusableError
 
 _COCO_KEYS = ("images", "annotations", "categories")
 _BACKGROUND = "without an annotation, taken as background"
@@ -60,7 +60,7 @@ def list_coco(root: Path, json_files: Sequence[Path]) -> Listing:
     Raises:
         ValueError: No file is such an annotation file, several are for one part, none is for train, or two
             give one category different names.
-    """
+    """  # noqa: DOC501  UnusableError is caught
     contents = _read_json_files(root, json_files)
     aside: list[SetAside] = []
     names = _categories(root, contents, aside)
@@ -75,12 +75,12 @@ def list_coco(root: Path, json_files: Sequence[Path]) -> Listing:
         for key, image in images:
             try:
                 if len({row["file_name"] for other, row in images if other == key}) > 1:
-                    raise Unusable(f"its image id {key} is that of several files")
+                    raise UnusableError(f"its image id {key} is that of several files")
                 path = _locate(root, json_file, part, image["file_name"], index)
                 if path in sources:
                     _merge(sources[path], part, rows_of[key])
                 sources[path] = _Image(part, image, rows_of[key])
-            except Unusable as error:
+            except UnusableError as error:
                 aside.append(SetAside(str(image["file_name"]), error.reason))
     return Listing(
         [(path, image.part) for path, image in sources.items()],
@@ -137,13 +137,13 @@ def _merge(image: _Image, part: str, annotations: Sequence[_Annotation]) -> None
     """Adds the annotations of a second entry for one file.
 
     Raises:
-        Unusable: Always, since the second entry is none of its own.
+        UnusableError: Always, since the second entry is none of its own.
     """
     if part != image.part:
-        raise Unusable(f"the image file is listed for {image.part}, too")
+        raise UnusableError(f"the image file is listed for {image.part}, too")
     there = [_meaning(row) for row in image.annotations]
     image.annotations.extend(row for row in annotations if _meaning(row) not in there)
-    raise Unusable("the image file is listed twice; the annotations of both entries are taken together")
+    raise UnusableError("the image file is listed twice; the annotations of both entries are taken together")
 
 
 def _meaning(row: _Annotation) -> tuple[Key | None, str]:
@@ -224,7 +224,7 @@ def _locate(root: Path, json_file: Path, part: str, name: str, index: Mapping[st
     wanted = PurePosixPath(name.replace("\\", "/"))
     found = index.get(wanted.name) or index.get(wanted.name.casefold(), [])
     if not found:
-        raise Unusable("the image file is missing")
+        raise UnusableError("the image file is missing")
 
     def fits(path: Path) -> tuple[bool, bool, bool]:
         relative = path.relative_to(root)
@@ -235,7 +235,7 @@ def _locate(root: Path, json_file: Path, part: str, name: str, index: Mapping[st
     best = max(map(fits, found))
     chosen = [path for path in found if fits(path) == best]
     if len(chosen) > 1:
-        raise Unusable(f"{len(chosen)} image files have this name")
+        raise UnusableError(f"{len(chosen)} image files have this name")
     return chosen[0]
 
 
@@ -244,7 +244,7 @@ def _coco_boxes(path: Path, image: _Image, labels: Mapping[Key, int]) -> Boxes:
     stated = [_number(image.content.get(name)) for name in ("height", "width")]
     stated = [size if math.isnan(said) else said for size, said in zip((height, width), stated, strict=True)]
     if stated != [height, width]:
-        raise Unusable(
+        raise UnusableError(
             f"{width} x {height} pixels upright, but its annotations say {stated[1]:g} x {stated[0]:g}"
         )
     rows = [_box(row, labels, height, width) for row in image.annotations]
@@ -261,13 +261,13 @@ def _box(
     try:
         category = _key(row.content.get("category_id"))
         if category is None:
-            raise Unusable("has no category_id")
+            raise UnusableError("has no category_id")
         if category not in labels:
-            raise Unusable(f"has category {category}, which is not listed")
+            raise UnusableError(f"has category {category}, which is not listed")
         (top, left, bottom, right), remark = _sides(row.content)
         box = clipped(top / height, left / width, bottom / height, right / width)
-    except Unusable as error:
-        raise Unusable(f"its {row.name} {error.reason}") from error
+    except UnusableError as error:
+        raise UnusableError(f"its {row.name} {error.reason}") from error
     return box, labels[category], remark
 
 
@@ -281,10 +281,10 @@ def _sides(row: Mapping[str, Any]) -> tuple[tuple[float, float, float, float], s
             corners = [_number(value) for each in polygons for value in each]
             if len(corners) >= 6 and len(corners) % 2 == 0:
                 return around(corners), _POLYGON
-        raise Unusable("has no bbox")
+        raise UnusableError("has no bbox")
     numbers = [_number(value) for value in values] if isinstance(values, list) else []
     if len(numbers) != 4 or any(map(math.isnan, numbers)):
-        raise Unusable("has a bbox that is not four numbers")
+        raise UnusableError("has a bbox that is not four numbers")
     left, top, box_width, box_height = numbers
     return (top, left, top + box_height, left + box_width), ""
 

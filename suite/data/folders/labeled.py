@@ -14,7 +14,7 @@ from suite.data.folders import layout, scan
 from suite.data.folders.layout import MINIMUM_PER_CLASS
 from suite.data.folders.scan import Picture
 from suite.data.pictures.images import decode, load_image
-from suite.data.set_aside import SetAside, Unusable, with_first
+from suite.data.set_aside import SetAside, UnusableError, with_first
 from suite.data.splits import SPLITS
 
 MINIMUM_SIDE = 16
@@ -154,12 +154,12 @@ def check_picture(file: str | os.PathLike[str] | BinaryIO) -> None:
     """Decodes a picture.
 
     Raises:
-        UndecodableImage: It is not sound.
-        Unusable: It is too small.
+        UndecodableImageError: It is not sound.
+        UnusableError: It is too small.
     """
     height, width, _ = decode(file, size=(MINIMUM_SIDE, MINIMUM_SIDE)).shape
     if min(height, width) < MINIMUM_SIDE:
-        raise Unusable(f"only {width} x {height} pixels, {_TOO_SMALL}")
+        raise UnusableError(f"only {width} x {height} pixels, {_TOO_SMALL}")
 
 
 def split_folder(
@@ -180,7 +180,8 @@ def split_folder(
         classes: All that it has folders for; label by position.
         pictures: The sound ones.
         aside: What is set aside already.
-        seed, fractions: As for `read_folder`.
+        seed: As for `read_folder`.
+        fractions: As for `read_folder`.
 
     Raises:
         ValueError: A class of too few different pictures, or a validation part that came to nothing.

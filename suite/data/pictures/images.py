@@ -29,7 +29,7 @@ pillow_heif.register_heif_opener(depth_images=False)
 warnings.filterwarnings("ignore", module=r"PIL\b")
 
 
-class UndecodableImage(ValueError):
+class UndecodableImageError(ValueError):
     """A file that is not a picture, or a broken one.
 
     Attributes:
@@ -45,7 +45,7 @@ class UndecodableImage(ValueError):
 def decode(file: str | os.PathLike[str] | BinaryIO, size: tuple[int, int] | None = None) -> np.ndarray:
     """Decodes a picture to upright 8-bit RGB.
 
-    The EXIF orientation is applied, transparency is laid on white, 16-bit grey is scaled to 8 bits, and of an
+    The EXIF orientation is applied, transparency is laid on white, 16-bit gray is scaled to 8 bits, and of an
     animation the first frame is taken. What counts is the content of the file, not its extension, but for TGA
     and PCX, whose content does not tell.
 
@@ -59,7 +59,7 @@ def decode(file: str | os.PathLike[str] | BinaryIO, size: tuple[int, int] | None
         `(height, width, 3)` uint8.
 
     Raises:
-        UndecodableImage: A ValueError with the `reason`.
+        UndecodableImageError: A ValueError with the `reason`.
     """
     return np.array(_open_rgb(file, size))
 
@@ -78,7 +78,7 @@ def load_image(file: str | os.PathLike[str] | BinaryIO, size: tuple[int, int]) -
         `(height, width, 3)` uint8.
 
     Raises:
-        UndecodableImage: A ValueError with the `reason`.
+        UndecodableImageError: A ValueError with the `reason`.
     """
     height, width = size
     return np.array(_open_rgb(file, size).resize((width, height), Image.Resampling.BILINEAR))
@@ -91,7 +91,7 @@ def open_picture(file: str | os.PathLike[str] | BinaryIO) -> Image.Image:
         file: As for `decode`.
 
     Raises:
-        UndecodableImage: It is a camera's raw file, of which the TIFF in it would be but a thumbnail.
+        UndecodableImageError: It is a camera's raw file, of which the TIFF in it would be but a thumbnail.
         OSError: It is no picture, or cannot be read.
     """
     suffix = os.path.splitext(_name(file))[1].lower()
@@ -99,7 +99,7 @@ def open_picture(file: str | os.PathLike[str] | BinaryIO) -> Image.Image:
     image = Image.open(file, formats=(*_FORMATS, *by_suffix))
     if image.format == "TIFF" and (is_raw(suffix) or _DNG_VERSION in _tiff_tags(image)):
         image.close()
-        raise UndecodableImage(file, describe_kind(b"", ".dng") or "")
+        raise UndecodableImageError(file, describe_kind(b"", ".dng") or "")
     return image
 
 
@@ -125,10 +125,10 @@ def _open_rgb(file: str | os.PathLike[str] | BinaryIO, size: tuple[int, int] | N
                 raise Image.DecompressionBombError
             image.load()
             return _to_rgb(_upright(image), _tiff_tags(image))
-    except UndecodableImage:
+    except UndecodableImageError:
         raise
     except Exception as error:  # a broken file can raise anything from inside Pillow
-        raise UndecodableImage(file, _reason(file, error)) from error
+        raise UndecodableImageError(file, _reason(file, error)) from error
 
 
 def _tiff_tags(image: Image.Image) -> Mapping[int, Any]:

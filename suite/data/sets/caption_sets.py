@@ -111,7 +111,7 @@ def load_coco(size: tuple[int, int], most: int) -> CaptionSet:
         most: Photos of each part that are read, the first ones.
 
     Reference:
-        Lin et al. (2014), Microsoft COCO: common objects in context. Karpathy, Fei-Fei (2015), Deep
+        Lin et al. (2014), Microsoft COCO, common objects in context. Karpathy, Fei-Fei (2015), Deep
         visual-semantic alignments for generating image descriptions: the split.
     """
     builder = tfds_builder("coco_captions")

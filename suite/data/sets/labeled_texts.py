@@ -62,7 +62,8 @@ def load(
         source: Embedded is `generate_sentences`, TFDS is imdb_reviews (its own test part; validation is a
             tenth of its training part), a path that of a CSV file or of a folder of such; see `read_csv`.
         seed: Of the draws and of the split.
-        text_column, label_column: Names of the columns of a file, or their numbers from 1; None: found.
+        text_column: Name of the column of texts of a file, or its number from 1; None: found.
+        label_column: The same of the labels.
 
     Raises:
         ValueError: As for `read_csv`; a set that cannot be had, or columns of one that is no file.
@@ -161,7 +162,8 @@ def read_csv(
     Args:
         path: The file or the folder.
         seed: Of the split.
-        text_column, label_column: Names of the columns, or their numbers from 1; None: found.
+        text_column: Name of the column of texts, or its number from 1; None: found.
+        label_column: The same of the labels.
 
     Returns:
         The set; `file` in `quarantined` is the file's name and the number of the line, from 1.

@@ -107,7 +107,7 @@ def _put_metadata(model: Any, name: bytes, described: bytes) -> None:
 class _Builder(flatbuffers.Builder):
     """Writes tables whose fields are listed in the order of the schema."""
 
-    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:
+    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:  # noqa: N802  overrides
         least = WEIGHTS_ALIGNMENT if elemSize == 1 else 1
         return super().StartVector(elemSize, numElems, max(alignment, least))
 

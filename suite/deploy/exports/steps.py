@@ -135,7 +135,8 @@ def decoder_export(
         model: The step.
         pair: The same from its file, which runs through the texts, with its vocabulary.
         states: By name, the encoder's answers on n sources, a row each.
-        previous, target: `(m, length)` int32, m >= n: what `teacher_forcing` gives, of these sources first.
+        previous: `(m, length)` int32, m >= n: what `teacher_forcing` gives, of these sources first.
+        target: The same.
 
     Returns:
         The export, named "decoder_step"; its metric is the share of the tokens that are most probable.

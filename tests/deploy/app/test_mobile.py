@@ -1,5 +1,7 @@
-"""The code in `mobile/`: Python and JavaScript run on LiteRT and answer as `suite.predict`; Kotlin and Swift
-are parsed, and have the names and sizes of the model."""
+"""The code in `mobile/`: Python and JavaScript run on LiteRT and answer as `suite.predict`.
+
+Kotlin and Swift are parsed, and have the names and sizes of the model.
+"""
 
 import importlib
 import json
