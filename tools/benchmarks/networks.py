@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 
 from tools.benchmarks.floors import Cost
@@ -138,6 +137,7 @@ def torch_lstm(
 
 def gan(batch_size: int = 64, steps: int = 20) -> Iterator[Work]:
     """Steps of a DCGAN on digits: ours in one graph, keras.io's in fit; without a penalty, as there."""
+    import keras
     import tensorflow as tf
 
     from recipes.week4_representations import gan as recipe
@@ -185,7 +185,7 @@ def gan(batch_size: int = 64, steps: int = 20) -> Iterator[Work]:
     yield Work(work, train, (Peer("keras.io's train_step, fit", train_keras, 1.2),), batch_size * steps, 11)
 
 
-def keras_gan(generator: keras.Model, discriminator: keras.Model, noise_dim: int) -> Any:
+def keras_gan(generator: Any, discriminator: Any, noise_dim: int) -> Any:
     """keras.io's GAN on our networks, compiled.
 
     Reference:
