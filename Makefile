@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTR
 PYTEST := $(BIN)/python -m pytest --durations=25
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadgroup
 
-.PHONY: demo check test test-all test-slow lint coverage constraints results soak benchmark clean
+.PHONY: demo check test test-all test-slow lint lint-js coverage constraints results soak benchmark clean
 
 demo: $(VENV)/.installed
 	$(BIN)/suite finetune
@@ -30,8 +30,15 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
+	$(BIN)/deptry suite recipes
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The page's JavaScript and style; the versions are those of package-lock.json.
+lint-js:
+	@if command -v npm > /dev/null; \
+	then npm ci --silent --no-audit --no-fund && npm run --silent lint; \
+	else echo "skipped: no npm for the page's JavaScript"; fi
 
 coverage: $(VENV)/.installed-test
 	$(PYTEST) -m "not slow" $(PARALLEL) --cov=suite --cov-branch --cov-report=term:skip-covered
@@ -52,7 +59,7 @@ benchmark: $(VENV)/.installed-bench
 	$(BIN)/python tools/benchmark.py
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build node_modules *.egg-info
 
 $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)

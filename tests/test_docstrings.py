@@ -1,59 +1,33 @@
-"""Docstrings are there, and name the arguments and the errors that the code has."""
+"""What no linter asks of docstrings; ruff's D and DOC hold the rest."""
 
 import ast
 import importlib
 import inspect
 import re
 from pathlib import Path
-from typing import NamedTuple
-
-import pytest
 
 ROOT = Path(__file__).parents[1]
-FILES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "suite").rglob("*.py"))
-SECTION = re.compile(r"^(Args|Returns|Yields|Raises|Reference|Attributes):$", re.MULTILINE)
+SECTION = re.compile(r"^(Args|Returns|Yields|Raises|Example|Reference|Attributes):$", re.MULTILINE)
 EXPLAINED = 2  # parameters that a line or two explain without a section
-FROM_KERAS = {"args", "kwargs", "keras_arguments"}  # passed on as they came
-
-
-class Documented(NamedTuple):
-    """A public class, function or method.
-
-    Attributes:
-        name: As its module has it.
-        node: Its definition.
-        text: Its docstring; "" for none.
-    """
-
-    name: str
-    node: ast.ClassDef | ast.FunctionDef
-    text: str
-
-    @property
-    def summary(self) -> str:
-        return SECTION.split(self.text)[0]
-
-    @property
-    def sections(self) -> dict[str, str]:
-        parts = SECTION.split(self.text)[1:]
-        return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 def definitions(nodes, prefix=""):
+    """Public classes, functions and methods by name."""
     for node in nodes:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
-            yield Documented(prefix + node.name, node, ast.get_docstring(node) or "")
+            yield prefix + node.name, node
             if isinstance(node, ast.ClassDef):
                 yield from definitions(node.body, f"{node.name}.")
 
 
-def documented(file):
-    return list(definitions(ast.parse((ROOT / file).read_text()).body))
+def sections(text):
+    _, *parts = SECTION.split(text)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
-def overrides(file, name):
+def overrides(path, name):
     """Whether a method stands in place of one of a base class, which says what it is for."""
-    module = importlib.import_module(file.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
+    module = importlib.import_module(path.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
     owner, _, method = name.rpartition(".")
     return bool(owner) and any(hasattr(base, method) for base in getattr(module, owner).__bases__)
 
@@ -61,14 +35,7 @@ def overrides(file, name):
 def parameters(function):
     given = function.args
     found = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
-    return {each.arg for each in found if each} - {"self", "cls"} - FROM_KERAS
-
-
-def entries(section):
-    """The names that a section explains: each line without an indent begins with some."""
-    lines = inspect.cleandoc(section).splitlines()
-    heads = [line.partition(":")[0] for line in lines if line and not line.startswith(" ")]
-    return {name.strip().lstrip("*") for head in heads for name in head.split(",")} - FROM_KERAS
+    return {each.arg for each in found if each} - {"self", "cls"}
 
 
 def errors(function):
@@ -87,40 +54,36 @@ def fields(definition):
     return {node.target.id for node in of_instances if not node.target.id.startswith("_")}
 
 
-def functions(file):
-    return [each for each in documented(file) if isinstance(each.node, ast.FunctionDef) and each.text]
+def untold(names, section):
+    """The names that no entry of the section explains: each begins a line without an indent."""
+    heads = re.findall(r"^(\w[\w, ]*):", inspect.cleandoc(section), re.MULTILINE)
+    return sorted(names - {name.strip() for head in heads for name in head.split(",")})
 
 
-def is_command(function):
-    """Whether click shows the docstring as the help of a command, whose flags have texts of their own."""
-    return any("command(" in ast.unparse(decorator) for decorator in function.decorator_list)
+def faults(path, name, node):
+    text = ast.get_docstring(node) or ""
+    told = sections(text)
+    if not text:
+        if not overrides(path, name):
+            yield "no docstring"
+    elif isinstance(node, ast.ClassDef):
+        if "Attributes" in told and (missing := untold(fields(node), told["Attributes"])):
+            yield f"Attributes without {missing}"
+    elif not any("command(" in ast.unparse(decorator) for decorator in node.decorator_list):  # its help
+        if missing := untold(errors(node), told.get("Raises", "")):
+            yield f"Raises without {missing}"
+        is_like_another = re.search(r"\bas (of |in |for )?`", SECTION.split(text)[0])
+        if "Args" not in told and len(parameters(node)) > EXPLAINED and not is_like_another:
+            yield "more than two parameters and no Args"
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_what_is_public_has_a_docstring(file):
-    missing = [each.name for each in documented(file) if not (each.text or overrides(file, each.name))]
-    assert not missing
-
-
-@pytest.mark.parametrize("file", FILES)
-def test_args_are_the_parameters(file):
-    for each in functions(file):
-        if "Args" in each.sections:
-            assert entries(each.sections["Args"]) == parameters(each.node), each.name
-        elif not is_command(each.node):
-            is_like_another = re.search(r"\bas (of |in |for )?`", each.summary)
-            assert len(parameters(each.node)) <= EXPLAINED or is_like_another, each.name
-
-
-@pytest.mark.parametrize("file", FILES)
-def test_errors_are_told(file):
-    for each in functions(file):
-        if not is_command(each.node):
-            assert errors(each.node) <= entries(each.sections.get("Raises", "")), each.name
-
-
-@pytest.mark.parametrize("file", FILES)
-def test_attributes_are_the_fields(file):
-    for each in documented(file):
-        if "Attributes" in each.sections:
-            assert fields(each.node) <= entries(each.sections["Attributes"]), each.name
+def test_docstrings_tell_what_the_code_has():
+    files = {path.relative_to(ROOT).as_posix(): path for path in sorted((ROOT / "suite").rglob("*.py"))}
+    assert files
+    found = [
+        f"{file}: {name}: {fault}"
+        for file, path in files.items()
+        for name, node in definitions(ast.parse(path.read_text(encoding="utf-8")).body)
+        for fault in faults(file, name, node)
+    ]
+    assert not found, "\n".join(found)

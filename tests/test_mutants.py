@@ -14,13 +14,13 @@ def test_a_harmless_change_survives():
     module = "suite.optimizers.momentum"
     old = "return momentum * velocity + learning_rate * gradient"
     new = "return learning_rate * gradient + momentum * velocity"
-    check, _ = mutants.CATALOGUE[module]
+    check, _ = mutants.CATALOG[module]
     assert not mutants.is_caught(mutants.Mutant(module, "nothing", old, new, check))
 
 
 def test_a_mutant_leaves_the_real_classes_registered():
     module = "suite.optimizers.adam"
-    check, ((wrong, old, new), *_) = mutants.CATALOGUE[module]
+    check, ((wrong, old, new), *_) = mutants.CATALOG[module]
     assert mutants.is_caught(mutants.Mutant(module, wrong, old, new, check))
     assert keras.saving.get_registered_object("suite>Adam") is optimizers.Adam
 
@@ -35,7 +35,7 @@ def test_a_stale_mutant_is_an_error(old, count):
 
 def test_a_broken_mutant_is_not_caught_but_an_error():
     module = "suite.optimizers.momentum"
-    check, _ = mutants.CATALOGUE[module]
+    check, _ = mutants.CATALOG[module]
     old = "return momentum * velocity + learning_rate * gradient"
     with pytest.raises(NameError):
         mutants.is_caught(mutants.Mutant(module, "broken", old, "return nonsense", check))
@@ -43,10 +43,10 @@ def test_a_broken_mutant_is_not_caught_but_an_error():
 
 def test_a_survivor_fails_the_command(monkeypatch, capsys):
     module = "suite.optimizers.momentum"
-    check, rows = mutants.CATALOGUE[module]
+    check, rows = mutants.CATALOG[module]
     survivor = ("harmless", "Polyak (1964)", "Polyak, 1964")
-    monkeypatch.setattr(mutants, "CATALOGUE", {module: (check, [survivor])})
+    monkeypatch.setattr(mutants, "CATALOG", {module: (check, [survivor])})
     assert mutants.main() == 1
     assert "SURVIVED" in capsys.readouterr().out
-    monkeypatch.setattr(mutants, "CATALOGUE", {module: (check, rows[:1])})
+    monkeypatch.setattr(mutants, "CATALOG", {module: (check, rows[:1])})
     assert mutants.main() == 0

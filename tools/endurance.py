@@ -47,7 +47,7 @@ SETTINGS = {
 PHOTOS = 10  # a class, for finetune
 
 
-class Fault(Exception):
+class FaultError(Exception):
     """What must not happen."""
 
 
@@ -64,7 +64,7 @@ class Job(NamedTuple):
     arguments: tuple[str, ...]
     resume: tuple[str, ...] = ("--resume",)
 
-    def start(self, out: Path, every: float, log: Path) -> subprocess.Popen:
+    def start(self, out: Path, every: float, log: Path) -> subprocess.Popen[bytes]:
         command = [
             *(sys.executable, "-m", "suite", *self.arguments, f"--out={out}"),
             *((*self.resume, f"--checkpoint_seconds={every}") if self.resume else ()),
@@ -96,14 +96,14 @@ def write_model(path: Path) -> Path:
     return path
 
 
-def wait_for_work(process: subprocess.Popen, out: Path, before: tuple | None) -> float:
+def wait_for_work(process: subprocess.Popen[bytes], out: Path, before: tuple[int, int] | None) -> float:
     """Waits until a run has begun to work, after its imports; gives the time then."""
     while stamp(out) == before and process.poll() is None:
         time.sleep(0.01)
     return time.monotonic()
 
 
-def stamp(out: Path) -> tuple | None:
+def stamp(out: Path) -> tuple[int, int] | None:
     """Changes when a run begins."""
     try:
         found = (partial_folder(out) / "work" / "settings.json").stat()
@@ -118,18 +118,20 @@ def run_undisturbed(job: Job, out: Path, every: float) -> float:
     process = job.start(out, every, log)
     began = wait_for_work(process, out, None)
     if process.wait() != 0:
-        raise Fault(f"{job.name} fails by itself: {log.read_text()[-500:]}")
+        raise FaultError(f"{job.name} fails by itself: {log.read_text()[-500:]}")
     return time.monotonic() - began
 
 
-def endure(job: Job, kills: int, number: signal.Signals, every: float, random, work: Path) -> list:
+def endure(
+    job: Job, kills: int, number: signal.Signals, every: float, random: np.random.Generator, work: Path
+) -> list[object]:
     """Gives the row of the table."""
     whole, out = work / "whole" / "model", work / "killed" / "model"
     for each in (whole, out):
         each.parent.mkdir(parents=True)
     seconds = run_undisturbed(job, whole, every)
     shutil.copytree(whole, out)
-    hit: Counter = Counter()
+    hit: Counter[str] = Counter()
     ended = 0
     log = work / "killed.log"
     while hit.total() < kills or not ended or partial_folder(out).exists():
@@ -149,9 +151,9 @@ def endure(job: Job, kills: int, number: signal.Signals, every: float, random, w
             ended += 1
             check_same(whole, out)
             if names(out.parent) != [out.name]:
-                raise Fault(f"{job.name} leaves {names(out.parent)}")
+                raise FaultError(f"{job.name} leaves {names(out.parent)}")
         elif status not in (-number, 130 if number == signal.SIGINT else -number):
-            raise Fault(f"{job.name} ends with {status}: {log.read_text()[-500:]}")
+            raise FaultError(f"{job.name} ends with {status}: {log.read_text()[-500:]}")
     return [job.name, f"{seconds:.1f}", *(hit[each] for each in PHASES), ended, "same"]
 
 
@@ -172,23 +174,23 @@ def check_whole(out: Path) -> None:
     if not out.exists():
         out = out.with_name(f".{out.name}.old")
     if not (out / RESULT_FILE).is_file():
-        raise Fault(f"no whole bundle at {out}")
+        raise FaultError(f"no whole bundle at {out}")
     for row in read_result(out).shipped:
         if digest(out / row.path) != row.sha256:
-            raise Fault(f"{out / row.path} is half written")
+            raise FaultError(f"{out / row.path} is half written")
 
 
 def check_same(whole: Path, out: Path) -> None:
     check_whole(out)
     expected, found = (read_result(each).metrics for each in (whole, out))
     if expected != found:
-        raise Fault(f"expected metrics {expected}, found {found}")
+        raise FaultError(f"expected metrics {expected}, found {found}")
     arrays, others = weights(whole), weights(out)
     if arrays.keys() != others.keys():
-        raise Fault(f"expected weights {sorted(arrays)}, found {sorted(others)}")
+        raise FaultError(f"expected weights {sorted(arrays)}, found {sorted(others)}")
     for name, array in arrays.items():
         if not np.array_equal(array, others[name], equal_nan=True):
-            raise Fault(f"{name} differs by {np.abs(array - others[name]).max()}")
+            raise FaultError(f"{name} differs by {np.abs(array - others[name]).max()}")
 
 
 def weights(bundle: Path) -> dict[str, np.ndarray]:
@@ -219,7 +221,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the moments.")
 @click.option("--every", type=float, default=0.5, show_default=True, help="Seconds between checkpoints.")
-def main(chosen, kills, name, seed, every):
+def main(chosen: tuple[str, ...], kills: int, name: str, seed: int, every: float) -> None:
     rows, faults = [], 0
     chosen = chosen or tuple(SETTINGS)
     for index, each in enumerate(chosen):
@@ -229,7 +231,7 @@ def main(chosen, kills, name, seed, every):
             try:
                 job = make_job(each, Path(work))
                 rows.append(endure(job, share, signal.Signals[f"SIG{name}"], every, random, Path(work)))
-            except Fault as fault:
+            except FaultError as fault:
                 console.error(str(fault))
                 faults += 1
     columns = ("job", "s undisturbed", "killed in training", "in export", "ended", "weights and metrics")

@@ -26,7 +26,7 @@ import keras
 
 from tools import mutants_backprop, mutants_language, mutants_layers, mutants_optimizers
 
-CATALOGUE = {
+CATALOG = {
     **mutants_optimizers.MUTANTS,
     **mutants_backprop.MUTANTS,
     **mutants_layers.MUTANTS,
@@ -53,9 +53,9 @@ class Mutant(NamedTuple):
 
 
 def mutants() -> list[Mutant]:
-    """All of the catalogue, each module led by its control, which changes nothing."""
+    """All of the catalog, each module led by its control, which changes nothing."""
     found = []
-    for module, (check, rows) in CATALOGUE.items():
+    for module, (check, rows) in CATALOG.items():
         found.append(Mutant(module, "(control: nothing)", "", "", check))
         found.extend(Mutant(module, *row, check) for row in rows)
     return found
@@ -120,7 +120,7 @@ def main() -> int:
         lines.append((mutant.module, mutant.wrong, verdict))
     console.table("Mutants", ("module", "what is wrong", "verdict"), lines)
     total = sum(not is_control(mutant) for mutant in mutants())
-    console.say(f"{total} mutants and {len(CATALOGUE)} controls, {failures} not as they should be")
+    console.say(f"{total} mutants and {len(CATALOG)} controls, {failures} not as they should be")
     return 1 if failures else 0
 
 

@@ -1,4 +1,4 @@
-"""Writes the skeleton of a recipe, which runs at once, and adds it to the catalogue in lecture order.
+"""Writes the skeleton of a recipe, which runs at once, and adds it to the catalog in lecture order.
 
 python tools/new_recipe.py attention_maps --week 5 --after sequence_to_sequence
 """
@@ -10,7 +10,7 @@ from string import Template
 
 import click
 
-from suite import catalogue, console
+from suite import catalog, console
 
 ROOT = Path(__file__).parents[1]
 SKELETON = Path(__file__).with_name("recipe_skeleton.txt")
@@ -24,7 +24,7 @@ recipes/{entry}.py is a recipe that runs; its last claim fails until you fill it
        the recipe, and put what others could use into suite/, with a test against an independent reference.
     3. python tools/results.py {name}         three seeds; writes its rows into RESULTS.md
     4. python tools/topics.py                 its row in README.md
-    5. python -m pytest tests/recipes -k {name}
+    5. python -m pytest tests/recipes -k "{name} or catalog"
 
 docs/adding-a-recipe.md says more."""
 CLAIM = "what_the_lecture_says"
@@ -44,7 +44,7 @@ def add_recipe(name: str, week: int, after: str | None = None) -> Path:
     Raises:
         ValueError: The name is taken or no name, or there is no such week or recipe in it.
     """
-    entries = catalogue.catalogue()
+    entries = catalog.catalog()
     mine = [entry for entry in entries if entry.startswith(f"week{week}_")]
     names = [entry.split("/")[1] for entry in entries]
     if not mine:
@@ -76,7 +76,7 @@ def add_recipe(name: str, week: int, after: str | None = None) -> Path:
 @click.argument("name")
 @click.option("--week", type=int, required=True, help="Week of the lecture, 1 to 6.")
 @click.option("--after", default=None, help="The recipe before it [default: the last of the week].")
-def main(name, week, after):
+def main(name: str, week: int, after: str | None) -> None:
     """Write the skeleton of the recipe NAME."""
     try:
         path = add_recipe(name, week, after)

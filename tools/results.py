@@ -22,7 +22,7 @@ import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from suite import catalogue, console
+from suite import catalog, console
 from suite.cli.main import silence_libraries
 from suite.errors import FAILED, INTERRUPTED, PASSED
 
@@ -73,7 +73,7 @@ def run_all(chosen: Sequence[str], data: str, seeds: list[int], resume: bool) ->
     Returns:
         Whether all runs passed, with those that are kept.
     """
-    names = {entry: entry.split("/")[1] for name in chosen for entry in catalogue.select(name)}
+    names = {entry: entry.split("/")[1] for name in chosen for entry in catalog.select(name)}
     for seed in () if resume else seeds:
         for name in names.values():  # all at once: an old run must not stand for a new one
             for file in results_of(name, data, seed):
@@ -106,7 +106,7 @@ def claim_rows(name: str, data: str, runs: list[Record]) -> list[str]:
     """What the runs measured, against the bounds that the recipe has now."""
     rows = []
     seconds = statistics.mean(run.wall_seconds for run in runs)
-    claims = claims_on(catalogue.load_recipe(name).CLAIMS, Source.parse(data))
+    claims = claims_on(catalog.load_recipe(name).CLAIMS, Source.parse(data))
     for index, claim in enumerate(claims):
         values = [run.metrics[claim.metric] for run in runs]
         passed = all(claim.holds(run.metrics) for run in runs)
@@ -176,7 +176,7 @@ def data_kinds() -> list[str]:
 
 
 def write_table(seeds: list[int]) -> None:
-    names = [entry.split("/")[1] for entry in catalogue.catalogue()]
+    names = [entry.split("/")[1] for entry in catalog.catalog()]
     lines = [HEADER.format(seeds=", ".join(map(str, seeds)))]
     claims = {}
     for data in data_kinds():
@@ -203,7 +203,7 @@ def write_table(seeds: list[int]) -> None:
 @click.option("--seeds", default="0,1,2", show_default=True)
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run.")
 @click.option("--table-only", is_flag=True)
-def main(names, data, seeds, resume, table_only):
+def main(names: tuple[str, ...], data: str, seeds: str, resume: bool, table_only: bool) -> None:
     """Run recipes (all by default) over seeds and write RESULTS.md; exit status 1 if some failed."""
     if not re.fullmatch(r"\d+(,\d+)*", seeds):
         raise click.UsageError(f"expected seeds such as 0,1,2, received {seeds!r}")

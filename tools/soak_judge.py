@@ -22,7 +22,7 @@ from suite.deploy.signature import signature_of
 from suite.errors import GateError
 from suite.runs.export_file import export_file
 from tools.random_models import DYNAMIC_SIZE, RandomModel, call, draw_model
-from tools.soak_runtimes import LOADERS, Entries
+from tools.soak_runtimes import LOADERS, Entries, Run
 
 RIGHT, REFUSED, WRONG = "right", "refused", "WRONG"
 FLOAT32_FILES = ("model.keras", "saved_model", "model.onnx", "model.tflite")
@@ -57,7 +57,7 @@ class Verdict(NamedTuple):
     kinds: tuple[str, ...]
 
 
-class Fault(Exception):
+class FaultError(Exception):
     """What must not happen."""
 
 
@@ -99,7 +99,7 @@ def judge(seed: int, index: int, folder: Path) -> Verdict:
 def _judged(check: Callable[[], None], verdict: str, reason: str, kinds: tuple[str, ...]) -> Verdict:
     try:
         check()
-    except Fault as fault:
+    except FaultError as fault:
         return Verdict(WRONG, _one_line(str(fault)), kinds)
     return Verdict(verdict, reason, kinds)
 
@@ -127,12 +127,12 @@ def _write_examples(drawn: RandomModel, path: Path) -> Path | None:
 def _check_refusal(line: str, drawn: RandomModel, seed: int, index: int, folder: Path) -> None:
     """One short line that says what and the mend, nothing raw; what is left of the bundle is right."""
     if "\n" in line or len(line) > LONGEST_LINE:
-        raise Fault(f"refused in {len(line)} characters: {line}")
+        raise FaultError(f"refused in {len(line)} characters: {line}")
     raw = RAW.search(line)
     if raw:
-        raise Fault(f"refused with a converter's own text ({raw.group()!r}): {line}")
+        raise FaultError(f"refused with a converter's own text ({raw.group()!r}): {line}")
     if not MEND.search(re.sub(r"; see \S+$", "", line)):
-        raise Fault(f"refused without a mend: {line}")
+        raise FaultError(f"refused without a mend: {line}")
     failed = folder / "net.failed"
     if failed.exists():
         for row in read_result(failed).artifacts:
@@ -145,21 +145,23 @@ def check_reason(row: ArtifactRow) -> None:
     reason = row.reason or ""
     raw = RAW.search(reason)
     if raw or len(reason) > LONGEST_LINE:
-        raise Fault(f"{row.path} {row.status} with a converter's own text: {reason}")
+        raise FaultError(f"{row.path} {row.status} with a converter's own text: {reason}")
 
 
-def _check_bundle(drawn, seed, index, bundle, said: str, has_examples: bool) -> None:
+def _check_bundle(
+    drawn: RandomModel, seed: int, index: int, bundle: Path, said: str, has_examples: bool
+) -> None:
     rows = read_result(bundle).artifacts
     found = {row.path for row in rows if row.is_shipped}
     if missing := [name for name in FLOAT32_FILES if name not in found]:
-        raise Fault(f"exit 0 without {', '.join(missing)}")
+        raise FaultError(f"exit 0 without {', '.join(missing)}")
     for row in rows:
         check_reason(row)
     sizes = _check_artifacts(drawn, seed, index, bundle)
     told = [line for line in said.splitlines() if re.search(r"\b(size|length)\b", line)]
     for size in () if has_examples else sizes:
         if not any(re.search(rf"\b{size}\b", line) for line in told):
-            raise Fault(f"a size of {size} was chosen for TFLite without a word")
+            raise FaultError(f"a size of {size} was chosen for TFLite without a word")
 
 
 def _check_artifacts(drawn: RandomModel, seed: int, index: int, bundle: Path) -> list[int]:
@@ -180,7 +182,7 @@ def _check_artifacts(drawn: RandomModel, seed: int, index: int, bundle: Path) ->
             if row.format == "keras":
                 continue
             if names is not None and found != names:
-                raise Fault(f"{row.path} names its outputs {found}, others {names}")
+                raise FaultError(f"{row.path} names its outputs {found}, others {names}")
             names = found
     return sizes
 
@@ -197,7 +199,7 @@ def _has_half_layers(model: keras.Model) -> bool:
     return any("16" in (layer.compute_dtype or "") for layer in model._flatten_layers())
 
 
-def _compare(exact: RandomModel, row: ArtifactRow, runner: tuple, size: int) -> tuple[str, ...]:
+def _compare(exact: RandomModel, row: ArtifactRow, runner: tuple[Run, Entries], size: int) -> tuple[str, ...]:
     """Runs an artifact and the Keras model on the same inputs; gives the names of the artifact's outputs."""
     run, entries = runner
     examples = exact.examples(5, seed=2, size=size)
@@ -206,10 +208,12 @@ def _compare(exact: RandomModel, row: ArtifactRow, runner: tuple, size: int) -> 
     try:
         got = run(given)
     except Exception as failure:
-        raise Fault(f"{row.path} fails: {type(failure).__name__}: {_one_line(str(failure))}") from failure
+        raise FaultError(
+            f"{row.path} fails: {type(failure).__name__}: {_one_line(str(failure))}"
+        ) from failure
     expected = call(exact.model, examples)
     if len(got) != len(expected):
-        raise Fault(f"{row.path} gives {len(got)} of {len(expected)} outputs: {', '.join(got)}")
+        raise FaultError(f"{row.path} gives {len(got)} of {len(expected)} outputs: {', '.join(got)}")
     limit = REDUCED_PARITY.get(row.variant, HALF_PARITY if _has_half_layers(exact.model) else PARITY)
     matched: list[str] = []
     for name, values in zip(_natural_names(exact.model), expected, strict=True):
@@ -222,7 +226,7 @@ def _compare(exact: RandomModel, row: ArtifactRow, runner: tuple, size: int) -> 
         far = far_by_key[key]
         if not far <= limit:
             shapes = f"{rest[key].shape}, {values.shape}"
-            raise Fault(f"{row.path} differs in {key!r} by {far:.2g} of its size ({shapes})")
+            raise FaultError(f"{row.path} differs in {key!r} by {far:.2g} of its size ({shapes})")
     return tuple(matched)
 
 
@@ -261,12 +265,12 @@ def _natural_names(model: keras.Model) -> list[str | None]:
 def _input_names(model: keras.Model, found: Sequence[str]) -> list[str]:
     """An artifact's name for each of `model.inputs`: the same one, or that of the signature."""
     if len(found) != len(model.inputs):
-        raise Fault(f"takes {len(found)} of {len(model.inputs)} inputs: {', '.join(found)}")
+        raise FaultError(f"takes {len(found)} of {len(model.inputs)} inputs: {', '.join(found)}")
     names = [tensor.name for tensor in signature_of(model).inputs]
     if len(found) == 1:
         return list(found)
     if set(names) != set(found):
-        raise Fault(f"takes inputs named {sorted(found)} in place of {sorted(names)}")
+        raise FaultError(f"takes inputs named {sorted(found)} in place of {sorted(names)}")
     return names
 
 

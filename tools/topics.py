@@ -6,7 +6,7 @@ python tools/topics.py
 import re
 from pathlib import Path
 
-from suite import catalogue, console
+from suite import catalog, console
 
 README = Path(__file__).parents[1] / "README.md"
 HEAD = ["| week | topics of the lecture | recipe |", "|---|---|---|"]
@@ -16,10 +16,10 @@ BEGIN, END = "<!-- written by tools/topics.py -->", "<!-- end -->"
 def topics_table() -> list[str]:
     """Gives the rows, in lecture order."""
     rows, before = [], ""
-    for entry in catalogue.catalogue():
+    for entry in catalog.catalog():
         week, name = entry.split("/")
         number = week[4] if week != before else ""
-        topics = ", ".join(catalogue.topics(entry))
+        topics = ", ".join(catalog.topics(entry))
         rows.append(f"| {number} | {topics} | [`{name}`](recipes/{entry}.py) |")
         before = week
     return [*HEAD, *rows]

@@ -29,7 +29,7 @@ from suite.evaluation.metrics import accuracy
 from suite.layers import BatchNormalization
 from suite.optimizers import GradientDescent
 from suite.runs.recipe import Claim, Context, Result, about, at_most, classifier_export
-from suite.training.loop import TrainingDiverged
+from suite.training.loop import TrainingDivergedError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,7 +168,7 @@ class Trainer:
         try:
             fit = self.context.fit
             return fit(self.model, batches, epochs=epochs, steps_per_epoch=LOOK, measure=measure)
-        except TrainingDiverged:  # at too high a rate; its accuracy will be that of chance
+        except TrainingDivergedError:  # at too high a rate; its accuracy will be that of chance
             return {}
 
     def look_at_inputs(self) -> np.ndarray:

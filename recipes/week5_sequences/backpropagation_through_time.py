@@ -93,12 +93,12 @@ def backpropagate(
 ) -> tuple[float, Parameters, np.ndarray]:
     """The mean squared error, its gradients by the parameters, and its derivatives by the states."""
     initial_state = np.zeros((len(data.inputs), len(p.bias)), p.bias.dtype)
-    H, Z = recurrent(data.inputs, *p[:3], initial_state, activation)
+    H, cache = recurrent(data.inputs, *p[:3], initial_state, activation)
     answers = dense(H[:, -1], *p[3:])
     d_answers = 2 * quadratic_derivative(answers, data.targets)
     dH = np.zeros_like(H)
     dH[:, -1] = dense_input_gradient(d_answers, p.output_kernel)
-    back = recurrent_backward(dH, data.inputs, H, Z, *p[:2], initial_state, activation, window)
+    back = recurrent_backward(dH, cache, window)
     gradients = Parameters(*back[1:4], *dense_parameter_gradients(d_answers, H[:, -1]))
     return float(2 * quadratic(answers, data.targets)), gradients, back.H
 

@@ -30,7 +30,7 @@ SPLIT_CHOICES = (*SPLITS, "all")
 
 def predict(
     artifact: str | Path, *inputs: str | Path, top: int = 3, scale: str | tuple[float, float] | None = None
-) -> list[dict]:
+) -> list[dict[str, Any]]:
     """Names what a classifier, localizer, detector or segmenter sees in each image, or finds the like.
 
     An encoder with a decoder describes images and translates texts. Other texts are classified, or their
@@ -59,6 +59,11 @@ def predict(
         ValueError: The artifact is none of these, its labels or words are missing, an image cannot be read,
             a word is not in the vocabulary, a text has no word, or it is not known which values the model
             takes for black and white.
+
+    Example:
+        >>> (row,) = suite.predict("saved_models/photos", "photos/grass/0.png", top=1)
+        >>> row["classes"][0]["class"]
+        'grass'
     """
     return [row.to_json() for row in ask(artifact, *inputs, top=top, scale=scale)]
 
@@ -94,7 +99,10 @@ def ask(
     """`predict`, with the answers as what they are.
 
     Args:
-        artifact, *inputs, top, scale: As in `predict`.
+        artifact: As in `predict`.
+        *inputs: As in `predict`.
+        top: As in `predict`.
+        scale: As in `predict`.
 
     Raises:
         ValueError: As in `predict`.
@@ -174,6 +182,11 @@ def evaluate(
     Raises:
         ValueError: Bad artifact or folder, a class that the model does not know, an empty split, or a model
             of which it is not known which values it takes for black and white.
+
+    Example:
+        >>> metrics = suite.evaluate("saved_models/photos/model.onnx", "photos/")
+        >>> sorted(metrics)
+        ['test_accuracy', 'test_loss']
     """
     if split not in (None, *SPLIT_CHOICES):
         raise ValueError(f"expected a split among {', '.join(SPLIT_CHOICES)}, received {split!r}")
@@ -218,7 +231,9 @@ def _load_classifier(path: Path, scale: ValueRange | None) -> tuple[Artifact, li
     return model, class_labels(model), image
 
 
-def _as_trained(parts: dict[str, list], bundle: Path, root: Path) -> dict[str, list]:
+def _as_trained(
+    parts: dict[str, list[tuple[str, int]]], bundle: Path, root: Path
+) -> dict[str, list[tuple[str, int]]]:
     """Divides the images as the bundle's own run did, if that was on this folder."""
     try:
         trained_on = read_result(bundle).data.source
@@ -227,7 +242,7 @@ def _as_trained(parts: dict[str, list], bundle: Path, root: Path) -> dict[str, l
         return parts
     if trained_on != str(root.resolve()):
         return parts
-    divided: dict[str, list] = {}
+    divided: dict[str, list[tuple[str, int]]] = {}
     for file, label in [pair for pairs in parts.values() for pair in pairs]:
         divided.setdefault(split.get(file, "new"), []).append((file, label))
     return divided

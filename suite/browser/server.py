@@ -71,6 +71,9 @@ def preview(
     Raises:
         ValueError: The folder is no bundle, has no .tflite files, or they are damaged or do not fit the
             labels; the runtime cannot be had; or the address cannot be listened on.
+
+    Example:
+        >>> suite.preview("saved_models/photos")  # until Ctrl+C
     """
     with make_server(bundle, host, port) as server:
         address = f"http://{_shown_host(host)}:{server.server_port}/"
@@ -189,7 +192,7 @@ class _Handler(SimpleHTTPRequestHandler):
             return None
         return super().send_head()
 
-    def translate_path(self, path: str) -> str:
+    def translate_path(self, path: str) -> str:  # noqa: ARG002  the base class passes it
         return str(self._file() or "")
 
     def _file(self) -> Path | None:

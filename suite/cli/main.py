@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from suite import __version__, catalogue, console
+from suite import __version__, catalog, console
 from suite.cli.chatter import silence_libraries
 from suite.cli.options import SCALE, SETTINGS, Command, given, say_next
 from suite.cli.recipes import RecipeGroup
@@ -17,7 +17,7 @@ from suite.errors import BAD_INPUT, FAILED, INTERRUPTED, PASSED
 class _Suite(click.Group):
     command_class = Command
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
         return list(self.commands)  # in the order of their definition
 
 
@@ -30,19 +30,19 @@ def cli() -> None:
     Start here:  suite finetune                 fine-tune on the embedded photos, export, prove
                  suite finetune photos/         the same on your folder, one subfolder a class
                  suite list                     the recipes
-    """
+    """  # noqa: D301  click keeps the lines below this character
 
 
 @cli.command("list")
 def list_recipes() -> None:
     """List the recipes in lecture order."""
     week = None
-    for entry in catalogue.catalogue():
+    for entry in catalog.catalog():
         folder, name = entry.split("/")
         if folder != week:
             week = folder
             console.result(week.replace("_", " ", 1).replace("_", " "))
-        console.result(f"  {name:<32} {catalogue.summary(entry)}")
+        console.result(f"  {name:<32} {catalog.summary(entry)}")
     console.say("\nnext: suite run linear_regression")
 
 
@@ -61,9 +61,9 @@ class _FinetuneCommand(Command):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         from suite.cli.flags import config_flags
         from suite.finetuning.job import Config
-        from suite.training.options import TrainingOptions
+        from suite.runs.options import RunOptions
 
-        return [*config_flags(Config), *config_flags(TrainingOptions), *super().get_params(ctx)]
+        return [*config_flags(Config), *config_flags(RunOptions), *super().get_params(ctx)]
 
 
 @cli.command(cls=_FinetuneCommand)
@@ -236,6 +236,10 @@ def execute(arguments: list[str]) -> int:
 
     Returns:
         The exit status: 0 done, 1 a claim or an export gate failed, 2 bad usage or input, 130 interrupted.
+
+    Raises:
+        ValueError: With --debug: what is wrong with the input.
+        OSError: With --debug: a file that cannot be read or written.
     """
     from suite.errors import GateError
 

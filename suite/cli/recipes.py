@@ -4,28 +4,28 @@ from typing import Any
 
 import click
 
-from suite import catalogue, console
+from suite import catalog, console
 from suite.cli.options import Command, given, say_next
 
 
 class RecipeGroup(click.Group):
     """The recipes as commands; each is imported when it is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [entry.split("/")[1] for entry in catalogue.catalogue()]
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        return [entry.split("/")[1] for entry in catalog.catalog()]
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command:
-        if catalogue.is_file(name):
+    def get_command(self, ctx: click.Context, name: str) -> click.Command:  # noqa: ARG002  click's signature
+        if catalog.is_file(name):
             return _recipe_command(name)
-        entries = catalogue.select(name)
+        entries = catalog.select(name)
         return (
             _recipe_command(name) if entries[0].split("/")[1] == name else _selection_command(name, entries)
         )
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        names = zip(self.list_commands(ctx), catalogue.catalogue(), strict=True)
+        names = zip(self.list_commands(ctx), catalog.catalog(), strict=True)
         with formatter.section("Recipes"):
-            formatter.write_dl([(name, catalogue.summary(entry)) for name, entry in names])
+            formatter.write_dl([(name, catalog.summary(entry)) for name, entry in names])
 
 
 def _options() -> list[click.Option]:
@@ -48,9 +48,9 @@ def _options() -> list[click.Option]:
 
 def _recipe_command(name: str) -> click.Command:
     from suite.cli.flags import config_flags
-    from suite.training.options import TrainingOptions
+    from suite.runs.options import RunOptions
 
-    recipe = catalogue.load_recipe(name)
+    recipe = catalog.load_recipe(name)
 
     def run_one(**arguments: Any) -> None:
         from suite.bundle.record import read_result
@@ -64,7 +64,7 @@ def _recipe_command(name: str) -> click.Command:
 
     return Command(
         name,
-        params=[*_options(), *config_flags(recipe.Config), *config_flags(TrainingOptions)],
+        params=[*_options(), *config_flags(recipe.Config), *config_flags(RunOptions)],
         callback=run_one,
         help=(recipe.__doc__ or "").replace("\n\n", "\n\n\b\n"),
     )

@@ -30,7 +30,7 @@ class RowFile:
         self._row_bytes = int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
 
     @classmethod
-    def create(cls, path: str | os.PathLike, shape: Sequence[int], dtype: DTypeLike) -> "RowFile":
+    def create(cls, path: str | os.PathLike[str], shape: Sequence[int], dtype: DTypeLike) -> "RowFile":
         """Starts a file, in place of one that is there.
 
         Args:
@@ -44,7 +44,7 @@ class RowFile:
         return cls(file, Path(path), shape, dtype, file.tell())
 
     @classmethod
-    def open(cls, path: str | os.PathLike) -> "RowFile":
+    def open(cls, path: str | os.PathLike[str]) -> "RowFile":
         """Opens a `.npy` file for reading and writing; rows at its end may be missing.
 
         Raises:
@@ -68,7 +68,8 @@ class RowFile:
         """Starts a file without a name, which is gone when the process is.
 
         Args:
-            shape, dtype: Of the array.
+            shape: Of the array.
+            dtype: Of the array.
             folder: Where the disk has room; the system's folder for temporary files by default.
         """
         return cls(tempfile.TemporaryFile(dir=folder, buffering=0), None, shape, dtype, 0)

@@ -38,7 +38,7 @@ class SetAside:
         return dataclasses.asdict(self)
 
 
-class Unusable(ValueError):
+class UnusableError(ValueError):
     """A file, or what it says of another one, has to be set aside.
 
     Attributes:

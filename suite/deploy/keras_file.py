@@ -19,7 +19,7 @@ _WAYS = {
 }
 
 
-class UnloadableModel(ValueError):
+class UnloadableModelError(ValueError):
     """No .keras model, or one that Keras does not load in safe mode; the message says it all."""
 
 
@@ -33,7 +33,7 @@ def load_keras(path: str | Path) -> Any:
         The `keras.Model`.
 
     Raises:
-        UnloadableModel: It is something else, or has layers or code that Keras does not know.
+        UnloadableModelError: It is something else, or has layers or code that Keras does not know.
     """
     import keras
 
@@ -41,11 +41,11 @@ def load_keras(path: str | Path) -> Any:
 
     path = Path(path)
     if _is_hdf5(path):
-        raise UnloadableModel(f"expected a .keras file, received {path}{way_from(path)}")
+        raise UnloadableModelError(f"expected a .keras file, received {path}{way_from(path)}")
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as failure:
-        raise UnloadableModel(
+        raise UnloadableModelError(
             f"expected a readable .keras model, {path} cannot be loaded: {_reason(path, failure)}"
         ) from failure
 

@@ -13,8 +13,9 @@ def split_labels(text: str) -> list[str]:
 
 
 def class_labels(artifact: Artifact) -> list[str]:
-    """Class names by label, from the `labels.txt` beside an artifact, or in it; of a personal model the spare
-    ones too.
+    """Class names by label, from the `labels.txt` beside an artifact, or in it.
+
+    Those of a personal model have the spare ones, too.
 
     Raises:
         ValueError: There is none, or it has not as many names as the model has classes.

@@ -2,6 +2,7 @@
 
 import dataclasses
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,9 @@ from suite.evaluation.metrics import agreement
 REDUCED = ("float16", "dynamic", "int8")
 
 
-def export_model(item: Export, folder: str | Path, work: str | Path | None = None) -> list[ArtifactRow]:
+def export_model(
+    item: Export, folder: str | Path, work: str | Path | None = None, precisions: str = "all"
+) -> list[ArtifactRow]:
     """Writes a model in every format, runs each artifact in another process, and removes those it skips.
 
     A classifier with `labels` whose only input is `image`, uint8 pixels of one size, and whose last layer is
@@ -42,6 +45,7 @@ def export_model(item: Export, folder: str | Path, work: str | Path | None = Non
         folder: An existing folder; gets the artifacts, `labels.txt`, the item's files and `verification.npz`.
             The TFLite files carry the labels and those files, too.
         work: Where temporary files go; the system's folder by default, which keeps those of a killed process.
+        precisions: "all", or "float32": neither reduced precisions nor a personal model.
 
     Returns:
         One row an artifact, with paths relative to `folder`.
@@ -84,8 +88,9 @@ def export_model(item: Export, folder: str | Path, work: str | Path | None = Non
     item = dataclasses.replace(item, model=model, ranges=ranges)
     calibration = None if item.calibration is None else named_inputs(signature, item.calibration)
     with tempfile.TemporaryDirectory(prefix="suite-export-", dir=work) as work:
-        rows = _export_files(Converter(item, folder, Path(work), inputs, calibration), original, notes)
-        base = base_of(model, item.labels)
+        converter = Converter(item, folder, Path(work), inputs, calibration)
+        rows = _export_files(converter, original, notes, REDUCED if precisions == "all" else ())
+        base = base_of(model, item.labels) if precisions == "all" else None
         if base is not None:
             images = (calibration or inputs)["image"]
             images = images[tflite.calibration_rows(len(images))]
@@ -95,12 +100,14 @@ def export_model(item: Export, folder: str | Path, work: str | Path | None = Non
     return [dataclasses.replace(row, inputs=described, task=item.task.value) for row in rows]
 
 
-def _export_files(converter: Converter, original: Original, notes: list[str]) -> list[ArtifactRow]:
+def _export_files(
+    converter: Converter, original: Original, notes: list[str], reduced: Sequence[str]
+) -> list[ArtifactRow]:
     """Writes and measures every file but the personal one; int16x8 where int8 loses too much.
 
     The notes stand with the Keras model, the first row.
     """
-    rows = [*converter.float32_files(), *map(converter.tflite_file, REDUCED)]
+    rows = [*converter.float32_files(), *map(converter.tflite_file, reduced)]
     measured = measure_and_judge([row for row in rows if row.status == WRITTEN], converter.folder, original)
     if any(map(_is_int8_that_loses_too_much, measured)):
         row = converter.tflite_file("int16x8")

@@ -1,5 +1,4 @@
-"""Runs an exported model, whatever its format: the artifact picks the runtime, and only that one is
-imported."""
+"""Runs an exported model: the format of the artifact picks the runtime, and only that one is imported."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -11,7 +10,7 @@ import numpy as np
 
 from suite.bundle.task import Task, known_task
 from suite.console import first_line
-from suite.deploy.keras_file import UnloadableModel, load_keras, way_from
+from suite.deploy.keras_file import UnloadableModelError, load_keras, way_from
 from suite.deploy.ranges import PIXELS, SIGNED, UNIT, ValueRange, implied_range, is_picture
 from suite.deploy.signature import Signature, Tensor, call_model, named_inputs, signature_of
 from suite.deploy.tflite_metadata import read_associated_file, read_task
@@ -39,7 +38,7 @@ class Loaded(NamedTuple):
     """
 
     signature: Signature
-    run: Callable
+    run: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
     batch: int | None = None
     ranges: Mapping[str, ValueRange] = {}
     assumed: Mapping[str, tuple[ValueRange, str]] = {}
@@ -105,7 +104,7 @@ class Artifact:
         step = self._batch or BATCH_SIZE
         starts = range(0, total, step)
 
-        def run(start):
+        def run(start: int) -> dict[str, np.ndarray]:
             rows = {name: np.asarray(array[start : start + step]) for name, array in inputs.items()}
             missing = step - min(step, total - start)
             if not (self._batch and missing):
@@ -160,6 +159,7 @@ def load_artifact(path: str | Path, threads: int | None = None, concurrency: int
 
     Raises:
         ValueError: The file is damaged, or not a model.
+        UnloadableModelError: It is a .keras file that Keras cannot read.
     """
     path, format = Path(path), format_of(path)
     loaders = {
@@ -170,7 +170,7 @@ def load_artifact(path: str | Path, threads: int | None = None, concurrency: int
     }
     try:
         loaded = loaders[format]()
-    except UnloadableModel:
+    except UnloadableModelError:
         raise
     except Exception as failure:
         raise ValueError(
@@ -193,7 +193,7 @@ def _load_keras(path: Path) -> Loaded:
     model = load_keras(path)
     infer = tf.function(lambda tensors: call_model(model, tensors), reduce_retracing=True)
 
-    def run(inputs):
+    def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         tensors = {name: tf.constant(value) for name, value in inputs.items()}
         return {name: value.numpy() for name, value in infer(tensors).items()}
 
@@ -205,7 +205,7 @@ def _load_keras(path: Path) -> Loaded:
     return Loaded(signature, run, _common_size(tensor.shape[0] for tensor in model.inputs), assumed=assumed)
 
 
-def _common_size(sizes: Iterable) -> int | None:
+def _common_size(sizes: Iterable[Any]) -> int | None:
     """The batch size that inputs are fixed to, if they are."""
     fixed = {size for size in sizes if isinstance(size, int)}
     return fixed.pop() if len(fixed) == 1 else None
@@ -224,7 +224,9 @@ def _load_saved_model(path: Path) -> Loaded:
         tuple(Tensor(name, spec.dtype.name, tuple(spec.shape[1:])) for name, spec in outputs.items()),
     )
 
-    def run(inputs, loaded=loaded):  # the signature does not keep the loaded object, and its variables, alive
+    def run(
+        inputs: Mapping[str, np.ndarray], _loaded: Any = loaded
+    ) -> dict[str, np.ndarray]:  # the signature does not keep the loaded object, and its variables, alive
         tensors = {name: tf.constant(value) for name, value in inputs.items()}
         return {name: value.numpy() for name, value in function(**tensors).items()}
 
@@ -247,7 +249,7 @@ def _load_onnx(path: Path, threads: int) -> Loaded:
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
-    def tensor(node):
+    def tensor(node: Any) -> Tensor:
         dtype = {"float": "float32", "double": "float64"}.get(node.type[7:-1], node.type[7:-1])
         return Tensor(
             node.name, dtype, tuple(size if isinstance(size, int) else None for size in node.shape[1:])

@@ -164,7 +164,8 @@ def pair_mask(sentences: tf.Tensor | np.ndarray, reach: tf.Tensor | np.ndarray) 
     """Which words of a row are in the window of which.
 
     Args:
-        sentences, reach: As in `Windows`, tensors or arrays.
+        sentences: As in `Windows`, a tensor or an array.
+        reach: The same.
 
     Returns:
         `(rows, span, span + 2 * window)` float32: 1 where the word (third axis) is a context of the word in

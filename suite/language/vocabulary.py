@@ -112,7 +112,7 @@ class Vocabulary:
         return ("" if self.spells else " ").join(tokens)
 
     def to_text(self) -> str:
-        """One word a line, ids counted from 0; line breaks and backslashes in a word as `\\n` and `\\\\`."""
+        r"""One word a line, ids counted from 0; line breaks and backslashes in a word as `\n` and `\\`."""
         return "".join(f"{_escape(word)}\n" for word in self.words)
 
     def to_files(self) -> dict[str, str]:

@@ -159,8 +159,9 @@ def hat_matrix(X: ArrayLike) -> np.ndarray:
 
 
 def redundant_columns(X: ArrayLike) -> tuple[int, ...]:
-    """Indices of the columns that are linear combinations of the columns before them; dropping them leaves a
-    design of full rank with the same fitted values.
+    """Indices of the columns that are linear combinations of the columns before them.
+
+    Dropping them leaves a design of full rank with the same fitted values.
 
     Args:
         X: `(n, p)` inputs, finite.
@@ -215,8 +216,7 @@ def _checked_design(X: ArrayLike) -> np.ndarray:
 
 
 def thin_svd(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """U `(n, rank)`, S `(rank,)`, V' `(rank, p)` of a float64 matrix `(n, p)`, without the directions that
-    are 0 but for rounding."""
+    """U `(n, rank)`, S `(rank,)`, V' `(rank, p)` of float64 `(n, p)`; rounding makes no direction."""
     left, singular_values, right = _tall_svd(X) or np.linalg.svd(X, full_matrices=False)
     threshold = singular_values[0] * max(X.shape) * np.finfo(np.float64).eps
     rank = int(np.sum(singular_values > threshold))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from suite import catalogue, console
+from suite import catalog, console
 from suite.bundle.names import RESULT_FILE
 from suite.bundle.partial import FAILED_SUFFIX
 from suite.bundle.record import read_result
@@ -108,7 +108,7 @@ def write_gallery(folder: str | Path) -> Path:
         Path of the page. It links to the bundles by relative paths and needs nothing else.
     """
     folder = Path(folder)
-    entries = {entry.split("/")[1]: entry for entry in catalogue.catalogue()}
+    entries = {entry.split("/")[1]: entry for entry in catalog.catalog()}
     runs = {path: _recipe_of(path) for path in _in_force(_bundles(folder))}
     sections = {OWN_MODELS: [_own_card(path) for path, name in runs.items() if name not in entries]}
     for name, entry in entries.items():
@@ -144,15 +144,15 @@ def _in_force(bundles: list[Path]) -> list[Path]:
 
 
 def _recipe_card(entry: str, folder: Path) -> _Card:
-    source = catalogue.recipe_file(entry)
+    source = catalog.recipe_file(entry)
     root = folder.resolve().parent
     near = source.resolve().is_relative_to(root)  # else the link would break with the next move
-    claim = catalogue.section(entry, "Claim")
+    claim = catalog.section(entry, "Claim")
     return _Card(
         name=entry.split("/")[1],
-        title=catalogue.summary(entry).rstrip("."),
+        title=catalog.summary(entry).rstrip("."),
         claim=claim[:1].upper() + claim[1:],
-        cost=catalogue.section(entry, "Cost").rstrip("."),
+        cost=catalog.section(entry, "Cost").rstrip("."),
         source=f"recipes/{entry}.py",
         source_link=_link("..", source.resolve().relative_to(root)) if near else "",
     )

@@ -19,7 +19,7 @@ from suite.bundle.partial import SETTINGS_FILE, PartialBundle
 from suite.bundle.record import Record
 from suite.bundle.rows import ArtifactRow
 from suite.bundle.write import write_json
-from suite.catalogue import is_file, load_recipe
+from suite.catalog import is_file, load_recipe
 from suite.data.set_aside import losses
 from suite.data.source import Source
 from suite.deploy.app.mobile import write_mobile
@@ -29,9 +29,10 @@ from suite.deploy.prove.benchmarking import artifacts_table
 from suite.errors import GateError, disk_is_full
 from suite.report.gallery import FOLDER, SMOKE_FOLDER, update_gallery
 from suite.report.run_page import write_report
+from suite.runs.options import RunOptions, split_options
 from suite.runs.outcome import faults, print_summary, record_of
 from suite.runs.recipe import Claim, Context, Result, claims_on
-from suite.training.options import TrainingOptions, is_chief, split_options
+from suite.training.options import is_chief
 from suite.training.reproducibility import set_seed
 from suite.training.training_run import open_training_run
 
@@ -64,7 +65,7 @@ def execute(
     out: str | Path,
     seed: int,
     resume: bool = False,
-    options: TrainingOptions = TrainingOptions(),  # noqa: B008 (frozen)
+    options: RunOptions = RunOptions(),  # noqa: B008 (frozen)
 ) -> Path | None:
     """Runs a job and leaves its bundle: artifacts proven, claims checked, report written.
 
@@ -75,8 +76,8 @@ def execute(
         out: Final folder of the bundle.
         seed: Seed of everything random.
         resume: Whether to go on with an interrupted run of the same settings.
-        options: How to train. Of several machines, the first one leaves the bundle; the others end when they
-            have trained, and leave nothing.
+        options: How to train, and what to export. Of several machines, the first one leaves the bundle; the
+            others end when they have trained, and leave nothing.
 
     Returns:
         The finished folder; None on a machine that only helps the first one.
@@ -111,7 +112,7 @@ def execute(
         for line in losses(result.data):
             console.warn(line)
         _write_split(partial.folder, result.data.get("files", {}), record.data)
-        artifacts = _export_all(result.exports, partial)
+        artifacts = _export_all(result.exports, partial, options.precisions)
         seconds = round(time.time() - started, 2)
         record = dataclasses.replace(record, artifacts=tuple(artifacts), wall_seconds=seconds)
         _write_files(partial.folder, record, result)
@@ -145,7 +146,7 @@ def translate_disk_full(out: Path) -> Iterator[None]:
         ) from failure
 
 
-def _help(job: Job, config: Any, source: Source, out: Path, seed: int, options: TrainingOptions) -> None:
+def _help(job: Job, config: Any, source: Source, out: Path, seed: int, options: RunOptions) -> None:
     """Trains beside the first machine of a cluster."""
     with tempfile.TemporaryDirectory() as folder, open_training_run(options) as training:
         set_seed(seed, options.deterministic)
@@ -180,12 +181,12 @@ def _write_split(folder: Path, files: Mapping[str, str], data: DataFacts) -> Non
         write_json(folder / SPLIT_FILE, split)
 
 
-def _export_all(exports: Sequence[Export], partial: PartialBundle) -> list[ArtifactRow]:
+def _export_all(exports: Sequence[Export], partial: PartialBundle, precisions: str) -> list[ArtifactRow]:
     rows = []
     for item in exports:
         console.say(f"exporting {item.name or item.model.name}")
         (partial.folder / item.name).mkdir(exist_ok=True)
-        for row in export_model(item, partial.folder / item.name, partial.work):
+        for row in export_model(item, partial.folder / item.name, partial.work, precisions):
             rows.append(dataclasses.replace(row, path=(Path(item.name) / row.path).as_posix()))
     return rows
 
@@ -223,8 +224,9 @@ def run(
         out: Folder of the bundle; `saved_models/NAME` by default, `saved_models/smoke/NAME` of a smoke run.
         seed: Seed of everything random.
         resume: Whether to go on with an interrupted run of the same settings.
-        smoke: Whether to run the recipe's tiny configuration, whose claims and baselines are not checked.
-        **settings: Fields of the recipe's Config, and of `suite.training.options.TrainingOptions`.
+        smoke: Whether to run the recipe's tiny configuration, whose claims and baselines are not checked, and
+            which is exported in float32 unless `precisions` says otherwise.
+        **settings: Fields of the recipe's Config, and of `suite.runs.options.RunOptions`.
 
     Returns:
         The bundle's folder; None on a machine that only helps the first one of a cluster.
@@ -232,12 +234,19 @@ def run(
     Raises:
         ValueError: Bad input.
         GateError: A claim or an export failed, or a model is no better than the trivial answer.
+
+    Example:
+        >>> bundle = suite.run("linear_regression", out="saved_models/line", seed=1, smoke=True)
+        >>> (bundle / "model.onnx").exists()
+        True
     """
     recipe = load_recipe(name)
     name = Path(name).stem if is_file(name) else name
     source, kinds = Source.parse(data), getattr(recipe, "DATA", ("embedded",))
     if source.kind not in kinds:
         raise ValueError(f"expected data among {', '.join(kinds)} for {name}, received {data!r}")
+    if smoke:
+        settings = {"precisions": "float32", **settings}
     options, settings = split_options(settings)
     config = dataclasses.replace(recipe.SMOKE if smoke else recipe.Config(), **settings)
     claims = () if smoke else claims_on(recipe.CLAIMS, source)

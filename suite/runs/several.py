@@ -1,5 +1,6 @@
 """`suite run week3`, `suite run all`: many recipes, one after the other."""
 
+import hashlib
 import json
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
-from suite import catalogue, console
+from suite import catalog, console
 from suite.bundle.names import RESULT_FILE
 from suite.bundle.partial import failed_folder
 from suite.bundle.record import read_result
@@ -21,6 +22,7 @@ from suite.report.run_page import outcomes
 from suite.training.signals import signal_handler
 
 OUTCOMES = {PASSED: "ok", FAILED: "failed", BAD_INPUT: "bad input"}
+LONGEST_NAME = 60  # of what was asked for, as the name of a file
 COLUMNS = ("recipe", "outcome", "seconds", "claims kept", "artifacts")
 
 
@@ -56,7 +58,7 @@ def run_several(
 
     Args:
         title: What was asked for, for the table at the end.
-        entries: Catalogue entries.
+        entries: Catalog entries.
         out: Folder of the bundles; `saved_models` by default, `saved_models/smoke` of a smoke run.
         data: As of `suite.runs.job.run`; as are `seed` and `smoke`.
         seed: Seed of everything random.
@@ -74,11 +76,12 @@ def run_several(
     out = Path(out or (SMOKE_FOLDER if smoke else FOLDER))
     out.mkdir(parents=True, exist_ok=True)
     flags = [f"--data={data}", f"--seed={seed}", "--quiet", *(["--smoke"] if smoke else [])]
-    journal = out / f".{title}.done"
+    key = title if len(title) <= LONGEST_NAME else hashlib.sha256(title.encode()).hexdigest()
+    journal = out / f".{key}.done"
     ended = _read_journal(journal, flags) if resume else []
     entries = [entry for entry in entries if entry.split("/")[1] not in ended]
     names = [entry.split("/")[1] for entry in entries]
-    costs = [1.0 if smoke else catalogue.seconds(entry) for entry in entries]
+    costs = [1.0 if smoke else catalog.seconds(entry) for entry in entries]
     done: list[Outcome] = []
     write_json(journal, {"flags": flags, "ended": ended})  # in place of that of an older run
     try:
@@ -140,7 +143,7 @@ def _run_process(command: Sequence[str]) -> tuple[int, str]:
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
 
-    def forward(number: int, frame: FrameType | None) -> None:
+    def forward(number: int, _frame: FrameType | None) -> None:
         asked.append(number)
         process.send_signal(number)
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from suite import console
 from suite.training.checkpoints import TrainingState
 from suite.training.replicas import ReplicatedLoss
-from suite.training.steps import TrainingDiverged
+from suite.training.steps import TrainingDivergedError
 from suite.training.training_run import TrainingRun
 
 
@@ -102,7 +102,7 @@ def play(
         The mean losses by player, one value a round.
 
     Raises:
-        TrainingDiverged: A loss is not finite. The checkpoint before it is kept.
+        TrainingDivergedError: A loss is not finite. The checkpoint before it is kept.
     """
     (first, *others), optimizers = [each.model for each in players], [each.optimizer for each in players]
     folder = run.begin_training().folder
@@ -112,7 +112,7 @@ def play(
     for index in console.track(range(state.epoch + 1, rounds), f"playing for {steps} steps"):
         losses = take(tf.constant(ends[index]), tf.constant(ends[index + 1])).numpy()
         if not np.isfinite(losses).all():
-            raise TrainingDiverged(f"expected finite losses, received {losses}; lower the rate")
+            raise TrainingDivergedError(f"expected finite losses, received {losses}; lower the rate")
         state.record({each.name: float(loss) for each, loss in zip(players, losses, strict=True)})
         after_round()
     return state.curves

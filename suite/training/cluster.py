@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import tensorflow as tf
 
@@ -20,11 +21,11 @@ _SIGNS_OF_LOSS = (
 )
 
 
-class WorkerLost(RuntimeError):
+class WorkerLostError(RuntimeError):
     """Another machine of the cluster does not answer."""
 
 
-def task() -> dict:
+def task() -> dict[str, Any]:
     """This worker's place among the machines that `TF_CONFIG` names.
 
     Raises:
@@ -68,11 +69,11 @@ def translate_worker_errors() -> Iterator[None]:
     """Around what workers do together.
 
     Raises:
-        WorkerLost: In place of TensorFlow's errors.
+        WorkerLostError: In place of TensorFlow's errors.
     """
     try:
         yield
     except _SIGNS_OF_LOSS as failure:
-        raise WorkerLost(
+        raise WorkerLostError(
             "expected an answer of all workers of TF_CONFIG, one stopped; start all again with --resume"
         ) from failure

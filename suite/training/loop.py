@@ -10,12 +10,12 @@ import tensorflow as tf
 from suite import console
 from suite.training.checkpoints import TrainingState
 from suite.training.signals import stop_deferred
-from suite.training.steps import Batches, Steps, TrainingDiverged, evaluator
+from suite.training.steps import Batches, Steps, TrainingDivergedError, evaluator
 from suite.training.training_run import TrainingRun
 
 Measured = Mapping[str, float]
 
-__all__ = ["TrainingDiverged", "epochs_for", "fit", "higher", "lower"]
+__all__ = ["TrainingDivergedError", "epochs_for", "fit", "higher", "lower"]
 
 LINES = 20  # about as many epochs are said
 
@@ -100,7 +100,7 @@ def fit(
 
     Raises:
         ValueError: No steps in an epoch.
-        TrainingDiverged: The loss is not finite. The checkpoint before it is kept.
+        TrainingDivergedError: The loss is not finite. The checkpoint before it is kept.
         KeyboardInterrupt: After a checkpoint, where the process is asked to stop (SIGINT, SIGTERM).
     """
     if steps_per_epoch is not None and steps_per_epoch < 1:

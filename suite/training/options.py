@@ -1,8 +1,7 @@
 """Settings of every command that trains: the flags, and what they say of this process."""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from suite.training import cluster
 
@@ -33,13 +32,6 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         if self.strategy == "multi_worker":
             cluster.task()
-
-
-def split_options(settings: Mapping[str, Any]) -> tuple[TrainingOptions, dict[str, Any]]:
-    """Takes the settings that say how to train out of those of a command; gives both."""
-    names = {field.name for field in dataclasses.fields(TrainingOptions)}
-    chosen = {name: value for name, value in settings.items() if name in names}
-    return TrainingOptions(**chosen), {name: value for name, value in settings.items() if name not in names}
 
 
 def is_chief(options: TrainingOptions) -> bool:

@@ -4,6 +4,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, TypeAlias
 
 import keras
@@ -20,7 +21,7 @@ MOST_STEPS = 1 << 20  # between two looks
 CHUNK_SECONDS = 0.2  # of steps between two looks at signals, losses and the clock
 
 
-class TrainingDiverged(ValueError):
+class TrainingDivergedError(ValueError):
     """The loss became NaN or infinite."""
 
 
@@ -41,7 +42,7 @@ class Steps:
         self._model, self._batches, self._steps_per_epoch = model, batches, steps_per_epoch
         self._run, self._optimizer, self._state = run, optimizer, state
         self._is_placed = False
-        self._endless: Iterator | None = None  # the iterator of batches that epochs go on with
+        self._endless: Iterator[Any] | None = None  # the iterator of batches that epochs go on with
         self._chunk = 1
         self._sums = tf.Variable(tf.zeros(2, tf.float64))  # of losses times weights, and of weights
         self._taken = tf.Variable(0, dtype=tf.int64)
@@ -77,7 +78,13 @@ class Steps:
         done = max(0, self._state.epoch) * (an_epoch or 0) + self._state.step
         return an_epoch and max(0, epochs * an_epoch - done)
 
-    def run(self, epoch: int, advance: Callable, stop: Callable, trace: Callable) -> float:
+    def run(
+        self,
+        epoch: int,
+        advance: Callable[[int], object],
+        stop: Callable[[], bool],
+        trace: Callable[[], AbstractContextManager[Any]],
+    ) -> float:
         """Takes the steps of an epoch that are left; gives its mean loss.
 
         Args:
@@ -87,7 +94,7 @@ class Steps:
             trace: Context that steps are taken in.
 
         Raises:
-            TrainingDiverged: The loss was NaN or infinite in a step.
+            TrainingDivergedError: The loss was NaN or infinite in a step.
             KeyboardInterrupt: Somebody asked to stop; the checkpoint is written.
             ValueError: There was no batch.
         """
@@ -123,7 +130,7 @@ class Steps:
 
     def _check(self, epoch: int) -> None:
         if self._wrong >= 0:
-            raise TrainingDiverged(
+            raise TrainingDivergedError(
                 f"expected a finite loss, received NaN or infinity in step {int(self._wrong)} of "
                 f"epoch {epoch}; lower the rate"
             )
@@ -137,7 +144,7 @@ class Steps:
     def _of_epoch(self, epoch: int) -> tf.data.Dataset:
         return self._batches(epoch) if callable(self._batches) else self._batches
 
-    def _iterator(self, epoch: int) -> Iterator:
+    def _iterator(self, epoch: int) -> Iterator[Any]:
         """The batches of an epoch after those that were taken; others are drawn again to find the place."""
         step = self._state.step
         if self._steps_per_epoch:

@@ -19,7 +19,7 @@ def test_an_exit_shows_our_own_messages_alone(end):
     assert stderr.startswith("ours\n") and "chatter" not in stderr
 
 
-@pytest.mark.parametrize("end, status", [("os.abort()", -6), ("os.kill(os.getpid(), 11)", -11)])
+@pytest.mark.parametrize(("end", "status"), [("os.abort()", -6), ("os.kill(os.getpid(), 11)", -11)])
 def test_a_crash_shows_the_last_lines_of_a_library(end, status):
     lines = "".join(f"os.write(2, b'line {i}\\n'); " for i in range(30))
     code, stderr = run(f"{lines}os.write(2, b'F check failed'); {end}")

@@ -1,5 +1,4 @@
-"""Two small models that between them have what recipes export: pixels, tokens, features, several inputs and
-outputs."""
+"""Two small models that have what recipes export: pixels, tokens, features, several inputs and outputs."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from suite.bundle.task import Task
 from suite.deploy.export import Export
 from suite.deploy.pipeline import export_model
 from suite.evaluation.metrics import Metric, accuracy

@@ -9,7 +9,7 @@ import pytest
 from keras import layers
 
 from suite.cli import main
-from suite.deploy.keras_file import UnloadableModel, load_keras, way_from
+from suite.deploy.keras_file import UnloadableModelError, load_keras, way_from
 from suite.deploy.runtime import load_artifact
 
 
@@ -97,7 +97,7 @@ def test_hdf5_and_other_formats_are_told_the_way(files, tmp_path):
 
 def test_a_whole_file_is_loaded(files):
     assert load_keras(files / "whole.keras").input_shape == (None, 4)
-    with pytest.raises(UnloadableModel):
+    with pytest.raises(UnloadableModelError):
         load_artifact(files / "foreign.keras")
 
 

@@ -12,7 +12,7 @@ from suite.finetuning.head import frozen_features, train_head
 COUNT, VIEWS, SIDE = 70, 2, 16  # two whole batches and a rest, three times
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -44,7 +44,7 @@ def kill_after(monkeypatch, batches):
         def extract(images):
             calls.append(len(images))
             if len(calls) > batches:
-                raise Killed
+                raise KilledError
             return model.predict_on_batch(images)
 
         return extract
@@ -70,7 +70,7 @@ def test_an_interrupted_pass_goes_on(backbone, source, tmp_path, monkeypatch, ba
     path = tmp_path / "features.npy"
     with monkeypatch.context() as patch:
         kill_after(patch, batches)
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             frozen_features(backbone, source, VIEWS, 5, path)
     with open(path, "ab") as cut:
         cut.write(b"half")
@@ -94,7 +94,7 @@ def test_the_head_is_that_of_an_uninterrupted_run(backbone, source, tmp_path, mo
     whole = train_head(backbone, source, 2, VIEWS, 5, tmp_path / "whole")
     with monkeypatch.context() as patch:
         kill_after(patch, 4)
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             train_head(backbone, source, 2, VIEWS, 5, tmp_path / "killed")
     for _ in range(2):  # the second time from the saved head
         for ours, theirs in zip(

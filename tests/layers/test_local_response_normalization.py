@@ -18,7 +18,7 @@ def by_definition(x, n, k, alpha, beta):
 
 
 @pytest.mark.parametrize(
-    "n, k, alpha, beta", [(5, 2, 1e-4, 0.75), (3, 1, 0.5, 0.4), (1, 0.3, 2, 1), (9, 2, 0.1, 0)]
+    ("n", "k", "alpha", "beta"), [(5, 2, 1e-4, 0.75), (3, 1, 0.5, 0.4), (1, 0.3, 2, 1), (9, 2, 0.1, 0)]
 )
 def test_against_the_formula(n, k, alpha, beta):
     x = np.float32(3 * RNG.normal(size=(2, 3, 4, 7)))

@@ -13,7 +13,7 @@ def problem(rows=60, columns=5, seed=0):
     return X, X @ random.normal(size=columns) + random.normal(size=rows) * 3
 
 
-@pytest.mark.parametrize("rows, confidence", [(60, 0.95), (7, 0.9), (2000, 0.999)])
+@pytest.mark.parametrize(("rows", "confidence"), [(60, 0.95), (7, 0.9), (2000, 0.999)])
 def test_equals_statsmodels(rows, confidence):
     X, y = problem(rows)
     fit, expected = least_squares.fit(X, y, confidence=confidence), sm.OLS(y, X).fit()
@@ -124,7 +124,7 @@ X, Y = np.eye(3), np.ones(3)
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    ("arguments", "message"),
     [
         (dict(X=Y, y=Y), r"expected X as a non-empty matrix \(rows, columns\), received shape \(3,\)"),
         (

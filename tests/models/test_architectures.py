@@ -61,7 +61,7 @@ def test_alexnet_has_the_published_parameters():
     assert AlexNet().count_params() == 60_965_224
 
 
-@pytest.mark.parametrize("build, published", [(VGG16, 138_357_544), (VGG19, 143_667_240)])
+@pytest.mark.parametrize(("build", "published"), [(VGG16, 138_357_544), (VGG19, 143_667_240)])
 def test_vgg_has_the_published_parameters(build, published):
     features = build(include_top=False, input_shape=(224, 224, 3))
     assert features.output_shape == (None, 7, 7, 512)
@@ -78,7 +78,7 @@ def test_the_others_have_the_published_parameters():
 
 
 # Measured: 0, the operations are the same ones.
-@pytest.mark.parametrize("build, theirs", [(VGG16, APPLICATIONS.VGG16), (VGG19, APPLICATIONS.VGG19)])
+@pytest.mark.parametrize(("build", "theirs"), [(VGG16, APPLICATIONS.VGG16), (VGG19, APPLICATIONS.VGG19)])
 def test_vgg_gives_what_keras_gives(build, theirs):
     features = build(include_top=False), theirs(include_top=False, weights=None)
     assert relative_gap(*features, (65, 71)) < 1e-4
@@ -94,7 +94,7 @@ def test_vgg_has_the_classifier_that_was_counted_and_the_logits_of_keras():
 
 
 @pytest.mark.parametrize(
-    "build, theirs, size",
+    ("build", "theirs", "size"),
     [
         (InceptionV3, APPLICATIONS.InceptionV3, (149, 132)),
         (lambda **settings: ResNet50(use_bias=True, **settings), APPLICATIONS.ResNet50, (97, 122)),
@@ -109,7 +109,7 @@ def test_inception_and_resnet_give_what_keras_gives(build, theirs, size):
 
 
 @pytest.mark.parametrize(
-    "build, shapes",
+    ("build", "shapes"),
     [
         (AlexNet, {"conv1": (55, 96), "pool1": (27, 96), "conv2": (27, 256), "pool2": (13, 256),
                    "conv3": (13, 384), "conv4": (13, 384), "conv5": (13, 256), "pool5": (6, 256)}),
@@ -175,7 +175,7 @@ def test_without_1x1_convolutions_a_block_gives_as_much_and_costs_more():
     assert kernels == [254_976, 574_464]
 
 
-@pytest.mark.parametrize("block, factor", [(basic_block, 1), (bottleneck_block, 4)])
+@pytest.mark.parametrize(("block", "factor"), [(basic_block, 1), (bottleneck_block, 4)])
 def test_a_residual_block_adds_its_input(block, factor):
     x = keras.Input((5, 5, 4 * factor))
     model = keras.Model(x, block(x, 4, name="block"))
@@ -229,7 +229,7 @@ def test_keras_gives_the_strides_to_the_first_1x1():
     assert strides == [(2, 2), (2, 2), (1, 1), (1, 1)]
 
 
-@pytest.mark.parametrize("kind, filters", [("concatenate", 8), ("identity", 3)])
+@pytest.mark.parametrize(("kind", "filters"), [("concatenate", 8), ("identity", 3)])
 def test_an_impossible_shortcut(kind, filters):
     message = (
         "^expected shortcut 'projection', or 'identity' to as many channels or more, "
@@ -240,7 +240,7 @@ def test_an_impossible_shortcut(kind, filters):
 
 
 @pytest.mark.parametrize(
-    "build, smallest, shape",
+    ("build", "smallest", "shape"),
     [
         (AlexNet, 67, (66, 67, 3)),
         (VGG16, 32, (32, 31, 3)),
@@ -252,14 +252,14 @@ def test_an_impossible_shortcut(kind, filters):
 )
 def test_an_impossible_image(build, smallest, shape):
     message = f"at least {smallest} x {smallest} pixels, and a known size for the top, received {shape}; try"
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match="^expected ") as caught:
         build(input_shape=shape)
     assert message in str(caught.value) and str(caught.value).startswith(
         "expected input_shape (height, width"
     )
 
 
-@pytest.mark.parametrize("build, smallest", [(AlexNet, 67), (InceptionV3, 75)])
+@pytest.mark.parametrize(("build", "smallest"), [(AlexNet, 67), (InceptionV3, 75)])
 def test_the_smallest_image_leaves_one_place(build, smallest):
     model = build(include_top=False, input_shape=(smallest, smallest, 1))
     assert model.output_shape[1:3] == (1, 1)

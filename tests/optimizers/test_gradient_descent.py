@@ -36,7 +36,7 @@ def test_the_rule_is_pure():
     np.testing.assert_array_equal(gradient, [2.0, -4.0])
 
 
-def test_quadratic_converges_below_2_over_L_and_diverges_above():
+def test_quadratic_converges_below_two_over_l_and_diverges_above():
     curvature = np.array([1.0, 8.0])  # L = 8, limit 0.25
 
     def distance_after(learning_rate):

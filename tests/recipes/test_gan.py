@@ -12,7 +12,7 @@ from recipes.week4_representations import gan
 from suite.runs.recipe import Context
 from suite.training.alternating import compile_steps
 from suite.training.checkpoints import TrainingState
-from suite.training.loop import TrainingDiverged
+from suite.training.loop import TrainingDivergedError
 from suite.training.training_run import TrainingRun
 
 
@@ -78,7 +78,7 @@ def test_an_interrupted_run_ends_as_another_one(tmp_path, monkeypatch):
 
 def test_stops_where_a_loss_is_no_number_without_a_checkpoint_of_it(tmp_path):
     played = game()
-    with pytest.raises(TrainingDiverged, match=r"received \[nan .*\]; lower the rate"):
+    with pytest.raises(TrainingDivergedError, match=r"received \[nan .*\]; lower the rate"):
         play(played._replace(draw=lambda seed: gan.ring_points(seed) * np.nan), tmp_path / "run")
     losses, _ = play(game(), tmp_path / "run")
     assert len(losses["generator"]) == gan.ROUNDS and np.isfinite(losses["generator"]).all()

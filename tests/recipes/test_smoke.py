@@ -6,16 +6,30 @@ import pytest
 
 import suite
 from suite.bundle.names import LABELS_FILE
-from suite.catalogue import catalogue, load_recipe
+from suite.catalog import catalog, load_recipe
+from suite.data.source import EMBEDDED
 from suite.deploy.convert.tflite import PERSONAL_FILE
 from suite.deploy.tflite_metadata import read_associated_file
+from suite.runs.recipe import claims_on
 
-NAMES = [entry.split("/")[1] for entry in catalogue()]
+NAMES = [entry.split("/")[1] for entry in catalog()]
+# One of each kind of model; what the ladder of precisions does, tests/deploy shows.
+WHOLE = {
+    "mlp_keras",  # a classifier, with a personal model
+    "linear_regression",  # a regressor
+    "semantic_segmentation",
+    "object_detection",
+    "gan",  # a generator
+    "part_of_speech_tagging",
+    "rnn_language_model",  # a step with states
+    "image_captioning",  # an encoder and the step of its decoder
+}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_smoke(name, tmp_path):
-    folder = suite.run(name, out=tmp_path / name, smoke=True)
+    precisions = "all" if name in WHOLE else "float32"
+    folder = suite.run(name, out=tmp_path / name, smoke=True, precisions=precisions)
     result = json.loads((folder / "result.json").read_text())
     assert result["metrics"] and list((folder / "figures").glob("*.png"))
     assert (folder / "report.html").stat().st_size > 2000
@@ -28,6 +42,8 @@ def test_smoke(name, tmp_path):
     }
     faults = [row for row in result["artifacts"] if row["status"] == "failed"]
     assert faults == []
+    assert [metric for metric, value in result["metrics"].items() if value is None] == []  # not finite
+    assert {claim.metric for claim in claims_on(load_recipe(name).CLAIMS, EMBEDDED)} <= set(result["metrics"])
     if result["artifacts"]:
         assert {row["format"] for row in result["artifacts"]} == {"keras", "saved_model", "tflite", "onnx"}
         suite.verify(folder)

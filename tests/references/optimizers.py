@@ -30,11 +30,8 @@ def momentum(start, gradients, learning_rate, momentum, *, h=0.0):
 def nesterov_momentum(start, gradient_at, steps, learning_rate, momentum, *, h=0.0):
     """Sutskever, Martens, Dahl, Hinton (2013), equations 3 and 4, with v = -h.
 
-    Args:
-        gradient_at: Function of (point, step from 0).
-
-    Returns:
-        The path of w, and the points at which the gradient after each of its steps is taken.
+    `gradient_at` is a function of (point, step from 0). Given are the path of w, and the points at which the
+    gradient after each of its steps is taken.
     """
     w = np.array(start, np.float64)
     path, look_ahead = [], []

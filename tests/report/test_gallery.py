@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 from PIL import Image
 
-from suite import catalogue
+from suite import catalog
 from suite.bundle.rows import ClaimRow
 from suite.data.source import EMBEDDED
 from suite.errors import GateError
@@ -50,13 +50,13 @@ def cards(home):
 
 def test_every_recipe_has_a_card_in_lecture_order_run_or_not(home):
     write_bundle(home, "dropout")
-    names = [entry.split("/")[1] for entry in catalogue.catalogue()]
+    names = [entry.split("/")[1] for entry in catalog.catalog()]
     shown = cards(home)
     assert list(shown) == names
     for name in names:
         assert ("suite run " + name in shown[name]) == (name != "dropout")
         assert ("report.html" in shown[name]) == (name == "dropout")
-    cost = catalogue.section("week1_optimization/regularization", "Cost").rstrip(".")
+    cost = catalog.section("week1_optimization/regularization", "Cost").rstrip(".")
     assert cost in shown["regularization"] and cost.startswith("30 s")
 
 
@@ -90,10 +90,10 @@ def test_the_source_is_linked_where_it_lies_beside(tmp_path, monkeypatch, home):
     source.parent.mkdir(parents=True)
     source.write_text('"""Do it.\n\nClaim: it works.\n"""')
     home.mkdir()
-    monkeypatch.setattr(catalogue, "catalogue", lambda: ("week1_x/first",))
-    monkeypatch.setattr(catalogue, "recipe_file", lambda entry: source)
+    monkeypatch.setattr(catalog, "catalog", lambda: ("week1_x/first",))
+    monkeypatch.setattr(catalog, "recipe_file", lambda entry: source)
     assert 'href="../recipes/week1_x/first.py"' in cards(home)["first"]
-    monkeypatch.setattr(catalogue, "recipe_file", lambda entry: Path(catalogue.__file__))
+    monkeypatch.setattr(catalog, "recipe_file", lambda entry: Path(catalog.__file__))
     assert "href" not in cards(home)["first"]
 
 

@@ -14,8 +14,8 @@ from suite.errors import GateError
 from suite.evaluation import plots
 from suite.evaluation.table import Table
 from suite.runs import job
+from suite.runs.options import RunOptions
 from suite.runs.recipe import Claim, Export, Result
-from suite.training.options import TrainingOptions
 from tests.runs.toy_job import Config, accuracy_of, run_job
 
 
@@ -202,7 +202,7 @@ def test_a_strategy_that_does_not_exist_is_named(tmp_path):
     with pytest.raises(
         ValueError, match="expected a strategy among default, mirrored, multi_worker, received 'x'"
     ):
-        run_job(tmp_path, lambda config, context: Result({}), options=TrainingOptions(strategy="x"))
+        run_job(tmp_path, lambda config, context: Result({}), options=RunOptions(strategy="x"))
 
 
 def test_a_recipe_runs_numpy_on_one_thread_and_gives_the_others_back(tmp_path, monkeypatch):

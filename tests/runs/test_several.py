@@ -11,7 +11,7 @@ import pytest
 
 from suite import console
 from suite.bundle.rows import ClaimRow
-from suite.catalogue import catalogue, seconds, select
+from suite.catalog import catalog, seconds, select
 from suite.cli import main
 from suite.runs import several
 from tests.records import changed, write_record
@@ -48,8 +48,7 @@ class Recipes:
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
-    """Runs the week with the given endings: exit status, rows of the table by recipe, commands, all that was
-    printed."""
+    """Runs the week with the given endings: exit status, rows by recipe, commands, what was printed."""
 
     def start(endings, *flags):
         recipes = Recipes(endings)
@@ -109,6 +108,17 @@ def test_resuming_begins_with_the_recipe_that_was_interrupted(run, tmp_path):
     status, table, _, _ = run({}, "--resume")
     assert status == main.PASSED and list(table) == WEEK[3:]
     assert list(run({}, "--resume")[1]) == WEEK  # nothing is interrupted any more
+
+
+def test_many_names_are_no_file_name(tmp_path, monkeypatch):
+    entries = catalog()
+    names = [entry.split("/")[1] for entry in entries]
+    monkeypatch.setattr(several, "_run_process", Recipes({names[1]: main.INTERRUPTED}))
+    with pytest.raises(KeyboardInterrupt):
+        several.run_several(" ".join(names), entries, out=tmp_path)
+    monkeypatch.setattr(several, "_run_process", Recipes({}))
+    done = several.run_several(" ".join(names), entries, out=tmp_path, resume=True)
+    assert [row.name for row in done] == names[1:]
 
 
 def test_an_older_run_is_not_resumed_for_one_that_was_interrupted_at_once(run):
@@ -189,5 +199,5 @@ def test_durations():
 
 
 def test_every_recipe_says_what_it_costs():
-    assert all(seconds(entry) > 0 for entry in catalogue())
+    assert all(seconds(entry) > 0 for entry in catalog())
     assert seconds("week1_optimization/linear_regression") == 10

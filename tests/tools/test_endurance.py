@@ -12,7 +12,7 @@ from suite.runs.job import execute
 from suite.runs.recipe import Result
 from tests.records import artifact, write_record
 from tests.training import slow_recipe
-from tools.endurance import Fault, Job, check_same, endure, make_job
+from tools.endurance import FaultError, Job, check_same, endure, make_job
 
 SLOW_RECIPE = str(Path(slow_recipe.__file__))
 
@@ -42,14 +42,14 @@ def bundles(tmp_path):
 def test_what_differs_is_a_fault(bundles):
     whole = bundles("whole", 1.0)
     check_same(whole, bundles("same", 1.0))
-    with pytest.raises(Fault, match="expected metrics"):
+    with pytest.raises(FaultError, match="expected metrics"):
         check_same(whole, bundles("other", 1.0 + 1e-12))
     half = bundles("half", 1.0)
     (half / "model.onnx").write_text("hal")
     rows = (artifact("model.onnx", sha256="of the whole"),)
     write_record(half, dataclasses.replace(read_result(half), artifacts=rows))
-    with pytest.raises(Fault, match="model.onnx is half written"):
+    with pytest.raises(FaultError, match="model.onnx is half written"):
         check_same(whole, half)
     (half / "result.json").unlink()
-    with pytest.raises(Fault, match="no whole bundle"):
+    with pytest.raises(FaultError, match="no whole bundle"):
         check_same(whole, half)

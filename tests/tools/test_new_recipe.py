@@ -11,18 +11,21 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CHECK = """
 import sys
+from suite.catalog import load_recipe
 from suite.cli.main import execute
-from tests.recipes import test_catalogue as tests
+from tests.recipes import test_catalog as tests
 
 out, name, entry = sys.argv[1:]
 print("smoke", execute(["run", name, "--smoke", "--quiet", f"--out={out}"]))
 print("full", execute(["run", name, "--quiet", f"--out={out}"]))
 print("listed", execute(["list"]))
-tests.test_the_catalogue_and_the_files_agree()
-for test in (tests.test_docstring, tests.test_module, tests.test_every_bound_stands_in_the_docstring):
-    test(entry)
+tests.test_the_catalog_and_the_files_agree()
+tests.test_docstrings()
+module = {entry: load_recipe(name)}
+tests.test_modules(module)
+tests.test_every_bound_stands_in_the_docstring(module)
 try:
-    tests.test_results_have_every_claim(entry)
+    tests.test_results_have_every_claim(module)
 except AssertionError as failure:
     print("complaint", failure)
 """
@@ -33,7 +36,8 @@ def copy(tmp_path):
     """The files that a recipe is made of; `suite` is the real one."""
     for folder in ("recipes", "tools", "tests/recipes"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "RESULTS.md", tmp_path)
+    for file in ("RESULTS.md", "pyproject.toml"):
+        shutil.copy(ROOT / file, tmp_path)
     (tmp_path / "suite").symlink_to(ROOT / "suite")
     return tmp_path
 

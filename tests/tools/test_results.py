@@ -16,9 +16,9 @@ from tools.published import PUBLISHED, Published
 def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(results, "TABLE", tmp_path / "RESULTS.md")
-    monkeypatch.setattr(results.catalogue, "catalogue", lambda: ("week1_x/first", "week1_x/second"))
+    monkeypatch.setattr(results.catalog, "catalog", lambda: ("week1_x/first", "week1_x/second"))
     claims = Claim("test_accuracy", at_least=0.8), Claim("test_r2", at_least=0.4, data="tfds")
-    monkeypatch.setattr(results.catalogue, "load_recipe", lambda name: SimpleNamespace(CLAIMS=claims))
+    monkeypatch.setattr(results.catalog, "load_recipe", lambda name: SimpleNamespace(CLAIMS=claims))
 
 
 def write_runs(name: str, values: list[float], *, failed: int | None = None, data="embedded") -> None:
@@ -53,7 +53,7 @@ def test_a_failed_seed_shows():
 def test_runs_are_held_to_the_bounds_of_now(monkeypatch):
     write_runs("first", [0.9, None, 1.0], failed=1)
     claims = (Claim("test_accuracy", at_least=0.95), Claim("test_r2", at_most=0.5))
-    monkeypatch.setattr(results.catalogue, "load_recipe", lambda name: SimpleNamespace(CLAIMS=claims))
+    monkeypatch.setattr(results.catalog, "load_recipe", lambda name: SimpleNamespace(CLAIMS=claims))
     results.write_table([0, 1, 2])
     text = results.TABLE.read_text()
     assert "test_accuracy at least 0.95 | nan (" in text and "**missed** |" in text
@@ -79,7 +79,7 @@ def test_a_recipe_without_runs_here_keeps_its_rows_and_a_new_run_replaces_them()
 
 def test_another_tfds_set_gets_its_own_table_with_as_many_seeds_as_there_are(monkeypatch):
     claims = Claim("test_accuracy", at_least=0.8), Claim("test_r2", at_least=0.4, data="tfds:cifar10")
-    monkeypatch.setattr(results.catalogue, "load_recipe", lambda name: SimpleNamespace(CLAIMS=claims))
+    monkeypatch.setattr(results.catalog, "load_recipe", lambda name: SimpleNamespace(CLAIMS=claims))
     write_runs("first", [0.9, 0.9, 0.9])
     write_runs("first", [0.85], data="tfds:cifar10")
     results.write_table([0, 1, 2])

@@ -10,7 +10,7 @@ from tests.records import artifact
 from tools import soak, soak_judge
 from tools.random_models import RandomModel
 from tools.random_models.drawing import Domain
-from tools.soak_judge import Fault, difference, judge
+from tools.soak_judge import FaultError, difference, judge
 from tools.soak_runtimes import Entries
 
 # Answers every index with "right", but for those that end the process or never answer.
@@ -66,7 +66,7 @@ ROW = artifact("model.onnx")
     ],
 )
 def test_wrong_outputs_are_noticed(model, change, message):
-    with pytest.raises(Fault, match=message):
+    with pytest.raises(FaultError, match=message):
         soak_judge._compare(model, ROW, runner(model, change), size=5)
 
 
@@ -97,7 +97,7 @@ def test_differences_are_shares_of_the_size():
     ],
 )
 def test_refusals_that_help_nobody_are_wrong(tmp_path, model, line, message):
-    with pytest.raises(Fault, match=message):
+    with pytest.raises(FaultError, match=message):
         soak_judge._check_refusal(line, model, 0, 0, tmp_path)
 
 

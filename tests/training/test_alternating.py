@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from suite.training.alternating import Player, make_move, play
 from suite.training.checkpoints import TrainingState
-from suite.training.steps import TrainingDiverged
+from suite.training.steps import TrainingDivergedError
 from suite.training.training_run import TrainingRun
 
 RATE = 0.25
@@ -86,5 +86,5 @@ def test_play__goes_on_after_its_last_round(tmp_path, monkeypatch):
 
 
 def test_play__stops_where_a_loss_is_no_number(tmp_path):
-    with pytest.raises(TrainingDiverged, match=r"expected finite losses, received \[nan +nan\]; lower"):
+    with pytest.raises(TrainingDivergedError, match=r"expected finite losses, received \[nan +nan\]; lower"):
         run(make_players(0.0, np.nan), tmp_path)

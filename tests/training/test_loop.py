@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from suite.training.loop import TrainingDiverged, epochs_for, fit, higher, lower
+from suite.training.loop import TrainingDivergedError, epochs_for, fit, higher, lower
 from suite.training.options import TrainingOptions
 from suite.training.training_run import open_training_run
 from tests.training.trainings import EPOCHS, X, Y, of_epoch, run, setting, shuffled
@@ -74,7 +74,7 @@ def test_divergence_stops_with_its_step_and_keeps_the_checkpoint_before(tmp_path
         return tf.data.Dataset.from_tensor_slices((rows, Y)).batch(16)
 
     with pytest.raises(
-        TrainingDiverged, match="received NaN or infinity in step 3 of epoch 2; lower the rate"
+        TrainingDivergedError, match="received NaN or infinity in step 3 of epoch 2; lower the rate"
     ):
         run(model, tmp_path, batches=poisoned)
     sound = setting(seed=99)

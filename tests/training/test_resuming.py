@@ -40,8 +40,8 @@ def test_a_killed_run_ends_with_the_same_weights(tmp_path, source, killed_at, mo
             raise Killed
 
     monkeypatch.setattr(TrainingState, "write", killing)
+    killed = setting()
     with pytest.raises(Killed):
-        killed = setting()
         run(
             killed, tmp_path / "killed", source, measure=lambda: {"sum": float(killed.weights[0].value[0, 0])}
         )

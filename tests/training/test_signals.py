@@ -31,11 +31,11 @@ def test_signal_handler__leaves_signals_alone_outside_of_the_main_thread():
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stop_deferred__interrupts_at_the_end_or_when_asked_twice(number):
     reached = []
-    with pytest.raises(KeyboardInterrupt), stop_deferred() as stop:
+    with pytest.raises(KeyboardInterrupt), stop_deferred() as stop:  # noqa: PT012  it comes at the end
         reached.append(stop())
         os.kill(os.getpid(), number)
         reached.append(stop())
-    with pytest.raises(KeyboardInterrupt), stop_deferred() as stop:
+    with pytest.raises(KeyboardInterrupt), stop_deferred() as stop:  # noqa: PT012  it comes with the second
         os.kill(os.getpid(), number)
         os.kill(os.getpid(), number)
         reached.append("too late")

@@ -85,7 +85,7 @@ def test_a_killed_worker_ends_the_other_and_both_go_on_later(tmp_path, victim):
     command = [*SLOW_RECIPE, f"--out={killed / 'model'}", "--resume"]
     (error,) = kill_one(command, killed, victim, epoch=5)
     assert error.startswith(
-        "error: WorkerLost: expected an answer of all workers of TF_CONFIG, one stopped; start all again"
+        "error: WorkerLostError: expected an answer of all workers of TF_CONFIG, one stopped; start all again"
     )
     assert "model" not in files(killed)
     run(command, killed)

@@ -1,5 +1,7 @@
-"""The rows of the benchmark by name, one function each: it prepares the work, checks that ours and the peers
-come to the same result, and yields what is to be measured."""
+"""The rows of the benchmark by name, one function each.
+
+It prepares the work, checks that ours and the peers come to the same result, and yields what is measured.
+"""
 
 from collections.abc import Callable, Iterable
 

@@ -50,7 +50,8 @@ start().catch((failure) => {
 async function start() {
   ready().catch(() => {}); // loads while the rest does; a failure shows with the first model
   const [answer, told] = await Promise.all([fetch("bundle/result.json"), fetch("about.json")]);
-  if (!answer.ok || !told.ok) throw new Error("expected a bundle, found no result.json; start `suite preview` again");
+  if (!answer.ok || !told.ok)
+    throw new Error("expected a bundle, found no result.json; start `suite preview` again");
   const result = await answer.json();
   about = await told.json();
   document.title = `${result.name} · suite preview`;
@@ -172,7 +173,9 @@ async function load(path) {
   try {
     return await Model.load(`bundle/${path}`);
   } catch (failure) {
-    throw new Error(`expected a readable .tflite file, ${path} cannot be loaded: ${failure.message}`);
+    throw new Error(`expected a readable .tflite file, ${path} cannot be loaded: ${failure.message}`, {
+      cause: failure,
+    });
   }
 }
 

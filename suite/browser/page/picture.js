@@ -62,7 +62,9 @@ export async function openCamera(video) {
     closeCamera(video);
     const reason = { NotAllowedError: "was refused", NotFoundError: "was not found" }[failure.name];
     const what = reason ?? `did not start (${failure.message})`;
-    throw new Error(`the camera ${what}; allow it for this page, or choose a picture instead`);
+    throw new Error(`the camera ${what}; allow it for this page, or choose a picture instead`, {
+      cause: failure,
+    });
   }
 }
 

@@ -127,7 +127,8 @@ function pixelTaker({ name, dtype }, { inputs }) {
 }
 
 async function sentenceWriter(encoder, { step, text, settings }) {
-  if (!step) throw new Error("expected the step of a decoder beside the encoder, found none; export the pair");
+  if (!step)
+    throw new Error("expected the step of a decoder beside the encoder, found none; export the pair");
   const words = new Vocabulary(await text("../decoder_step/vocabulary.txt"));
   const [start, end] = words.encode([START, END]);
   const run = stepOf((inputs) => step.run(inputs));
@@ -250,7 +251,9 @@ function needed(labels) {
 function labelsFor(output, { labels }) {
   const count = output.shape.at(-1);
   if (needed(labels).length !== count) {
-    throw new Error(`expected ${count} class names in labels.txt, received ${labels.length}; export it again`);
+    throw new Error(
+      `expected ${count} class names in labels.txt, received ${labels.length}; export it again`,
+    );
   }
   return labels;
 }

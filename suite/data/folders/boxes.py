@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from suite.data.set_aside import SetAside, Unusable
+from suite.data.set_aside import SetAside, UnusableError
 
 _OVERSHOOT = 0.01  # of the picture's side, by which rounding may carry a box over the border
 
@@ -25,7 +25,11 @@ class Boxes(NamedTuple):
 
     @classmethod
     def of(
-        cls, boxes: Sequence, labels: Sequence, is_crowd: Sequence, remarks: tuple[str, ...] = ()
+        cls,
+        boxes: Sequence[Sequence[float]],
+        labels: Sequence[int],
+        is_crowd: Sequence[bool],
+        remarks: tuple[str, ...] = (),
     ) -> "Boxes":
         """Makes arrays of lists.
 
@@ -45,7 +49,7 @@ class Listing(NamedTuple):
     Attributes:
         files: Pairs of the path of a picture and its part.
         parts: The parts that the folder is divided into.
-        read_boxes: Gives the boxes of a path, or raises `Unusable`.
+        read_boxes: Gives the boxes of a path, or raises `UnusableError`.
         classes: Class names by label.
         aside: What is left out already.
         read: Files beside the pictures that were read: labels and names.
@@ -72,16 +76,16 @@ def clipped(top: float, left: float, bottom: float, right: float) -> list[float]
         [top, left, bottom, right] in [0, 1].
 
     Raises:
-        Unusable: A box that reaches further out, or has no area.
+        UnusableError: A box that reaches further out, or has no area.
     """
     sides = (top, left, bottom, right)
     if not all(map(math.isfinite, sides)):
-        raise Unusable("has a box with a side that is no finite number")
+        raise UnusableError("has a box with a side that is no finite number")
     if min(sides) < -_OVERSHOOT or max(sides) > 1 + _OVERSHOOT:
-        raise Unusable("has a box that reaches out of the image")
+        raise UnusableError("has a box that reaches out of the image")
     top, left, bottom, right = (min(max(side, 0.0), 1.0) for side in sides)
     if bottom <= top or right <= left:
-        raise Unusable("has a box without area")
+        raise UnusableError("has a box without area")
     return [top, left, bottom, right]
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from suite import console
 from suite.data.folders import layout, paired
 from suite.data.folders.tables import Row, Table, part_named, read_table, read_text
-from suite.data.set_aside import SetAside, Unusable
+from suite.data.set_aside import SetAside, UnusableError
 
 EXPECTED = "a folder with pictures and a table of captions, such as captions.csv"
 _TABLES = (".csv", ".tsv", ".txt", ".token")
@@ -87,7 +87,7 @@ def read_captions(table_path: Path, root: Path) -> Captions:
 
     Raises:
         ValueError: It is no table.
-    """
+    """  # noqa: DOC501  UnusableError is caught
     table = read_table(table_path, EXPECTED)
     rows, columns = _columns(table)
     pictures = _Pictures(root)
@@ -98,11 +98,11 @@ def read_captions(table_path: Path, root: Path) -> Captions:
             name, caption = _pair(row, columns, table)
             path = pictures.find(name)
             if caption in captions.get(path, ()):
-                raise Unusable(f"{name} has the same caption before")
+                raise UnusableError(f"{name} has the same caption before")
             captions.setdefault(path, []).append(caption)
-        except Unusable as error:
+        except UnusableError as error:
             aside.append(SetAside(f"{table_path.name}:{row.line}", error.reason))
-    lists = _owners_lists(root, table_path, pictures)
+    lists = _owners_lists(table_path, pictures)
     parts, left_out = _parts(captions, root, lists)
     captions = {path: captions[path] for path in parts}
     strangers = sorted(set(pictures.every) - set(captions) - {table_path, *lists} - set(left_out))
@@ -149,10 +149,10 @@ def _pair(row: Row, columns: _Columns, table: Table) -> tuple[str, str]:
         gap = f"{table.delimiter} " if table.delimiter != "\t" else " "
         cells = [*cells[:caption], gap.join(cells[caption:])]
     elif more:
-        raise Unusable(f"{len(cells)} cells for {width} columns")
+        raise UnusableError(f"{len(cells)} cells for {width} columns")
     for what, cell in (("file", cells[file]), ("caption", cells[caption])):
         if not cell:
-            raise Unusable(f"no {what}")
+            raise UnusableError(f"no {what}")
     return cells[file], cells[caption]
 
 
@@ -166,7 +166,7 @@ class _Pictures:
             self._by_name.setdefault(path.name, []).append(path)
 
     def find(self, name: str) -> Path:
-        """Raises `Unusable` where there is none, or several."""
+        """Raises `UnusableError` where there is none, or several."""
         for each in (name, re.sub(r"#\d+$", "", name)):
             path = Path(os.path.normpath(self.root / each.replace("\\", "/")))
             if path.is_relative_to(self.root) and path.is_file():
@@ -175,10 +175,10 @@ class _Pictures:
             if len(found) == 1:
                 return found[0]
             if found:
-                raise Unusable(f"{each} is in {len(found)} folders")
+                raise UnusableError(f"{each} is in {len(found)} folders")
         if not path.is_relative_to(self.root):
-            raise Unusable(f"{name} is not in the folder")
-        raise Unusable(f"{name} is missing")
+            raise UnusableError(f"{name} is not in the folder")
+        raise UnusableError(f"{name} is missing")
 
 
 def _files(root: Path) -> list[Path]:
@@ -186,7 +186,7 @@ def _files(root: Path) -> list[Path]:
     return [*files, *(file for folder in folders for file in _files(folder))]
 
 
-def _owners_lists(root: Path, table: Path, pictures: _Pictures) -> dict[Path, list[Path]]:
+def _owners_lists(table: Path, pictures: _Pictures) -> dict[Path, list[Path]]:
     """Text files that list pictures of a part; what else a file has in it makes it none."""
     lists = {}
     for path in pictures.every:
@@ -200,7 +200,7 @@ def _owners_lists(root: Path, table: Path, pictures: _Pictures) -> dict[Path, li
 def _or_none(pictures: _Pictures, name: str) -> Path | None:
     try:
         return pictures.find(name)
-    except Unusable:
+    except UnusableError:
         return None
 
 

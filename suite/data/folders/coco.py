@@ -6,13 +6,13 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from suite.data.folders import layout, paired
 from suite.data.folders.boxes import Boxes, Listing, around, clipped
 from suite.data.folders.tables import read_text
 from suite.data.pictures.images import upright_size
-from suite.data.set_aside import SetAside, Unusable
+from suite.data.set_aside import SetAside, UnusableError
 
 _COCO_KEYS = ("images", "annotations", "categories")
 _BACKGROUND = "without an annotation, taken as background"
@@ -21,14 +21,17 @@ _POLYGON = "with a polygon and no bbox, of which the box around it is taken"
 Key = int | str  # an id, by which 1, 1.0 and "1" are the same
 
 
+_Json: TypeAlias = dict[str, Any]
+
+
 class _Annotation(NamedTuple):
     name: str  # for messages
-    content: dict
+    content: _Json
 
 
 class _Image(NamedTuple):
     part: str
-    content: dict
+    content: _Json
     annotations: list[_Annotation]
 
 
@@ -57,7 +60,7 @@ def list_coco(root: Path, json_files: Sequence[Path]) -> Listing:
     Raises:
         ValueError: No file is such an annotation file, several are for one part, none is for train, or two
             give one category different names.
-    """
+    """  # noqa: DOC501  UnusableError is caught
     contents = _read_json_files(root, json_files)
     aside: list[SetAside] = []
     names = _categories(root, contents, aside)
@@ -72,12 +75,12 @@ def list_coco(root: Path, json_files: Sequence[Path]) -> Listing:
         for key, image in images:
             try:
                 if len({row["file_name"] for other, row in images if other == key}) > 1:
-                    raise Unusable(f"its image id {key} is that of several files")
+                    raise UnusableError(f"its image id {key} is that of several files")
                 path = _locate(root, json_file, part, image["file_name"], index)
                 if path in sources:
                     _merge(sources[path], part, rows_of[key])
                 sources[path] = _Image(part, image, rows_of[key])
-            except Unusable as error:
+            except UnusableError as error:
                 aside.append(SetAside(str(image["file_name"]), error.reason))
     return Listing(
         [(path, image.part) for path, image in sources.items()],
@@ -100,7 +103,7 @@ def _key(value: object) -> Key | None:
 
 
 def _categories(
-    root: Path, contents: Mapping[str, tuple[Path, dict]], aside: list[SetAside]
+    root: Path, contents: Mapping[str, tuple[Path, _Json]], aside: list[SetAside]
 ) -> dict[Key, str]:
     """Names by id, of all files."""
     names: dict[Key, str] = {}
@@ -118,7 +121,7 @@ def _categories(
     return names
 
 
-def _images(content: dict, file: str, aside: list[SetAside]) -> list[tuple[Key, dict]]:
+def _images(content: _Json, file: str, aside: list[SetAside]) -> list[tuple[Key, _Json]]:
     """The entries of images that name a file, with their id."""
     images = []
     for number, row in enumerate(content["images"], 1):
@@ -134,20 +137,20 @@ def _merge(image: _Image, part: str, annotations: Sequence[_Annotation]) -> None
     """Adds the annotations of a second entry for one file.
 
     Raises:
-        Unusable: Always, since the second entry is none of its own.
+        UnusableError: Always, since the second entry is none of its own.
     """
     if part != image.part:
-        raise Unusable(f"the image file is listed for {image.part}, too")
+        raise UnusableError(f"the image file is listed for {image.part}, too")
     there = [_meaning(row) for row in image.annotations]
     image.annotations.extend(row for row in annotations if _meaning(row) not in there)
-    raise Unusable("the image file is listed twice; the annotations of both entries are taken together")
+    raise UnusableError("the image file is listed twice; the annotations of both entries are taken together")
 
 
-def _meaning(row: _Annotation) -> tuple:
+def _meaning(row: _Annotation) -> tuple[Key | None, str]:
     return _key(row.content.get("category_id")), str(row.content.get("bbox"))
 
 
-def _read_json_files(root: Path, json_files: Sequence[Path]) -> dict[str, tuple[Path, dict]]:
+def _read_json_files(root: Path, json_files: Sequence[Path]) -> dict[str, tuple[Path, _Json]]:
     """Annotation files and their contents by part; files of other content are left out if there are any."""
     read = [(path, _read_json(path)) for path in json_files]
     found = [(path, content) for path, content in read if _is_coco(content)]
@@ -158,7 +161,7 @@ def _read_json_files(root: Path, json_files: Sequence[Path]) -> dict[str, tuple[
             f"expected a COCO file with the lists images, annotations and categories, received {path.name!r} "
             f"with {received or 'nothing'}; move it away if it is another file"
         )
-    contents: dict[str, tuple[Path, dict]] = {}
+    contents: dict[str, tuple[Path, _Json]] = {}
     for path, content in found:
         tokens = [*re.split(r"[^A-Za-z0-9]+", path.stem), path.parent.name if path.parent != root else ""]
         part = next(filter(None, map(paired.part_named, tokens)), "train")
@@ -190,7 +193,7 @@ def _read_json(path: Path) -> Any:
 
 
 def _rows_by_image(
-    content: dict, file: str, known: set[Key], aside: list[SetAside]
+    content: _Json, file: str, known: set[Key], aside: list[SetAside]
 ) -> defaultdict[Key, list[_Annotation]]:
     """Annotations by image id, and entries for those of no image."""
     rows_of = defaultdict(list)
@@ -221,7 +224,7 @@ def _locate(root: Path, json_file: Path, part: str, name: str, index: Mapping[st
     wanted = PurePosixPath(name.replace("\\", "/"))
     found = index.get(wanted.name) or index.get(wanted.name.casefold(), [])
     if not found:
-        raise Unusable("the image file is missing")
+        raise UnusableError("the image file is missing")
 
     def fits(path: Path) -> tuple[bool, bool, bool]:
         relative = path.relative_to(root)
@@ -232,7 +235,7 @@ def _locate(root: Path, json_file: Path, part: str, name: str, index: Mapping[st
     best = max(map(fits, found))
     chosen = [path for path in found if fits(path) == best]
     if len(chosen) > 1:
-        raise Unusable(f"{len(chosen)} image files have this name")
+        raise UnusableError(f"{len(chosen)} image files have this name")
     return chosen[0]
 
 
@@ -241,7 +244,7 @@ def _coco_boxes(path: Path, image: _Image, labels: Mapping[Key, int]) -> Boxes:
     stated = [_number(image.content.get(name)) for name in ("height", "width")]
     stated = [size if math.isnan(said) else said for size, said in zip((height, width), stated, strict=True)]
     if stated != [height, width]:
-        raise Unusable(
+        raise UnusableError(
             f"{width} x {height} pixels upright, but its annotations say {stated[1]:g} x {stated[0]:g}"
         )
     rows = [_box(row, labels, height, width) for row in image.annotations]
@@ -258,13 +261,13 @@ def _box(
     try:
         category = _key(row.content.get("category_id"))
         if category is None:
-            raise Unusable("has no category_id")
+            raise UnusableError("has no category_id")
         if category not in labels:
-            raise Unusable(f"has category {category}, which is not listed")
+            raise UnusableError(f"has category {category}, which is not listed")
         (top, left, bottom, right), remark = _sides(row.content)
         box = clipped(top / height, left / width, bottom / height, right / width)
-    except Unusable as error:
-        raise Unusable(f"its {row.name} {error.reason}") from error
+    except UnusableError as error:
+        raise UnusableError(f"its {row.name} {error.reason}") from error
     return box, labels[category], remark
 
 
@@ -278,10 +281,10 @@ def _sides(row: Mapping[str, Any]) -> tuple[tuple[float, float, float, float], s
             corners = [_number(value) for each in polygons for value in each]
             if len(corners) >= 6 and len(corners) % 2 == 0:
                 return around(corners), _POLYGON
-        raise Unusable("has no bbox")
+        raise UnusableError("has no bbox")
     numbers = [_number(value) for value in values] if isinstance(values, list) else []
     if len(numbers) != 4 or any(map(math.isnan, numbers)):
-        raise Unusable("has a bbox that is not four numbers")
+        raise UnusableError("has a bbox that is not four numbers")
     left, top, box_width, box_height = numbers
     return (top, left, top + box_height, left + box_width), ""
 

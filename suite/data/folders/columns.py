@@ -61,7 +61,8 @@ def find_columns(table: Table, text: str | None = None, label: str | None = None
 
     Args:
         table: The table.
-        text, label: Names of the columns, in any case, or their numbers from 1; None: found.
+        text: Name of the column of texts, in any case, or its number from 1; None: found.
+        label: The same of the labels.
 
     Raises:
         ValueError: There are no such columns, or several that may be meant.

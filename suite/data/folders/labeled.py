@@ -14,7 +14,7 @@ from suite.data.folders import layout, scan
 from suite.data.folders.layout import MINIMUM_PER_CLASS
 from suite.data.folders.scan import Picture
 from suite.data.pictures.images import decode, load_image
-from suite.data.set_aside import SetAside, Unusable, with_first
+from suite.data.set_aside import SetAside, UnusableError, with_first
 from suite.data.splits import SPLITS
 
 MINIMUM_SIDE = 16
@@ -47,7 +47,7 @@ class ImageFolder:
 
 
 def read_folder(
-    directory: str | os.PathLike, seed: int = 0, fractions: Sequence[float] = (0.7, 0.15, 0.15)
+    directory: str | os.PathLike[str], seed: int = 0, fractions: Sequence[float] = (0.7, 0.15, 0.15)
 ) -> ImageFolder:
     """Reads a folder of class folders, or of train, validation and test folders that hold class folders.
 
@@ -103,7 +103,7 @@ def _notes(folder: ImageFolder, depth: int) -> tuple[str, ...]:
 
 
 def read_labeled(
-    directory: str | os.PathLike, classes: Sequence[str]
+    directory: str | os.PathLike[str], classes: Sequence[str]
 ) -> tuple[dict[str, list[tuple[str, int]]], list[SetAside]]:
     """Reads a folder of labeled pictures for a model that exists already, however few there are.
 
@@ -150,16 +150,16 @@ def check_fractions(fractions: Sequence[float]) -> None:
         )
 
 
-def check_picture(file: str | os.PathLike | BinaryIO) -> None:
+def check_picture(file: str | os.PathLike[str] | BinaryIO) -> None:
     """Decodes a picture.
 
     Raises:
-        UndecodableImage: It is not sound.
-        Unusable: It is too small.
+        UndecodableImageError: It is not sound.
+        UnusableError: It is too small.
     """
     height, width, _ = decode(file, size=(MINIMUM_SIDE, MINIMUM_SIDE)).shape
     if min(height, width) < MINIMUM_SIDE:
-        raise Unusable(f"only {width} x {height} pixels, {_TOO_SMALL}")
+        raise UnusableError(f"only {width} x {height} pixels, {_TOO_SMALL}")
 
 
 def split_folder(
@@ -180,7 +180,8 @@ def split_folder(
         classes: All that it has folders for; label by position.
         pictures: The sound ones.
         aside: What is set aside already.
-        seed, fractions: As for `read_folder`.
+        seed: As for `read_folder`.
+        fractions: As for `read_folder`.
 
     Raises:
         ValueError: A class of too few different pictures, or a validation part that came to nothing.
@@ -219,7 +220,7 @@ def _check_counts(
         )
 
 
-def _advice(root: Path, few: list[str], distinct: Counter, lost: list[SetAside]) -> str:
+def _advice(root: Path, few: list[str], distinct: Counter[str], lost: list[SetAside]) -> str:
     """What to do about classes with too few pictures, of which some were lost."""
     empty = [name for name in few if not distinct[name]]
     elsewhere = layout.advice(root) if empty else ""

@@ -12,8 +12,8 @@ import numpy as np
 
 from suite import console
 from suite.data.digest import file_digest
-from suite.data.pictures.images import UndecodableImage
-from suite.data.set_aside import SetAside, Unusable, reason_of
+from suite.data.pictures.images import UndecodableImageError
+from suite.data.set_aside import SetAside, UnusableError, reason_of
 from suite.data.splits import SPLITS
 
 _AT_A_TIME = 1024
@@ -48,7 +48,7 @@ def inspect_files(
     Args:
         files: Pairs of a path below the root and a part.
         root: The folder.
-        read: Gives the content of a path, or raises `Unusable`, `UndecodableImage` or OSError.
+        read: Gives the content of a path, or raises `UnusableError`, `UndecodableImageError` or OSError.
         label: For the progress bar.
 
     Returns:
@@ -70,7 +70,8 @@ def inspect(
 
     Args:
         files: Pairs of a name, as in `Picture.file`, and a part.
-        read: Gives the content and the digest of a name, or raises `Unusable`, `UndecodableImage` or OSError.
+        read: Gives the content and the digest of a name, or raises `UnusableError`, `UndecodableImageError`
+            or OSError.
         label: For the progress bar.
 
     Returns:
@@ -81,7 +82,7 @@ def inspect(
         file, part = pair
         try:
             return Picture(file, part, *read(file))
-        except (Unusable, UndecodableImage) as error:
+        except (UnusableError, UndecodableImageError) as error:
             return SetAside(file, error.reason)
         except OSError as error:
             return SetAside(file, reason_of(error))
@@ -121,7 +122,7 @@ def by_digest(pictures: Iterable[Picture[Content]]) -> list[list[Picture[Content
 
 
 def separate_copies(
-    pictures: Iterable[Picture[Content]], class_of: Callable[[Picture[Content]], str] = lambda picture: ""
+    pictures: Iterable[Picture[Content]], class_of: Callable[[Picture[Content]], str] = lambda _: ""
 ) -> tuple[list[Picture[Content]], list[SetAside]]:
     """Leaves no picture in two parts, of which the last one keeps it, or under two classes.
 

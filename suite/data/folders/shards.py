@@ -22,7 +22,7 @@ from suite import console
 from suite.data.folders import labeled, layout, scan
 from suite.data.folders.labeled import ImageFolder, LabeledPicture
 from suite.data.pictures.images import load_image
-from suite.data.set_aside import SetAside, Unusable, with_first
+from suite.data.set_aside import SetAside, UnusableError, with_first
 from suite.data.splits import SPLITS
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _FOOTER = struct.Struct("<I")
 _AT = "@"
 
 
-def find_shards(directory: str | os.PathLike) -> list[Path]:
+def find_shards(directory: str | os.PathLike[str]) -> list[Path]:
     """Finds the TFRecord files in a folder, or in train, validation and test folders in it.
 
     Returns:
@@ -54,7 +54,7 @@ def find_shards(directory: str | os.PathLike) -> list[Path]:
 
 
 def read_shards(
-    directory: str | os.PathLike, seed: int = 0, fractions: Sequence[float] = (0.7, 0.15, 0.15)
+    directory: str | os.PathLike[str], seed: int = 0, fractions: Sequence[float] = (0.7, 0.15, 0.15)
 ) -> ImageFolder:
     """Reads TFRecord files of `tf.train.Example` with a picture and its class.
 
@@ -67,7 +67,8 @@ def read_shards(
 
     Args:
         directory: A folder as for `find_shards`.
-        seed, fractions: As for `read_folder`.
+        seed: As for `read_folder`.
+        fractions: As for `read_folder`.
 
     Returns:
         An `ImageFolder` whose files are "SHARD@PLACE", the place in bytes.
@@ -117,7 +118,7 @@ def load_record(file: str, size: tuple[int, int]) -> np.ndarray:
 
 
 def write_shards(
-    directory: str | os.PathLike, out: str | os.PathLike, shards: int = 16
+    directory: str | os.PathLike[str], out: str | os.PathLike[str], shards: int = 16
 ) -> tuple[int, list[SetAside]]:
     """Writes a folder of pictures as TFRecord files, one picture in memory at a time.
 
@@ -209,7 +210,7 @@ def _read(file: str) -> bytes:
         length, _ = _HEADER.unpack(opened.read(_HEADER.size))
         content = opened.read(length)
         if not _is_sound(content, *_FOOTER.unpack(opened.read(_FOOTER.size))):
-            raise Unusable("corrupt: its checksum does not fit")
+            raise UnusableError("corrupt: its checksum does not fit")
     return content
 
 
@@ -220,7 +221,7 @@ def _features(content: bytes) -> Mapping[str, Any]:
     try:
         return tf.train.Example.FromString(content).features.feature
     except DecodeError:
-        raise Unusable("not a tf.train.Example") from None
+        raise UnusableError("not a tf.train.Example") from None
 
 
 def _picture(file: str, features: Mapping[str, Any]) -> io.BytesIO:
@@ -229,7 +230,7 @@ def _picture(file: str, features: Mapping[str, Any]) -> io.BytesIO:
             picture = io.BytesIO(features[key].bytes_list.value[0])
             picture.name = file
             return picture
-    raise Unusable(f"no picture under {' or '.join(_IMAGES)}")
+    raise UnusableError(f"no picture under {' or '.join(_IMAGES)}")
 
 
 def _class_of(features: Mapping[str, Any], names: list[str]) -> str:
@@ -240,15 +241,15 @@ def _class_of(features: Mapping[str, Any], names: list[str]) -> str:
         if key in features and features[key].int64_list.value:
             label = features[key].int64_list.value[0]
             return names[label] if 0 <= label < len(names) else str(label)
-    raise Unusable(f"no class under {', '.join((TEXT, *_LABELS))}")
+    raise UnusableError(f"no class under {', '.join((TEXT, *_LABELS))}")
 
 
 def _check(root: Path, file: str, names: list[str]) -> tuple[str, str]:
     """The class of a record, and the sha256 of its picture.
 
     Raises:
-        Unusable: It is no labeled picture.
-        UndecodableImage: Its picture is not sound.
+        UnusableError: It is no labeled picture.
+        UndecodableImageError: Its picture is not sound.
     """
     features = _features(_read(os.path.join(root, file)))
     name = _class_of(features, names)

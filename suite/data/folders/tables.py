@@ -63,7 +63,7 @@ class Table(NamedTuple):
 
 
 def read_text(path: Path, wanted: str) -> str:
-    """A file's text, in UTF-8, UTF-16, UTF-32, or else Windows-1252; lines end with "\\n" alone.
+    r"""A file's text, in UTF-8, UTF-16, UTF-32, or else Windows-1252; lines end with "\n" alone.
 
     Raises:
         ValueError: `path` is no file, or none of text; the message says that `wanted` was expected.
@@ -113,7 +113,7 @@ def _decode_without_mark(content: bytes, path: Path, wanted: str) -> str:
 
 
 def one_line_ends(text: str) -> str:
-    """A text whose lines and pages end with "\\n", whatever Unicode has for that."""
+    r"""A text whose lines and pages end with "\n", whatever Unicode has for that."""
     return re.sub(r"\r\n|[\r\x0b\x0c\x85\u2028\u2029]", "\n", text)
 
 

@@ -9,7 +9,7 @@ from suite.data.folders import companions, layout, paired
 from suite.data.folders.boxes import Boxes, Listing, clipped
 from suite.data.folders.tables import read_text
 from suite.data.pictures.images import upright_size
-from suite.data.set_aside import SetAside, Unusable
+from suite.data.set_aside import SetAside, UnusableError
 from suite.data.splits import SPLITS
 
 _FOLDERS = (("JPEGImages", "Annotations"), ("images", "annotations"), ("images", "labels"))
@@ -61,7 +61,7 @@ def list_voc(root: Path, pairs: Mapping[str, tuple[Path, Path]]) -> Listing:
             try:
                 objects_of[image] = _parse(xml_file)
                 files.append((image, part))
-            except Unusable as error:
+            except UnusableError as error:
                 aside.append(SetAside.below(root, image, error.reason))
     names = {_name(thing) for tree in objects_of.values() for thing in tree.iter("object")} - {""}
     classes = tuple(sorted(names, key=layout.natural))
@@ -78,7 +78,7 @@ def _parse(path: Path) -> ElementTree.Element:
     try:
         return ElementTree.fromstring(read_text(path, "an XML file").lstrip())
     except ElementTree.ParseError as error:
-        raise Unusable(f"its annotation file {path.name} is no XML ({error})") from error
+        raise UnusableError(f"its annotation file {path.name} is no XML ({error})") from error
 
 
 def _divided(
@@ -122,20 +122,20 @@ def _voc_boxes(path: Path, tree: ElementTree.Element, classes: tuple[str, ...]) 
     height, width = upright_size(path)
     stated = [_number(tree.find("size"), name) for name in ("height", "width")]
     if all(size > 0 for size in stated) and stated != [height, width]:  # 0 or nothing: it was not known
-        raise Unusable(
+        raise UnusableError(
             f"{width} x {height} pixels upright, but its annotations say {stated[1]:g} x {stated[0]:g}"
         )
     boxes, labels, are_difficult = [], [], []
     for number, thing in enumerate(tree.iter("object"), 1):
         try:
             if not _name(thing):
-                raise Unusable("has no name")
+                raise UnusableError("has no name")
             top, left, bottom, right = (_number(thing.find("bndbox"), side) for side in _SIDES)
             if any(map(math.isnan, (top, left, bottom, right))):
-                raise Unusable("has no bndbox of four numbers")
+                raise UnusableError("has no bndbox of four numbers")
             boxes.append(clipped(top / height, left / width, bottom / height, right / width))
-        except Unusable as error:
-            raise Unusable(f"its object number {number} {error.reason}") from error
+        except UnusableError as error:
+            raise UnusableError(f"its object number {number} {error.reason}") from error
         labels.append(classes.index(_name(thing)))
         are_difficult.append(_number(thing, "difficult") == 1)
     return Boxes.of(boxes, labels, are_difficult, () if boxes else (_BACKGROUND,))

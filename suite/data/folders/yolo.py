@@ -8,7 +8,7 @@ from pathlib import Path
 from suite.data.folders import companions, paired
 from suite.data.folders.boxes import Boxes, Listing, around, clipped
 from suite.data.folders.tables import read_text
-from suite.data.set_aside import Unusable
+from suite.data.set_aside import UnusableError
 
 _NAMES = "classes.txt"
 _EMPTY = "with an empty label file, taken as background"
@@ -100,8 +100,8 @@ def _read_lines(path: Path | None, num_classes: int, have_keypoints: bool) -> Bo
         if line.strip():
             try:
                 rows.append(_parse_line(line, num_classes, have_keypoints))
-            except Unusable as error:
-                raise Unusable(f"line {number} of its label file {error.reason}") from error
+            except UnusableError as error:
+                raise UnusableError(f"line {number} of its label file {error.reason}") from error
     said = {remark for _, _, remark in rows if remark} if rows else {_EMPTY}
     return Boxes.of(
         [box for box, _, _ in rows], [label for _, label, _ in rows], [False] * len(rows), tuple(sorted(said))
@@ -112,9 +112,9 @@ def _parse_line(line: str, num_classes: int, have_keypoints: bool) -> tuple[list
     """Box, label and remark ("" for none)."""
     label, numbers = _numbers(line)
     if label != int(label):
-        raise Unusable(_NO_NUMBER)
+        raise UnusableError(_NO_NUMBER)
     if not 0 <= label < num_classes:
-        raise Unusable(f"has class {label:.0f}, but {num_classes} are named (0 to {num_classes - 1})")
+        raise UnusableError(f"has class {label:.0f}, but {num_classes} are named (0 to {num_classes - 1})")
     remark = ""
     if have_keypoints:
         numbers = numbers[:4]
@@ -123,7 +123,7 @@ def _parse_line(line: str, num_classes: int, have_keypoints: bool) -> tuple[list
     if len(numbers) >= 6 and len(numbers) % 2 == 0:
         return clipped(*around(numbers)), int(label), _POLYGON
     if len(numbers) != 4:
-        raise Unusable(_wrong_count(len(numbers) + 1))
+        raise UnusableError(_wrong_count(len(numbers) + 1))
     x, y, width, height = numbers
     return clipped(y - height / 2, x - width / 2, y + height / 2, x + width / 2), int(label), remark
 
@@ -133,13 +133,13 @@ def _numbers(line: str) -> tuple[float, list[float]]:
     fields = [field.rstrip(",") for field in line.replace(";", " ").split()]
     fields = fields if len(fields) > 1 else fields[0].split(",")
     if len(fields) < 5:
-        raise Unusable(_wrong_count(len(fields)))
+        raise UnusableError(_wrong_count(len(fields)))
     try:
         label, *numbers = (float(field.replace(",", ".")) for field in fields)
     except ValueError as error:
-        raise Unusable(_NO_NUMBER) from error
+        raise UnusableError(_NO_NUMBER) from error
     if not math.isfinite(label):
-        raise Unusable(_NO_NUMBER)
+        raise UnusableError(_NO_NUMBER)
     return label, numbers
 
 

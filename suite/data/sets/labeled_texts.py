@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ class TextSet:
     quarantined: tuple[SetAside, ...] = ()
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
-    def describe(self) -> dict:
+    def describe(self) -> dict[str, Any]:
         """What `Result.data` says of it: source, classes, the size of each part, what was set aside."""
         sizes = {part: len(labels) for part, labels in self.labels.items()}
         columns = {f"{kind}_column": name for kind, name in self.columns.items()}
@@ -61,7 +62,8 @@ def load(
         source: Embedded is `generate_sentences`, TFDS is imdb_reviews (its own test part; validation is a
             tenth of its training part), a path that of a CSV file or of a folder of such; see `read_csv`.
         seed: Of the draws and of the split.
-        text_column, label_column: Names of the columns of a file, or their numbers from 1; None: found.
+        text_column: Name of the column of texts of a file, or its number from 1; None: found.
+        label_column: The same of the labels.
 
     Raises:
         ValueError: As for `read_csv`; a set that cannot be had, or columns of one that is no file.
@@ -145,7 +147,7 @@ class _Labeled:
 
 
 def read_csv(
-    path: str | os.PathLike, seed: int, text_column: str | None = None, label_column: str | None = None
+    path: str | os.PathLike[str], seed: int, text_column: str | None = None, label_column: str | None = None
 ) -> TextSet:
     """Reads labeled texts from a CSV file, or from a folder with one for each part.
 
@@ -160,7 +162,8 @@ def read_csv(
     Args:
         path: The file or the folder.
         seed: Of the split.
-        text_column, label_column: Names of the columns, or their numbers from 1; None: found.
+        text_column: Name of the column of texts, or its number from 1; None: found.
+        label_column: The same of the labels.
 
     Returns:
         The set; `file` in `quarantined` is the file's name and the number of the line, from 1.

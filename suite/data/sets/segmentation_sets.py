@@ -14,7 +14,7 @@ from suite.data.folders import companions, paired, scan
 from suite.data.folders.scan import Picture
 from suite.data.generated.scenes import COUNTS, SHAPES, class_masks, draw_scenes
 from suite.data.pictures.images import load_image, open_picture, upright_size
-from suite.data.set_aside import SetAside, Unusable
+from suite.data.set_aside import SetAside, UnusableError
 from suite.data.sets.picture_set import PictureSet, parts_of_files, stack
 from suite.data.sets.tfds_images import split_training, tfds_builder, tfds_examples
 from suite.data.source import Source
@@ -95,7 +95,7 @@ def load_pets(seed: int, size: tuple[int, int]) -> SegmentationSet:
 
 
 def read_segmentation_folder(
-    directory: str | os.PathLike, seed: int, size: tuple[int, int]
+    directory: str | os.PathLike[str], seed: int, size: tuple[int, int]
 ) -> SegmentationSet:
     """Reads a folder with images/ and masks/; a mask has the name of its picture but for ending and case.
 
@@ -171,7 +171,7 @@ def _read_pair(path: Path, mask_path: Path, size: tuple[int, int]) -> tuple[np.n
     mask, is_gray = _read_mask(mask_path)
     height, width = upright_size(path)
     if mask.shape != (height, width):
-        raise Unusable(
+        raise UnusableError(
             f"{width} x {height} pixels upright, but its mask is {mask.shape[1]} x {mask.shape[0]}; save the "
             "mask at the size of the image"
         )
@@ -187,19 +187,21 @@ def _read_mask(path: Path) -> tuple[np.ndarray, bool]:
             kind, mode = image.format, image.mode
             if kind != "PNG":
                 lossy = ", which changes labels" if kind in ("JPEG", "WEBP") else ""
-                raise Unusable(f"its mask is a {kind}{lossy}; {mend}")
+                raise UnusableError(f"its mask is a {kind}{lossy}; {mend}")
             if mode not in ("1", "L", "P") and not mode.startswith("I"):
-                raise Unusable(f"its mask has {mode} colors, not class indices; {mend}")
+                raise UnusableError(f"its mask has {mode} colors, not class indices; {mend}")
             if image.tile[0].args in ("L;2", "L;4"):  # Pillow would spread them over 0 to 255
-                raise Unusable("its mask is gray of 2 or 4 bits; save it in gray of 8 bits or with a palette")
+                raise UnusableError(
+                    "its mask is gray of 2 or 4 bits; save it in gray of 8 bits or with a palette"
+                )
             image.load()
             values = np.asarray(ImageOps.exif_transpose(image))
-    except Unusable:
+    except UnusableError:
         raise
     except Exception as error:  # a broken file can raise anything from inside Pillow
-        raise Unusable(f"its mask cannot be decoded; {mend}") from error
+        raise UnusableError(f"its mask cannot be decoded; {mend}") from error
     if values.min() < 0 or values.max() > IGNORED:
-        raise Unusable(f"its mask has values up to {values.max()}; class indices are at most 254")
+        raise UnusableError(f"its mask has values up to {values.max()}; class indices are at most 254")
     return values.astype(np.uint8), mode in ("L", "I", "I;16")
 
 

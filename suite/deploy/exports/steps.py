@@ -101,7 +101,7 @@ def step_export(
 
 
 def collect_step_inputs(
-    step: StepModel, tokens: np.ndarray, states: dict | None = None
+    step: StepModel, tokens: np.ndarray, states: dict[str, np.ndarray] | None = None
 ) -> dict[str, np.ndarray]:
     """What a step model is given on its way through a text, or through several.
 
@@ -123,7 +123,11 @@ def collect_step_inputs(
 
 
 def decoder_export(
-    model: keras.Model, pair: EncoderDecoder, states: dict, previous: np.ndarray, target: np.ndarray
+    model: keras.Model,
+    pair: EncoderDecoder,
+    states: dict[str, np.ndarray],
+    previous: np.ndarray,
+    target: np.ndarray,
 ) -> Export:
     """A decoder's step to deploy, proven on what it is given after the true tokens of some texts.
 
@@ -131,7 +135,8 @@ def decoder_export(
         model: The step.
         pair: The same from its file, which runs through the texts, with its vocabulary.
         states: By name, the encoder's answers on n sources, a row each.
-        previous, target: `(m, length)` int32, m >= n: what `teacher_forcing` gives, of these sources first.
+        previous: `(m, length)` int32, m >= n: what `teacher_forcing` gives, of these sources first.
+        target: The same.
 
     Returns:
         The export, named "decoder_step"; its metric is the share of the tokens that are most probable.

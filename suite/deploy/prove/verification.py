@@ -52,6 +52,10 @@ def verify(bundle: str | Path) -> list[Verified]:
     Raises:
         ValueError: The folder is no bundle, or one without artifacts.
         GateError: An artifact does not pass; the message names the first.
+
+    Example:
+        >>> all(row.passed for row in suite.verify("saved_models/photos"))
+        True
     """
     bundle = Path(bundle)
     recorded = read_shipped(bundle)

@@ -34,7 +34,7 @@ def of_seed(found, seed):
 
 
 def message(root):
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises(ValueError, match="^expected ") as raised:
         load(Source.parse(root), 0, SIZE)
     assert "\n" not in str(raised.value)
     return str(raised.value).replace(str(root), "ROOT")

@@ -235,7 +235,7 @@ def test_too_few_usable_pictures_are_counted_without_copies(root):
     write_class(root / "ants", 3, 4)
     (root / "ants" / "copy.png").write_bytes((root / "ants" / "0.png").read_bytes())
     (root / "ants" / "empty.png").write_bytes(b"")
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises(ValueError, match="^expected ") as raised:
         read_folder(root)
     assert str(raised.value) == (
         f"expected at least 5 different usable training pictures per class in {str(root)!r}, "

@@ -36,7 +36,7 @@ def counts(folder):
 
 
 def error(directory):
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises(ValueError, match="^expected ") as raised:
         read_folder(directory)
     assert "\n" not in str(raised.value)
     return str(raised.value)

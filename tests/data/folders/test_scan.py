@@ -1,7 +1,7 @@
 import numpy as np
 
 from suite.data.folders.scan import Picture, divide, inspect_files, separate_copies
-from suite.data.set_aside import SetAside, Unusable
+from suite.data.set_aside import SetAside, UnusableError
 
 
 def picture(file, part="train", content="cat", digest=None):
@@ -11,7 +11,7 @@ def picture(file, part="train", content="cat", digest=None):
 def test_what_cannot_be_read_is_set_aside_and_the_rest_keeps_its_order(tmp_path):
     def read(path):
         if path.name == "b":
-            raise Unusable("no good")
+            raise UnusableError("no good")
         return path.read_text()
 
     for name in "ab":

@@ -67,7 +67,7 @@ def test_what_is_assumed_of_an_encoding_is_said(tmp_path, capsys):
 )
 def test_what_is_no_text_is_named_with_the_way_out(content, message, tmp_path):
     path = write(tmp_path, content)
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises(ValueError, match="^expected ") as raised:
         read_table(path, WANTED)
     comma = "" if message.startswith("with") else ","
     assert str(raised.value) == f"expected {WANTED}, received {str(path)!r}{comma} {message}"
@@ -190,7 +190,7 @@ def test_of_many_columns_the_usual_names_that_look_so_are_taken(tmp_path):
 def test_columns_that_cannot_be_told_apart_are_refused_with_their_names(tmp_path):
     labels, texts = zip(*GOOD, strict=True)
     table = table_of(tmp_path, "topic\tsentiment\ttext", labels, labels, texts)
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises(ValueError, match="^expected ") as raised:
         find_columns(table)
     assert str(raised.value) == (
         f"expected a column of labels in {table.path}, received 'topic' and 'sentiment'; name it by "

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from suite.data.pictures.file_kinds import describe_kind
-from suite.data.pictures.images import UndecodableImage, decode, load_image, upright_size
+from suite.data.pictures.images import UndecodableImageError, decode, load_image, upright_size
 from tests.data.noise import noise
 
 QUARTERS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255))
@@ -144,7 +144,7 @@ def test_files_cut_short_are_called_truncated(tmp_path, name):
     Image.fromarray(noise(0, (64, 64))).save(path, name)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) * 9 // 10])
-    with pytest.raises(UndecodableImage) as raised:
+    with pytest.raises(UndecodableImageError) as raised:
         decode(path)
     assert raised.value.reason == "truncated"
 
@@ -154,7 +154,7 @@ def test_other_files_cut_short_are_refused(tmp_path, name):
     path = tmp_path / f"cut.{name.lower()}"
     Image.fromarray(noise(0, (64, 64))).save(path, name)
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(UndecodableImage, match="received '.*': (truncated|corrupt)"):
+    with pytest.raises(UndecodableImageError, match="received '.*': (truncated|corrupt)"):
         decode(path)
 
 
@@ -188,13 +188,13 @@ KINDS = {
 def test_what_is_no_picture_is_named_with_the_way_out(tmp_path, name):
     content, reason = KINDS[name]
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(UndecodableImage) as raised:
+    with pytest.raises(UndecodableImageError) as raised:
         decode(tmp_path / name)
     assert raised.value.reason == reason
     assert str(raised.value).endswith(f"received {str(tmp_path / name)!r}: {reason}")
-    with pytest.raises(UndecodableImage) as raised:
-        opened = io.BytesIO(content)
-        opened.name = name
+    opened = io.BytesIO(content)
+    opened.name = name
+    with pytest.raises(UndecodableImageError) as raised:
         decode(opened)
     assert raised.value.reason == reason
 
@@ -203,7 +203,7 @@ def test_the_thumbnail_of_a_raw_file_is_not_taken_for_the_photo(tmp_path):
     reason = "a camera's raw file; save it as JPEG or PNG"
     for name, tags in (("a.NEF", {}), ("b.tif", {50706: b"\1\4\0\0"})):
         Image.fromarray(noise(0, (20, 30))).save(tmp_path / name, "TIFF", tiffinfo=tags)
-        with pytest.raises(UndecodableImage) as raised:
+        with pytest.raises(UndecodableImageError) as raised:
             decode(tmp_path / name)
         assert raised.value.reason == reason
 
@@ -212,12 +212,12 @@ def test_post_script_is_never_run_and_text_is_no_tga(tmp_path):
     eps = io.BytesIO()
     Image.fromarray(noise(0, (20, 30))).save(eps, "EPS")
     (tmp_path / "a.png").write_bytes(eps.getvalue())
-    with pytest.raises(UndecodableImage, match="a PostScript file"):
+    with pytest.raises(UndecodableImageError, match="a PostScript file"):
         decode(tmp_path / "a.png")
     tga = io.BytesIO()
     Image.fromarray(noise(0, (20, 30))).save(tga, "TGA")
     (tmp_path / "notes.txt").write_bytes(tga.getvalue())
-    with pytest.raises(UndecodableImage, match="not an image"):
+    with pytest.raises(UndecodableImageError, match="not an image"):
         decode(tmp_path / "notes.txt")
 
 

@@ -188,7 +188,7 @@ def test_names_that_are_in_two_folders_and_two_tables(tmp_path):
 
 def test_what_is_no_set(tmp_path):
     def message():
-        with pytest.raises(ValueError) as raised:
+        with pytest.raises(ValueError, match="^expected ") as raised:
             load(Source.parse(tmp_path), 0, SIZE, most=3)
         return str(raised.value).replace(str(tmp_path), "ROOT")
 

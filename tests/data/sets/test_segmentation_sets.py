@@ -213,7 +213,7 @@ def test_sizes_are_compared_upright(root):
 
 def test_smoothed_masks_are_an_error(root):
     write(root, "smooth", 90, np.full(SIZE, 200, np.uint8))
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises(ValueError, match="^expected ") as raised:
         read(root)
     assert str(raised.value) == (
         "expected at most 64 classes in masks without a classes.txt, received the class index 200; name the "
@@ -222,7 +222,7 @@ def test_smoothed_masks_are_an_error(root):
 
 
 def message(root):
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises(ValueError, match="^expected ") as raised:
         load(Source.parse(root), 0, SIZE)
     assert "\n" not in str(raised.value)
     return str(raised.value).replace(str(root), "ROOT")
@@ -285,7 +285,7 @@ def test_pets_that_cannot_be_had(monkeypatch):
         raise ConnectionError("no route\nto host")
 
     monkeypatch.setattr(tfds, "builder", offline)
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises(ValueError, match="^expected ") as raised:
         load(Source.parse("tfds"), 0, SIZE)
     assert str(raised.value) == (
         "expected the TFDS set 'oxford_iiit_pet' under TFDS_DATA_DIR or a network to download it from, "

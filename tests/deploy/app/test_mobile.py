@@ -1,5 +1,7 @@
-"""The code in `mobile/`: Python and JavaScript run on LiteRT and answer as `suite.predict`; Kotlin and Swift
-are parsed, and have the names and sizes of the model."""
+"""The code in `mobile/`: Python and JavaScript run on LiteRT and answer as `suite.predict`.
+
+Kotlin and Swift are parsed, and have the names and sizes of the model.
+"""
 
 import importlib
 import json
@@ -19,7 +21,7 @@ from PIL import Image
 import suite
 from suite.bundle.rows import MetricValue
 from suite.bundle.task import Task
-from suite.deploy.app.app_model import AppModel, app_model
+from suite.deploy.app.app_model import AppModel
 from suite.deploy.app.mobile import write_app_code, write_mobile
 from suite.deploy.app.reading import app_model
 from suite.deploy.convert.metadata import add_metadata

@@ -13,14 +13,24 @@ from types import ModuleType
 PARTS = ("Config", "SMOKE", "CLAIMS", "run")  # that every recipe has
 
 
-def catalogue() -> tuple[str, ...]:
+def catalog() -> tuple[str, ...]:
     """Lists the recipes in lecture order, as "weekN_topic/name"."""
-    return importlib.import_module("recipes").RECIPES
+    return _package().RECIPES
 
 
 def recipe_file(entry: str) -> Path:
-    """Gives the source file of a catalogue entry."""
-    return Path(importlib.import_module("recipes").__path__[0]) / f"{entry}.py"
+    """Gives the source file of a catalog entry."""
+    return Path(_package().__path__[0]) / f"{entry}.py"
+
+
+def _package() -> ModuleType:
+    """The recipes: beside the suite in a checkout, inside of it where a wheel was installed."""
+    checkout = Path(__file__).parents[1]
+    if not (checkout / "pyproject.toml").is_file():
+        return importlib.import_module("suite.recipes")
+    if str(checkout) not in sys.path:  # an editable install knows of the suite only
+        sys.path.append(str(checkout))
+    return importlib.import_module("recipes")
 
 
 def summary(entry: str) -> str:
@@ -52,7 +62,7 @@ def _docstring(entry: str) -> str:
 
 
 def select(name: str) -> list[str]:
-    """Finds catalogue entries.
+    """Finds catalog entries.
 
     Args:
         name: A recipe's name, "all", or a week such as "week3".
@@ -63,7 +73,7 @@ def select(name: str) -> list[str]:
     Raises:
         ValueError: There is none of that name.
     """
-    entries = catalogue()
+    entries = catalog()
     chosen = [entry for entry in entries if name in ("all", entry.split("_")[0], entry.split("/")[1])]
     if not chosen:
         names = [entry.split("/")[1] for entry in entries]
@@ -89,7 +99,7 @@ def load_recipe(name: str) -> ModuleType:
     entries = select(name)
     if entries[0].split("/")[1] != name:
         raise ValueError(f"expected the name of one recipe, received {name!r}; see `suite list`")
-    return importlib.import_module(f"recipes.{entries[0].replace('/', '.')}")
+    return importlib.import_module(f"{_package().__name__}.{entries[0].replace('/', '.')}")
 
 
 def _load_file(path: Path) -> ModuleType:

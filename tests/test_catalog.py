@@ -5,7 +5,7 @@ import json
 import pytest
 
 import suite
-from suite import catalogue
+from suite import catalog
 from suite.cli import main
 
 RECIPE = '''
@@ -52,8 +52,8 @@ def test_its_bundle_has_its_name(file, tmp_path, monkeypatch):
 
 def test_a_file_that_is_no_recipe_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"expected a recipe, found no file .*missing\.py; check the path"):
-        catalogue.load_recipe(str(tmp_path / "missing.py"))
+        catalog.load_recipe(str(tmp_path / "missing.py"))
     (tmp_path / "half.py").write_text("CLAIMS = ()\nSMOKE = 1\n")
     message = r"expected Config, SMOKE, CLAIMS, run in .*half\.py, received no Config, run; see docs/adding"
     with pytest.raises(ValueError, match=message):
-        catalogue.load_recipe(str(tmp_path / "half.py"))
+        catalog.load_recipe(str(tmp_path / "half.py"))

@@ -1,0 +1,66 @@
+"""The verbs: what `import suite` offers, and the example in the docstring of each."""
+
+import doctest
+import http.server
+import inspect
+import subprocess
+import sys
+import webbrowser
+
+import pytest
+
+import suite
+from suite.data.generated.textures import write_textures
+
+# In an order in which each finds what the ones before it left.
+VERBS = ("finetune", "predict", "evaluate", "verify", "benchmark", "export", "preview", "run")
+PHOTOS = 12  # a class
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with `photos/`, some of three classes."""
+    root = tmp_path_factory.mktemp("api")
+    textures = write_textures(root / "textures")
+    for name in ("brick", "grass", "gravel"):
+        (root / "photos" / name).mkdir(parents=True)
+        for index, path in enumerate(sorted((textures / "train" / name).iterdir())[:PHOTOS]):
+            path.rename(root / "photos" / name / f"{index}.png")
+    return root
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_example_is_true(folder, verb, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(http.server.ThreadingHTTPServer, "serve_forever", _interrupted)
+    monkeypatch.setattr(webbrowser, "open", lambda address: True)
+    examples = doctest.DocTestParser().get_examples(inspect.getdoc(getattr(suite, verb)))
+    assert examples
+    names = {"suite": suite}
+    for example in examples:
+        if not example.want:
+            exec(example.source, names)
+            continue
+        value = repr(eval(example.source, names)) + "\n"
+        flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+        assert doctest.OutputChecker().check_output(example.want, value, flags), value
+
+
+def _interrupted(server):
+    raise KeyboardInterrupt
+
+
+def test_the_verbs_are_all_that_is_public():
+    assert set(suite.__all__) == {*VERBS, "__version__"}
+    for verb in VERBS:
+        signature = inspect.signature(getattr(suite, verb))
+        assert all(each.annotation is not each.empty for each in signature.parameters.values()), verb
+        assert signature.return_annotation is not signature.empty, verb
+    with pytest.raises(AttributeError, match="^module 'suite' has no attribute 'train'; it has benchmark, e"):
+        suite.train  # noqa: B018
+
+
+def test_importing_it_is_quick_and_loads_no_tensorflow():
+    program = "import sys, suite; print('tensorflow' in sys.modules, 'numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
