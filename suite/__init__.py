@@ -11,7 +11,7 @@ They are loaded on first use, so `import suite` does not load TensorFlow.
 
 import importlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from suite.answers.api import evaluate, predict
@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Callable:
+def __getattr__(name: str) -> Callable[..., Any]:
     if name not in _VERBS:
         raise AttributeError(f"module 'suite' has no attribute {name!r}; it has {', '.join(__all__)}")
     module, function = _VERBS[name].split(":")

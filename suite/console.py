@@ -117,10 +117,10 @@ def track(items: Iterable[Item], label: str, total: int | None = None) -> Iterat
 def progress(label: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
     """Runs a progress bar as `track` does; gives a function that moves it on by a number of items."""
     if _quiet:
-        yield lambda count: None
+        yield lambda _: None
     elif not sys.stderr.isatty():
         _print(label if total is None else f"{label} ({total})", sys.stderr)
-        yield lambda count: None
+        yield lambda _: None
     else:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=_console(sys.stderr), transient=True) as bar:
@@ -159,7 +159,7 @@ def _steps_bar(total: int) -> Iterator[Callable[[int, str, float, str], None]]:
     columns = (names, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), left)
     with Progress(*columns, console=_console(sys.stderr), transient=True) as bar:
         task = bar.add_task("", total=total, left="")
-        yield lambda done, name, elapsed, left: bar.update(task, completed=done, description=name, left=left)
+        yield lambda done, name, _elapsed, left: bar.update(task, completed=done, description=name, left=left)
 
 
 def duration(seconds: float) -> str:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import click
@@ -29,7 +30,7 @@ SMALLEST = dict.fromkeys(SMALL.split(), 32) | {"InceptionResNetV2": 75, "Incepti
 PICTURES, COMPARED = 16, 2
 
 
-def build(name: str) -> tuple:
+def build(name: str) -> tuple[Any, ...]:
     """Gives a model with random weights and pictures, to which its answers, ten logits, vary."""
     import keras
     import numpy as np

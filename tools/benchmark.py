@@ -56,7 +56,7 @@ def run_each(names: tuple[str, ...], *flags: str) -> int:
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(list(benchmarks.ROWS)))
 @click.option("--quick", is_flag=True, help="One round of each row, to see that it runs; nothing is written.")
-def main(names, quick):
+def main(names: tuple[str, ...], quick: bool) -> None:
     """Measure the named rows, or all of them, and write BENCHMARKS.md."""
     if len(names) == 1:
         silence_libraries()

@@ -64,7 +64,7 @@ class Job(NamedTuple):
     arguments: tuple[str, ...]
     resume: tuple[str, ...] = ("--resume",)
 
-    def start(self, out: Path, every: float, log: Path) -> subprocess.Popen:
+    def start(self, out: Path, every: float, log: Path) -> subprocess.Popen[bytes]:
         command = [
             *(sys.executable, "-m", "suite", *self.arguments, f"--out={out}"),
             *((*self.resume, f"--checkpoint_seconds={every}") if self.resume else ()),
@@ -96,14 +96,14 @@ def write_model(path: Path) -> Path:
     return path
 
 
-def wait_for_work(process: subprocess.Popen, out: Path, before: tuple | None) -> float:
+def wait_for_work(process: subprocess.Popen[bytes], out: Path, before: tuple[int, int] | None) -> float:
     """Waits until a run has begun to work, after its imports; gives the time then."""
     while stamp(out) == before and process.poll() is None:
         time.sleep(0.01)
     return time.monotonic()
 
 
-def stamp(out: Path) -> tuple | None:
+def stamp(out: Path) -> tuple[int, int] | None:
     """Changes when a run begins."""
     try:
         found = (partial_folder(out) / "work" / "settings.json").stat()
@@ -122,14 +122,16 @@ def run_undisturbed(job: Job, out: Path, every: float) -> float:
     return time.monotonic() - began
 
 
-def endure(job: Job, kills: int, number: signal.Signals, every: float, random, work: Path) -> list:
+def endure(
+    job: Job, kills: int, number: signal.Signals, every: float, random: np.random.Generator, work: Path
+) -> list[object]:
     """Gives the row of the table."""
     whole, out = work / "whole" / "model", work / "killed" / "model"
     for each in (whole, out):
         each.parent.mkdir(parents=True)
     seconds = run_undisturbed(job, whole, every)
     shutil.copytree(whole, out)
-    hit: Counter = Counter()
+    hit: Counter[str] = Counter()
     ended = 0
     log = work / "killed.log"
     while hit.total() < kills or not ended or partial_folder(out).exists():
@@ -219,7 +221,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the moments.")
 @click.option("--every", type=float, default=0.5, show_default=True, help="Seconds between checkpoints.")
-def main(chosen, kills, name, seed, every):
+def main(chosen: tuple[str, ...], kills: int, name: str, seed: int, every: float) -> None:
     rows, faults = [], 0
     chosen = chosen or tuple(SETTINGS)
     for index, each in enumerate(chosen):

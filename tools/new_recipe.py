@@ -76,7 +76,7 @@ def add_recipe(name: str, week: int, after: str | None = None) -> Path:
 @click.argument("name")
 @click.option("--week", type=int, required=True, help="Week of the lecture, 1 to 6.")
 @click.option("--after", default=None, help="The recipe before it [default: the last of the week].")
-def main(name, week, after):
+def main(name: str, week: int, after: str | None) -> None:
     """Write the skeleton of the recipe NAME."""
     try:
         path = add_recipe(name, week, after)

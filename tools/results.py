@@ -203,7 +203,7 @@ def write_table(seeds: list[int]) -> None:
 @click.option("--seeds", default="0,1,2", show_default=True)
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run.")
 @click.option("--table-only", is_flag=True)
-def main(names, data, seeds, resume, table_only):
+def main(names: tuple[str, ...], data: str, seeds: str, resume: bool, table_only: bool) -> None:
     """Run recipes (all by default) over seeds and write RESULTS.md; exit status 1 if some failed."""
     if not re.fullmatch(r"\d+(,\d+)*", seeds):
         raise click.UsageError(f"expected seeds such as 0,1,2, received {seeds!r}")

@@ -20,7 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import click
 
@@ -157,7 +157,7 @@ def _work() -> None:
 
 def show(outcomes: Sequence[Outcome], seed: int) -> None:
     """Prints verdicts by kind, the refusals by what they say, and how to make each wrong one anew."""
-    counts: dict[str, Counter] = {}
+    counts: dict[str, Counter[str]] = {}
     for outcome in outcomes:
         for kind in {part for each in outcome.kinds for part in (each.split(":")[0], each)}:
             counts.setdefault(kind, Counter())[outcome.verdict] += 1
@@ -180,7 +180,9 @@ def show(outcomes: Sequence[Outcome], seed: int) -> None:
 @click.option("--processes", type=click.IntRange(min=1), default=2, show_default=True, help="At a time.")
 @click.option("--save", type=click.Path(path_type=Path), default=None, help="A JSON file for the outcomes.")
 @click.option("--worker", is_flag=True, hidden=True)
-def main(seed: int, count: int, start: int, only: tuple, processes: int, save: Any, worker: bool) -> None:
+def main(
+    seed: int, count: int, start: int, only: tuple[int, ...], processes: int, save: Path | None, worker: bool
+) -> None:
     if worker:
         _work()
         return

@@ -22,7 +22,7 @@ from suite.deploy.signature import signature_of
 from suite.errors import GateError
 from suite.runs.export_file import export_file
 from tools.random_models import DYNAMIC_SIZE, RandomModel, call, draw_model
-from tools.soak_runtimes import LOADERS, Entries
+from tools.soak_runtimes import LOADERS, Entries, Run
 
 RIGHT, REFUSED, WRONG = "right", "refused", "WRONG"
 FLOAT32_FILES = ("model.keras", "saved_model", "model.onnx", "model.tflite")
@@ -148,7 +148,9 @@ def check_reason(row: ArtifactRow) -> None:
         raise FaultError(f"{row.path} {row.status} with a converter's own text: {reason}")
 
 
-def _check_bundle(drawn, seed, index, bundle, said: str, has_examples: bool) -> None:
+def _check_bundle(
+    drawn: RandomModel, seed: int, index: int, bundle: Path, said: str, has_examples: bool
+) -> None:
     rows = read_result(bundle).artifacts
     found = {row.path for row in rows if row.is_shipped}
     if missing := [name for name in FLOAT32_FILES if name not in found]:
@@ -197,7 +199,7 @@ def _has_half_layers(model: keras.Model) -> bool:
     return any("16" in (layer.compute_dtype or "") for layer in model._flatten_layers())
 
 
-def _compare(exact: RandomModel, row: ArtifactRow, runner: tuple, size: int) -> tuple[str, ...]:
+def _compare(exact: RandomModel, row: ArtifactRow, runner: tuple[Run, Entries], size: int) -> tuple[str, ...]:
     """Runs an artifact and the Keras model on the same inputs; gives the names of the artifact's outputs."""
     run, entries = runner
     examples = exact.examples(5, seed=2, size=size)

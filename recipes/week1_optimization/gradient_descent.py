@@ -12,16 +12,12 @@ Cost:  15 s on 2 CPU cores, most of it the exports.
 Run:   suite run gradient_descent
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from suite.data.sets import tabular
 from suite.data.splits import SPLITS, split_rows
@@ -29,6 +25,7 @@ from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, r2
 from suite.evaluation.scaling import crossover, log_log_slope, time_and_memory
 from suite.linear import least_squares
+from suite.models.standardized_linear import standardized_linear
 from suite.optimizers import GradientDescent
 from suite.runs.recipe import Claim, Context, Export, Result, Task
 
@@ -125,15 +122,6 @@ def costs_by_columns(columns: np.ndarray, rng: np.random.Generator) -> tuple[np.
     return np.array(costs), np.array(gaps)
 
 
-def build_model(names: tuple[str, ...], means: np.ndarray, deviations: np.ndarray) -> keras.Model:
-    """Raw measurements in, progression of the disease out; the columns are standardized on the way."""
-    inputs = [keras.Input((1,), name=name) for name in names]
-    columns = zip(inputs, means.tolist(), deviations.tolist(), strict=True)
-    standardized = keras.layers.Concatenate()([(column - mean) / scale for column, mean, scale in columns])
-    progression = keras.layers.Dense(1, kernel_initializer="zeros", name="progression")(standardized)
-    return keras.Model(inputs, progression, name="gradient_descent")
-
-
 def run(config: Config, context: Context) -> Result:
     rng = np.random.default_rng(context.seed)
     data = tabular.load_diabetes(raw=True)
@@ -158,7 +146,10 @@ def run(config: Config, context: Context) -> Result:
     columns = 2 ** np.arange(4, 1 + int(np.log2(config.largest_columns)))
     costs, gaps = costs_by_columns(columns, rng)
 
-    model = build_model(data.feature_names, means, deviations)
+    measurements = [keras.Input((1,), name=name) for name in data.feature_names]
+    model = standardized_linear(
+        measurements, measurements, means, deviations, "progression", "gradient_descent"
+    )
     model.compile(GradientDescent(best), "mse")
     inputs = {part: list(raw[rows].T[..., None].astype(np.float32)) for part, rows in splits.items()}
     batches = tf.data.Dataset.from_tensors((tuple(inputs["train"]), y[train, None])).repeat()
@@ -192,7 +183,15 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw_steps(named, curves, shares, losses, conditions, counts, theory):
+def draw_steps(
+    named: dict[str, float],
+    curves: np.ndarray,
+    shares: np.ndarray,
+    losses: np.ndarray,
+    conditions: np.ndarray,
+    counts: np.ndarray,
+    theory: np.ndarray,
+) -> Figure:
     figure, (left, middle, right) = plots.new_figure(width=13, columns=3)
     for (name, rate), curve in zip(named.items(), curves.T, strict=True):
         left.semilogy(curve, label=f"{name}: {rate:.3g}")
@@ -208,7 +207,7 @@ def draw_steps(named, curves, shares, losses, conditions, counts, theory):
     return figure
 
 
-def draw_costs(columns: np.ndarray, costs: np.ndarray):
+def draw_costs(columns: np.ndarray, costs: np.ndarray) -> Figure:
     ways = "analytical solution", "gradient descent"
     figure = plots.costs(columns, costs, ways, "columns p, with 16 p rows")
     time, memory = figure.axes
@@ -217,3 +216,9 @@ def draw_costs(columns: np.ndarray, costs: np.ndarray):
     time.set_title(f"Time: equal at {equal:.0f} columns")
     memory.set_title("Memory beside X")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

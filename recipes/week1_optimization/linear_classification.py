@@ -12,29 +12,25 @@ Cost:  15 s on 2 CPU cores, most of it the exports; mnist 6 min.
 Run:   suite run linear_classification [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
+from matplotlib.figure import Figure
 from sklearn.linear_model import LogisticRegression
 
 from suite.data.sets import image_sets, tabular
 from suite.data.splits import split_rows
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables
-from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.metrics import accuracy
 from suite.linear.margin_losses import MARGIN_LOSSES, logistic, one_branch_squared_derivative, zero_one
 from suite.linear.softmax_regression import fit_softmax_regression
 from suite.optimizers import GradientDescent
-from suite.runs.recipe import Claim, Context, Export, Result, Task, about
+from suite.runs.recipe import Claim, Context, Result, about, classifier_export
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +84,9 @@ def flatness(X: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> dict[str
     return metrics
 
 
-def descend(X: np.ndarray, Y: np.ndarray, derivative, steps: int) -> np.ndarray:
+def descend(
+    X: np.ndarray, Y: np.ndarray, derivative: Callable[[np.ndarray], np.ndarray], steps: int
+) -> np.ndarray:
     """Gradient descent on mean loss(Y * X W), one classifier a column of W and of Y, which holds 1 and -1."""
     W = np.zeros((X.shape[1], Y.shape[1]), X.dtype)
     curvature = 2 * np.linalg.eigvalsh(X.T @ X / len(X))[-1]  # of the squared loss, the steepest to curve
@@ -107,13 +105,13 @@ def turn(name: str, far: np.ndarray, sample: tuple, fresh: tuple, steps: int) ->
     return *fits, abs(angles[1] - angles[0]), right[0] - right[1]
 
 
-def softmax(scores):
+def softmax(scores: tf.Tensor) -> tf.Tensor:
     """Scores of any size and sign -> probabilities `(batch, K)`."""
     exponentials = ops.exp(scores - ops.max(scores, axis=-1, keepdims=True))  # the shift cancels out
     return exponentials / ops.sum(exponentials, axis=-1, keepdims=True)
 
 
-def score_loss(targets, scores):
+def score_loss(targets: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
     """Cross-entropy `(batch,)` of one-hot targets: minus the log-probability of the true class."""
     return -ops.sum(targets * ops.log(softmax(scores)), axis=-1)
 
@@ -132,7 +130,9 @@ def descend_softmax(
     return model.get_weights()
 
 
-def compare(name: str, kernel, bias, train: tuple, test: tuple, l2: float) -> dict[str, float]:
+def compare(
+    name: str, kernel: np.ndarray, bias: np.ndarray, train: tuple, test: tuple, l2: float
+) -> dict[str, float]:
     """Ours against scikit-learn's multinomial logistic regression of the same penalty."""
     theirs = LogisticRegression(C=1 / (l2 * len(train[0])), tol=1e-9, max_iter=10_000).fit(*train)
     accuracies = accuracy(test[0] @ kernel + bias, test[1]), theirs.score(*test)
@@ -191,30 +191,19 @@ def run(config: Config, context: Context) -> Result:
     probabilities = model.predict(raw["test"], verbose=0)
     metrics["test_accuracy"] = accuracy(probabilities, labels["test"])
 
-    metric = Metric("test_accuracy", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
     return Result(
         metrics=metrics,
         figures={
             "losses": draw_losses(sample, far, turns),
             "weights": draw_weights(kernel.T.reshape(-1, *raw["train"].shape[1:]), images.classes),
         },
-        exports=[
-            Export(
-                model,
-                raw["test"],
-                raw["train"][:300],
-                labels["test"],
-                metric,
-                images.classes,
-                task=Task.CLASSIFIER,
-            )
-        ],
+        exports=[classifier_export(model, images)],
         data=images.describe(),
         tables=classification_tables(probabilities, labels["test"], images.classes),
     )
 
 
-def draw_losses(sample: tuple, far: np.ndarray, turns: dict):
+def draw_losses(sample: tuple, far: np.ndarray, turns: dict) -> Figure:
     figure, (left, right) = plots.new_figure(width=11, columns=2)
     margins, ends = np.linspace(-2, 3, 251), np.array([-5, 15])
     left.plot(margins, zero_one(margins), color=plots.MUTED, label="wrong or not (1 - accuracy)")
@@ -232,6 +221,12 @@ def draw_losses(sample: tuple, far: np.ndarray, turns: dict):
     return figure
 
 
-def draw_weights(templates: np.ndarray, classes: tuple[str, ...]):
+def draw_weights(templates: np.ndarray, classes: tuple[str, ...]) -> Figure:
     pictures = np.clip(127.5 + 127.5 * templates / np.abs(templates).max(), 0, 255).astype(np.uint8)
     return plots.image_grid(pictures[..., 0], classes, columns=5, title="Ink on bright speaks for the class")
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

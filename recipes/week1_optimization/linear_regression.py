@@ -9,16 +9,13 @@ Cost:  10 s on 2 CPU cores, most of it the exports.
 Run:   suite run linear_regression
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
+from typing import TypeAlias
 
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from suite.data.sets import tabular
 from suite.data.splits import SPLITS, split_rows
@@ -26,8 +23,9 @@ from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, r2
 from suite.evaluation.table import Table
 from suite.linear import least_squares
+from suite.models.standardized_linear import standardized_linear
 from suite.optimizers import GradientDescent
-from suite.runs.recipe import Claim, Context, Export, Result, Task
+from suite.runs.recipe import Claim, Context, Export, Result, Task, at_most
 
 MEASUREMENTS = ("age", "sex", "bmi", "bp", "s3", "s5")
 
@@ -41,11 +39,14 @@ class Config:
 SMOKE = Config(simulations=50)
 
 CLAIMS = (
-    Claim("hat_asymmetry", at_most=1e-9),
-    Claim("hat_idempotence_error", at_most=1e-9),
-    Claim("hat_trace_error", at_most=1e-9),
-    Claim("hat_fitted_values_error", at_most=1e-9),
-    Claim("residual_cosine", at_most=1e-9),
+    *at_most(
+        1e-9,
+        "hat_asymmetry",
+        "hat_idempotence_error",
+        "hat_trace_error",
+        "hat_fitted_values_error",
+        "residual_cosine",
+    ),
     Claim("full_rank_coefficients_gap", at_most=1e-8),
     Claim("redundant_dummy_coefficients_gap", at_least=0.1),
     Claim("redundant_dummy_fitted_gap", at_most=1e-8),
@@ -58,7 +59,10 @@ CLAIMS = (
 )
 
 
-def design(age, sex, bmi, bp, s3, s5) -> dict:
+Column: TypeAlias = np.ndarray | keras.KerasTensor  # of data, or of a Keras model
+
+
+def design(age: Column, sex: Column, bmi: Column, bp: Column, s3: Column, s5: Column) -> dict[str, Column]:
     """The columns of X but for the ones, from NumPy arrays or from the inputs of a Keras model alike."""
     over_40, over_60 = (keras.ops.cast(age >= years, bmi.dtype) for years in (40, 60))
     return {
@@ -74,7 +78,7 @@ def design(age, sex, bmi, bp, s3, s5) -> dict:
     }
 
 
-def projection_errors(X, y, fit) -> dict[str, float]:
+def projection_errors(X: np.ndarray, y: np.ndarray, fit: least_squares.LeastSquaresFit) -> dict[str, float]:
     """H is symmetric and idempotent, trace(H) = p, H y the fitted values; residuals are orthogonal to X."""
     H = least_squares.hat_matrix(X)
     cosines = fit.residuals @ X / (np.linalg.norm(X, axis=0) * np.linalg.norm(fit.residuals))
@@ -87,7 +91,7 @@ def projection_errors(X, y, fit) -> dict[str, float]:
     }
 
 
-def solution_gaps(name: str, X, y) -> dict[str, float]:
+def solution_gaps(name: str, X: np.ndarray, y: np.ndarray) -> dict[str, float]:
     """Solves in two systems of units; the shortest solution depends on them, unless there is only one."""
     units = np.maximum(np.linalg.norm(X, axis=0), 1e-3)  # a dummy may be 0 in all of a few rows
     one, other = least_squares.fit(X, y), least_squares.fit(X / units, y)
@@ -98,7 +102,9 @@ def solution_gaps(name: str, X, y) -> dict[str, float]:
     }
 
 
-def simulate(X, fit, config: Config, seed: int) -> dict[str, float]:
+def simulate(
+    X: np.ndarray, fit: least_squares.LeastSquaresFit, config: Config, seed: int
+) -> dict[str, float]:
     """Draws samples of Gaussian noise around X b, b and sigma known, and infers b and sigma from each."""
     noise = np.random.default_rng(seed).normal(size=(len(X), config.simulations))
     samples = fit.fitted_values[:, None] + fit.sigma * noise
@@ -118,10 +124,10 @@ def simulate(X, fit, config: Config, seed: int) -> dict[str, float]:
 def build_model(means: np.ndarray, deviations: np.ndarray) -> keras.Model:
     """Raw measurements in, progression of the disease out; the columns are standardized on the way."""
     inputs = {name: keras.Input((1,), name=name) for name in MEASUREMENTS}
-    columns = zip(design(**inputs).values(), means.tolist(), deviations.tolist(), strict=True)
-    standardized = keras.layers.Concatenate()([(column - mean) / scale for column, mean, scale in columns])
-    progression = keras.layers.Dense(1, kernel_initializer="zeros", name="progression")(standardized)
-    return keras.Model(list(inputs.values()), progression, name="linear_regression")
+    columns = design(**inputs).values()
+    return standardized_linear(
+        list(inputs.values()), columns, means, deviations, "progression", "linear_regression"
+    )
 
 
 def descend(
@@ -146,12 +152,12 @@ def run(config: Config, context: Context) -> Result:
 
     fit = least_squares.fit(X[train], y[train])
     both_sexes = np.column_stack([X, 1 - columns["sex[2]"]])  # adds up to the intercept: redundant
-    few = train[: len(names) - 3]  # fewer patients than columns
+    too_few = train[: len(names) - 3]  # fewer patients than columns
     metrics = {
         **projection_errors(X[train], y[train], fit),
         **solution_gaps("full_rank", X[train], y[train]),
         **solution_gaps("redundant_dummy", both_sexes[train], y[train]),
-        **solution_gaps("more_columns_than_rows", X[few], y[few]),
+        **solution_gaps("more_columns_than_rows", X[too_few], y[too_few]),
         **simulate(X[train], fit, config, context.seed),
         "residual_standard_error": fit.sigma,
         "bmi_t": fit.t_values[names.index("bmi")],
@@ -181,7 +187,9 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw(names: list[str], effects: np.ndarray, intervals: np.ndarray, fit):
+def draw(
+    names: list[str], effects: np.ndarray, intervals: np.ndarray, fit: least_squares.LeastSquaresFit
+) -> Figure:
     figure, (left, right) = plots.new_figure(width=9.6, columns=2)
     left.errorbar(effects, names, xerr=np.abs(intervals.T - effects), fmt="o", capsize=3)
     left.axvline(0, color=plots.MUTED, linewidth=1)
@@ -191,3 +199,9 @@ def draw(names: list[str], effects: np.ndarray, intervals: np.ndarray, fit):
     right.axhline(0, color=plots.MUTED, linewidth=1)
     right.set(title="Residuals of the training patients", xlabel="fitted value", ylabel="residual")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -12,23 +12,21 @@ Cost:  30 s on 2 CPU cores, a third of it the exports; mnist 6 min, beside other
 Run:   suite run optimizer_comparison [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from suite.data.sets import image_sets
 from suite.evaluation import plots
-from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.metrics import accuracy
 from suite.evaluation.scaling import log_log_slope
 from suite.optimizers import AdaGrad, Adam, GradientDescent, Momentum, NesterovMomentum, RMSprop
-from suite.runs.recipe import Claim, Context, Export, Result, Task, about
+from suite.runs.recipe import Claim, Context, Result, about, classifier_export
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,14 +62,16 @@ CLAIMS = (
 )
 
 
-def minimize(optimizer, start: list, loss, batches):
+def minimize(
+    optimizer: keras.Optimizer, start: list, loss: Callable[..., tf.Tensor], batches: Iterable
+) -> Iterator[tuple[list[keras.Variable], np.ndarray]]:
     """Takes a step a batch; gives (variables, losses before it) after each. The first axis is that of the
     runs, one a learning rate; they do not feel each other, as our rules work element by element."""
     variables = [keras.Variable(values, dtype="float32") for values in start]
     optimizer.build(variables)
 
     @tf.function
-    def step(batch):
+    def step(batch: Any) -> tf.Tensor:
         with tf.GradientTape() as tape:
             losses = loss([tf.convert_to_tensor(variable) for variable in variables], batch)
         optimizer.apply(tape.gradient(losses, variables), variables)
@@ -81,11 +81,17 @@ def minimize(optimizer, start: list, loss, batches):
         yield variables, step(batch).numpy()
 
 
-def valley(points):
+def valley(points: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(CURVATURES / 2 * points**2, axis=-1)
 
 
-def walk(rule, function, starts: np.ndarray, steps: int, rates: np.ndarray = PLANE_RATES):
+def walk(
+    rule: Callable[..., keras.Optimizer],
+    function: Callable[[tf.Tensor], tf.Tensor],
+    starts: np.ndarray,
+    steps: int,
+    rates: np.ndarray = PLANE_RATES,
+) -> tuple[np.ndarray, np.ndarray, int]:
     """Points `(steps + 1, rates, starts, 2)`, log10 of the losses there (mean over the starts), best rate."""
     column = tf.constant(rates[:, None, None], tf.float32)
     start = np.tile(starts, (len(rates), 1, 1)).astype(np.float32)
@@ -119,20 +125,20 @@ def compare_in_plane(steps: int, rng: np.random.Generator) -> tuple[dict, dict]:
     }
 
 
-def scores(weights: list, X):
+def scores(weights: list, X: tf.Tensor) -> tf.Tensor:
     """Scores `(runs, batch, classes)`; the weights are kernels `(runs, inputs, outputs)` and biases."""
     hidden = X @ weights[0] + weights[1]
     return hidden if len(weights) == 2 else scores(weights[2:], tf.nn.relu(hidden))
 
 
-def cross_entropy(weights: list, X, labels):
+def cross_entropy(weights: list, X: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """In nats, `(runs,)`: the mean over the batch."""
     outputs = scores(weights, X)
     labels = tf.broadcast_to(labels, outputs.shape[:2])
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs), axis=1)
 
 
-def train(rule, start: list, batches: list, validation: tuple) -> tuple:
+def train(rule: Callable[..., keras.Optimizer], start: list, batches: list, validation: tuple) -> tuple:
     """Trains a network a rate on the mean of a batch's losses, and one on their sum. Gives the validation
     accuracies `(2, rates)`; at the best rate under the mean, the validation loss, that on 20 batches at a
     time, and the weights; the log-log slope over time of a step per gradient, at the rate 0.001."""
@@ -188,7 +194,6 @@ def run(config: Config, context: Context) -> Result:
     model.set_weights(weights[np.argmin(losses)])
     for part in ("validation", "test"):
         metrics[f"{part}_accuracy"] = accuracy(model.predict(raw[part], verbose=0), labels[part])
-    metric = Metric("test_accuracy", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
     descents = {place: [10 ** losses[:, best] for _, losses, best in row] for place, row in walks.items()}
     curves = {name: columns[2] for name, columns in trained.items()}
     bands = dict(zip(("MLP, mean loss", "MLP, summed loss"), np.swapaxes(accuracies, 0, 1), strict=True))
@@ -200,22 +205,12 @@ def run(config: Config, context: Context) -> Result:
             "training": draw_all(curves, "step", "loss on batches (nats), at the best rate", yscale="log"),
             "bands": draw_all(bands, "learning rate", "validation accuracy", RATES, xscale="log"),
         },
-        exports=[
-            Export(
-                model,
-                raw["test"],
-                raw["train"][:300],
-                labels["test"],
-                metric,
-                images.classes,
-                task=Task.CLASSIFIER,
-            )
-        ],
+        exports=[classifier_export(model, images)],
         data=images.describe(),
     )
 
 
-def draw_paths(walks: list):
+def draw_paths(walks: list) -> Figure:
     figure, axes = plots.new_figure("Valley, 100 times as curved across", 12, 6, rows=2, columns=3)
     x, y = np.meshgrid(np.linspace(-2, 2, 201), np.linspace(-2, 2, 201))
     for panel, name, (points, _, best) in zip(axes.flat, NAMES, walks, strict=True):
@@ -225,7 +220,7 @@ def draw_paths(walks: list):
     return figure
 
 
-def draw_all(panels: dict, xlabel: str, ylabel: str, x=None, **scales):
+def draw_all(panels: dict, xlabel: str, ylabel: str, x: np.ndarray | None = None, **scales: str) -> Figure:
     figure, axes = plots.new_figure(width=4.4 * len(panels), columns=len(panels))
     for panel, (title, curves) in zip(axes, panels.items(), strict=True):
         for name, curve in zip(NAMES, curves, strict=True):
@@ -233,3 +228,9 @@ def draw_all(panels: dict, xlabel: str, ylabel: str, x=None, **scales):
         panel.set(title=title, xlabel=xlabel, ylabel=ylabel, **scales)
     axes[-1].legend(loc="upper right", frameon=False)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

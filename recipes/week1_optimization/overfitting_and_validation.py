@@ -13,15 +13,12 @@ Cost:  20 s on 2 CPU cores.
 Run:   suite run overfitting_and_validation
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
+from typing import TypeAlias
 
 import keras
 import numpy as np
+from matplotlib.figure import Figure
 
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric, r2
@@ -69,7 +66,10 @@ def observe(points: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarr
     return hours, course + NOISE * rng.normal(size=points)
 
 
-def polynomials(hours, degree: int) -> list:
+Column: TypeAlias = np.ndarray | keras.KerasTensor  # of data, or of a Keras model
+
+
+def polynomials(hours: Column, degree: int) -> list:
     return legendre(hours / 12 - 1, degree)  # the day is [-1, 1]
 
 
@@ -132,7 +132,9 @@ def curves(degree: int, config: Config, rng: np.random.Generator) -> np.ndarray:
     return np.array(medians)
 
 
-def network_errors(X, y, new_X, signal, config: Config) -> np.ndarray:
+def network_errors(
+    X: np.ndarray, y: np.ndarray, new_X: np.ndarray, signal: np.ndarray, config: Config
+) -> np.ndarray:
     """Errors `(draws,)` of networks, a quarter of their examples being held out to stop each at its best."""
     X, y, new_X, signal = (values.astype(np.float32) for values in (X, y, new_X, signal))
     cut = 3 * X.shape[1] // 4
@@ -199,7 +201,9 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw(errors: dict[str, np.ndarray], learning: dict[int, np.ndarray], pairs: dict[str, np.ndarray]):
+def draw(
+    errors: dict[str, np.ndarray], learning: dict[int, np.ndarray], pairs: dict[str, np.ndarray]
+) -> Figure:
     figure, (left, middle, right) = plots.new_figure(width=15, height=4.4, columns=3)
     for name in ("training", "validation", "cross-validated"):
         left.plot(np.median(errors[name], axis=0), marker="o", label=name)
@@ -217,3 +221,9 @@ def draw(errors: dict[str, np.ndarray], learning: dict[int, np.ndarray], pairs: 
     for axes in (left, middle, right):
         axes.legend(frameon=False)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

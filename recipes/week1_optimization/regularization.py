@@ -14,17 +14,15 @@ Cost:  30 s on 2 CPU cores.
 Run:   suite run regularization
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 from sklearn.linear_model import Lasso, Ridge
 
 from suite.data.sets import image_sets, tabular
@@ -34,7 +32,7 @@ from suite.evaluation.metrics import Metric, r2
 from suite.linear import least_squares
 from suite.linear.penalized import least_squares_within, project_l1_ball, project_l2_ball, ridge
 from suite.optimizers import Adam, GradientDescent, ProximalGradient
-from suite.runs.recipe import Claim, Context, Export, Result, Task
+from suite.runs.recipe import Claim, Context, Export, Result, Task, at_most
 from suite.training.side_by_side import fit_side_by_side, networks_side_by_side
 
 
@@ -58,39 +56,40 @@ LEFT, RIGHT = np.triu_indices(10)  # pairs of measurements
 LEFT, RIGHT = (np.delete(indices, 10) for indices in (LEFT, RIGHT))  # sex has two values: no square
 
 CLAIMS = (
-    Claim("ridge_descent_gap", at_most=1e-4),
-    Claim("ridge_scikit_gap", at_most=1e-4),
+    *at_most(1e-4, "ridge_descent_gap", "ridge_scikit_gap"),
     Claim("ridge_length_over_least_squares", at_most=0.2),
     Claim("ridge_change_with_units", at_least=0.5),
-    Claim("least_squares_change_with_units", at_most=1e-9),
-    Claim("standardized_ridge_change_with_units", at_most=1e-9),
+    *at_most(1e-9, "least_squares_change_with_units", "standardized_ridge_change_with_units"),
     Claim("lasso_scikit_gap", at_most=1e-4),
     Claim("lasso_zeros", at_least=20),
     Claim("lasso_descent_zeros", at_most=0),
-    Claim("ridge_constraint_gap", at_most=1e-3),
-    Claim("lasso_constraint_gap", at_most=1e-3),
-    Claim("fewer_dimensions_loss_over_plain", at_most=0.95),
-    Claim("dropout_loss_over_plain", at_most=0.95),
+    *at_most(1e-3, "ridge_constraint_gap", "lasso_constraint_gap"),
+    *at_most(0.95, "fewer_dimensions_loss_over_plain", "dropout_loss_over_plain"),
     Claim("more_data_loss_over_plain", at_most=0.9),
-    Claim("augmentation_loss_over_plain", at_most=0.75),
-    Claim("early_stopping_loss_over_plain", at_most=0.75),
+    *at_most(0.75, "augmentation_loss_over_plain", "early_stopping_loss_over_plain"),
     Claim("test_r2", at_least=0.3),
 )
 
 
-def expand(measurements):
+def expand(measurements: np.ndarray | keras.KerasTensor) -> keras.KerasTensor:
     """Ten measurements, their squares and their products: `(n, 64)` from NumPy or Keras alike."""
     left, right = (keras.ops.take(measurements, indices, axis=1) for indices in (LEFT, RIGHT))
     return keras.ops.concatenate([measurements, left * right], axis=1)
 
 
-def descend(optimizer, X: np.ndarray, y: np.ndarray, steps: int, penalty=lambda w: 0.0) -> np.ndarray:
+def descend(
+    optimizer: keras.Optimizer,
+    X: np.ndarray,
+    y: np.ndarray,
+    steps: int,
+    penalty: Callable[[tf.Tensor], tf.Tensor | float] = lambda w: 0.0,
+) -> np.ndarray:
     """Minimizes mean((X w - y)^2) + penalty(w) from w = 0, all rows in every step."""
     w = keras.Variable(np.zeros(X.shape[1]), dtype="float64")
     optimizer.build([w])
 
     @tf.function
-    def take_steps():
+    def take_steps() -> None:
         for _ in tf.range(steps):
             with tf.GradientTape() as tape:
                 weights = tf.convert_to_tensor(w)
@@ -106,11 +105,20 @@ def gap(one: np.ndarray, other: np.ndarray) -> float:
     return np.abs(one - other).max() / np.abs(other).max()
 
 
-def study(name: str, order: int, penalties, solve, scikit, project, data: dict, steps: int):
+def study(
+    name: str,
+    order: int,
+    penalties: np.ndarray,
+    solvers: tuple[Callable, Callable],
+    project: Callable,
+    data: dict,
+    steps: int,
+) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
     """The solutions of all penalties, the one that suits the validation patients, and what it shows.
 
-    They minimize mean((X w - y)^2) + penalty * sum(abs(w)^order).
+    They minimize mean((X w - y)^2) + penalty * sum(abs(w)^order); the solvers are ours and scikit-learn's.
     """
+    solve, scikit = solvers
     (X, y), (new_X, new_y) = data["train"], data["validation"]
     path = np.array([solve(penalty) for penalty in penalties])
     best = np.argmin(np.mean((path @ new_X.T - new_y) ** 2, axis=1))
@@ -136,7 +144,7 @@ def study(name: str, order: int, penalties, solve, scikit, project, data: dict, 
     return path, w, {f"{name}_{key}": value for key, value in metrics.items()}
 
 
-def penalize(data: dict, steps: int):
+def penalize(data: dict, steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, float]]:
     """Ridge in closed form and lasso by our optimizer: both paths, the best lasso, and what they show."""
     X, y = data["train"]
     rate = 0.5 / np.linalg.norm(X.T @ X / len(y), 2)  # 1 / L
@@ -145,8 +153,8 @@ def penalize(data: dict, steps: int):
         lambda l1: descend(ProximalGradient(rate, l1), X, y, steps),
         lambda l1: Lasso(alpha=l1 / 2, fit_intercept=False, tol=1e-10, max_iter=10**6),
     )
-    ridges, _, metrics = study("ridge", 2, RIDGE_PENALTIES, *l2, project_l2_ball, data, steps)
-    lassos, lasso, others = study("lasso", 1, LASSO_PENALTIES, *l1, project_l1_ball, data, steps)
+    ridges, _, metrics = study("ridge", 2, RIDGE_PENALTIES, l2, project_l2_ball, data, steps)
+    lassos, lasso, others = study("lasso", 1, LASSO_PENALTIES, l1, project_l1_ball, data, steps)
     return ridges, lassos, lasso, metrics | others
 
 
@@ -180,9 +188,14 @@ def other_ways(config: Config, seed: int) -> dict[str, np.ndarray]:
     axes = np.linalg.svd(pixels - center, full_matrices=False)[2][:, : config.dimensions].swapaxes(1, 2)
     cross_entropy = functools.partial(keras.losses.sparse_categorical_crossentropy, from_logits=True)
 
-    def loss_after(train=(pixels, labels), new_pixels=new_pixels, dropout=0.0, **settings) -> np.ndarray:
+    def loss_after(
+        train: tuple = (pixels, labels),
+        new_pixels: np.ndarray = new_pixels,
+        make_dropout: Callable[[], keras.Layer] | None = None,
+        **settings: Any,
+    ) -> np.ndarray:
         features = train[0].shape[2]
-        networks = networks_side_by_side(config.draws, features, config.hidden_units, 10, dropout)
+        networks = networks_side_by_side(config.draws, features, config.hidden_units, 10, 1, make_dropout)
         settings |= {"steps": config.network_steps, "loss": cross_entropy}
         fit_side_by_side(networks, Adam(1e-2), train, **settings)
         return np.mean(cross_entropy(new_labels, networks(new_pixels)), axis=1)
@@ -191,7 +204,7 @@ def other_ways(config: Config, seed: int) -> dict[str, np.ndarray]:
         "plain": loss_after(),
         "fewer dimensions": loss_after(((pixels - center) @ axes, labels), (new_pixels - center) @ axes),
         "augmentation": loss_after(augment=jitter),
-        "dropout": loss_after(dropout=config.dropout),
+        "dropout": loss_after(make_dropout=lambda: keras.layers.Dropout(config.dropout)),
         "early stopping": loss_after(held_out=sets["stopping"]),
         "more data": loss_after(more),
     }
@@ -241,7 +254,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw(ridges: np.ndarray, lassos: np.ndarray):
+def draw(ridges: np.ndarray, lassos: np.ndarray) -> Figure:
     figure, (left, middle, right) = plots.new_figure(width=14, columns=3)
     plots.curves(left, {"": (RIDGE_PENALTIES, ridges)}, title="Ridge", xscale="log", xlabel="penalty")
     plots.curves(middle, {"": (LASSO_PENALTIES, lassos)}, title="Lasso", xscale="log", xlabel="penalty")
@@ -253,3 +266,9 @@ def draw(ridges: np.ndarray, lassos: np.ndarray):
     plots.curves(right, constraints, title="To each penalty its constraint", xscale="log", yscale="log")
     right.set(xlabel="penalty", ylabel="constraint C")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -12,24 +12,21 @@ Cost:  15 s on 2 CPU cores, half of it the exports.
 Run:   suite run stochastic_gradient_descent
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
+from collections.abc import Iterator
 
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from suite.data.batches import shuffled
 from suite.data.sets import image_sets
 from suite.evaluation import plots
-from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.metrics import accuracy
 from suite.evaluation.scaling import log_log_slope
 from suite.optimizers import GradientDescent
-from suite.runs.recipe import Claim, Context, Export, Result, Task
+from suite.runs.recipe import Claim, Context, Result, at_least, classifier_export
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,8 +47,7 @@ RECENT = 200  # examples over which the error on the stream is averaged
 
 CLAIMS = (
     Claim("noise_slope", at_least=-1.1, at_most=-0.9),
-    Claim("all_loss_over_one", at_least=5),
-    Claim("all_loss_over_mini_batch", at_least=5),
+    *at_least(5, "all_loss_over_one", "all_loss_over_mini_batch"),
     Claim("largest_rate_loss_over_best", at_least=10),
     Claim("smallest_rate_loss_over_best", at_least=5),
     Claim("mini_batch_rate_over_one", at_least=2),
@@ -77,7 +73,9 @@ def mean_gradient(W: np.ndarray, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
     return X.T @ (softmax(X @ W) - Y) / len(X)
 
 
-def noise_by_batch_size(X, Y, sizes: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
+def noise_by_batch_size(
+    X: np.ndarray, Y: np.ndarray, sizes: np.ndarray, draws: int, rng: np.random.Generator
+) -> np.ndarray:
     """Mean squared distance of the mini-batch gradient from the gradient of all, in the latter's square."""
     W = np.zeros((X.shape[1], Y.shape[1]))
     single = (X[:, :, None] * (softmax(X @ W) - Y)[:, None, :]).reshape(len(X), -1)  # a gradient a row
@@ -88,7 +86,9 @@ def noise_by_batch_size(X, Y, sizes: np.ndarray, draws: int, rng: np.random.Gene
     return np.array(noise) / np.sum(whole**2)
 
 
-def descend(X, Y, learning_rate: float, batch_size: int, passes: int, rng: np.random.Generator) -> np.ndarray:
+def descend(
+    X: np.ndarray, Y: np.ndarray, learning_rate: float, batch_size: int, passes: int, rng: np.random.Generator
+) -> np.ndarray:
     """Steps along the gradient of `batch_size` random examples; gives (passes, loss on all) on the way."""
     W = np.zeros((X.shape[1], Y.shape[1]))
     batches = rng.integers(len(X), size=(max(1, passes * len(X) // batch_size), batch_size))
@@ -103,7 +103,7 @@ def descend(X, Y, learning_rate: float, batch_size: int, passes: int, rng: np.ra
 def digit_stream(images: np.ndarray, labels: np.ndarray, length: int, seed: int) -> tf.data.Dataset:
     """Random digits one after the other, as a camera would send them; halfway it begins to send negatives."""
 
-    def camera():
+    def camera() -> Iterator[tuple[np.ndarray, int]]:
         for index, row in enumerate(np.random.default_rng(seed).integers(len(labels), size=2 * length)):
             yield (images[row] if index < length else 255 - images[row]), labels[row]
 
@@ -116,7 +116,7 @@ def learn_online(model: keras.Model, stream: tf.data.Dataset, learning_rate: flo
     optimizer = GradientDescent(learning_rate)
 
     @tf.function
-    def step(image, label):
+    def step(image: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             probabilities = model(image[None])[0]
             loss = -tf.math.log(probabilities[label])
@@ -167,7 +167,6 @@ def run(config: Config, context: Context) -> Result:
     context.fit(model, batches, epochs=config.epochs)
     outputs = {part: model.predict(images[part], verbose=0) for part in ("validation", "test")}
 
-    metric = Metric("test_accuracy", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
     return Result(
         metrics={
             "noise_slope": log_log_slope(sizes, noise),
@@ -185,22 +184,12 @@ def run(config: Config, context: Context) -> Result:
             "batch_size": draw_batch_sizes(sizes, noise, descents, losses),
             "stream": draw_stream(error, change),
         },
-        exports=[
-            Export(
-                model,
-                images["test"],
-                images["train"][:300],
-                labels["test"],
-                metric,
-                digits.classes,
-                task=Task.CLASSIFIER,
-            )
-        ],
+        exports=[classifier_export(model, digits)],
         data=digits.describe(),
     )
 
 
-def draw_batch_sizes(sizes: np.ndarray, noise: np.ndarray, descents: dict, losses: np.ndarray):
+def draw_batch_sizes(sizes: np.ndarray, noise: np.ndarray, descents: dict, losses: np.ndarray) -> Figure:
     figure, (left, middle, right) = plots.new_figure(width=13, columns=3)
     left.loglog(sizes, noise, marker="o", label="measured")
     left.loglog(sizes, noise[0] / sizes, color=plots.MUTED, linestyle=":", label="1 / m")
@@ -216,7 +205,7 @@ def draw_batch_sizes(sizes: np.ndarray, noise: np.ndarray, descents: dict, losse
     return figure
 
 
-def draw_stream(error: np.ndarray, change: int):
+def draw_stream(error: np.ndarray, change: int) -> Figure:
     figure, axes = plots.new_figure(width=8, height=3.4)
     axes.plot(np.arange(len(error)) + RECENT, error)
     axes.axvline(change, color=plots.MUTED, linewidth=1, linestyle=":")
@@ -224,3 +213,9 @@ def draw_stream(error: np.ndarray, change: int):
     axes.set(title="Online learning, each digit of a stream predicted before it is learned from", ylim=(0, 1))
     axes.set(xlabel="examples seen", ylabel=f"error on the last {RECENT}, before learning")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -12,18 +12,15 @@ Cost:  3 s on 2 CPU cores.
 Run:   suite run backpropagation
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 import functools
 import itertools
+from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from suite.backprop.activations import sigmoid, sigmoid_derivative
 from suite.backprop.gradient_check import numeric_gradient, numeric_gradients, relative_error
@@ -34,7 +31,7 @@ from suite.evaluation import plots
 from suite.evaluation.scaling import log_log_slope
 from suite.evaluation.table import Table
 from suite.optimizers import Adam, GradientDescent, Momentum
-from suite.runs.recipe import Claim, Context, Result
+from suite.runs.recipe import Claim, Context, Result, at_least, at_most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,12 +48,9 @@ WIDTH = 3  # of the graph whose paths are counted
 
 CLAIMS = (
     Claim("numeric_gap", at_most=1e-7),
-    Claim("tape_gap", at_most=1e-12),
-    Claim("by_hand_gap", at_most=1e-12),
-    Claim("no_average_gap", at_least=0.1),
-    Claim("hidden_cost_gap", at_least=0.1),
-    Claim("low_input_gradient_over_others", at_most=0.3),
-    Claim("saturated_gradient_over_others", at_most=0.3),
+    *at_most(1e-12, "tape_gap", "by_hand_gap"),
+    *at_least(0.1, "no_average_gap", "hidden_cost_gap"),
+    *at_most(0.3, "low_input_gradient_over_others", "saturated_gradient_over_others"),
     Claim("trajectory_gap", at_most=1e-6),
     Claim("path_work_per_layer", at_least=2.9, at_most=3.1),
     Claim("backpropagation_work_slope", at_least=0.9, at_most=1.1),
@@ -84,7 +78,9 @@ def weight_gradient(inputs: np.ndarray, error: np.ndarray) -> np.ndarray:
     return inputs.T @ error
 
 
-def forward(weights: list, biases: list, a, activation=sigmoid) -> tuple[list, list]:
+def forward(
+    weights: list, biases: list, a: np.ndarray, activation: Callable[[np.ndarray], np.ndarray] = sigmoid
+) -> tuple[list, list]:
     """Weighted inputs z of every layer, and the activations before and after each."""
     zs, activations = [], [a]
     for W, b in zip(weights, biases, strict=True):
@@ -181,7 +177,9 @@ def slow_weights(rng: np.random.Generator) -> dict[str, float]:
     }
 
 
-def trajectory(rule, numeric: bool, x: np.ndarray, y: np.ndarray, steps: int) -> np.ndarray:
+def trajectory(
+    rule: Callable[[float], keras.Optimizer], numeric: bool, x: np.ndarray, y: np.ndarray, steps: int
+) -> np.ndarray:
     """All weights and biases after each step of an optimizer, to which all gradients are alike."""
     network = mlp(SIZES, np.random.default_rng(0), activation="sigmoid", dtype=np.float64)
     variables, optimizer = [keras.Variable(array, dtype="float64") for array in network.parameters], rule(0.1)
@@ -245,7 +243,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw(work: np.ndarray):
+def draw(work: np.ndarray) -> Figure:
     figure, (left, right) = plots.new_figure(width=11, columns=2)
     z = np.linspace(-8, 8, 201)
     costs = {"quadratic cost": (z, sigmoid(z) * sigmoid_derivative(z)), "cross-entropy": (z, sigmoid(z))}
@@ -256,3 +254,9 @@ def draw(work: np.ndarray):
     plots.curves(right, counts, title="Multiplications for the same derivative", yscale="log")
     right.set(xlabel=f"layers of {WIDTH} neurons", ylabel="multiplications")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

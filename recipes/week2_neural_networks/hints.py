@@ -10,11 +10,6 @@ Cost:  90 s on 2 CPU cores; mnist 9 min, beside other work.
 Run:   suite run hints [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 import itertools
 from collections.abc import Callable
@@ -23,15 +18,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 
 from suite import console
 from suite.data.sets import image_sets
 from suite.data.sets.image_sets import ImageSet, random_affine
 from suite.evaluation import plots
-from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.metrics import accuracy
 from suite.evaluation.table import Table
+from suite.models.layer_summary import multiplications
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, Task, about
+from suite.runs.recipe import Claim, Context, Result, about, classifier_export
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +71,9 @@ CLAIMS = (
 )
 
 
-def build_model(hints: tuple[str, ...], shape, num_classes: int, config: Config) -> keras.Model:
+def build_model(
+    hints: tuple[str, ...], shape: tuple[int, ...], num_classes: int, config: Config
+) -> keras.Model:
     """Raw pixels in, probabilities out."""
     image = keras.Input(shape, name="image", dtype="uint8")
     features = layers.Rescaling(1 / 255)(image)
@@ -118,11 +117,11 @@ def make_learner(hints: tuple[str, ...], data: ImageSet, config: Config) -> tupl
     optimizer = Adam(keras.optimizers.schedules.CosineDecay(config.learning_rate, config.steps))
     optimizer.build(weights)
 
-    def draw(count) -> tf.Tensor:
+    def draw(count: tf.Tensor | int) -> tf.Tensor:
         return tf.random.uniform([config.batch_size], maxval=count, dtype=tf.int32)
 
     @tf.function(reduce_retracing=True)
-    def take_steps(rows):
+    def take_steps(rows: tf.Tensor) -> None:
         for _ in tf.range(config.steps):
             labeled = tf.gather(rows, draw(tf.size(rows)))
             batch = tf.cast(tf.gather(images, labeled), tf.float32)
@@ -149,45 +148,28 @@ def score(model: keras.Model, data: ImageSet, part: str) -> float:
     return accuracy(model.predict(data.images[part][rows], 500, verbose=0), data.labels[part][rows])
 
 
-def multiplications(model: keras.Model) -> int:
-    """For one image: each weight of a kernel once for every place that it is used at."""
-    kernels = [layer for layer in model.layers if hasattr(layer, "kernel")]
-    return sum(int(np.prod(layer.output.shape[1:-1]) * np.prod(layer.kernel.shape)) for layer in kernels)
-
-
 def run(config: Config, context: Context) -> Result:
     data = image_sets.load(context.source, context.seed)
-    images, labels = data.images, data.labels
+    labels = data.labels
     rng = np.random.default_rng(context.seed)
     draws = [rng.permutation(len(labels["train"])) for _ in range(config.draws)]
-    metric = Metric("test_accuracy", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
-    accuracies, hunger, costs, exports = {}, {}, {}, []
+    accuracies, accuracy_by_label_count, costs, exports = {}, {}, {}, []
     for count, name in enumerate(console.track(MODELS, "models")):
         model, learn = make_learner(MODELS[1 : count + 1], data, config)
         if name in (MODELS[0], MODELS[-1]):
-            hunger[name] = {
+            accuracy_by_label_count[name] = {
                 size: np.mean([learn(rows[:size]) for rows in draws[: config.more_draws]])
                 for size in sorted({*config.more_examples, 2 * config.examples})
             }
         accuracies[name] = np.array([learn(rows[: config.examples]) for rows in draws])
         costs[name] = model.count_params(), multiplications(model)
         if name in SHIPPED:  # as learned from the last draw
-            calibration = images["train"][:300]
-            exports.append(
-                Export(
-                    model,
-                    images["test"],
-                    calibration,
-                    labels["test"],
-                    metric,
-                    data.classes,
-                    name,
-                    task=Task.CLASSIFIER,
-                )
-            )
+            exports.append(classifier_export(model, data, name))
     means = {name: values.mean() for name, values in accuracies.items()}
-    for name in hunger:
-        hunger[name] = dict(sorted((hunger[name] | {config.examples: means[name]}).items()))
+    for name in accuracy_by_label_count:
+        accuracy_by_label_count[name] = dict(
+            sorted((accuracy_by_label_count[name] | {config.examples: means[name]}).items())
+        )
     bare, hinted = MODELS[0], MODELS[-1]
     rows = [
         (name.replace("_", " "), f"{means[name]:.4f}", *(f"{cost:,}" for cost in costs[name]))
@@ -200,19 +182,23 @@ def run(config: Config, context: Context) -> Result:
             **{f"{name}_gain": means[name] - means[before] for before, name in itertools.pairwise(MODELS)},
             "all_hints_gain": means[hinted] - means[bare],
             "auxiliary_task_and_dropout_gain": means[hinted] - means["augmentation"],
-            "hinted_over_twice_the_bare_labels": means[hinted] - hunger[bare][2 * config.examples],
+            "hinted_over_twice_the_bare_labels": means[hinted]
+            - accuracy_by_label_count[bare][2 * config.examples],
             "parameters_over_bare": costs[hinted][0] / costs[bare][0],
             "multiplications_over_bare": costs[hinted][1] / costs[bare][1],
             "test_accuracy": score(model, data, "test"),
         },
-        figures={"hints": draw_hints(accuracies), "hunger": draw_hunger(hunger)},
+        figures={
+            "hints": draw_hints(accuracies),
+            "accuracy_by_label_count": draw_label_counts(accuracy_by_label_count),
+        },
         exports=exports,
         data=data.describe(),
         tables=[Table("What each model knows and costs", columns, rows)],
     )
 
 
-def draw_hints(accuracies: dict[str, np.ndarray]):
+def draw_hints(accuracies: dict[str, np.ndarray]) -> Figure:
     named = {f"+ {name.replace('_', ' ')}": values for name, values in accuracies.items()}
     title = "100 labels, one hint more a row, a point a draw"
     figure = plots.draws(
@@ -222,10 +208,17 @@ def draw_hints(accuracies: dict[str, np.ndarray]):
     return figure
 
 
-def draw_hunger(hunger: dict[str, dict[int, float]]):
+def draw_label_counts(accuracies: dict[str, dict[int, float]]) -> Figure:
     figure, axes = plots.new_figure("How many labels an accuracy takes")
     names = {MODELS[0]: "no hint", MODELS[-1]: "all hints"}
-    lines = {names[name]: (list(values), list(values.values()), "o-") for name, values in hunger.items()}
-    ticks = {"xticks": [*hunger[MODELS[0]]], "xticklabels": [*hunger[MODELS[0]]]}
+    lines = {names[name]: (list(values), list(values.values()), "o-") for name, values in accuracies.items()}
+    counts = list(accuracies[MODELS[0]])
+    ticks = {"xticks": counts, "xticklabels": counts}
     plots.curves(axes, lines, xscale="log", xlabel="labeled images", ylabel="validation accuracy", **ticks)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -12,24 +12,20 @@ Cost:  5 s on 2 CPU cores.
 Run:   suite run matrix_derivatives
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from suite.backprop.activations import ACTIVATIONS, LEAK, softmax, softmax_backward
 from suite.backprop.dense import dense, dense_input_gradient, dense_parameter_gradients
 from suite.backprop.gradient_check import numeric_jacobian, relative_error
 from suite.evaluation import plots
 from suite.evaluation.scaling import log_log_slope, time_and_memory
-from suite.runs.recipe import Claim, Context, Result
+from suite.runs.recipe import Claim, Context, Result, at_most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,9 +47,7 @@ TENSORFLOW = {
 CLAIMS = (
     Claim("tape_gap", at_most=1e-10),
     Claim("numeric_gap", at_most=1e-7),
-    Claim("vector_jacobian_gap", at_most=1e-10),
-    Claim("jacobian_vector_gap", at_most=1e-10),
-    Claim("assembled_gap", at_most=1e-10),
+    *at_most(1e-10, "vector_jacobian_gap", "jacobian_vector_gap", "assembled_gap"),
     Claim("reverse_passes", at_most=15),
     Claim("forward_passes", at_least=77),
     Claim("gradient_reverse_passes", at_most=1),
@@ -86,7 +80,9 @@ def dense_operation(X: np.ndarray, W: np.ndarray, b: np.ndarray) -> Operation:
     )
 
 
-def symmetric_operation(Z: np.ndarray, functions: tuple, jacobian: np.ndarray, product) -> Operation:
+def symmetric_operation(
+    Z: np.ndarray, functions: tuple, jacobian: np.ndarray, product: Callable[[np.ndarray], np.ndarray]
+) -> Operation:
     """With a symmetric Jacobian: the product from the left is the product from the right."""
     ours, tensorflow = functions
     return Operation([Z], ours, tensorflow, jacobian, lambda dA: [product(dA)], product)
@@ -108,10 +104,10 @@ def compose(first: Operation, second: Operation) -> Operation:
     """The second operation on the output of the first: the chain rule in its three forms."""
     count, size = len(first.arrays), second.arrays[0].size
 
-    def in_turn(one, other):
+    def in_turn(one: Callable, other: Callable) -> Callable:
         return lambda *arrays: other(one(*arrays[:count]), *arrays[count:])
 
-    def backward(d_output):
+    def backward(d_output: np.ndarray) -> list[np.ndarray]:
         d_middle, *others = second.backward(d_output)
         return [*first.backward(d_middle), *others]
 
@@ -135,7 +131,7 @@ def network_operation(rng: np.random.Generator) -> Operation:
     return compose(network, softmax_operation(network.function(*network.arrays)))
 
 
-def flat(arrays) -> np.ndarray:
+def flat(arrays: Iterable[np.ndarray]) -> np.ndarray:
     return np.concatenate([np.ravel(array) for array in arrays])
 
 
@@ -227,7 +223,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw_jacobians(operations: dict[str, Operation]):
+def draw_jacobians(operations: dict[str, Operation]) -> Figure:
     figure, panels = plots.new_figure(width=13, height=3.2, columns=len(operations))
     for axes, (name, operation) in zip(np.ravel(panels), operations.items(), strict=True):
         limit = np.quantile(np.abs(operation.jacobian[operation.jacobian != 0]), 0.9)
@@ -237,3 +233,9 @@ def draw_jacobians(operations: dict[str, Operation]):
         axes.set(title=name, xticks=(), yticks=())
         axes.set(xlabel=f"{operation.jacobian.shape[1]} inputs", ylabel=f"{len(operation.jacobian)} outputs")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

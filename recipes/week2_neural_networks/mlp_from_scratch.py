@@ -8,22 +8,15 @@ Cost:  5 s on 2 CPU cores; mnist 30 s.
 Run:   suite run mlp_from_scratch [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 import time
-from collections.abc import Mapping
 
 import numpy as np
 
 from suite.backprop.activations import softmax
 from suite.backprop.dense import dense, dense_input_gradient, dense_parameter_gradients
 from suite.backprop.gradient_check import relative_error
-from suite.backprop.losses import softmax_cross_entropy, softmax_cross_entropy_derivative
-from suite.backprop.network import Network, mlp, momentum_step
+from suite.backprop.network import mlp, train
 from suite.data.sets import image_sets
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, confusion
@@ -53,36 +46,7 @@ CLAIMS = (
 )
 
 
-def step(network: Network, velocities: list, X, labels, learning_rate: float, momentum: float) -> float:
-    """Forward, backward, and a step of momentum; gives the loss of the batch before it."""
-    scores = network.forward(X)
-    network.backward(softmax_cross_entropy_derivative(scores, labels))
-    momentum_step(network, velocities, learning_rate, momentum)
-    return softmax_cross_entropy(scores, labels)
-
-
-def train(
-    network: Network, images: Mapping, labels: Mapping, config: Config, rng: np.random.Generator
-) -> dict[str, list]:
-    """Trains on mini-batches; gives the losses and the validation accuracy after each epoch."""
-    velocities = [np.zeros_like(parameter) for parameter in network.parameters]
-    per_epoch = len(images["train"]) // config.batch_size
-    fading = (1 + np.cos(np.linspace(0, np.pi, config.epochs * per_epoch))) / 2
-    curves: dict[str, list] = {"train_loss": [], "validation_loss": [], "validation_accuracy": []}
-    for rates in np.split(config.learning_rate * fading, config.epochs):
-        order = rng.permutation(len(images["train"]))[: per_epoch * config.batch_size]
-        losses = [
-            step(network, velocities, images["train"][batch], labels["train"][batch], rate, config.momentum)
-            for rate, batch in zip(rates, np.split(order, per_epoch), strict=True)
-        ]
-        scores = network.forward(images["validation"])
-        curves["train_loss"].append(np.mean(losses))
-        curves["validation_loss"].append(softmax_cross_entropy(scores, labels["validation"]))
-        curves["validation_accuracy"].append(accuracy(scores, labels["validation"]))
-    return curves
-
-
-def dense_by_loops(X, W, b, dZ) -> tuple:
+def dense_by_loops(X: np.ndarray, W: np.ndarray, b: np.ndarray, dZ: np.ndarray) -> tuple:
     """Z, dX, dW and db of a dense layer, each number by itself."""
     Z, dX, dW, db = np.zeros(dZ.shape), np.zeros(X.shape), np.zeros(W.shape), np.zeros(b.shape)
     for n in range(len(X)):
@@ -96,7 +60,7 @@ def dense_by_loops(X, W, b, dZ) -> tuple:
     return Z, dX, dW, db
 
 
-def dense_by_matrices(X, W, b, dZ) -> tuple:
+def dense_by_matrices(X: np.ndarray, W: np.ndarray, b: np.ndarray, dZ: np.ndarray) -> tuple:
     return dense(X, W, b), dense_input_gradient(dZ, W), *dense_parameter_gradients(dZ, X)
 
 
@@ -123,22 +87,30 @@ def run(config: Config, context: Context) -> Result:
 
     network = mlp((inputs, *config.hidden, num_classes), rng)
     started = time.perf_counter()
-    curves = train(network, images, data.labels, config, rng)
+    curves = train(
+        network,
+        {part: (images[part], data.labels[part]) for part in ("train", "validation")},
+        rng,
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        momentum=config.momentum,
+    )
     seconds = time.perf_counter() - started
     probabilities = softmax(network.forward(images["test"]))
 
     weights = network.parameters[0][:, :20].T.reshape(-1, *data.images["train"].shape[1:3])
     pictures = np.clip(127.5 + 127.5 * weights / (3 * weights.std()), 0, 255).astype(np.uint8)
-    labels, losses = data.labels["test"], {name: curves[name] for name in ("train_loss", "validation_loss")}
+    labels = data.labels["test"]
     return Result(
         metrics={
             **metrics,
             "examples_per_second": config.epochs * len(images["train"]) / seconds,
-            "validation_accuracy": curves["validation_accuracy"][-1],
+            "validation_accuracy": accuracy(network.forward(images["validation"]), data.labels["validation"]),
             "test_accuracy": accuracy(probabilities, labels),
         },
         figures={
-            "loss": plots.learning_curves(losses, ylabel="cross-entropy (nats)", title="Loss"),
+            "loss": plots.learning_curves(curves, ylabel="cross-entropy (nats)", title="Loss"),
             "weights": plots.image_grid(
                 pictures,
                 [f"unit {unit}" for unit in range(len(pictures))],
@@ -150,3 +122,9 @@ def run(config: Config, context: Context) -> Result:
         data=data.describe(),
         tables=classification_tables(probabilities, labels, data.classes),
     )
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

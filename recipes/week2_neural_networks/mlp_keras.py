@@ -9,17 +9,13 @@ Cost:  30 s on 2 CPU cores; mnist 5 min.
 Run:   suite run mlp_keras [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 import math
 
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from suite.backprop.losses import softmax_cross_entropy_derivative
 from suite.backprop.network import Network, mlp, momentum_step
@@ -27,9 +23,9 @@ from suite.data.sets import image_sets
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, confusion
 from suite.evaluation.confusion_matrix import confusion_matrix
-from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.metrics import accuracy
 from suite.optimizers import Adam, Momentum
-from suite.runs.recipe import Claim, Context, Export, Result, Task
+from suite.runs.recipe import Claim, Context, Result, classifier_export
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +53,11 @@ CLAIMS = (
 
 
 def build_model(
-    shape: tuple[int, ...], hidden: tuple[int, ...], num_classes: int, dropout=0.0, dtype="float32"
+    shape: tuple[int, ...],
+    hidden: tuple[int, ...],
+    num_classes: int,
+    dropout: float = 0.0,
+    dtype: str = "float32",
 ) -> keras.Model:
     """Raw pixels in, probabilities out."""
     image = keras.Input(shape, name="image", dtype="uint8")
@@ -69,7 +69,14 @@ def build_model(
     return keras.Model(image, output(features), name="mlp")
 
 
-def step_gaps(model: keras.Model, network: Network, images, labels, config: Config, rng) -> np.ndarray:
+def step_gaps(
+    model: keras.Model,
+    network: Network,
+    images: np.ndarray,
+    labels: np.ndarray,
+    config: Config,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """Distance of the two networks after each step, relative to the distance from the start.
 
     Both begin with the weights of `network` and take steps of momentum, 0.9, at a rate that float32, in which
@@ -96,10 +103,10 @@ def step_gaps(model: keras.Model, network: Network, images, labels, config: Conf
     return np.array(gaps)
 
 
-def training_batches(images, labels, config: Config, seed: int) -> tf.data.Dataset:
+def training_batches(images: np.ndarray, labels: np.ndarray, config: Config, seed: int) -> tf.data.Dataset:
     """Shuffled, augmented batches without end."""
 
-    def augment(batch, labels):
+    def augment(batch: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         share = config.augmentation
         turned = image_sets.random_affine(
             tf.cast(batch, tf.float32), turn=0.25 * share, zoom=0.1 * share, shift=0.1 * share
@@ -133,7 +140,6 @@ def run(config: Config, context: Context) -> Result:
     )
     probabilities = {part: model.predict(images[part], verbose=0) for part in ("validation", "test")}
 
-    metric = Metric("test_accuracy", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
     return Result(
         metrics={
             "largest_step_gap": gaps.max(),
@@ -152,24 +158,20 @@ def run(config: Config, context: Context) -> Result:
                 confusion(probabilities["test"], labels["test"], num_classes), data.classes
             ),
         },
-        exports=[
-            Export(
-                model,
-                images["test"],
-                images["train"][:300],
-                labels["test"],
-                metric,
-                data.classes,
-                task=Task.CLASSIFIER,
-            )
-        ],
+        exports=[classifier_export(model, data)],
         data=data.describe(),
         tables=classification_tables(probabilities["test"], labels["test"], data.classes),
     )
 
 
-def draw_gaps(gaps: np.ndarray):
+def draw_gaps(gaps: np.ndarray) -> Figure:
     figure, axes = plots.new_figure("Keras against NumPy, from the same weights", width=8, height=3.4)
     lines = {"": (np.arange(1, len(gaps) + 1), gaps)}
     plots.curves(axes, lines, yscale="log", xlabel="step", ylabel="gap / way from the start")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

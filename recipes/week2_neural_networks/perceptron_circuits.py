@@ -12,24 +12,21 @@ Cost:  30 s on 2 CPU cores, most of it the exports.
 Run:   suite run perceptron_circuits
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 import keras
 import numpy as np
 from keras import ops
+from matplotlib.figure import Figure
 from sklearn.linear_model import LinearRegression
 
 from suite.evaluation import plots
 from suite.evaluation.metrics import Metric
-from suite.runs.recipe import Baseline, Claim, Context, Export, Result, Task
+from suite.runs.recipe import Baseline, Claim, Context, Export, Result, Task, at_most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +45,7 @@ CORNERS = np.array([*itertools.product((1,), (0, 1), (0, 1))])  # the input of 1
 A, B = CORNERS[:, 1:].T
 
 CLAIMS = (
-    Claim("wrong_truth_table_rows", at_most=0),
-    Claim("wrong_sums", at_most=0),
+    *at_most(0, "wrong_truth_table_rows", "wrong_sums"),
     Claim("adder_parameters", at_most=3),
     Claim("test_accuracy", at_least=1),
     Claim("mistakes_over_bound", at_most=1),
@@ -65,40 +61,44 @@ def perceptron(x: np.ndarray, weights: np.ndarray, bias: float = 0.0) -> np.ndar
     return (x @ weights + bias > 0).astype(np.float32)
 
 
-def numpy_nand(a, b):
+def numpy_nand(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return perceptron(np.stack([a, b], axis=-1), NAND_WEIGHTS, NAND_BIAS)
+
+
+Bits: TypeAlias = np.ndarray | keras.KerasTensor
+Gate: TypeAlias = Callable[[Bits, Bits], Bits]
 
 
 # The circuits below know nothing but the NAND that they are given, of arrays or of a Keras model's tensors;
 # the adders of two and of three bits give the sum and the carry.
-def not_gate(nand, a):
+def not_gate(nand: Gate, a: Bits) -> Bits:
     return nand(a, a)
 
 
-def and_gate(nand, a, b):
+def and_gate(nand: Gate, a: Bits, b: Bits) -> Bits:
     return not_gate(nand, nand(a, b))
 
 
-def or_gate(nand, a, b):
+def or_gate(nand: Gate, a: Bits, b: Bits) -> Bits:
     return nand(not_gate(nand, a), not_gate(nand, b))
 
 
-def xor_gate(nand, a, b):
+def xor_gate(nand: Gate, a: Bits, b: Bits) -> Bits:
     not_both = nand(a, b)
     return nand(nand(a, not_both), nand(b, not_both))
 
 
-def half_adder(nand, a, b):
+def half_adder(nand: Gate, a: Bits, b: Bits) -> tuple[Bits, Bits]:
     return xor_gate(nand, a, b), and_gate(nand, a, b)
 
 
-def full_adder(nand, a, b, carry):
+def full_adder(nand: Gate, a: Bits, b: Bits, carry: Bits) -> tuple[Bits, Bits]:
     partial, first = half_adder(nand, a, b)
     total, second = half_adder(nand, partial, carry)
     return total, or_gate(nand, first, second)
 
 
-def ripple_adder(nand, a, b) -> list:
+def ripple_adder(nand: Gate, a: Sequence[Bits], b: Sequence[Bits]) -> list:
     """The bits of a + b, one more than a and b have, least significant first."""
     total, carry = half_adder(nand, a[0], b[0])
     bits = [total]
@@ -123,7 +123,7 @@ def build_adder(bits: int) -> keras.Model:
     """All its gates are one and the same perceptron: two weights and a bias."""
     neuron = keras.layers.Dense(1, name="nand")
 
-    def nand(a, b):
+    def nand(a: keras.KerasTensor, b: keras.KerasTensor) -> keras.KerasTensor:
         return ops.cast(neuron(ops.concatenate([a, b], axis=1)) > 0, "float32")
 
     a, b = (keras.Input((bits,), name=name) for name in "ab")
@@ -132,7 +132,7 @@ def build_adder(bits: int) -> keras.Model:
     return keras.Model([a, b], keras.layers.Concatenate(name="sum")(total), name="adder")
 
 
-def learning(X: np.ndarray, labels: np.ndarray, weights: np.ndarray):
+def learning(X: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
     """The perceptron learning rule: takes the examples in turn, and a wrong output moves the weights by its
     input, toward the label. Yields the weights and the example of each mistake; ends when there are none."""
     position = -1
@@ -224,7 +224,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw(bounds: np.ndarray, mistakes: np.ndarray, weights: np.ndarray, turn: int):
+def draw(bounds: np.ndarray, mistakes: np.ndarray, weights: np.ndarray, turn: int) -> Figure:
     figure, (left, middle, right, last) = plots.new_figure(width=16, columns=4)
     plane = np.meshgrid(*[np.linspace(-0.5, 1.5, 401)] * 2)
     gates: dict[str, Callable] = {
@@ -242,3 +242,9 @@ def draw(bounds: np.ndarray, mistakes: np.ndarray, weights: np.ndarray, turn: in
     plots.curves(last, {name: (line, "o-") for name, line in lines}, xlabel="mistake")
     last.set_title(f"XOR: the same again every {turn} mistakes")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -10,14 +10,11 @@ Cost:  5 s on 2 CPU cores.
 Run:   suite run sigmoid_neurons
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from suite.backprop.activations import ACTIVATIONS, sigmoid
 from suite.backprop.dense import dense
@@ -26,7 +23,7 @@ from suite.backprop.losses import quadratic_derivative
 from suite.backprop.network import Activate, Network, mlp
 from suite.evaluation import plots
 from suite.evaluation.scaling import log_log_slope
-from suite.runs.recipe import Claim, Context, Result
+from suite.runs.recipe import Claim, Context, Result, at_least
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,8 +46,7 @@ CLAIMS = (
     Claim("sigmoid_move_over_delta", at_most=0.25),
     Claim("sigmoid_error_slope", at_least=1.9, at_most=2.1),
     Claim("linear_collapse_gap", at_most=1e-12),
-    Claim("linear_optimum_error", at_least=0.2499),
-    Claim("linear_error", at_least=0.2499),
+    *at_least(0.2499, "linear_optimum_error", "linear_error"),
     Claim("sigmoid_error", at_most=0.01),
 )
 
@@ -77,7 +73,7 @@ class OneWeight:
         layer = rng.integers(len(SIZES) - 1)
         self.array, self.place = 2 * layer, tuple(rng.integers(SIZES[layer : layer + 2]))
 
-    def output(self, delta: float, activation) -> float:
+    def output(self, delta: float, activation: Callable[[np.ndarray], np.ndarray]) -> float:
         """The output when the weight has changed by delta and every neuron has this activation."""
         x, parameters = self.x, self.network.parameters
         parameters[self.array] = parameters[self.array].copy()
@@ -86,7 +82,7 @@ class OneWeight:
             x = activation(dense(x, W, b))
         return x.item()
 
-    def move(self, before: float, after: float, activation) -> float:
+    def move(self, before: float, after: float, activation: Callable[[np.ndarray], np.ndarray]) -> float:
         """How far the output moves from one change of the weight to another."""
         return self.output(after, activation) - self.output(before, activation)
 
@@ -168,7 +164,9 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw_changes(case: OneWeight, deltas, jumps, moves, errors):
+def draw_changes(
+    case: OneWeight, deltas: np.ndarray, jumps: np.ndarray, moves: np.ndarray, errors: np.ndarray
+) -> Figure:
     figure, (left, middle, right) = plots.new_figure(width=14, columns=3)
     line = np.linspace(-6, 6, 1201)
     named = {
@@ -189,7 +187,7 @@ def draw_changes(case: OneWeight, deltas, jumps, moves, errors):
     return figure
 
 
-def draw_activations():
+def draw_activations() -> Figure:
     title = "Gray: saturated, the derivative is less than 5 % of its maximum"
     figure, panels = plots.new_figure(title, width=14, columns=3)
     z = np.linspace(-6, 6, 601)
@@ -203,7 +201,7 @@ def draw_activations():
     return figure
 
 
-def draw_xor(learned: dict):
+def draw_xor(learned: dict) -> Figure:
     figure, (left, middle, right) = plots.new_figure(width=14, columns=3)
     plane = np.stack(np.meshgrid(*[np.linspace(-0.5, 1.5, 101)] * 2), axis=-1).reshape(-1, 2)
     for axes, name in ((left, "linear"), (middle, "sigmoid")):
@@ -218,3 +216,9 @@ def draw_xor(learned: dict):
     plots.curves(right, histories, title="Learning XOR", xlabel="step", ylabel="mean squared error")
     right.set(yscale="log", ylim=(1e-6, 2), xscale="log")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

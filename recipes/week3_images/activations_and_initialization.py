@@ -16,14 +16,11 @@ Cost:  15 s on 2 CPU cores.
 Run:   suite run activations_and_initialization
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from suite.backprop.activations import ACTIVATIONS
 from suite.backprop.layers import Activate, Dense
@@ -32,7 +29,7 @@ from suite.backprop.network import Network, mlp
 from suite.data.sets import image_sets
 from suite.evaluation import plots
 from suite.evaluation.metrics import accuracy
-from suite.runs.recipe import Claim, Context, Result
+from suite.runs.recipe import Claim, Context, Result, at_least
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,14 +69,14 @@ CLAIMS = (
         for name in ("relu", "tanh")
         for way in ("activations", "gradients")
     ),
-    Claim("relu_fourfold_activations_ratio", at_least=100),
-    Claim("relu_fourfold_gradients_ratio", at_least=100),
-    Claim("quarter_loss_over_right", at_least=5),
-    Claim("fourfold_loss_over_right", at_least=5),
+    *at_least(100, "relu_fourfold_activations_ratio", "relu_fourfold_gradients_ratio"),
+    *at_least(5, "quarter_loss_over_right", "fourfold_loss_over_right"),
 )
 
 
-def same_sign_share(activation: str, X, labels, units: int, rng: np.random.Generator) -> float:
+def same_sign_share(
+    activation: str, X: np.ndarray, labels: np.ndarray, units: int, rng: np.random.Generator
+) -> float:
     """How often two weights of a second-layer neuron get gradients of the same sign from an example."""
     network, shares = mlp((X.shape[1], units, units, 10), rng, activation=activation), []
     for x, label in zip(X[:200, None], labels[:200, None], strict=True):
@@ -90,7 +87,15 @@ def same_sign_share(activation: str, X, labels, units: int, rng: np.random.Gener
     return np.mean(shares)
 
 
-def train(network: Network, X, labels, learning_rate: float, steps: int, rng, look=None) -> list[float]:
+def train(
+    network: Network,
+    X: np.ndarray,
+    labels: np.ndarray,
+    learning_rate: float,
+    steps: int,
+    rng: np.random.Generator,
+    look: Callable[[], None] | None = None,
+) -> list[float]:
     """Gradient descent on batches of 64; gives the losses of the batches, before each step."""
     losses = []
     for _ in range(steps):
@@ -105,7 +110,9 @@ def train(network: Network, X, labels, learning_rate: float, steps: int, rng, lo
     return losses
 
 
-def dead_units(activation: str, X, labels, config: Config, rng) -> tuple[np.ndarray, float]:
+def dead_units(
+    activation: str, X: np.ndarray, labels: np.ndarray, config: Config, rng: np.random.Generator
+) -> tuple[np.ndarray, float]:
     """Which units of the first layer are below zero on all examples, `(steps, units)`, and the last loss."""
     network, dead = mlp((X.shape[1], config.units, 10), rng, activation=activation), []
     W, b = network.parameters[:2]
@@ -118,7 +125,9 @@ def dead_units(activation: str, X, labels, config: Config, rng) -> tuple[np.ndar
     return np.array(dead), float(np.mean(losses[-10:]))
 
 
-def symmetry(random: bool, X, labels, steps: int, rng) -> tuple[int, float]:
+def symmetry(
+    random: bool, X: np.ndarray, labels: np.ndarray, steps: int, rng: np.random.Generator
+) -> tuple[int, float]:
     """Rank of the weights of the hidden units after training, and the accuracy of the network."""
     network = mlp((X.shape[1], COPIES, 10), rng, activation="sigmoid", dtype=np.float64)
     for parameter in network.parameters:
@@ -128,7 +137,7 @@ def symmetry(random: bool, X, labels, steps: int, rng) -> tuple[int, float]:
     return np.sum(spectrum > 1e-6 * spectrum[0]), accuracy(network.forward(X), labels)
 
 
-def spread_by_depth(activation: str, variance: float, config: Config, rng) -> np.ndarray:
+def spread_by_depth(activation: str, variance: float, config: Config, rng: np.random.Generator) -> np.ndarray:
     """Standard deviations after each layer of the activations, and of the gradients: `(2, depth)`."""
     gain = variance * (2 if activation == "relu" else 1)
     # Xavier reckons with an activation that is like the identity, as tanh is near 0.
@@ -147,7 +156,7 @@ def spread_by_depth(activation: str, variance: float, config: Config, rng) -> np
     return np.sqrt(squares / config.networks)
 
 
-def best_losses(variance: float, X, labels, config: Config, seed: int) -> list[float]:
+def best_losses(variance: float, X: np.ndarray, labels: np.ndarray, config: Config, seed: int) -> list[float]:
     """Losses of a deep network from weights of this variance, at the rate after which the last are least."""
     histories = []
     for rate in LEARNING_RATES:
@@ -201,7 +210,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw_activations():
+def draw_activations() -> Figure:
     figure, panels = plots.new_figure(width=14, height=3.4, columns=4)
     z = np.linspace(-5, 5, 501)
     for axes, name in zip(panels, ("sigmoid", "tanh", "relu", "leaky_relu"), strict=True):
@@ -211,7 +220,7 @@ def draw_activations():
     return figure
 
 
-def draw_spreads(spreads: dict):
+def draw_spreads(spreads: dict) -> Figure:
     figure, panels = plots.new_figure(width=14, columns=4)
     for column, (activation, way) in enumerate((a, w) for a in ("relu", "tanh") for w in (0, 1)):
         title = f"{activation}: {('activations', 'gradients going backward')[way]}"
@@ -228,7 +237,7 @@ def draw_spreads(spreads: dict):
     return figure
 
 
-def draw_training(dead: dict, losses: dict):
+def draw_training(dead: dict, losses: dict) -> Figure:
     figure, (left, right) = plots.new_figure(width=9.6, columns=2)
     lines = {name.replace("_", " "): (units.mean(axis=1),) for name, units in dead.items()}
     plots.curves(left, lines, title="Units below zero on all digits", xlabel="step", ylabel="share")
@@ -237,3 +246,9 @@ def draw_training(dead: dict, losses: dict):
     plots.curves(right, lines, title="A deep network on digits", xlabel="step", yscale="log")
     right.set_ylabel("loss of a batch (nats)")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -14,25 +14,21 @@ Cost:  30 s on 2 CPU cores; cifar10 75 s.
 Run:   suite run batch_normalization [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 from collections.abc import Callable
 
 import keras
 import numpy as np
+from matplotlib.figure import Figure
 
 from suite.backprop.losses import softmax_cross_entropy, softmax_cross_entropy_derivative
 from suite.data.batches import shuffled
 from suite.data.sets import image_sets, tabular
 from suite.evaluation import plots
-from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.metrics import accuracy
 from suite.layers import BatchNormalization
 from suite.optimizers import GradientDescent
-from suite.runs.recipe import Claim, Context, Export, Result, Task, about
+from suite.runs.recipe import Claim, Context, Result, about, at_most, classifier_export
 from suite.training.loop import TrainingDivergedError
 
 
@@ -56,8 +52,7 @@ SHOWN = 2  # units in the figure
 WINE_LOSS = 0.1  # nats to reach
 
 CLAIMS = (
-    Claim("keras_output_gap", at_most=1e-5),
-    Claim("keras_state_gap", at_most=1e-5),
+    *at_most(1e-5, "keras_output_gap", "keras_state_gap"),
     *about(
         ("embedded", "tfds"),
         Claim("raw_steps_over_z_scored", at_least=100),
@@ -81,7 +76,9 @@ CLAIMS = (
 )
 
 
-def build_model(shape: tuple, num_classes: int, depth: int, units: int, normalization=None) -> keras.Model:
+def build_model(
+    shape: tuple, num_classes: int, depth: int, units: int, normalization: type[keras.Layer] | None = None
+) -> keras.Model:
     """Raw pixels in, probabilities out; `normalization` is the class of the layer before each ReLU."""
     image = keras.Input(shape, name="image", dtype="uint8")
     features = keras.layers.Flatten()(keras.layers.Rescaling(1 / 127.5, -1)(image))
@@ -96,7 +93,9 @@ def build_model(shape: tuple, num_classes: int, depth: int, units: int, normaliz
     return keras.Model(image, probabilities, name="normalized" if normalization else "plain")
 
 
-def keras_gaps(images, labels, num_classes: int, config: Config, rng) -> dict[str, float]:
+def keras_gaps(
+    images: np.ndarray, labels: np.ndarray, num_classes: int, config: Config, rng: np.random.Generator
+) -> dict[str, float]:
     """Two networks that differ in whose layer they hold, trained on the same batches."""
     kinds = BatchNormalization, keras.layers.BatchNormalization
     # Two layers: rounding errors double from layer to layer and step to step.
@@ -231,29 +230,18 @@ def run(config: Config, context: Context) -> Result:
     for part in ("validation", "test"):
         metrics[f"{part}_accuracy"] = trainer.accuracy(part)
 
-    metric = Metric("test_accuracy", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
     return Result(
         metrics=metrics,
         figures={
             "speed": draw_speed(wines, accuracies, config.learning_rate),
             "covariate_shift": draw_shift(looks),
         },
-        exports=[
-            Export(
-                model,
-                images["test"],
-                images["train"][:300],
-                labels["test"],
-                metric,
-                data.classes,
-                task=Task.CLASSIFIER,
-            )
-        ],
+        exports=[classifier_export(model, data)],
         data=data.describe(),
     )
 
 
-def draw_speed(wines: dict, accuracies: dict, learning_rate: float):
+def draw_speed(wines: dict, accuracies: dict, learning_rate: float) -> Figure:
     figure, (left, right) = plots.new_figure(width=9.6, columns=2)
     lines = {
         f"{name}, condition number {condition:.0e}": (np.arange(1, len(losses) + 1), losses)
@@ -269,7 +257,7 @@ def draw_speed(wines: dict, accuracies: dict, learning_rate: float):
     return figure
 
 
-def draw_shift(looks: dict):
+def draw_shift(looks: dict) -> Figure:
     figure, panels = plots.new_figure(width=14, columns=3)
     steps = LOOK * np.arange(1, 1 + len(looks["plain"]["drift"]))
     for axes, (name, curves) in zip(panels, looks.items(), strict=False):
@@ -284,3 +272,9 @@ def draw_shift(looks: dict):
     plots.curves(panels[2], lines, title="All units: distance from the start", xlabel="step", ylim=(0, None))
     panels[2].set_ylabel("standard deviations at the start")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -10,29 +10,25 @@ Cost:  20 s on 2 CPU cores.
 Run:   suite run cnn_backpropagation
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from suite.backprop import convolution, pooling
 from suite.backprop.activations import softmax
 from suite.backprop.gradient_check import numeric_gradient, relative_error
 from suite.backprop.layers import Activate, Convolution, Dense, Flatten, Pooling
-from suite.backprop.losses import softmax_cross_entropy, softmax_cross_entropy_derivative
-from suite.backprop.network import Network, momentum_step
+from suite.backprop.losses import softmax_cross_entropy_derivative
+from suite.backprop.network import Network, train
 from suite.data.sets import image_sets
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables
 from suite.evaluation.metrics import accuracy
 from suite.evaluation.table import Table
-from suite.runs.recipe import Claim, Context, Result
+from suite.runs.recipe import Claim, Context, Result, at_most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +44,7 @@ SMOKE = Config(filters=(2, 3), epochs=1)
 STRIDE, PADDING, SIZE = 2, 1, 3  # of the operations that are checked
 
 CLAIMS = (
-    Claim("unshared_sum_gap", at_most=1e-12),
-    Claim("tape_gap", at_most=1e-12),
+    *at_most(1e-12, "unshared_sum_gap", "tape_gap"),
     Claim("numeric_gap", at_most=1e-7),
     Claim("pooling_sum_gap", at_most=1e-12),
     Claim("test_accuracy", at_least=0.97),
@@ -70,7 +65,9 @@ def unshared_gradients(dZ: np.ndarray, X: np.ndarray, W: np.ndarray) -> np.ndarr
     return gradients
 
 
-def tape_gradients(function, arrays: list[np.ndarray], dZ: np.ndarray) -> list[np.ndarray]:
+def tape_gradients(
+    function: Callable[..., tf.Tensor], arrays: list[np.ndarray], dZ: np.ndarray
+) -> list[np.ndarray]:
     tensors = [tf.constant(array) for array in arrays]
     with tf.GradientTape() as tape:
         tape.watch(tensors)
@@ -91,7 +88,7 @@ def check_convolution(rng: np.random.Generator) -> dict[str, list]:
         "unshared kernels, summed": unshared_gradients(dZ, X, W).sum(axis=(0, 1)),
     }
 
-    def by_tensorflow(X, W, b):
+    def by_tensorflow(X: tf.Tensor, W: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return tf.nn.conv2d(X, W, STRIDE, pads) + b
 
     arrays = [X, W, b]
@@ -113,7 +110,9 @@ def check_pooling(rng: np.random.Generator) -> tuple[dict[str, list], float]:
     return checks, max(sums)
 
 
-def check_kind(kind: str, peer, X: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+def check_kind(
+    kind: str, peer: Callable[..., tf.Tensor], X: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, ...]:
     pool, backward = (getattr(pooling, f"{kind}_pooling{suffix}") for suffix in ("", "_backward"))
     dZ = rng.normal(size=pool(X, SIZE, STRIDE).shape)
     (by_tape,) = tape_gradients(lambda X: peer(X, SIZE, STRIDE, "VALID"), [X], dZ)
@@ -138,27 +137,6 @@ def build_network(filters: tuple[int, ...], num_classes: int, rng: np.random.Gen
     )
 
 
-def train(
-    network: Network, images: Mapping, labels: Mapping, config: Config, rng: np.random.Generator
-) -> dict[str, list]:
-    """Momentum on mini-batches; gives the losses after each epoch."""
-    velocities = [np.zeros_like(parameter) for parameter in network.parameters]
-    per_epoch = len(labels["train"]) // config.batch_size
-    fading = (1 + np.cos(np.linspace(0, np.pi, config.epochs * per_epoch))) / 2
-    curves: dict[str, list] = {"train_loss": [], "validation_loss": []}
-    for rates in np.split(config.learning_rate * fading, config.epochs):
-        order, losses = rng.permutation(len(labels["train"]))[: per_epoch * config.batch_size], []
-        for rate, batch in zip(rates, np.split(order, per_epoch), strict=True):
-            scores = network.forward(images["train"][batch])
-            losses.append(softmax_cross_entropy(scores, labels["train"][batch]))
-            network.backward(softmax_cross_entropy_derivative(scores, labels["train"][batch]))
-            momentum_step(network, velocities, rate)
-        curves["train_loss"].append(np.mean(losses))
-        validation = network.forward(images["validation"])
-        curves["validation_loss"].append(softmax_cross_entropy(validation, labels["validation"]))
-    return curves
-
-
 def run(config: Config, context: Context) -> Result:
     rng = np.random.default_rng(context.seed)
     pooled, pooling_sum_gap = check_pooling(rng)
@@ -169,7 +147,9 @@ def run(config: Config, context: Context) -> Result:
     digits = image_sets.load_digits(context.seed)
     images = {part: (raw / 255).astype(np.float32) for part, raw in digits.images.items()}
     network = build_network(config.filters, len(digits.classes), rng)
-    curves = train(network, images, digits.labels, config, rng)
+    parts = {part: (images[part], digits.labels[part]) for part in ("train", "validation")}
+    rate, size = config.learning_rate, config.batch_size
+    curves = train(network, parts, rng, epochs=config.epochs, batch_size=size, learning_rate=rate)
     scores = {part: network.forward(images[part]) for part in ("validation", "test")}
     return Result(
         metrics={
@@ -196,7 +176,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw_routes(network: Network, image: np.ndarray, scores: np.ndarray, label: np.ndarray):
+def draw_routes(network: Network, image: np.ndarray, scores: np.ndarray, label: np.ndarray) -> Figure:
     """The cost's derivative by what lies between the layers, on its way back to the image."""
     network.forward(image)
     derivative, maps = softmax_cross_entropy_derivative(scores, label), []
@@ -214,3 +194,9 @@ def draw_routes(network: Network, image: np.ndarray, scores: np.ndarray, label: 
         axes.set(title=title, xticks=(), yticks=())
         axes.grid(False)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -10,26 +10,23 @@ Cost:  50 s on 2 CPU cores; mnist 4 min, cifar10 17 min.
 Run:   suite run cnn_classification [--data tfds | --data tfds:cifar10]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 
 from suite.data.sets import image_sets
 from suite.evaluation import plots
 from suite.evaluation.classification import classification_tables, confusion
 from suite.evaluation.confusion_matrix import confusion_matrix
-from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.metrics import accuracy
 from suite.models.blocks import convolution
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, Task, about
+from suite.runs.recipe import Claim, Context, Result, about, classifier_export
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,11 +87,11 @@ def training_batches(data: image_sets.ImageSet, config: Config, seed: int) -> tf
     Photos move by whole pixels, because interpolation would blur what little they show.
     """
 
-    def distort(images, labels):
+    def distort(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         moved = image_sets.random_affine(tf.cast(images, tf.float32), turn=0.15, zoom=0.1, shift=0.1)
         return tf.cast(tf.round(moved), tf.uint8), labels
 
-    def mirror_and_shift(image, label):
+    def mirror_and_shift(image: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         margin = image.shape[0] // 10
         padded = tf.pad(image, [[margin, margin], [margin, margin], [0, 0]], "REFLECT")
         return tf.image.random_flip_left_right(tf.image.random_crop(padded, image.shape)), label
@@ -111,7 +108,7 @@ def training_batches(data: image_sets.ImageSet, config: Config, seed: int) -> tf
 
 def train(
     model: keras.Model, data: image_sets.ImageSet, learning_rate: float, config: Config, context: Context
-):
+) -> list[float]:
     """Trains a model; gives its validation accuracy round by round."""
 
     def measure() -> dict[str, float]:
@@ -147,7 +144,6 @@ def run(config: Config, context: Context) -> Result:
         "test_accuracy_course": course_accuracy,
         "test_accuracy_gain": accuracy(probabilities, labels) - course_accuracy,
     }
-    metric = Metric("test_accuracy", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
     return Result(
         metrics=metrics,
         figures={
@@ -157,17 +153,15 @@ def run(config: Config, context: Context) -> Result:
             "confusion": confusion_matrix(confusion(probabilities, labels, num_classes), data.classes),
             "hardest": draw_hardest(images, labels, probabilities, data.classes),
         },
-        exports=[
-            Export(
-                model, images, data.images["train"][:300], labels, metric, data.classes, task=Task.CLASSIFIER
-            )
-        ],
+        exports=[classifier_export(model, data)],
         data=data.describe(),
         tables=classification_tables(probabilities, labels, data.classes),
     )
 
 
-def draw_hardest(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, classes):
+def draw_hardest(
+    images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]
+) -> Figure:
     of_the_truth = probabilities[np.arange(len(labels)), labels]
     rows, guesses = np.argsort(of_the_truth)[:8], probabilities.argmax(axis=1)
     captions = [
@@ -175,3 +169,9 @@ def draw_hardest(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarr
     ]
     pictures = images[rows] if images.shape[-1] == 3 else images[rows, ..., 0]
     return plots.image_grid(pictures, captions, columns=4, title="Least probable truths")
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -13,20 +13,17 @@ Cost:  25 s on 2 CPU cores.
 Run:   suite run convolution
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import collections
 import dataclasses
 import functools
 import itertools
+from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 from scipy.signal import convolve2d, correlate2d
 from scipy.sparse import csr_array
 
@@ -34,7 +31,7 @@ from suite.backprop.convolution import convolution, output_size
 from suite.data.batches import shuffled
 from suite.data.sets import image_sets
 from suite.evaluation import plots
-from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.metrics import accuracy
 from suite.models.layer_summary import (
     convolution_parameters,
     dense_parameters,
@@ -42,7 +39,7 @@ from suite.models.layer_summary import (
     measure_receptive_field,
 )
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, Task
+from suite.runs.recipe import Claim, Context, Result, at_most, classifier_export
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,17 +58,14 @@ SMOKE = Config(random_layers=3, stacks=1, filters=(4, 4), epochs=1)
 MARGIN = 3  # black pixels around the digits: how far they can be shifted
 
 CLAIMS = (
-    Claim("tensorflow_gap", at_most=1e-12),
-    Claim("scipy_correlation_gap", at_most=1e-12),
-    Claim("flipped_scipy_convolution_gap", at_most=1e-12),
-    Claim("sparse_matrix_gap", at_most=1e-12),
+    *at_most(
+        1e-12, "tensorflow_gap", "scipy_correlation_gap", "flipped_scipy_convolution_gap", "sparse_matrix_gap"
+    ),
     Claim("matrix_values_per_weight", at_least=1, at_most=1),
     Claim("matrix_zeros", at_least=0.859),
-    Claim("equivariance_gap", at_most=1e-12),
-    Claim("stride_2_even_shift_gap", at_most=1e-12),
+    *at_most(1e-12, "equivariance_gap", "stride_2_even_shift_gap"),
     Claim("stride_2_odd_shift_gap", at_least=0.1),
-    Claim("arithmetic_mismatches", at_most=0),
-    Claim("receptive_field_mismatches", at_most=0),
+    *at_most(0, "arithmetic_mismatches", "receptive_field_mismatches"),
     Claim("dense_accuracy_lost_to_shift", at_least=0.3),
     Claim("cnn_accuracy_lost_to_shift", at_most=0.01),
     Claim("cnn_probability_change", at_most=1e-5),
@@ -79,14 +73,14 @@ CLAIMS = (
 )
 
 
-def by_scipy(operation, X: np.ndarray, W: np.ndarray) -> np.ndarray:
+def by_scipy(operation: Callable[..., np.ndarray], X: np.ndarray, W: np.ndarray) -> np.ndarray:
     """A filter has a kernel for each channel, and what they give is summed."""
     channels, filters = map(range, W.shape[2:])
     sums = [[sum(operation(x[..., c], W[..., c, f], "valid") for c in channels) for f in filters] for x in X]
     return np.moveaxis(np.array(sums), 1, 3)  # (n, rows, columns, filters)
 
 
-def equalities(rng) -> dict[str, float]:
+def equalities(rng: np.random.Generator) -> dict[str, float]:
     """The largest difference of our convolution to each other way to compute it, in float64."""
     gaps: dict[str, float] = collections.defaultdict(float)
     for stride, padding, channels in itertools.product((1, 2, 3), (0, 1, 2), (1, 2, 3)):
@@ -109,7 +103,7 @@ def as_matrix(W: np.ndarray, size: int) -> np.ndarray:
     return convolution(units, W, np.zeros(W.shape[3])).reshape(len(units), -1).T
 
 
-def matrix_facts(rng) -> dict[str, float]:
+def matrix_facts(rng: np.random.Generator) -> dict[str, float]:
     X, W = rng.normal(size=(4, 8, 8, 3)), rng.normal(size=(3, 3, 3, 2))
     matrix = as_matrix(W, 8)
     products = csr_array(matrix) @ X.reshape(len(X), -1).T
@@ -121,7 +115,7 @@ def matrix_facts(rng) -> dict[str, float]:
     }
 
 
-def equivariance(rng) -> dict[str, float]:
+def equivariance(rng: np.random.Generator) -> dict[str, float]:
     """Shift, then convolve, against convolve, then shift; what came in over the border is cut off."""
     X, W, b = (rng.normal(size=shape) for shape in ((2, 15, 15, 3), (3, 3, 3, 4), (4,)))
 
@@ -129,8 +123,10 @@ def equivariance(rng) -> dict[str, float]:
         before = convolution(X, W, b, stride)
         after = convolution(np.roll(X, (shift, shift), axis=(1, 2)), W, b, stride)
         inside = slice(output_shift + 1, None), slice(1, before.shape[1] - output_shift)
-        moved, still = (values[:, rows, rows] for values, rows in zip((after, before), inside, strict=True))
-        return float(np.linalg.norm(moved - still) / np.linalg.norm(still))
+        moved, unshifted = (
+            values[:, rows, rows] for values, rows in zip((after, before), inside, strict=True)
+        )
+        return float(np.linalg.norm(moved - unshifted) / np.linalg.norm(unshifted))
 
     return {
         "equivariance_gap": gap(stride=1, shift=3, output_shift=3),
@@ -140,7 +136,7 @@ def equivariance(rng) -> dict[str, float]:
     }
 
 
-def arithmetic_mismatches(count: int, rng) -> int:
+def arithmetic_mismatches(count: int, rng: np.random.Generator) -> int:
     """Layers of which Keras says another output size or number of parameters than our calculators."""
     mismatches = 0
     for _ in range(count):
@@ -157,7 +153,7 @@ def arithmetic_mismatches(count: int, rng) -> int:
     return mismatches
 
 
-def receptive_field_mismatches(count: int, seed: int, rng) -> int:
+def receptive_field_mismatches(count: int, seed: int, rng: np.random.Generator) -> int:
     """Random stacks of three layers for which the calculator and the derivative by the image differ."""
     mismatches = 0
     for number in range(count):
@@ -184,8 +180,8 @@ def build_model(name: str, shape: tuple[int, ...], hidden: list, num_classes: in
 
 def answers_by_shift(model: keras.Model, digits: np.ndarray) -> np.ndarray:
     """Probabilities `(shifts, 4 ways, n, classes)`, shifts from 0 to `MARGIN` pixels."""
-    ways = [[(shift, 0), (-shift, 0), (0, shift), (0, -shift)] for shift in range(MARGIN + 1)]
-    images = [[image_sets.on_canvas(digits, MARGIN, way) for way in four] for four in ways]
+    offsets = [[(shift, 0), (-shift, 0), (0, shift), (0, -shift)] for shift in range(MARGIN + 1)]
+    images = [[image_sets.on_canvas(digits, MARGIN, offset) for offset in four] for four in offsets]
     return np.array([[model.predict(shifted, verbose=0) for shifted in four] for four in images])
 
 
@@ -226,7 +222,6 @@ def run(config: Config, context: Context) -> Result:
     for part in ("validation", "test"):
         metrics[f"{part}_accuracy"] = accuracy(cnn.predict(images[part], verbose=0), labels[part])
 
-    metric = Metric("test_accuracy", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
     return Result(
         metrics=metrics,
         figures={
@@ -234,22 +229,12 @@ def run(config: Config, context: Context) -> Result:
             "equivariance": draw_features(cnn, data.images["test"][:1]),
             "shift": draw_accuracy(by_shift),
         },
-        exports=[
-            Export(
-                cnn,
-                images["test"],
-                images["train"][:300],
-                labels["test"],
-                metric,
-                data.classes,
-                task=Task.CLASSIFIER,
-            )
-        ],
+        exports=[classifier_export(cnn, data)],
         data=data.describe(),
     )
 
 
-def draw_matrix(size: int):
+def draw_matrix(size: int) -> Figure:
     kernel = np.arange(1.0, 10).reshape(3, 3, 1, 1)
     figure, axes = plots.new_figure("A convolution as a matrix: few weights, all shared", 10, 5.6)
     inset = axes.inset_axes((0.03, 0.06, 0.26, 0.36))
@@ -261,7 +246,7 @@ def draw_matrix(size: int):
     return figure
 
 
-def draw_features(cnn: keras.Model, digit: np.ndarray):
+def draw_features(cnn: keras.Model, digit: np.ndarray) -> Figure:
     """A digit at two places with the strongest features of the first convolution, at the same scale."""
     first = next(layer for layer in cnn.layers if isinstance(layer, layers.Conv2D))
     corners = (-MARGIN, -MARGIN), (MARGIN, MARGIN)
@@ -277,9 +262,15 @@ def draw_features(cnn: keras.Model, digit: np.ndarray):
     return plots.image_grid(rows.reshape(-1, *rows.shape[2:]), captions, columns=5, title=title)
 
 
-def draw_accuracy(by_shift: dict[str, list[float]]):
+def draw_accuracy(by_shift: dict[str, list[float]]) -> Figure:
     figure, axes = plots.new_figure("Trained on centered digits", width=7, height=3.6)
     lines = {name: (range(len(values)), values, "o-") for name, values in by_shift.items()}
     plots.curves(axes, lines, xlabel="shift of the test digits in pixels", ylabel="test accuracy")
     axes.set(ylim=(0, 1.03), xticks=range(MARGIN + 1))
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -13,26 +13,22 @@ Cost:  25 s on 2 CPU cores.
 Run:   suite run dropout
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 import functools
 
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from suite.data.batches import shuffled
 from suite.data.sets import image_sets
 from suite.evaluation import plots
-from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.metrics import accuracy
 from suite.layers import Dropout
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, Task
-from suite.training.side_by_side import fit_side_by_side
+from suite.runs.recipe import Claim, Context, Result, at_most, classifier_export
+from suite.training.side_by_side import fit_side_by_side, networks_side_by_side
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,11 +51,9 @@ CLAIMS = (
     Claim("standardized_square_deviation", at_least=0.75, at_most=1.25),
     Claim("unscaled_factor_error", at_most=0.01),
     Claim("gradient_gap", at_most=1e-6),
-    Claim("inference_gap", at_most=0),
-    Claim("random_operations_in_inference", at_most=0),
+    *at_most(0, "inference_gap", "random_operations_in_inference"),
     Claim("random_operations_in_training", at_least=2),
-    Claim("dropout_gap_over_plain", at_most=0.95),
-    Claim("dropout_loss_over_plain", at_most=0.95),
+    *at_most(0.95, "dropout_gap_over_plain", "dropout_loss_over_plain"),
     Claim("too_much_dropout_loss_over_plain", at_least=1.2),
     Claim("test_accuracy", at_least=0.95),
 )
@@ -102,20 +96,6 @@ def random_operations(model: keras.Model, training: bool) -> int:
     return sum("RandomUniform" in node.op for node in nodes)
 
 
-def build_networks(
-    draws: int, features: int, hidden_units: int, num_classes: int, rate: float
-) -> keras.Model:
-    """A network a draw that shares no weight with the others: `(draws, n, features)` to scores."""
-    inputs = keras.Input(batch_shape=(draws, None, features))
-    hidden, dense = inputs, functools.partial(keras.layers.EinsumDense, "dni,dio->dno", bias_axes="do")
-    for _ in range(2):
-        start = keras.initializers.RandomNormal(stddev=(2 / hidden.shape[-1]) ** 0.5)
-        hidden = dense((None, hidden_units), activation="relu", kernel_initializer=start)(hidden)
-        hidden = Dropout(rate)(hidden)
-    start = keras.initializers.RandomNormal(stddev=hidden_units**-0.5)
-    return keras.Model(inputs, dense((None, num_classes), kernel_initializer=start)(hidden))
-
-
 def small_sets(digits: image_sets.ImageSet, config: Config, seed: int) -> dict[float, dict[str, np.ndarray]]:
     """By rate, losses `(draws,)` in nats after training on few digits, nothing dropped any more."""
     sets = image_sets.draw_samples(
@@ -124,8 +104,10 @@ def small_sets(digits: image_sets.ImageSet, config: Config, seed: int) -> dict[f
     cross_entropy = functools.partial(keras.losses.sparse_categorical_crossentropy, from_logits=True)
     losses = {}
     for rate in dict.fromkeys([*RATES, config.rate]):
-        features = sets["train"][0].shape[2]
-        networks = build_networks(config.draws, features, config.hidden_units, len(digits.classes), rate)
+        sizes = sets["train"][0].shape[2], config.hidden_units, len(digits.classes)
+        networks = networks_side_by_side(
+            config.draws, *sizes, hidden_layers=2, make_dropout=functools.partial(Dropout, rate)
+        )
         fit_side_by_side(networks, Adam(3e-3), sets["train"], steps=config.steps, loss=cross_entropy)
         losses[rate] = {
             part: np.mean(cross_entropy(labels, networks(pixels)), axis=1)
@@ -173,8 +155,6 @@ def run(config: Config, context: Context) -> Result:
         "test_accuracy": accuracy(model(images["test"]).numpy(), labels["test"]),
     }
 
-    metric = Metric("test_accuracy", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
-    calibration = images["train"][:300]
     return Result(
         metrics=metrics,
         figures={
@@ -185,22 +165,12 @@ def run(config: Config, context: Context) -> Result:
                 title="Overfitting: validation loss - training loss, a point a draw",
             ),
         },
-        exports=[
-            Export(
-                model,
-                images["test"],
-                calibration,
-                labels["test"],
-                metric,
-                digits.classes,
-                task=Task.CLASSIFIER,
-            )
-        ],
+        exports=[classifier_export(model, digits)],
         data=digits.describe(),
     )
 
 
-def draw(errors: dict, means: dict, config: Config):
+def draw(errors: dict, means: dict, config: Config) -> Figure:
     figure, (left, right) = plots.new_figure(width=9.6, columns=2)
     counts = np.arange(1, config.masks + 1)
     theory = np.sqrt(config.rate / (1 - config.rate) / counts)
@@ -212,3 +182,9 @@ def draw(errors: dict, means: dict, config: Config):
     plots.curves(right, by_rate, title=f"Networks trained on {config.examples} digits", xlabel="rate")
     right.set(ylabel="loss (nats)", ylim=(0, None))
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -9,16 +9,13 @@ Cost:  150 s on 2 CPU cores.
 Run:   suite run object_detection [--data tfds | --data FOLDER]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from suite.data.sets import detection_sets
 from suite.data.sets.boxes import box_examples, random_mirror
@@ -28,6 +25,7 @@ from suite.evaluation.baselines import Baseline
 from suite.evaluation.detection import COCO_THRESHOLDS, Truths, average_precisions, mean_average_precision
 from suite.evaluation.metrics import Metric
 from suite.evaluation.table import Table
+from suite.layers import NonMaximumSuppression
 from suite.models.detector import STRIDE, build_detector, encode
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Export, Result, Task
@@ -62,7 +60,9 @@ def batches(data: DetectionSet, part: str, config: Config, seed: int | None = No
     """Images, and boxes as maps; with a seed shuffled, each image mirrored at random with its boxes."""
     grid, num_classes = (config.side // STRIDE,) * 2, len(data.classes)
 
-    def prepare(image, boxes, labels):
+    def prepare(
+        image: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         if seed is not None:
             image, boxes = random_mirror(image, boxes)
         heatmap, cells = encode(boxes, labels, grid, num_classes)
@@ -95,9 +95,9 @@ def train(maps: keras.Model, data: DetectionSet, config: Config, context: Contex
 
 def every_cell(maps: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Boxes `(n, cells, 4)` and scores `(n, cells, num_classes)` before suppression."""
-    found = maps.predict(images, verbose=0)
+    outputs = maps.predict(images, verbose=0)
     boxes, logits = (
-        found[key].reshape(len(images), -1, found[key].shape[-1]) for key in ("boxes", "heatmap")
+        outputs[key].reshape(len(images), -1, outputs[key].shape[-1]) for key in ("boxes", "heatmap")
     )
     return boxes, 1 / (1 + np.exp(-logits))
 
@@ -113,14 +113,16 @@ def best_cells(boxes: np.ndarray, scores: np.ndarray, count: int) -> dict[str, n
     }
 
 
-def greedy_gap(found: dict, boxes: np.ndarray, scores: np.ndarray, layer) -> float:
+def greedy_gap(
+    detections: dict, boxes: np.ndarray, scores: np.ndarray, layer: NonMaximumSuppression
+) -> float:
     """Largest difference of the scores kept from those that TensorFlow's greedy suppression keeps."""
     best = np.where(scores == scores.max(axis=-1, keepdims=True), scores, 0)  # one class a cell, as ours
     greedy = tf.image.combined_non_max_suppression(
         boxes[:, :, None], best, layer.max_detections, layer.max_detections,
         layer.iou_threshold, layer.score_threshold,
     )  # fmt: skip
-    return float(np.abs(greedy.nmsed_scores.numpy() - found["scores"]).max())
+    return float(np.abs(greedy.nmsed_scores.numpy() - detections["scores"]).max())
 
 
 def run(config: Config, context: Context) -> Result:
@@ -130,16 +132,16 @@ def run(config: Config, context: Context) -> Result:
     maps, detector = build_detector((config.side, config.side, 3), num_classes)
     curves = train(maps, data, config, context)
 
-    found = detector.predict(images, verbose=0)
+    detections = detector.predict(images, verbose=0)
     boxes, scores = every_cell(maps, images)
-    precisions = average_precisions(found, truths, num_classes)
-    unsuppressed = best_cells(boxes, scores, found["scores"].shape[1])
+    precisions = average_precisions(detections, truths, num_classes)
+    unsuppressed = best_cells(boxes, scores, detections["scores"].shape[1])
     map_50 = np.nanmean(precisions[0])
     metrics = {
         "test_map_50": map_50,
         "test_map": np.nanmean(precisions),
         "map_50_gain_of_suppression": map_50 - mean_average_precision(unsuppressed, truths, num_classes),
-        "greedy_suppression_gap": greedy_gap(found, boxes, scores, detector.get_layer("suppression")),
+        "greedy_suppression_gap": greedy_gap(detections, boxes, scores, detector.get_layer("suppression")),
     }
     metric = Metric(
         "test_map_50",
@@ -153,7 +155,7 @@ def run(config: Config, context: Context) -> Result:
     return Result(
         metrics=metrics,
         figures={
-            "boxes": draw_boxes(images, found, data.classes),
+            "boxes": draw_boxes(images, detections, data.classes),
             "precision": draw_precisions(precisions, data.classes),
             "loss": plots.learning_curves(
                 {"train": curves["train_loss"], "validation": curves["validation_loss"]},
@@ -195,22 +197,28 @@ def constant_boxes(data: DetectionSet, truths: Truths) -> Baseline:
     return Baseline("test_map_50", scores[best], f"{best}, in every image")
 
 
-def draw_boxes(images: np.ndarray, found: dict, classes):
+def draw_boxes(images: np.ndarray, detections: dict, classes: Sequence[str]) -> Figure:
     figure, grid = plots.new_figure("Found on test images", 11, 5, 2, 5)
     for index, cell in enumerate(grid.ravel()[: len(images)]):
         cell.imshow(images[index])
         cell.set_axis_off()
-        sure = found["scores"][index] >= 0.3
-        boxes, scores, labels = (found[key][index][sure] for key in ("boxes", "scores", "labels"))
+        sure = detections["scores"][index] >= 0.3
+        boxes, scores, labels = (detections[key][index][sure] for key in ("boxes", "scores", "labels"))
         captions = [f"{classes[label]} {score:.2f}" for label, score in zip(labels, scores, strict=True)]
         plots.boxes(cell, boxes, images.shape[1:3], captions)
     return figure
 
 
-def draw_precisions(precisions: np.ndarray, classes):
+def draw_precisions(precisions: np.ndarray, classes: Sequence[str]) -> Figure:
     figure, axes = plots.new_figure("How exact a box has to be", width=7, height=3.6)
     lines = {name: (COCO_THRESHOLDS, precisions[:, label], "o-") for label, name in enumerate(classes)}
     plots.curves(
         axes, lines, xlabel="IoU from which a box counts as right", ylabel="average precision", ylim=(0, 1.02)
     )
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

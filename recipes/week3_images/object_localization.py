@@ -8,11 +8,6 @@ Cost:  2 min on 2 CPU cores.
 Run:   suite run object_localization [--data FOLDER]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 
@@ -20,6 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 
 from suite.data.sets import detection_sets
 from suite.data.sets.boxes import random_mirror
@@ -33,7 +29,7 @@ from suite.evaluation.metrics import Metric, accuracy
 from suite.layers import BoxesFromDistances
 from suite.models.detector import feature_map
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, Task
+from suite.runs.recipe import Claim, Context, Export, Result, Task, at_least, at_most
 from suite.training.box_losses import generalized_iou
 from suite.training.loop import epochs_for, lower
 
@@ -53,10 +49,8 @@ DATA = ("embedded", "path")
 
 CLAIMS = (
     Claim("test_mean_iou", at_least=0.8, data="embedded"),
-    Claim("test_accuracy", at_least=0.9, data="embedded"),
-    Claim("test_localization_accuracy", at_least=0.9, data="embedded"),
-    Claim("test_mean_iou_linear", at_most=0.5, data="embedded"),
-    Claim("test_accuracy_linear", at_most=0.5, data="embedded"),
+    *at_least(0.9, "test_accuracy", "test_localization_accuracy", data="embedded"),
+    *at_most(0.5, "test_mean_iou_linear", "test_accuracy_linear", data="embedded"),
 )
 
 
@@ -101,10 +95,12 @@ def single_boxes(data: DetectionSet, part: str) -> tuple[np.ndarray, np.ndarray,
     return data.images[part][rows], boxes, labels
 
 
-def training_batches(images, boxes, labels, config: Config, seed: int) -> tf.data.Dataset:
+def training_batches(
+    images: np.ndarray, boxes: np.ndarray, labels: np.ndarray, config: Config, seed: int
+) -> tf.data.Dataset:
     """Shuffled batches; each image is mirrored at random along both axes, its box with it."""
 
-    def mirror(image, box, label):
+    def mirror(image: tf.Tensor, box: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         image, box = random_mirror(image, box)
         return image, {"probabilities": label, "box": box}
 
@@ -170,7 +166,7 @@ def run(config: Config, context: Context) -> Result:
         "test_accuracy_linear": accuracy(linear_outputs["probabilities"], labels),
     }
 
-    metric = Metric("test_mean_iou", lambda found, truth: ious(found, truth).mean(), tolerance=0.02)
+    metric = Metric("test_mean_iou", lambda outputs, truth: ious(outputs, truth).mean(), tolerance=0.02)
     return Result(
         metrics=metrics,
         figures={
@@ -197,7 +193,9 @@ def constant_answer(train: tuple, test: tuple, classes: Sequence[str]) -> list[B
     return [box, most_frequent_class(labels, test[2], classes)]
 
 
-def draw_boxes(images: np.ndarray, boxes: np.ndarray, labels: np.ndarray, outputs: dict, classes):
+def draw_boxes(
+    images: np.ndarray, boxes: np.ndarray, labels: np.ndarray, outputs: dict, classes: Sequence[str]
+) -> Figure:
     """The true box, dotted, and the network's."""
     figure, grid = plots.new_figure("On test images", 11, 5, 2, 5)
     overlaps, guesses = ious(outputs, boxes), outputs["probabilities"].argmax(axis=1)
@@ -211,9 +209,15 @@ def draw_boxes(images: np.ndarray, boxes: np.ndarray, labels: np.ndarray, output
     return figure
 
 
-def draw_ious(overlaps: dict):
+def draw_ious(overlaps: dict) -> Figure:
     figure, axes = plots.new_figure("How well the box fits", width=7, height=3.4)
     share = np.linspace(1, 0, len(overlaps["CNN"]))
     lines = {name: (np.sort(values), share) for name, values in overlaps.items()}
     plots.curves(axes, lines, xlabel="IoU", ylabel="share of test images with at least", xlim=(0, 1))
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

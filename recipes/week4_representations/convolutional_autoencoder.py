@@ -9,11 +9,6 @@ Cost:  70 s on 2 CPU cores.
 Run:   suite run convolutional_autoencoder [--data tfds | --data tfds:lfw]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 
 import keras
@@ -96,3 +91,9 @@ def run(config: Config, context: Context) -> Result:
         exports=[encoder_export(largest, test, images[:300]), decoder_export(largest, test, images[:300])],
         data=data.describe(),
     )
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -11,12 +11,8 @@ Cost:  30 s on 2 CPU cores; mnist 4 min.
 Run:   suite run domain_adaptation [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
+from typing import Any
 
 import keras
 import numpy as np
@@ -63,7 +59,9 @@ CLAIMS = (
 )
 
 
-def build_models(shape: tuple[int, int, int], num_classes: int, features: int):
+def build_models(
+    shape: tuple[int, int, int], num_classes: int, features: int
+) -> tuple[keras.Model, keras.Model]:
     """One encoder with two heads, and the classifier that is left when the judge has gone.
 
     No batch normalization: its means would be those of both domains together.
@@ -117,7 +115,7 @@ def training_batches(domains: dict, labels: np.ndarray, config: Config, seed: in
     answers = {"probabilities": known, "domain": is_target[:, None]}
     weights = {"probabilities": 2 * (1 - is_target), "domain": np.ones_like(is_target)}
 
-    def distort(images, answers, weights):
+    def distort(images: tf.Tensor, answers: dict, weights: dict) -> tuple[tf.Tensor, dict, dict]:
         moved = image_sets.random_affine(tf.cast(images, tf.float32))
         return tf.cast(tf.round(moved), tf.uint8), answers, weights
 
@@ -126,7 +124,9 @@ def training_batches(domains: dict, labels: np.ndarray, config: Config, seed: in
     return batches.map(distort, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
 
 
-def train(domains: dict, data: image_sets.ImageSet, strength: float, config: Config, context: Context):
+def train(
+    domains: dict, data: image_sets.ImageSet, strength: float, config: Config, context: Context
+) -> tuple[keras.Model, keras.Model, list[float]]:
     """Trains at a strength; gives both models and the accuracy on the target's validation part, by round."""
     keras.utils.set_random_seed(context.seed)  # the two trainings differ in nothing but the strength
     shape = domains["train"]["source"].shape[1:]
@@ -136,7 +136,7 @@ def train(domains: dict, data: image_sets.ImageSet, strength: float, config: Con
     both.compile(Adam(schedule, beta_1=0.5), losses)
     reversal, images = both.get_layer("reversal"), domains["validation"]["target"]
 
-    def look():
+    def look() -> dict[str, float]:
         answers = _answers(classifier, images)
         return {"validation_accuracy": accuracy(answers, data.labels["validation"])}
 
@@ -151,7 +151,7 @@ def train(domains: dict, data: image_sets.ImageSet, strength: float, config: Con
     return both, classifier, curves["validation_accuracy"]
 
 
-def _answers(model: keras.Model, images: np.ndarray):
+def _answers(model: keras.Model, images: np.ndarray) -> Any:
     return model.predict(images, batch_size=500, verbose=0)
 
 
@@ -165,7 +165,7 @@ def new_judge_accuracy(both: keras.Model, domains: dict[str, dict[str, np.ndarra
     """The same of a linear judge who had no part in the training, and is fitted to what came of it."""
     encoder = keras.Model(both.input, both.get_layer("reversal").input)
 
-    def examples(part):
+    def examples(part: str) -> tuple[np.ndarray, np.ndarray]:
         features = {name: _answers(encoder, images) for name, images in domains[part].items()}
         is_target = np.repeat([0, 1], [len(features["source"]), len(features["target"])])
         return np.concatenate([features["source"], features["target"]]), is_target
@@ -232,3 +232,9 @@ def run(config: Config, context: Context) -> Result:
             )
         ],
     )
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

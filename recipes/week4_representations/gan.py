@@ -10,11 +10,6 @@ Cost:  80 s on 2 CPU cores; mnist 17 min.
 Run:   suite run gan [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
@@ -23,6 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 
 from suite.data.batches import shuffled
 from suite.data.sets import image_sets
@@ -213,7 +209,7 @@ def run(config: Config, context: Context) -> Result:
     data = image_sets.load(context.source, context.seed)
     real = tf.constant(data.images["train"] / np.float32(255))
 
-    def draw(seed):
+    def draw(seed: tf.Tensor) -> tf.Tensor:
         rows = tf.random.stateless_uniform((config.batch_size,), seed, 0, len(real), tf.int32)
         return tf.gather(real, rows)
 
@@ -234,7 +230,10 @@ def run(config: Config, context: Context) -> Result:
     seen = {name: features.predict(images, batch_size=500, verbose=0) for name, images in sets.items()}
     seen_test = features.predict(test, batch_size=500, verbose=0)
     frechet = {name: frechet_distance(values, seen_test) for name, values in seen.items()}
-    ring_noise = noise[:, :RING_NOISE]
+    generators = {
+        "generator": (generator, noise),
+        "ring_generator": (ring_generator, noise[:, :RING_NOISE]),
+    }
     flat = [images.reshape(len(images), -1) for images in (sets["generated"], real.numpy(), test)]
     metrics = {
         "modes": modes,
@@ -256,23 +255,23 @@ def run(config: Config, context: Context) -> Result:
             "ring": draw_ring({"with penalty": points, "without": free_points}),
         },
         exports=[
-            Export(generator, noise[:500], noise[500:800], name="generator", task=Task.GENERATOR),
-            Export(
-                ring_generator,
-                ring_noise[:500],
-                ring_noise[500:800],
-                name="ring_generator",
-                task=Task.GENERATOR,
-            ),
+            Export(model, drawn[:500], drawn[500:800], name=name, task=Task.GENERATOR)
+            for name, (model, drawn) in generators.items()
         ],
         data=data.describe(),
     )
 
 
-def draw_ring(points: dict):
+def draw_ring(points: dict) -> Figure:
     figure, panels = plots.new_figure("Points that the generators draw", 8, 4, 1, 2)
     for axes, (name, drawn) in zip(panels, points.items(), strict=True):
         axes.scatter(*MODES.T, s=60, facecolors="none", edgecolors=plots.COLORS[1], label="modes")
         axes.scatter(*drawn.T, s=2, label="generated")
         axes.set(title=name, xlim=(-3, 3), ylim=(-3, 3), aspect="equal")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -11,17 +11,14 @@ Cost:  60 s on 2 CPU cores; mnist 3 min.
 Run:   suite run image_morphing [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
+from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 
 from suite.data.batches import shuffled
 from suite.data.sets import image_sets
@@ -79,7 +76,7 @@ def train(
     steps: int,
     learning_rate: float,
     context: Context,
-    loss=None,
+    loss: str | Callable | None = None,
 ) -> None:
     model.compile(Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps)), loss)
     context.fit(model, batches.repeat(), steps_per_epoch=steps)
@@ -159,7 +156,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw_strips(ways: dict):
+def draw_strips(ways: dict) -> Figure:
     rows = {}
     for pair in range(5):
         for name, way in ways.items():
@@ -167,7 +164,7 @@ def draw_strips(ways: dict):
     return plots.image_rows(rows, title="From one test image to another")
 
 
-def draw_curves(distances: dict, confidences: dict):
+def draw_curves(distances: dict, confidences: dict) -> Figure:
     figure, panels = plots.new_figure("Mean over pairs of different classes", 9, 3.6, 1, 2)
     share = np.linspace(0, 1, STEPS + 1)
     for axes, values, title in (
@@ -177,3 +174,9 @@ def draw_curves(distances: dict, confidences: dict):
         lines = {name: (share, line) for name, line in values.items()}
         plots.curves(axes, lines, title=title, xlabel="share of the way")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -8,16 +8,12 @@ Cost:  50 s on 2 CPU cores.
 Run:   suite run pca_versus_autoencoder [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 from scipy.linalg import subspace_angles
 from sklearn.decomposition import PCA
 
@@ -122,7 +118,7 @@ def pca_errors(train_pixels: np.ndarray, test_pixels: np.ndarray) -> np.ndarray:
     return np.maximum(left.mean(axis=0), 0) / test_pixels.shape[1]
 
 
-def draw_reconstructions(images: np.ndarray, answers: dict, errors: dict):
+def draw_reconstructions(images: np.ndarray, answers: dict, errors: dict) -> Figure:
     count = 10
     rows = {"image": images[:count]}
     for name, answer in answers.items():
@@ -130,7 +126,7 @@ def draw_reconstructions(images: np.ndarray, answers: dict, errors: dict):
     return plots.image_rows(rows, title="On test images, with the mean squared error")
 
 
-def draw_errors(by_size: np.ndarray, errors: dict, code_size: int):
+def draw_errors(by_size: np.ndarray, errors: dict, code_size: int) -> Figure:
     figure, axes = plots.new_figure("Error on test against the size of the code")
     shown = slice(1, 2 + np.argmax(by_size < errors["nonlinear autoencoder"] / 2))
     axes.plot(np.arange(len(by_size))[shown], by_size[shown], label="PCA")
@@ -139,3 +135,9 @@ def draw_errors(by_size: np.ndarray, errors: dict, code_size: int):
     axes.set(xlabel="numbers in the code", ylabel="mean squared error", yscale="log")
     axes.legend(frameon=False)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

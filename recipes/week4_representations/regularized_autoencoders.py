@@ -13,16 +13,13 @@ Cost:  100 s on 2 CPU cores; mnist 10 min, beside other work.
 Run:   suite run regularized_autoencoders [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
+from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 from sklearn.linear_model import LogisticRegression
 
 from suite.data.batches import shuffled
@@ -88,7 +85,13 @@ def shuffle_pixels(images: np.ndarray, seed: int) -> np.ndarray:
     return rng.permuted(images.reshape(len(images), -1), axis=0).reshape(images.shape)
 
 
-def train(model: keras.Model, images: np.ndarray, corrupt, config: Config, context: Context) -> None:
+def train(
+    model: keras.Model,
+    images: np.ndarray,
+    corrupt: Callable[[tf.Tensor], tf.Tensor] | None,
+    config: Config,
+    context: Context,
+) -> None:
     """Minimizes the squared error between each image and what comes out for it, or for a corrupted copy."""
     batches = shuffled((images, images.astype(np.float32) / 255), config.batch_size, context.seed).repeat()
     if corrupt is not None:
@@ -154,8 +157,8 @@ def measure(autoencoder: Autoencoder, inputs: dict, data: image_sets.ImageSet) -
     clean = inputs["test"].astype(np.float32) / 255
     answers = {name: autoencoder.model.predict(x, batch_size=500, verbose=0) for name, x in inputs.items()}
     code = autoencoder.encoder.predict(inputs["test"], batch_size=500, verbose=0)
-    few = autoencoder.encoder.predict(data.images["train"][:100], verbose=0)
-    classifier = LogisticRegression(C=10, max_iter=500).fit(few, data.labels["train"][:100])
+    codes = autoencoder.encoder.predict(data.images["train"][:100], verbose=0)
+    classifier = LogisticRegression(C=10, max_iter=500).fit(codes, data.labels["train"][:100])
     return {
         "error": np.mean((answers["test"] - clean) ** 2),
         "copied": r2(answers["shuffled"], inputs["shuffled"] / 255),
@@ -189,7 +192,7 @@ def table(measured: dict) -> Table:
     return Table("One budget, six autoencoders", ("", *columns), rows, note)
 
 
-def draw_activations(models: dict, images: np.ndarray):
+def draw_activations(models: dict, images: np.ndarray) -> Figure:
     figure, axes = plots.new_figure("Activations of the code on test images", width=8)
     for kind, autoencoder in models.items():
         code = np.sort(autoencoder.encoder.predict(images, batch_size=500, verbose=0), axis=1)[:, ::-1]
@@ -197,3 +200,9 @@ def draw_activations(models: dict, images: np.ndarray):
     axes.set(xlabel="unit, the most active of each image first", ylabel="mean activation", xscale="log")
     axes.legend(frameon=False)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

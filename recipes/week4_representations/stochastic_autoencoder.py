@@ -12,17 +12,14 @@ Cost:  100 s on 2 CPU cores; mnist 8 min.
 Run:   suite run stochastic_autoencoder [--data tfds]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
+from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from suite.data.batches import shuffled
@@ -81,7 +78,7 @@ def train(
     steps: int,
     learning_rate: float,
     context: Context,
-    loss=None,
+    loss: Callable | None = None,
 ) -> None:
     model.compile(Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps)), loss)
     context.fit(model, batches.repeat().prefetch(2), steps_per_epoch=steps)
@@ -95,10 +92,10 @@ def train_decoders(data: image_sets.ImageSet, config: Config, context: Context) 
     log-probability of the level, and can be compared with it (Theis, Oord, Bethge, 2016, section 3.1).
     """
 
-    def levels(images):
+    def levels(images: tf.Tensor) -> tf.Tensor:
         return tf.cast(tf.round(tf.cast(images, tf.float32) * ((LEVELS - 1) / 255)), tf.int32)
 
-    def spread(images):
+    def spread(images: tf.Tensor) -> tf.Tensor:
         return (tf.cast(levels(images), tf.float32) + tf.random.uniform(tf.shape(images))) / LEVELS
 
     kinds = {
@@ -217,7 +214,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw_grid(decoder: keras.Model, code_size: int, side: int = 12):
+def draw_grid(decoder: keras.Model, code_size: int, side: int = 12) -> Figure:
     """Images at the quantiles of the first two numbers of a code, all others 0: the middle is likeliest."""
     quantiles = norm.ppf((np.arange(side) + 0.5) / side)
     codes = np.zeros((side * side, code_size), np.float32)
@@ -227,7 +224,7 @@ def draw_grid(decoder: keras.Model, code_size: int, side: int = 12):
     return plots.image_rows(rows, title="What the decoder draws over the plane of codes", side=0.6)
 
 
-def draw_samples(decoder: keras.Model, code_size: int, seed: int, columns: int = 10):
+def draw_samples(decoder: keras.Model, code_size: int, seed: int, columns: int = 10) -> Figure:
     """Images of codes drawn from the prior: the probability of each pixel, and pixels drawn by it."""
     rng = np.random.default_rng(seed)
     means = decoder.predict(rng.normal(size=(columns, code_size)).astype(np.float32), verbose=0)
@@ -235,7 +232,7 @@ def draw_samples(decoder: keras.Model, code_size: int, seed: int, columns: int =
     return plots.image_rows(rows, title="Drawn from the prior and the decoder")
 
 
-def draw_codes(encoder: keras.Model, data: image_sets.ImageSet):
+def draw_codes(encoder: keras.Model, data: image_sets.ImageSet) -> Figure:
     figure, axes = plots.new_figure("Codes of test images", width=7, height=5.5)
     codes, labels = encoder.predict(data.images["test"], batch_size=500, verbose=0), data.labels["test"]
     for label, name in enumerate(data.classes[:10]):
@@ -245,7 +242,7 @@ def draw_codes(encoder: keras.Model, data: image_sets.ImageSet):
     return figure
 
 
-def draw_inverse(draws: dict, points: np.ndarray, nats: dict):
+def draw_inverse(draws: dict, points: np.ndarray, nats: dict) -> Figure:
     figure, panels = plots.new_figure("Given x, which t? Draws over the test points", 9, 3.6, 1, 2)
     for axes, (kind, drawn) in zip(panels, draws.items(), strict=True):
         axes.scatter(*points.T, s=4, color="#B8C0CA", label="test points")
@@ -253,3 +250,9 @@ def draw_inverse(draws: dict, points: np.ndarray, nats: dict):
         axes.set(title=f"{kind}, {nats[kind]:.2f} nats", xlabel="x", ylabel="t", ylim=(-0.5, 1.5))
         axes.legend(frameon=False, loc="upper left")
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -9,11 +9,6 @@ Cost:  160 s on 2 CPU cores.
 Run:   suite run style_transfer [--content A.jpg] [--style B.jpg] [--data FOLDER]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 from itertools import islice
 from typing import Annotated, NamedTuple
@@ -21,6 +16,7 @@ from typing import Annotated, NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from suite import console
 from suite.data.folders.unlabeled import read_picture_folder
@@ -147,7 +143,7 @@ def optimize_pixels(judge: Judge, photo: np.ndarray, config: Config) -> tuple[np
     optimizer.build([image])
 
     @tf.function
-    def step():
+    def step() -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             loss, style, kept = objective(judge, image, content, config)
         optimizer.apply([tape.gradient(loss, image)], [image])
@@ -159,19 +155,21 @@ def optimize_pixels(judge: Judge, photo: np.ndarray, config: Config) -> tuple[np
     return np.rint(image[0]).astype(np.uint8), dict(zip(("style", "content"), history.T, strict=True))
 
 
-def train_transformer(judge: Judge, photos: list, shown: np.ndarray, config: Config, context: Context):
+def train_transformer(
+    judge: Judge, photos: list, shown: np.ndarray, config: Config, context: Context
+) -> tuple[keras.Model, dict[str, list[float]]]:
     """Johnson's way: the same losses train a network, once and for all photos.
 
     Gives it, and its losses on photos that are shown, by round.
     """
     model = build_style_transformer(None, config.filters, config.blocks)
 
-    def loss(images, stylized):
+    def loss(images: tf.Tensor, stylized: tf.Tensor) -> tf.Tensor:
         content = judge.content(tiles(images, config.tile))
         values, _, _ = objective(judge, tiles(stylized, config.tile), content, config)
         return tf.reduce_mean(tf.reshape(values, (tf.shape(images)[0], -1)), axis=1)
 
-    def look():
+    def look() -> dict[str, tf.Tensor]:
         images = stylize(model, shown).astype(np.float32)
         style, kept = judge.losses(images, judge.content(shown.astype(np.float32)))
         return {"style": tf.reduce_mean(style), "content": tf.reduce_mean(kept)}
@@ -252,7 +250,7 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def draw_ways(photo: np.ndarray, style: np.ndarray, optimized: np.ndarray, stylized: np.ndarray):
+def draw_ways(photo: np.ndarray, style: np.ndarray, optimized: np.ndarray, stylized: np.ndarray) -> Figure:
     height, width, _ = photo.shape
     figure, grid = plots.new_figure("One photo, two ways to repaint it", 9, 0.8 + 9 * height / width, 2, 2)
     panels = {"photo": photo, "style": style, "optimized pixels": optimized, "network, in one pass": stylized}
@@ -263,7 +261,7 @@ def draw_ways(photo: np.ndarray, style: np.ndarray, optimized: np.ndarray, styli
     return figure
 
 
-def draw_losses(pixels: dict, network: dict):
+def draw_losses(pixels: dict, network: dict) -> Figure:
     figure, panels = plots.new_figure("Losses while it is optimized", 9, 3.6, 1, 2)
     for axes, title, unit, curves in zip(
         panels, ("pixels", "network"), ("step", "round"), (pixels, network), strict=True
@@ -271,3 +269,9 @@ def draw_losses(pixels: dict, network: dict):
         lines = {name: (1 + np.arange(len(curves[name])), curves[name]) for name in ("style", "content")}
         plots.curves(axes, lines, title=title, xlabel=unit, ylim=(0, None))
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

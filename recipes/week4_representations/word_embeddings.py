@@ -10,17 +10,14 @@ Cost:  25 s on 2 CPU cores; tiny_shakespeare 60 s.
 Run:   suite run word_embeddings [--data tfds | --data FILE.txt]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
 from suite import console
@@ -80,13 +77,17 @@ class Vectors(NamedTuple):
     contexts: np.ndarray
 
 
-def skip_gram(words, contexts, pairs, window: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def skip_gram(
+    words: tf.Tensor, contexts: tf.Tensor, pairs: tf.Tensor, window: int
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """The word in the middle predicts each word around it: scores `(rows, span, span + 2 * window)`."""
     middle = words[:, window:-window]  # (rows, span, size)
     return middle, tf.matmul(middle, contexts, transpose_b=True), pairs
 
 
-def cbow(words, contexts, pairs, window: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def cbow(
+    words: tf.Tensor, contexts: tf.Tensor, pairs: tf.Tensor, window: int
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """The mean of the words around predicts the one in the middle: scores `(rows, span, 1)`."""
     counts = tf.reduce_sum(pairs, axis=-1, keepdims=True)
     around = tf.matmul(pairs, words) / tf.maximum(counts, 1.0)  # (rows, span, size)
@@ -94,10 +95,13 @@ def cbow(words, contexts, pairs, window: int) -> tuple[tf.Tensor, tf.Tensor, tf.
     return around, scores, tf.minimum(counts, 1.0)
 
 
+Predict: TypeAlias = Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]  # skip_gram or cbow
+
+
 class Trainer:
     """Embeddings with negative sampling, by a bare loop: `epoch` goes once through a stream."""
 
-    def __init__(self, predict, counts: np.ndarray, steps: int, config: Config, seed: int):
+    def __init__(self, predict: Predict, counts: np.ndarray, steps: int, config: Config, seed: int):
         """Takes `skip_gram` or `cbow`, how often each word occurs, and how many steps there will be."""
         self.config, self.rng = config, np.random.default_rng(seed)
         self.keep = embeddings.keep_probabilities(counts, config.threshold)
@@ -110,7 +114,9 @@ class Trainer:
         self.optimizer.build([self.words, self.contexts])
 
     @tf.function(jit_compile=True)
-    def step(self, noise_words, words, sentences, reach):
+    def step(
+        self, noise_words: tf.Tensor, words: tf.Tensor, sentences: tf.Tensor, reach: tf.Tensor
+    ) -> tf.Tensor:
         config, variables = self.config, [self.words, self.contexts]
         with tf.GradientTape() as tape:
             inputs, outputs = (tf.gather(variable.value, words) for variable in variables)
@@ -124,7 +130,7 @@ class Trainer:
         return loss
 
     @tf.function(reduce_retracing=True)
-    def steps(self, noise_words, *windows):
+    def steps(self, noise_words: tf.Tensor, *windows: tf.Tensor) -> tf.Tensor:
         total, size = 0.0, self.config.rows
         for index in tf.range(len(noise_words)):
             rows = slice(index * size, (index + 1) * size)
@@ -147,7 +153,7 @@ class Trainer:
         return Vectors(self.words.numpy(), self.contexts.numpy())
 
 
-def make_trainer(predict, text: Text, config: Config, seed: int) -> Trainer:
+def make_trainer(predict: Predict, text: Text, config: Config, seed: int) -> Trainer:
     counts = text.counts()
     kept = np.sum(embeddings.keep_probabilities(counts, config.threshold) * counts)
     steps = int(np.ceil(kept / config.span / config.rows + 1))
@@ -155,7 +161,7 @@ def make_trainer(predict, text: Text, config: Config, seed: int) -> Trainer:
     return Trainer(predict, counts, config.epochs * steps, config, seed)
 
 
-def train(predict, text: Text, config: Config, seed: int) -> tuple[Vectors, list[float]]:
+def train(predict: Predict, text: Text, config: Config, seed: int) -> tuple[Vectors, list[float]]:
     trainer = make_trainer(predict, text, config, seed)
     epochs = console.track(range(trainer.config.epochs), predict.__name__)
     losses = [trainer.epoch(text.streams["train"]) for _ in epochs]
@@ -221,7 +227,7 @@ def run(config: Config, context: Context) -> Result:
     trivial = ranking(frequency, text, config, context.seed)
     gained = metrics["test_ranking_skip_gram"] - metrics["test_ranking_svd"]
     metrics["test_ranking_gained_on_svd"] = gained
-    found = known(text, vectors[best])
+    best_vectors = known(text, vectors[best])
     return Result(
         metrics=metrics,
         figures={
@@ -232,22 +238,22 @@ def run(config: Config, context: Context) -> Result:
         data=corpus.describe()
         | {"words": len(text.streams["train"].words), "vocabulary": len(text.vocabulary), "exported": best},
         baselines=[Baseline("test_ranking", trivial, "the more frequent word, whatever it stands beside")],
-        tables=[nearest_table(found, {name: known(text, each) for name, each in vectors.items()})],
-        files=found.projector_files(),
+        tables=[nearest_table(best_vectors, {name: known(text, each) for name, each in vectors.items()})],
+        files=best_vectors.projector_files(),
     )
 
 
-def nearest_table(found: WordVectors, ways: dict[str, WordVectors], shown: int = 15) -> Table:
+def nearest_table(best_vectors: WordVectors, by_method: dict[str, WordVectors], shown: int = 15) -> Table:
     """The words nearest to some frequent ones that are no function words, by method."""
-    asked = [word for word in found.words[:400] if len(word) > 4][:shown]
+    asked = [word for word in best_vectors.words[:400] if len(word) > 4][:shown]
     rows = [
-        (word, *(", ".join(near for near, _ in way.nearest(word, 5)) for way in ways.values()))
+        (word, *(", ".join(near for near, _ in vectors.nearest(word, 5)) for vectors in by_method.values()))
         for word in asked
     ]
-    return Table("Nearest words", ("word", *(name.replace("_", "-") for name in ways)), rows)
+    return Table("Nearest words", ("word", *(name.replace("_", "-") for name in by_method)), rows)
 
 
-def draw_pairs(vectors: WordVectors, planted: Analogies):
+def draw_pairs(vectors: WordVectors, planted: Analogies) -> Figure:
     figure, panels = plots.new_figure(
         "Pairs that differ in one way, in two principal components", 11, 4, 1, 3
     )
@@ -261,3 +267,9 @@ def draw_pairs(vectors: WordVectors, planted: Analogies):
         axes.scatter(*points.T, s=4, color=plots.MUTED)
         axes.set(title=relation)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

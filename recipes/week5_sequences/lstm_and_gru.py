@@ -10,11 +10,6 @@ Cost:  2 min on 2 CPU cores.
 Run:   suite run lstm_and_gru
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 import time
 from collections.abc import Callable
@@ -23,6 +18,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from suite.backprop.gradient_check import relative_error
 from suite.data.generated.sequences import ADDING_BASELINE, Sequences, adding_problem
@@ -31,7 +27,7 @@ from suite.evaluation.metrics import Metric
 from suite.evaluation.table import Table
 from suite.layers import GRUCell, LSTMCell, Recurrent, SimpleRNNCell
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, Task
+from suite.runs.recipe import Claim, Context, Export, Result, Task, at_most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,16 +55,18 @@ KERAS: dict[str, tuple[type, dict]] = {  # the layer with the same equations
 }
 
 CLAIMS = (
-    Claim("output_gap", at_most=1e-5),
-    Claim("gradient_gap", at_most=1e-5),
+    *at_most(1e-5, "output_gap", "gradient_gap"),
     Claim("test_mean_squared_error_simple_rnn", at_least=0.15),
-    Claim("test_mean_squared_error_identity_rnn", at_most=0.02),
-    Claim("test_mean_squared_error_lstm", at_most=0.02),
-    Claim("test_mean_squared_error_gru", at_most=0.02),
+    *at_most(
+        0.02,
+        "test_mean_squared_error_identity_rnn",
+        "test_mean_squared_error_lstm",
+        "test_mean_squared_error_gru",
+    ),
 )
 
 
-def make_cell(name: str, config: Config):
+def make_cell(name: str, config: Config) -> keras.Layer:
     """A cell, with weights of its own."""
     match name:
         case "simple_rnn":
@@ -104,15 +102,15 @@ def gaps_to_keras(name: str, config: Config, rng: np.random.Generator) -> tuple[
     weights = [rng.normal(0, 0.3, weight.shape) for weight in pair[0].weights]
     pair[0].set_weights(weights)
     pair[1].set_weights([cell.in_keras_order(weight) for weight in weights])
-    found, direction = [], rng.normal(size=(*x.shape[:2], cell.units)).astype(np.float32)
+    results, direction = [], rng.normal(size=(*x.shape[:2], cell.units)).astype(np.float32)
     for layer in pair:
         with tf.GradientTape() as tape:
             tape.watch(x)
             outputs = layer(x, training=True)
         variables = [weight.value for weight in layer.trainable_variables]
         by_x, *by_weights = tape.gradient(outputs, [x, *variables], output_gradients=direction)
-        found.append((outputs, by_x, by_weights))
-    (mine, my_x, my_weights), (other, other_x, other_weights) = found
+        results.append((outputs, by_x, by_weights))
+    (mine, my_x, my_weights), (other, other_x, other_weights) = results
     ours = [my_x, *(cell.in_keras_order(gradient) for gradient in my_weights)]
     gradients = (relative_error(*each) for each in zip(ours, [other_x, *other_weights], strict=True))
     return relative_error(mine, other), max(gradients)
@@ -215,28 +213,25 @@ def run(config: Config, context: Context) -> Result:
             "validation": len(validation.inputs),
             "test": len(test.inputs),
         },
-        tables=[
-            Table(
-                "Side by side",
-                ("cell", "parameters", "training, us a token", "inference, us a token", "test error"),
-                [
-                    (
-                        LABELS[name],
-                        f"{count:,}",
-                        *(f"{each:.2f}" for each in spent),
-                        f"{errors[name]:.4f}",
-                    )
-                    for name, count, *spent in rows
-                ],
-                f"A token is a step of a sequence; guessing has an error of {ADDING_BASELINE:.3f}. "
-                "The GRU runs in Keras' loop, since its reset gate stands before its product; the others run "
-                "in ours, which is faster.",
-            )
-        ],
+        tables=[costs_table(rows, errors)],
     )
 
 
-def draw(trained: dict[str, Training], rows: list[tuple], errors: dict[str, float], config: Config):
+def costs_table(rows: list[tuple], errors: dict[str, float]) -> Table:
+    cells = [
+        (LABELS[name], f"{count:,}", *(f"{each:.2f}" for each in spent), f"{errors[name]:.4f}")
+        for name, count, *spent in rows
+    ]
+    columns = "cell", "parameters", "training, us a token", "inference, us a token", "test error"
+    note = (
+        f"A token is a step of a sequence; guessing has an error of {ADDING_BASELINE:.3f}. "
+        "The GRU runs in Keras' loop, since its reset gate stands before its product; the others run "
+        "in ours, which is faster."
+    )
+    return Table("Side by side", columns, cells, note)
+
+
+def draw(trained: dict[str, Training], rows: list[tuple], errors: dict[str, float], config: Config) -> Figure:
     figure, (left, right) = plots.new_figure(
         f"The adding problem at length {config.length}", 11, 4, columns=2
     )
@@ -260,3 +255,9 @@ def draw(trained: dict[str, Training], rows: list[tuple], errors: dict[str, floa
     )
     right.margins(0.25)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

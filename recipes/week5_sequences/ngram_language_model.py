@@ -14,16 +14,12 @@ Cost:  1 s on 2 CPU cores.
 Run:   suite run ngram_language_model [--data tfds | --data FILE.txt or FOLDER with train, test]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from suite.data.sets import corpora
@@ -148,7 +144,6 @@ def run(config: Config, context: Context) -> Result:
     winner = min(validation, key=lambda name: min(validation[name]))
     test = {name: measure(counts, ways, texts["test"]) for name, ways in chosen.items()}
     unseen = counts.unseen(texts["test"])
-    baseline = unigrams(np.concatenate(texts["train"]), np.concatenate(texts["test"]))
     growth = Growth.of(texts["train"], config.order, len(vocabulary))
 
     best = {name: values[at_best[name]] for name, values in test.items()}
@@ -173,7 +168,7 @@ def run(config: Config, context: Context) -> Result:
         figures={"perplexity": draw_perplexity(test), "sparsity_and_storage": draw_storage(unseen, growth)},
         data=corpus.describe()
         | {"words": int(growth.words[-1]), "vocabulary": len(vocabulary), "best_on_validation": winner},
-        baselines=[baseline],
+        baselines=[unigrams(np.concatenate(texts["train"]), np.concatenate(texts["test"]))],
         tables=[
             perplexity_table(test, chosen, unseen),
             storage_table(growth),
@@ -234,7 +229,7 @@ def next_word_table(
     return Table("What Kneser-Ney expects", columns, rows)
 
 
-def draw_perplexity(test: Mapping[str, list[float]]):
+def draw_perplexity(test: Mapping[str, list[float]]) -> Figure:
     figure, axes = plots.new_figure("Perplexity of held-out text by smoothing", 7, 4)
     orders = range(1, len(next(iter(test.values()))) + 1)
     plots.curves(
@@ -248,7 +243,7 @@ def draw_perplexity(test: Mapping[str, list[float]]):
     return figure
 
 
-def draw_storage(unseen: np.ndarray, growth: Growth):
+def draw_storage(unseen: np.ndarray, growth: Growth) -> Figure:
     figure, (shares, entries, sizes) = plots.new_figure("What n-grams cost", 12, 4, 1, 3)
     orders = range(1, len(unseen) + 1)
     shares.bar(orders, unseen, color=plots.COLORS[1])
@@ -261,3 +256,9 @@ def draw_storage(unseen: np.ndarray, growth: Growth):
         style = {"xlabel": "words of training", "ylabel": name, "xscale": "log", "yscale": "log"}
         plots.curves(axes, lines, title=f"{name} stored", **style, **ticks)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

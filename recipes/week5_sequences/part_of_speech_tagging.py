@@ -11,19 +11,16 @@ Cost:  40 s on 2 CPU cores; the English Web Treebank 8 min.
 Run:   suite run part_of_speech_tagging [--data tfds | --data FILE.conllu, or a treebank's folder]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import layers, ops
+from keras import KerasTensor, layers, ops
+from matplotlib.figure import Figure
 
 from suite.data.sets import tagged_sets
 from suite.data.splits import SPLITS
@@ -73,17 +70,17 @@ CLAIMS = (
 BUCKETS = (9, 17, 25, 33)  # words from which a sentence goes with longer ones
 
 
-def simple_rnn(x, mask, config: Config):
+def simple_rnn(x: KerasTensor, mask: KerasTensor, config: Config) -> KerasTensor:
     """Reads from left to right."""
     return Recurrent(SimpleRNNCell(config.units), return_sequences=True)(x, mask=mask)
 
 
-def bilstm(x, mask, config: Config):
+def bilstm(x: KerasTensor, mask: KerasTensor, config: Config) -> KerasTensor:
     """Reads in both directions."""
     return layers.Bidirectional(Recurrent(LSTMCell(config.units), return_sequences=True))(x, mask=mask)
 
 
-def read_spelling(characters, sizes: TaggerVocabulary, config: Config):
+def read_spelling(characters: KerasTensor, sizes: TaggerVocabulary, config: Config) -> KerasTensor:
     """What each word looks like: the strongest answers of two convolutions over its characters."""
     inside = ops.cast(ops.not_equal(characters, PADDING), "float32")[..., None]  # (B, T, letters, 1)
     x = layers.Embedding(len(sizes.characters), config.letter_embedding)(characters) * inside
@@ -92,7 +89,9 @@ def read_spelling(characters, sizes: TaggerVocabulary, config: Config):
     return ops.max(x, axis=2)  # (B, T, filters)
 
 
-def build_tagger(reader: Callable, spells: bool, sizes: TaggerVocabulary, num_tags: int, config: Config):
+def build_tagger(
+    reader: Callable, spells: bool, sizes: TaggerVocabulary, num_tags: int, config: Config
+) -> keras.Model:
     """From ids of words, and of their characters, to the probabilities of each word's tags."""
     words = keras.Input((None,), dtype="int32", name="words")
     mask = ops.not_equal(words, PADDING)
@@ -107,7 +106,7 @@ def build_tagger(reader: Callable, spells: bool, sizes: TaggerVocabulary, num_ta
 def batches(inputs: dict, train: Sequences, rates: np.ndarray, size: int, seed: int) -> tf.data.Dataset:
     """Sentences of similar length, padded no further than needed, some words made unknown; without end."""
 
-    def prepare(inputs, labels, mask):
+    def prepare(inputs: dict, labels: tf.Tensor, mask: tf.Tensor) -> tuple[dict, tf.Tensor, tf.Tensor]:
         length = tf.reduce_sum(tf.cast(mask, tf.int32))
         inputs = {name: ids[:length] for name, ids in inputs.items()}
         unknown = tf.random.uniform((length,)) < tf.gather(rates, inputs["words"])
@@ -131,20 +130,20 @@ def answers(model: keras.Model, sequences: Sequences) -> np.ndarray:
     return model.predict(inputs_of(model, sequences), batch_size=128, verbose=0)
 
 
-def train(model, parts: dict[str, Sequences], vocabulary: Vocabulary, config: Config, context: Context):
+def train(
+    model: keras.Model, parts: dict[str, Sequences], vocabulary: Vocabulary, config: Config, context: Context
+) -> list[float]:
     """Trains with words left out at random, to the best epoch; gives the accuracies on validation."""
     rates = config.word_dropout / np.maximum(config.word_dropout + vocabulary.counts, 1e-9)
     rates = rates.astype(np.float32)
-    examples = batches(
-        inputs_of(model, parts["train"]), parts["train"], rates, config.batch_size, context.seed
-    )
-    steps = -(-len(parts["train"].labels) // config.batch_size)
+    train, held_out = parts["train"], parts["validation"]
+    examples = batches(inputs_of(model, train), train, rates, config.batch_size, context.seed)
+    steps = -(-len(train.labels) // config.batch_size)
     epochs = epochs_for(steps, config.epochs, config.least_steps)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, epochs * steps)
     # The sum over the words of a batch, divided once by their number: padding weighs nothing.
     loss = keras.losses.SparseCategoricalCrossentropy(reduction="mean_with_sample_weight")
     model.compile(Adam(schedule), loss)
-    held_out = parts["validation"]
 
     def measure() -> dict[str, float]:
         accuracy = masked_accuracy(answers(model, held_out), held_out.labels, held_out.mask)
@@ -170,20 +169,20 @@ def run(config: Config, context: Context) -> Result:
     vocabulary = TaggerVocabulary.fit(data.words["train"], config.min_count)
     sizes = config.length, config.letters
     parts = {part: Sequences.of(data.words[part], data.labels[part], vocabulary, *sizes) for part in SPLITS}
-    test, found, curves, taggers = parts["test"], {"baseline": baseline(data, parts["test"])}, {}, {}
+    test, probabilities, curves, taggers = parts["test"], {"baseline": baseline(data, parts["test"])}, {}, {}
     for name, (reader, spells) in TAGGERS.items():
         keras.utils.set_random_seed(context.seed)
         taggers[name] = build_tagger(reader, spells, vocabulary, len(data.tags), config)
         curves[name] = train(taggers[name], parts, vocabulary.words, config, context)
-        found[name] = answers(taggers[name], test)
+        probabilities[name] = answers(taggers[name], test)
     best = choose({name: max(curve) for name, curve in curves.items()}, "accuracy")
 
     groups = {"": test.mask, "_unseen": test.unseen} if test.unseen.any() else {"": test.mask}
     rows = {
-        group: {name: masked_accuracy(p, test.labels, mask) for name, p in found.items()}
+        group: {name: masked_accuracy(p, test.labels, mask) for name, p in probabilities.items()}
         for group, mask in groups.items()
     }
-    counted, true = {name: p[test.mask] for name, p in found.items()}, test.labels[test.mask]
+    counted, true = {name: p[test.mask] for name, p in probabilities.items()}, test.labels[test.mask]
     counting = Baseline(
         "test_accuracy", rows[""]["baseline"], "the most frequent tag of each word",
         examples=int(test.mask.sum()),
@@ -206,7 +205,7 @@ def run(config: Config, context: Context) -> Result:
         | {"words": len(vocabulary.words), "characters": len(vocabulary.characters), "exported": best},
         baselines=[counting],
         tables=[
-            examples_table(found, test, data.tags),
+            examples_table(probabilities, test, data.tags),
             *classification_tables(counted[best], true, data.tags),
         ],
     )
@@ -224,15 +223,14 @@ def steps_up(rows: dict[str, dict[str, float]]) -> dict[str, float]:
 
 def make_export(
     model: keras.Model, test: Sequences, train: Sequences, tags: Sequence[str], vocabulary: TaggerVocabulary
-):
+) -> tuple[Export, float]:
     """The tagger to deploy, and what further padding changes in its probabilities."""
     rows = slice(0, 500)
     inputs, (labels, mask) = inputs_of(model, test), (test.labels[rows], test.mask[rows])
     inputs = {name: ids[rows] for name, ids in inputs.items()}
     longer = {name: np.pad(ids, [(0, 0), (0, 5)] + [(0, 0)] * (ids.ndim - 2)) for name, ids in inputs.items()}
-    before, after = (
-        model.predict(each, batch_size=128, verbose=0)[mask.nonzero()] for each in (inputs, longer)
-    )
+    predict = functools.partial(model.predict, batch_size=128, verbose=0)
+    before, after = (predict(each)[mask.nonzero()] for each in (inputs, longer))
     metric = Metric(
         "test_accuracy", lambda outputs, _: masked_accuracy(outputs["probabilities"], labels, mask)
     )
@@ -244,24 +242,20 @@ def make_export(
 
 
 def examples_table(
-    found: dict[str, np.ndarray], test: Sequences, tags: Sequence[str], shown: int = 15
+    probabilities: dict[str, np.ndarray], test: Sequences, tags: Sequence[str], shown: int = 15
 ) -> Table:
     """Words that the first rung gets wrong and the last one right, in their sentences."""
-    first, *_, last = (p.argmax(-1) for p in found.values())
+    first, *_, last = (p.argmax(-1) for p in probabilities.values())
     places = np.argwhere(test.mask & (first != test.labels) & (last == test.labels))
-    rows = [
-        (
-            " ".join(
-                [*test.words[row][:place], f"[{test.words[row][place]}]", *test.words[row][place + 1 :]]
-            ),
-            *(tags[p[row, place].argmax()] for p in found.values()),
-        )
-        for row, place in places[:: max(1, len(places) // shown)][:shown]
-    ]
-    return Table("What counts alone miss", ("word in its sentence", *found), rows)
+    rows = []
+    for row, place in places[:: max(1, len(places) // shown)][:shown]:
+        words = list(test.words[row])
+        words[place] = f"[{words[place]}]"
+        rows.append((" ".join(words), *(tags[p[row, place].argmax()] for p in probabilities.values())))
+    return Table("What counts alone miss", ("word in its sentence", *probabilities), rows)
 
 
-def draw_ladder(rows: dict[str, dict[str, float]]):
+def draw_ladder(rows: dict[str, dict[str, float]]) -> Figure:
     figure, axes = plots.new_figure("Each step up the ladder", 8, 3.6)
     for place, (group, row) in enumerate(rows.items()):
         starts = np.arange(len(row)) + 0.38 * place
@@ -271,3 +265,9 @@ def draw_ladder(rows: dict[str, dict[str, float]]):
     axes.set(ylabel="test accuracy", ylim=(0, 1.1))
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

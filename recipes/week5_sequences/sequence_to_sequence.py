@@ -11,11 +11,6 @@ Cost:  4 min on 2 CPU cores.
 Run:   suite run sequence_to_sequence
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 from typing import NamedTuple
 
@@ -23,6 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 
 from suite import console
 from suite.data.batches import shuffled
@@ -33,7 +29,8 @@ from suite.evaluation.captions import exact_match
 from suite.evaluation.table import Table
 from suite.language.streams import teacher_forcing
 from suite.language.vocabulary import END, START, Vocabulary
-from suite.layers import Attention, LSTMCell, Recurrent
+from suite.layers import LSTMCell, Recurrent
+from suite.models.attention_decoder import AttentionDecoder, EncoderDecoderModels
 from suite.optimizers import Adam
 from suite.runs.recipe import Claim, Context, Export, Result, Task
 
@@ -71,22 +68,6 @@ class Pairs(NamedTuple):
     target: np.ndarray
 
 
-class Translator(NamedTuple):
-    """One set of weights, three models.
-
-    Attributes:
-        training: "source", "previous" -> the probabilities of each target letter `(batch, STEPS, V)`.
-        encoder: "source" -> "memory" `(batch, LONGEST, 2 * units)` and the decoder's first states.
-        step: "token", states, "memory", "source" -> "probabilities" `(batch, V)` and the new states.
-        looking: As `training`, to the weights of attention `(batch, STEPS, LONGEST)`; None without attention.
-    """
-
-    training: keras.Model
-    encoder: keras.Model
-    step: keras.Model
-    looking: keras.Model | None
-
-
 def build_encoder(vocabulary: int, config: Config) -> keras.Model:
     source = keras.Input((LONGEST,), dtype="int32", name="source")
     x = layers.Embedding(vocabulary, config.embedding, mask_zero=True)(source)
@@ -98,37 +79,10 @@ def build_encoder(vocabulary: int, config: Config) -> keras.Model:
     return keras.Model(source, outputs, name="encoder")
 
 
-def build_translator(vocabularies: tuple[int, int], config: Config, attends: bool) -> Translator:
-    """The decoder's layers serve twice: on whole targets in training, on a letter at a time afterwards."""
-    encoder = build_encoder(vocabularies[0], config)
-    embed, cell = layers.Embedding(vocabularies[1], config.embedding), LSTMCell(2 * config.units)
-    attention, head = Attention(), layers.Dense(vocabularies[1], "softmax", name="probabilities")
-
-    def answer(hidden, memory, source):  # (B, steps, 2 * units)
-        if not attends:
-            return head(hidden), None
-        context, weights = attention(hidden, memory, source)
-        return head(layers.Concatenate()([hidden, context])), weights
-
-    source = keras.Input((LONGEST,), dtype="int32", name="source")
-    previous = keras.Input((STEPS,), dtype="int32", name="previous")
-    encoded = encoder(source)
-    states = [encoded["hidden_state"], encoded["cell_state"]]
-    hidden = Recurrent(cell, return_sequences=True)(embed(previous), initial_state=states)
-    probabilities, weights = answer(hidden, encoded["memory"], source)
-    training = keras.Model([source, previous], probabilities)
-    looking = None if weights is None else keras.Model([source, previous], weights)
-
-    token = keras.Input((), dtype="int32", name="token")
-    memory = keras.Input((LONGEST, 2 * config.units), name="memory")
-    names = ("hidden_state", "cell_state")
-    states = [keras.Input((2 * config.units,), name=name) for name in names]
-    hidden, new = cell(embed(token), states)
-    (probabilities, _) = answer(layers.Reshape((1, -1))(hidden), memory, source)
-    outputs = {"probabilities": layers.Flatten()(probabilities)}
-    outputs |= {f"new_{name}": state for name, state in zip(names, new, strict=True)}
-    inputs = [token, *states, *([memory, source] if attends else [])]
-    return Translator(training, encoder, keras.Model(inputs, outputs, name="decoder_step"), looking)
+def build_translator(vocabularies: tuple[int, int], config: Config, attends: bool) -> EncoderDecoderModels:
+    """With attention the decoder sees all that the encoder read, without it only its last state."""
+    decoder = AttentionDecoder(vocabularies[1], config.embedding, attends, masks=True, steps=STEPS)
+    return decoder.build(build_encoder(vocabularies[0], config))
 
 
 def encode(pairs: DatePairs, letters: tuple[Vocabulary, Vocabulary]) -> Pairs:
@@ -138,7 +92,7 @@ def encode(pairs: DatePairs, letters: tuple[Vocabulary, Vocabulary]) -> Pairs:
 
 
 def train(
-    translator: Translator,
+    translator: EncoderDecoderModels,
     pairs: dict[str, Pairs],
     config: Config,
     context: Context,
@@ -178,40 +132,40 @@ def run(config: Config, context: Context) -> Result:
     )
     pairs, iso = {part: encode(each, letters) for part, each in dates.items()}, letters[1]
     source, expected = pairs["test"].source, dates["test"].iso
-    curves, found = {}, {}
+    curves, translations = {}, {}
     for name in ("last state", "attention"):
         keras.utils.set_random_seed(context.seed)
         translator = build_translator((len(letters[0]), len(iso)), config, name == "attention")
         curves[name] = train(translator, pairs, config, context)
         exported = exported_pairs(translator.encoder, translator.step, iso, context.folder)
         states = exported["onnx"].encode({"source": source})
-        found[name] = exported["onnx"].write(states, STEPS)
+        translations[name] = exported["onnx"].write(states, STEPS)
 
     ratios = [curves["attention"][0] / curves["last state"][0]]
     for draw in range(1, config.draws):
         redrawn = dataclasses.replace(context, seed=1000 * draw + context.seed)
         ratios.append(first_loss_ratio(pairs, letters, config, redrawn))
 
-    some = range(min(config.searched, len(source)))
+    subset = range(min(config.searched, len(source)))
     searched = [
         exported["onnx"].search(states, row, config.beam_width, STEPS)[0][0]
-        for row in console.track(some, "searching")
+        for row in console.track(subset, "searching")
     ]
-    on_phone = exported["tflite"].write(exported["tflite"].encode({"source": source[some]}), STEPS)
-    greedy, right = found["attention"][: len(some)], expected[: len(some)]
+    on_phone = exported["tflite"].write(exported["tflite"].encode({"source": source[subset]}), STEPS)
+    greedy, right = translations["attention"][: len(subset)], expected[: len(subset)]
     metrics = {
-        "test_exact_match": exact_match(found["attention"], expected),
-        "test_exact_match_without_attention": exact_match(found["last state"], expected),
+        "test_exact_match": exact_match(translations["attention"], expected),
+        "test_exact_match_without_attention": exact_match(translations["last state"], expected),
         "first_loss_ratio": np.exp(np.mean(np.log(ratios))),
         "test_exact_match_beam": exact_match(searched, right),
         "beam_gap": abs(exact_match(searched, right) - exact_match(greedy, right)),
         "test_runtime_agreement": exact_match(on_phone, greedy),
     }
-    few = {name: values[:30] for name, values in states.items()}
+    calibration = {name: values[:30] for name, values in states.items()}
     return Result(
         metrics=metrics,
         figures={
-            "attention": draw_attention(translator.looking, pairs["test"], dates["test"]),
+            "attention": draw_attention(translator.attention_model, pairs["test"], dates["test"]),
             "loss": plots.learning_curves(curves, ylabel="nats a letter", title="Loss on validation"),
         },
         exports=[
@@ -222,24 +176,30 @@ def run(config: Config, context: Context) -> Result:
                 files=letters[0].to_files(),
                 task=Task.TRANSLATOR,
             ),
-            decoder_export(translator.step, exported["onnx"], few, *pairs["test"][1:]),
+            decoder_export(translator.step, exported["onnx"], calibration, *pairs["test"][1:]),
         ],
         data={"source": "generated dates", **{part: len(each.iso) for part, each in dates.items()}},
-        tables=[examples_table(dates["test"], found)],
+        tables=[examples_table(dates["test"], translations)],
     )
 
 
-def examples_table(dates: DatePairs, found: dict[str, list[str]], shown: int = 25) -> Table:
-    columns = (dates.written, dates.iso, *found.values())
-    return Table("Test dates", ("written", "date", *found), list(zip(*columns, strict=True))[:shown])
+def examples_table(dates: DatePairs, translations: dict[str, list[str]], shown: int = 25) -> Table:
+    columns = (dates.written, dates.iso, *translations.values())
+    return Table("Test dates", ("written", "date", *translations), list(zip(*columns, strict=True))[:shown])
 
 
-def draw_attention(looking: keras.Model, pairs: Pairs, dates: DatePairs):
+def draw_attention(attention_model: keras.Model, pairs: Pairs, dates: DatePairs) -> Figure:
     """Where the decoder looks as it writes each letter, in one short and one long date."""
     lengths = [len(text) for text in dates.written]
     rows = [int(np.argmin(lengths)), int(np.argmax(lengths))]
-    weights = looking.predict([pairs.source[rows], pairs.previous[rows]], verbose=0)
+    weights = attention_model.predict([pairs.source[rows], pairs.previous[rows]], verbose=0)
     figure, panels = plots.new_figure("Where the decoder looks", 11, 4, 1, 2)
     for axes, row, seen in zip(panels, rows, weights, strict=True):
         plots.attention(axes, seen, dates.written[row], dates.iso[row])
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

@@ -10,11 +10,6 @@ Cost:  40 s on 2 CPU cores; tiny_shakespeare 120 s.
 Run:   suite run window_language_model [--data tfds | --data FILE.txt or FOLDER with train, test]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
@@ -24,6 +19,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
 from suite.data.batches import shuffled
@@ -39,7 +35,7 @@ from suite.language.smoothing import AddK, KneserNey, Smoothing, WittenBell
 from suite.language.streams import windows
 from suite.language.vocabulary import SPECIAL, Vocabulary, check_known, tokenize, unknown_share
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, Task, about
+from suite.runs.recipe import Claim, Context, Export, Result, Task, about, at_most
 from suite.training.loop import epochs_for, lower
 
 
@@ -80,8 +76,7 @@ CLAIMS = (
     Claim("window_over_ngram", at_most=1.5, data="embedded"),
     Claim("mixed_over_ngram", at_most=0.95, data="embedded"),
     Claim("bytes_over_ngram", at_most=0.5, data="embedded"),
-    Claim("window_over_ngram", at_most=0.95, data="tfds"),
-    Claim("mixed_over_ngram", at_most=0.95, data="tfds"),
+    *at_most(0.95, "window_over_ngram", "mixed_over_ngram", data="tfds"),
 )
 
 # What is tried on the validation text.
@@ -107,7 +102,7 @@ class Text(NamedTuple):
     @classmethod
     def encode(cls, tokens: Mapping[str, Sequence[Sequence[str]]], words: int | None = None) -> "Text":
         vocabulary = Vocabulary.fit(tokens["train"], words)
-        return cls(vocabulary, {part: [vocabulary.ids(t) for t in some] for part, some in tokens.items()})
+        return cls(vocabulary, {part: [vocabulary.ids(t) for t in texts] for part, texts in tokens.items()})
 
 
 def build_model(size: int, config: Config) -> keras.Model:
@@ -169,9 +164,9 @@ def compare(model: keras.Model, text: Text, order: int) -> Comparison:
     validation = log_probabilities("validation")
     share = min(SHARES, key=lambda share: perplexity(mixed(*validation, share)))
     window, ngram = log_probabilities("test")
-    found = {"ngram": ngram, "window": window, "mixed": mixed(window, ngram, share)}
+    log_probabilities_by_model = {"ngram": ngram, "window": window, "mixed": mixed(window, ngram, share)}
     stored = {"ngram": int(counts.bytes().sum()), "window": 4 * model.count_params()}
-    perplexities = {name: perplexity(logs) for name, logs in found.items()}
+    perplexities = {name: perplexity(logs) for name, logs in log_probabilities_by_model.items()}
     return Comparison(smoothing, share, perplexities, perplexity(validation[1]), stored)
 
 
@@ -191,15 +186,9 @@ def run(config: Config, context: Context) -> Result:
     text = Text.encode(tokens, config.words)
     check_known(text.texts["validation"], context.source)
     drawn, truth = draw_text(config, context.seed)
-    small = dataclasses.replace(
-        config,
-        size=min(config.size, 32),
-        units=min(config.units, 64),
-        batch_size=64,
-        epochs=config.drawn_epochs,
-        least_steps=0,
-    )
-    drawn_model, _ = train(drawn, small, context)
+    small = {"size": min(config.size, 32), "units": min(config.units, 64), "batch_size": 64}
+    small_config = dataclasses.replace(config, **small, epochs=config.drawn_epochs, least_steps=0)
+    drawn_model, _ = train(drawn, small_config, context)
     on_drawn = compare(drawn_model, drawn, config.order)
 
     model, curve = train(text, config, context)
@@ -220,6 +209,7 @@ def run(config: Config, context: Context) -> Result:
     }
     contexts, words = windows(text.texts["test"], config.order)
     training_contexts, known = windows(text.texts["train"], config.order)
+    calibration, files = training_contexts[:300], text.vocabulary.to_files()
     metric = Metric(
         "test_perplexity",
         lambda outputs, words: float(np.exp(cross_entropy(outputs["probabilities"], words))),
@@ -236,17 +226,7 @@ def run(config: Config, context: Context) -> Result:
                 title="Perplexity of the validation text",
             ),
         },
-        exports=[
-            Export(
-                model,
-                contexts,
-                training_contexts[:300],
-                words,
-                metric,
-                files=text.vocabulary.to_files(),
-                task=Task.TENSORS,
-            )
-        ],
+        exports=[Export(model, contexts, calibration, words, metric, files=files, task=Task.TENSORS)],
         data=corpus.describe()
         | {"words": sum(map(len, text.texts["train"])), "vocabulary": len(text.vocabulary)},
         baselines=[unigrams(known, words)],
@@ -258,7 +238,7 @@ def over_ngram(values: Mapping[str, float], name: str) -> float:
     return values[name] / values["ngram"]
 
 
-def perplexity_table(found: Mapping[str, Comparison], order: int) -> Table:
+def perplexity_table(comparisons: Mapping[str, Comparison], order: int) -> Table:
     rows = [
         (
             name,
@@ -269,13 +249,13 @@ def perplexity_table(found: Mapping[str, Comparison], order: int) -> Table:
             f"{each.bytes['window'] / 1e6:.2f}",
             type(each.smoothing).__name__,
         )
-        for name, each in found.items()
+        for name, each in comparisons.items()
     ]
     columns = "text", f"{order}-grams", "window", "mixed", f"{order}-grams, MB", "window, MB", "smoothing"
     return Table("Perplexity of the test text", columns, rows, "Smoothing and share by the validation text.")
 
 
-def draw_vectors(vocabulary: Vocabulary, model: keras.Model):
+def draw_vectors(vocabulary: Vocabulary, model: keras.Model) -> Figure:
     vectors = model.get_layer("embedding").get_weights()[0]
     words = WordVectors(vocabulary.words[len(SPECIAL) :], vectors[len(SPECIAL) :])
     figure, axes = plots.new_figure("Vectors of the drawn words, in two principal components", 11, 8)
@@ -291,3 +271,9 @@ def draw_vectors(vocabulary: Vocabulary, model: keras.Model):
         axes.scatter([], [], color=color, label=kind)
     axes.legend(frameon=False)
     return figure
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

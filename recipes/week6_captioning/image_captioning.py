@@ -9,12 +9,8 @@ Cost:  9 min on 2 CPU cores.
 Run:   suite run image_captioning [--data tfds | --data FOLDER]
 """
 
-if __name__ == "__main__":  # before the imports below, so that TensorFlow starts quietly
-    from suite.cli.main import run_script
-
-    run_script(__file__)
-
 import dataclasses
+from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import NamedTuple
 
@@ -22,6 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from matplotlib.figure import Figure
 
 from suite.data.batches import shuffled
 from suite.data.sets import caption_sets
@@ -42,10 +39,11 @@ from suite.evaluation.table import Table
 from suite.language.encoder_decoder import EncoderDecoder
 from suite.language.streams import teacher_forcing
 from suite.language.vocabulary import END, PADDING, START, Vocabulary, tokenize
-from suite.layers import Attention, Dropout, LSTMCell, Recurrent
+from suite.models.attention_decoder import AttentionDecoder, EncoderDecoderModels
 from suite.models.hypercolumns import build_hypercolumns
+from suite.models.step_model import STATES
 from suite.optimizers import Adam
-from suite.runs.recipe import Claim, Context, Export, Result, Task
+from suite.runs.recipe import Claim, Context, Export, Result, Task, at_least
 from suite.training.loop import epochs_for
 
 
@@ -84,30 +82,11 @@ SMOKE = Config(
 
 DATA = ("embedded", "tfds", "path")
 
-STATES = ("hidden_state", "cell_state")
-
 CLAIMS = (
-    Claim("test_exact_match", at_least=0.9, data="embedded"),
-    Claim("test_bleu_4", at_least=0.9, data="embedded"),
+    *at_least(0.9, "test_exact_match", "test_bleu_4", data="embedded"),
     # Where two words are equally probable, rounding decides: with few pictures one of them is more than 0.01.
     Claim("test_runtime_agreement", at_least=0.99, data="embedded"),
 )
-
-
-class Captioner(NamedTuple):
-    """One set of weights, three models.
-
-    Attributes:
-        reader: Features of a picture -> "memory" `(batch, cells, 2 * filters)` and first states.
-        training: Features, and the words before -> the probabilities of each word `(batch, steps, V)`.
-        step: "token", states, "memory" -> "probabilities" `(batch, V)` and the new states.
-        looking: As `training`, to the weights of attention `(batch, steps, cells)`; None without attention.
-    """
-
-    reader: keras.Model
-    training: keras.Model
-    step: keras.Model
-    looking: keras.Model | None
 
 
 def build_reader(shape: tuple[int, ...], config: Config, attends: bool) -> keras.Model:
@@ -137,38 +116,19 @@ def build_reader(shape: tuple[int, ...], config: Config, attends: bool) -> keras
     return keras.Model(features, {"memory": memory, **states}, name="reader")
 
 
-def build_captioner(shape: tuple[int, ...], vocabulary: int, config: Config, attends: bool) -> Captioner:
-    """The decoder's layers serve twice: on whole captions in training, on a word at a time afterwards."""
-    reader = build_reader(shape, config, attends)
-    embed, cell = layers.Embedding(vocabulary, config.embedding), LSTMCell(config.units)
-    attention, head = Attention(), layers.Dense(vocabulary, "softmax", name="probabilities")
-
-    def answer(hidden, memory):  # (B, steps, units)
-        if not attends:
-            return head(hidden), None
-        context, weights = attention(hidden, memory)
-        # Values add up what the features say one by one: what was never seen together still does.
-        return head(layers.Concatenate()([hidden, context[..., config.filters :]])), weights
-
-    features = keras.Input(shape, name="features")
-    previous = keras.Input((None,), dtype="int32", name="previous")
-    read = reader(features)
-    states = [read[name] for name in STATES]
-    heard = layers.Dropout(config.word_dropout, noise_shape=(None, None, 1))(embed(previous))
-    hidden = Recurrent(cell, return_sequences=True)(heard, initial_state=states)
-    probabilities, weights = answer(Dropout(config.hidden_dropout)(hidden), read["memory"])
-    training = keras.Model([features, previous], probabilities)
-    looking = None if weights is None else keras.Model([features, previous], weights)
-
-    token = keras.Input((), dtype="int32", name="token")
-    memory = keras.Input(reader.output["memory"].shape[1:], name="memory")
-    states = [keras.Input((config.units,), name=name) for name in STATES]
-    hidden, new = cell(embed(token), states)
-    probabilities, _ = answer(layers.Reshape((1, -1))(hidden), memory)
-    outputs = {"probabilities": layers.Flatten()(probabilities)}
-    outputs |= {f"new_{name}": state for name, state in zip(STATES, new, strict=True)}
-    inputs = [token, *states, *([memory] if attends else [])]
-    return Captioner(reader, training, keras.Model(inputs, outputs, name="decoder_step"), looking)
+def build_captioner(
+    shape: tuple[int, ...], vocabulary: int, config: Config, attends: bool
+) -> EncoderDecoderModels:
+    # Values add up what the features say one by one: what was never seen together still does.
+    decoder = AttentionDecoder(
+        vocabulary,
+        config.embedding,
+        attends,
+        first_value=config.filters,
+        word_dropout=config.word_dropout,
+        hidden_dropout=config.hidden_dropout,
+    )
+    return decoder.build(build_reader(shape, config, attends))
 
 
 class Pairs(NamedTuple):
@@ -192,14 +152,16 @@ def batches(features: np.ndarray, pairs: Pairs, size: int, seed: int | None = No
         dataset = shuffled(tuple(pairs), size, seed)
     features = tf.constant(features)
 
-    def prepare(row, previous, target):
+    def prepare(row: tf.Tensor, previous: tf.Tensor, target: tf.Tensor) -> tuple:
         weight = tf.cast(target != PADDING, tf.float32)
         return (tf.gather(features, row), previous), target, weight
 
     return dataset.map(prepare, tf.data.AUTOTUNE).prefetch(2)
 
 
-def train(captioner: Captioner, features: dict, pairs: dict, config: Config, context: Context) -> list:
+def train(
+    captioner: EncoderDecoderModels, features: dict, pairs: dict, config: Config, context: Context
+) -> list:
     """Teacher forcing: each word is predicted after the true ones before it. Gives the validation losses."""
     examples = batches(features["train"], pairs["train"], config.batch_size, context.seed)
     held_out = batches(features["validation"], pairs["validation"], config.batch_size)
@@ -215,9 +177,9 @@ def run(config: Config, context: Context) -> Result:
     size = config.image_size, config.image_size
     data = caption_sets.load(context.source, context.seed, size, config.most_pictures)
     tokens = {part: [list(map(tokenize, texts)) for texts in data.captions[part]] for part in SPLITS}
-    images, right, spoken = data.images["test"], tokens["test"], list(chain(*tokens["train"]))
-    words = Vocabulary.fit([[START, *text, END] for text in spoken], config.vocabulary)
-    steps = min(config.most_words, max(map(len, spoken))) + 1
+    images, right, caption_tokens = data.images["test"], tokens["test"], list(chain(*tokens["train"]))
+    words = Vocabulary.fit([[START, *text, END] for text in caption_tokens], config.vocabulary)
+    steps = min(config.most_words, max(map(len, caption_tokens))) + 1
     pairs = {part: encode(tokens[part], words, steps) for part in SPLITS}
 
     backbone = build_hypercolumns(config.image_size)
@@ -228,7 +190,7 @@ def run(config: Config, context: Context) -> Result:
         keras.utils.set_random_seed(context.seed)
         captioner = build_captioner(backbone.output.shape[1:], len(words), config, name == "attention")
         curves[name] = train(captioner, features, pairs, config, context)
-        encoder = keras.Model(backbone.input, captioner.reader(backbone.output), name="encoder")
+        encoder = keras.Model(backbone.input, captioner.encoder(backbone.output), name="encoder")
         exported = exported_pairs(encoder, captioner.step, words, context.folder)
         pair = exported["onnx"]
         states = pair.encode({"image": images})
@@ -237,28 +199,30 @@ def run(config: Config, context: Context) -> Result:
     powers = captions.choose_length_power(pair, data.images, tokens, config.beam_width, steps)
     written["attention, beam"] = pair.best(states, config.beam_width, steps)
     scores = {name: caption_scores(texts, right) for name, texts in written.items()}
-    some = images[: config.compared]
-    in_runtimes = [each.write(each.encode({"image": some}), steps) for each in exported.values()]
+    compared = images[: config.compared]
+    in_runtimes = [each.write(each.encode({"image": compared}), steps) for each in exported.values()]
     metrics = {
         f"test_{metric}{ending}": value
         for ending, row in zip(("_code", "", "_beam"), scores.values(), strict=True)
         for metric, value in row.items()
     }
     metrics["test_runtime_agreement"] = min(exact_match(each, in_runtimes[0]) for each in in_runtimes)
-    met = {name: values[pairs["test"].row[: config.compared]] for name, values in states.items()}
+    calibration = {name: values[pairs["test"].row[: config.compared]] for name, values in states.items()}
     return Result(
         metrics=metrics,
         figures={
             **draw_captions(images, written["attention"], right),
-            "attention": show_attention(captioner.looking, extract, images[0], pairs["test"], words),
+            "attention": show_attention(captioner.attention_model, extract, images[0], pairs["test"], words),
             "loss": plots.learning_curves(curves, ylabel="nats a word", title="Loss on validation"),
         },
         exports=[
-            encoder_export(encoder, pair, some, right[: len(some)], data.images["train"][:300], steps),
-            decoder_export(captioner.step, pair, met, *pairs["test"][1:]),
+            encoder_export(
+                encoder, pair, compared, right[: len(compared)], data.images["train"][:300], steps
+            ),
+            decoder_export(captioner.step, pair, calibration, *pairs["test"][1:]),
         ],
         data=data.describe(),
-        baselines=[constant_caption(spoken, right)],
+        baselines=[constant_caption(caption_tokens, right)],
         tables=[
             scores_table(scores),
             powers,
@@ -267,10 +231,17 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def encoder_export(encoder, pair: EncoderDecoder, images, right, calibration, steps: int) -> Export:
+def encoder_export(
+    encoder: keras.Model,
+    pair: EncoderDecoder,
+    images: np.ndarray,
+    right: list,
+    calibration: np.ndarray,
+    steps: int,
+) -> Export:
     """The encoder, judged by the captions that the decoder writes from what it gives."""
 
-    def quality(outputs, right):
+    def quality(outputs: Mapping[str, np.ndarray], right: list) -> float:
         captions = pair.write({name: outputs[name] for name in pair.step.initial_state()}, steps)
         return caption_scores(captions, right)["bleu_4"]
 
@@ -285,10 +256,16 @@ def encoder_export(encoder, pair: EncoderDecoder, images, right, calibration, st
     )
 
 
-def show_attention(looking: keras.Model, extract, image: np.ndarray, pairs: Pairs, words: Vocabulary):
+def show_attention(
+    attention_model: keras.Model,
+    extract: Callable[[np.ndarray], np.ndarray],
+    image: np.ndarray,
+    pairs: Pairs,
+    words: Vocabulary,
+) -> Figure:
     """Where the decoder looks as it writes each word of the first test picture's caption."""
     features = extract(image[None])
-    weights = looking.predict([features, pairs.previous[:1]], verbose=0)[0]
+    weights = attention_model.predict([features, pairs.previous[:1]], verbose=0)[0]
     return draw_attention(image, words.decode(pairs.target[0]), weights.reshape(-1, *features.shape[1:3]))
 
 
@@ -300,3 +277,9 @@ def drawn_table(pair: EncoderDecoder, states: dict, best: list[str], steps: int,
         for row in range(min(10, len(best)))
     ]
     return Table("Captions by temperature", ("0", *map(str, temperatures)), rows)
+
+
+if __name__ == "__main__":
+    from suite.cli.main import run_script
+
+    run_script(__file__)

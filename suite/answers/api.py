@@ -30,7 +30,7 @@ SPLIT_CHOICES = (*SPLITS, "all")
 
 def predict(
     artifact: str | Path, *inputs: str | Path, top: int = 3, scale: str | tuple[float, float] | None = None
-) -> list[dict]:
+) -> list[dict[str, Any]]:
     """Names what a classifier, localizer, detector or segmenter sees in each image, or finds the like.
 
     An encoder with a decoder describes images and translates texts. Other texts are classified, or their
@@ -231,7 +231,9 @@ def _load_classifier(path: Path, scale: ValueRange | None) -> tuple[Artifact, li
     return model, class_labels(model), image
 
 
-def _as_trained(parts: dict[str, list], bundle: Path, root: Path) -> dict[str, list]:
+def _as_trained(
+    parts: dict[str, list[tuple[str, int]]], bundle: Path, root: Path
+) -> dict[str, list[tuple[str, int]]]:
     """Divides the images as the bundle's own run did, if that was on this folder."""
     try:
         trained_on = read_result(bundle).data.source
@@ -240,7 +242,7 @@ def _as_trained(parts: dict[str, list], bundle: Path, root: Path) -> dict[str, l
         return parts
     if trained_on != str(root.resolve()):
         return parts
-    divided: dict[str, list] = {}
+    divided: dict[str, list[tuple[str, int]]] = {}
     for file, label in [pair for pairs in parts.values() for pair in pairs]:
         divided.setdefault(split.get(file, "new"), []).append((file, label))
     return divided

@@ -1,12 +1,13 @@
 """Layers in a chain."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from suite.backprop.layers import Activate, Dense, Layer
+from suite.backprop.losses import softmax_cross_entropy, softmax_cross_entropy_derivative
 
 
 class Network:
@@ -90,3 +91,70 @@ def momentum_step(
         velocity *= momentum
         velocity += gradient
         parameter -= velocity
+
+
+def train_step(
+    network: Network,
+    velocities: Sequence[np.ndarray],
+    X: np.ndarray,
+    labels: np.ndarray,
+    learning_rate: float,
+    momentum: float = 0.9,
+) -> float:
+    """Takes a step of momentum down the cross-entropy of a batch: forward, backward, step.
+
+    Args:
+        network: Gives scores `(batch, classes)`; its parameters change.
+        velocities: One array a parameter, zeros at first; they change.
+        X: Inputs.
+        labels: `(batch,)` int in [0, classes).
+        learning_rate: > 0.
+        momentum: In [0, 1).
+
+    Returns:
+        The loss before the step, in nats.
+    """
+    scores = network.forward(X)
+    network.backward(softmax_cross_entropy_derivative(scores, labels))
+    momentum_step(network, velocities, learning_rate, momentum)
+    return softmax_cross_entropy(scores, labels)
+
+
+def train(
+    network: Network,
+    parts: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    rng: np.random.Generator,
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    momentum: float = 0.9,
+) -> dict[str, list[float]]:
+    """Trains a classifier on mini-batches by momentum, the learning rate falling to 0 along a cosine.
+
+    Args:
+        network: Gives scores `(batch, classes)`; its parameters change.
+        parts: Inputs and labels, int in [0, classes), of "train" and of "validation".
+        rng: Source of the order of the examples.
+        epochs: Passes over the training part, >= 1.
+        batch_size: Examples of a step; what fills no batch is left out of a pass.
+        learning_rate: At first, > 0.
+        momentum: In [0, 1).
+
+    Returns:
+        "train_loss", the mean over the batches of each epoch, and "validation_loss" after it, in nats.
+    """
+    (X, labels), (new_X, new_labels) = parts["train"], parts["validation"]
+    velocities = [np.zeros_like(parameter) for parameter in network.parameters]
+    steps = len(X) // batch_size
+    fading = (1 + np.cos(np.linspace(0, np.pi, epochs * steps))) / 2
+    curves: dict[str, list[float]] = {"train_loss": [], "validation_loss": []}
+    for rates in np.split(learning_rate * fading, epochs):
+        order = rng.permutation(len(X))[: steps * batch_size]
+        losses = [
+            train_step(network, velocities, X[batch], labels[batch], rate, momentum)
+            for rate, batch in zip(rates, np.split(order, steps), strict=True)
+        ]
+        curves["train_loss"].append(float(np.mean(losses)))
+        curves["validation_loss"].append(softmax_cross_entropy(network.forward(new_X), new_labels))
+    return curves

@@ -54,7 +54,7 @@ def average_pooling_backward(dZ: np.ndarray, X: np.ndarray, size: int, stride: i
     return dX
 
 
-def _places(shape: tuple[int, ...], size: int, stride: int) -> Iterator[tuple[int, tuple]]:
+def _places(shape: tuple[int, ...], size: int, stride: int) -> Iterator[tuple[int, tuple[slice, ...]]]:
     """For each place in a window its number, and the pixels that all the windows have there."""
     _, rows, columns, _ = shape
     for row in range(size):

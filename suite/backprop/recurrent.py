@@ -12,6 +12,18 @@ from suite.backprop.activations import ACTIVATIONS, sigmoid
 from suite.backprop.dense import dense_input_gradient, dense_parameter_gradients
 
 
+class RecurrentCache(NamedTuple):
+    """What `recurrent_backward` needs of the forward pass: its arguments, states H and sums Z."""
+
+    X: np.ndarray
+    kernel: np.ndarray
+    recurrent_kernel: np.ndarray
+    initial_state: np.ndarray
+    activation: str
+    H: np.ndarray
+    Z: np.ndarray
+
+
 class RecurrentGradients(NamedTuple):
     """Derivatives of the cost, each of the shape of what it is by."""
 
@@ -30,7 +42,7 @@ def recurrent(
     bias: np.ndarray,
     initial_state: np.ndarray,
     activation: str = "tanh",
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, RecurrentCache]:
     """Z[:, t] = X[:, t] kernel + H[:, t - 1] recurrent_kernel + bias; H[:, t] = activation(Z[:, t]).
 
     Args:
@@ -42,7 +54,7 @@ def recurrent(
         activation: A key of `ACTIVATIONS`.
 
     Returns:
-        The states H and the sums Z before the activation, `(n, T, units)` each.
+        The states H, `(n, T, units)`, and the cache for `recurrent_backward`.
 
     Reference:
         Elman (1990), Finding structure in time.
@@ -53,19 +65,11 @@ def recurrent(
     for t in range(X.shape[1]):
         Z[:, t] += state @ recurrent_kernel
         H[:, t] = state = function(Z[:, t])
-    return H, Z
+    return H, RecurrentCache(X, kernel, recurrent_kernel, initial_state, activation, H, Z)
 
 
 def recurrent_backward(
-    dH: np.ndarray,
-    X: np.ndarray,
-    H: np.ndarray,
-    Z: np.ndarray,
-    kernel: np.ndarray,
-    recurrent_kernel: np.ndarray,
-    initial_state: np.ndarray,
-    activation: str = "tanh",
-    window: int | None = None,
+    dH: np.ndarray, cache: RecurrentCache, window: int | None = None
 ) -> RecurrentGradients:
     """Backpropagation through time: the last step first, each passing on to the one before it.
 
@@ -74,13 +78,7 @@ def recurrent_backward(
 
     Args:
         dH: `(n, T, units)` derivative of the cost by the outputs; zeros at steps that the cost does not see.
-        X: As in `recurrent`, and so are the kernels, the initial state, and the activation.
-        H: From `recurrent`.
-        Z: From `recurrent`.
-        kernel: `(inputs, units)`.
-        recurrent_kernel: `(units, units)`.
-        initial_state: `(n, units)`.
-        activation: A key of `ACTIVATIONS`.
+        cache: From `recurrent`.
         window: Steps of each piece in truncated backpropagation: the states pass from piece to piece as
             values, and no derivative passes back. None: one piece, the exact derivative.
 
@@ -95,6 +93,7 @@ def recurrent_backward(
     """
     if window is not None and window < 1:
         raise ValueError(f"expected a window of at least 1 step, received {window}; None takes them all")
+    X, kernel, recurrent_kernel, initial_state, activation, H, Z = cache
     slope = ACTIVATIONS[activation].derivative(Z)
     whole, dZ = dH.copy(), np.empty_like(Z)
     through = np.zeros_like(initial_state)  # from the step after
@@ -107,6 +106,19 @@ def recurrent_backward(
     d_kernel, d_bias = dense_parameter_gradients(_rows(dZ), _rows(X))
     d_recurrent_kernel = _rows(_before(initial_state, H)).T @ _rows(dZ)
     return RecurrentGradients(dZ @ kernel.T, d_kernel, d_recurrent_kernel, d_bias, through, whole)
+
+
+class LSTMCache(NamedTuple):
+    """What `lstm_backward` needs of the forward pass: its arguments, states H and C, and gates."""
+
+    X: np.ndarray
+    kernel: np.ndarray
+    recurrent_kernel: np.ndarray
+    initial_state: np.ndarray
+    initial_cell: np.ndarray
+    H: np.ndarray
+    C: np.ndarray
+    gates: np.ndarray
 
 
 class LSTMGradients(NamedTuple):
@@ -127,7 +139,7 @@ def lstm(
     bias: np.ndarray,
     initial_state: np.ndarray,
     initial_cell: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, LSTMCache]:
     """C[:, t] = forget C[:, t - 1] + input candidate; H[:, t] = output tanh(C[:, t]).
 
     The gates input, forget and output are sigmoids, the candidate is a tanh, of sums as in `recurrent`; their
@@ -142,7 +154,7 @@ def lstm(
         initial_cell: `(n, units)` float, C before the first step.
 
     Returns:
-        The states H and C, `(n, T, units)` each, and the gates, `(n, T, 4 * units)`.
+        The states H, `(n, T, units)`, and the cache for `lstm_backward`.
 
     Reference:
         Hochreiter, Schmidhuber (1997), Long short-term memory.
@@ -158,38 +170,22 @@ def lstm(
         input_gate, forget_gate, output_gate, candidate = np.split(gates[:, t], 4, axis=1)
         C[:, t] = cell = forget_gate * cell + input_gate * candidate
         H[:, t] = state = output_gate * np.tanh(cell)
-    return H, C, gates
+    return H, LSTMCache(X, kernel, recurrent_kernel, initial_state, initial_cell, H, C, gates)
 
 
-def lstm_backward(
-    dH: np.ndarray,
-    X: np.ndarray,
-    H: np.ndarray,
-    C: np.ndarray,
-    gates: np.ndarray,
-    kernel: np.ndarray,
-    recurrent_kernel: np.ndarray,
-    initial_state: np.ndarray,
-    initial_cell: np.ndarray,
-) -> LSTMGradients:
+def lstm_backward(dH: np.ndarray, cache: LSTMCache) -> LSTMGradients:
     """Backpropagation through time on two ways: by the state, through a product, and by the cell.
 
     What the cell passes back is multiplied by the forget gate alone: at 1, nothing vanishes.
 
     Args:
         dH: `(n, T, units)` derivative of the cost by the outputs.
-        X: As in `lstm`, and so are the kernels and the initial states.
-        H: From `lstm`.
-        C: From `lstm`.
-        gates: From `lstm`.
-        kernel: `(inputs, 4 * units)`.
-        recurrent_kernel: `(units, 4 * units)`.
-        initial_state: `(n, units)`.
-        initial_cell: `(n, units)`.
+        cache: From `lstm`.
 
     Returns:
         The derivatives.
     """
+    X, kernel, recurrent_kernel, initial_state, initial_cell, H, C, gates = cache
     cells, dZ = _before(initial_cell, C), np.empty_like(gates)
     through, by_cell = np.zeros_like(initial_state), np.zeros_like(initial_cell)
     for t in reversed(range(X.shape[1])):

@@ -192,7 +192,7 @@ class _Handler(SimpleHTTPRequestHandler):
             return None
         return super().send_head()
 
-    def translate_path(self, path: str) -> str:
+    def translate_path(self, path: str) -> str:  # noqa: ARG002  the base class passes it
         return str(self._file() or "")
 
     def _file(self) -> Path | None:

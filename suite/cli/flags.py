@@ -12,7 +12,8 @@ from typing import Any
 
 import click
 
-TYPES: dict[type, click.ParamType] = {int: click.INT, float: click.FLOAT, str: click.STRING}
+# In quotes, as ParamType is no generic in click 8.2.
+TYPES: "dict[type, click.ParamType[Any]]" = {int: click.INT, float: click.FLOAT, str: click.STRING}
 
 
 def config_flags(config_class: type) -> list[click.Option]:
@@ -53,7 +54,7 @@ def _comments(config_class: type) -> dict[str, str]:
     }
 
 
-def _flag(field: dataclasses.Field, hint: Any, text: str = "") -> click.Option:
+def _flag(field: dataclasses.Field[Any], hint: Any, text: str = "") -> click.Option:
     if typing.get_origin(hint) is typing.Annotated:
         hint, text = typing.get_args(hint)
     if isinstance(hint, types.UnionType):
@@ -65,7 +66,7 @@ def _flag(field: dataclasses.Field, hint: Any, text: str = "") -> click.Option:
     return click.Option([f"--{field.name}"], type=_click_type(hint), default=None, help=text)
 
 
-def _click_type(hint: Any) -> click.ParamType:
+def _click_type(hint: Any) -> "click.ParamType[Any]":
     if typing.get_origin(hint) is typing.Literal:
         return click.Choice(typing.get_args(hint))
     if typing.get_origin(hint) is tuple:
@@ -73,13 +74,15 @@ def _click_type(hint: Any) -> click.ParamType:
     return TYPES[hint]
 
 
-class _Sequence(click.ParamType):
+class _Sequence(click.ParamType):  # type: ignore[type-arg]
     """Values separated by commas."""
 
-    def __init__(self, item: click.ParamType):
+    def __init__(self, item: "click.ParamType[Any]"):
         self.item, self.name = item, f"{item.name},..."
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Any, ...]:
         if isinstance(value, tuple):
             return value
         return tuple(self.item.convert(part, param, ctx) for part in value.split(","))

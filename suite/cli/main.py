@@ -17,7 +17,7 @@ from suite.errors import BAD_INPUT, FAILED, INTERRUPTED, PASSED
 class _Suite(click.Group):
     command_class = Command
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
         return list(self.commands)  # in the order of their definition
 
 

@@ -38,7 +38,7 @@ class Command(click.Command):
         return super().invoke(ctx)
 
 
-def given(arguments: dict) -> dict:
+def given(arguments: dict[str, Any]) -> dict[str, Any]:
     """Leaves out the arguments that were not given, so that the defaults stay in one place."""
     return {key: value for key, value in arguments.items() if value is not None}
 

@@ -11,10 +11,10 @@ from suite.cli.options import Command, given, say_next
 class RecipeGroup(click.Group):
     """The recipes as commands; each is imported when it is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
         return [entry.split("/")[1] for entry in catalog.catalog()]
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command:
+    def get_command(self, ctx: click.Context, name: str) -> click.Command:  # noqa: ARG002  click's signature
         if catalog.is_file(name):
             return _recipe_command(name)
         entries = catalog.select(name)

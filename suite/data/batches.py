@@ -26,7 +26,7 @@ def shuffled(arrays: Any, batch_size: int, seed: int) -> tf.data.Dataset:
     with tf.device("CPU"):  # where batches are made
         arrays = tf.nest.map_structure(tf.convert_to_tensor, arrays)
 
-    def take(rows: tf.Tensor) -> tuple:
+    def take(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return tf.nest.map_structure(lambda array: tf.gather(array, rows), arrays)
 
     # A batch is taken at once, which is far faster than row by row.

@@ -30,7 +30,7 @@ class RowFile:
         self._row_bytes = int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
 
     @classmethod
-    def create(cls, path: str | os.PathLike, shape: Sequence[int], dtype: DTypeLike) -> "RowFile":
+    def create(cls, path: str | os.PathLike[str], shape: Sequence[int], dtype: DTypeLike) -> "RowFile":
         """Starts a file, in place of one that is there.
 
         Args:
@@ -44,7 +44,7 @@ class RowFile:
         return cls(file, Path(path), shape, dtype, file.tell())
 
     @classmethod
-    def open(cls, path: str | os.PathLike) -> "RowFile":
+    def open(cls, path: str | os.PathLike[str]) -> "RowFile":
         """Opens a `.npy` file for reading and writing; rows at its end may be missing.
 
         Raises:

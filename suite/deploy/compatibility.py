@@ -209,25 +209,25 @@ def _is_taken(op: _Operator, tensors: list[_Tensor]) -> bool:
     return right_types and (op.name in _FREE or _RULES[op.name](op, inputs, outputs))
 
 
-def _is_three_or_four_dimensional(op: _Operator, inputs: list[_Tensor], outputs: list[_Tensor]) -> bool:
+def _is_three_or_four_dimensional(op: _Operator, inputs: list[_Tensor], _outputs: list[_Tensor]) -> bool:
     return len(inputs[0].shape) in (3, 4) and not op.masks
 
 
-def _picks_rows(op: _Operator, inputs: list[_Tensor], outputs: list[_Tensor]) -> bool:
+def _picks_rows(_op: _Operator, inputs: list[_Tensor], _outputs: list[_Tensor]) -> bool:
     return inputs[0].type != "INT32" and inputs[1].type == "INT32" and len(inputs[1].shape) == 1
 
 
 _RULES = {
-    **dict.fromkeys(_WITH_A_CONSTANT, lambda op, inputs, outputs: all(x.is_constant for x in inputs[1:])),
+    **dict.fromkeys(_WITH_A_CONSTANT, lambda _op, inputs, _outputs: all(x.is_constant for x in inputs[1:])),
     **dict.fromkeys(_ops("SLICE STRIDED_SLICE"), _is_three_or_four_dimensional),
     **dict.fromkeys(
-        _ops("MIRROR_PAD PAD PADV2"), lambda op, inputs, outputs: inputs[1].shape in ((3, 2), (4, 2))
+        _ops("MIRROR_PAD PAD PADV2"), lambda _op, inputs, _outputs: inputs[1].shape in ((3, 2), (4, 2))
     ),
     **dict.fromkeys(
-        _SELECTIONS, lambda op, inputs, outputs: all(x.type.startswith("FLOAT") for x in inputs[1:])
+        _SELECTIONS, lambda _op, inputs, _outputs: all(x.type.startswith("FLOAT") for x in inputs[1:])
     ),
-    "CAST": lambda op, inputs, outputs: {inputs[0].type, outputs[0].type} in _CASTS,
-    "FULLY_CONNECTED": lambda op, inputs, outputs: not inputs[0].is_constant,
+    "CAST": lambda _op, inputs, outputs: {inputs[0].type, outputs[0].type} in _CASTS,
+    "FULLY_CONNECTED": lambda _op, inputs, _outputs: not inputs[0].is_constant,
     "GATHER": _picks_rows,
 }
 

@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from suite.bundle.task import Task
+from suite.data.sets.image_sets import ImageSet
 from suite.deploy.ranges import ValueRange
-from suite.evaluation.metrics import Metric
+from suite.evaluation.metrics import Metric, accuracy
 
 SPARE_CLASSES = 4
+CALIBRATION_IMAGES = 300
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,3 +45,24 @@ class Export:
     spare_classes: int = SPARE_CLASSES
     ranges: Mapping[str, ValueRange | None] | None = None
     task: Task = dataclasses.field(kw_only=True)
+
+
+def classifier_export(model: Any, data: ImageSet, name: str = "") -> Export:
+    """An image classifier, judged by its accuracy on the test images and calibrated on 300 of training.
+
+    Args:
+        model: From images to "probabilities" `(batch, classes)`.
+        data: The images that it was trained and tested on.
+        name: Subfolder, where a run exports several models.
+    """
+    metric = Metric("test_accuracy", lambda outputs, targets: accuracy(outputs["probabilities"], targets))
+    return Export(
+        model,
+        data.images["test"],
+        data.images["train"][:CALIBRATION_IMAGES],
+        data.labels["test"],
+        metric,
+        data.classes,
+        name,
+        task=Task.CLASSIFIER,
+    )

@@ -38,7 +38,7 @@ class Loaded(NamedTuple):
     """
 
     signature: Signature
-    run: Callable
+    run: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
     batch: int | None = None
     ranges: Mapping[str, ValueRange] = {}
     assumed: Mapping[str, tuple[ValueRange, str]] = {}
@@ -104,7 +104,7 @@ class Artifact:
         step = self._batch or BATCH_SIZE
         starts = range(0, total, step)
 
-        def run(start):
+        def run(start: int) -> dict[str, np.ndarray]:
             rows = {name: np.asarray(array[start : start + step]) for name, array in inputs.items()}
             missing = step - min(step, total - start)
             if not (self._batch and missing):
@@ -193,7 +193,7 @@ def _load_keras(path: Path) -> Loaded:
     model = load_keras(path)
     infer = tf.function(lambda tensors: call_model(model, tensors), reduce_retracing=True)
 
-    def run(inputs):
+    def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         tensors = {name: tf.constant(value) for name, value in inputs.items()}
         return {name: value.numpy() for name, value in infer(tensors).items()}
 
@@ -205,7 +205,7 @@ def _load_keras(path: Path) -> Loaded:
     return Loaded(signature, run, _common_size(tensor.shape[0] for tensor in model.inputs), assumed=assumed)
 
 
-def _common_size(sizes: Iterable) -> int | None:
+def _common_size(sizes: Iterable[Any]) -> int | None:
     """The batch size that inputs are fixed to, if they are."""
     fixed = {size for size in sizes if isinstance(size, int)}
     return fixed.pop() if len(fixed) == 1 else None
@@ -224,7 +224,9 @@ def _load_saved_model(path: Path) -> Loaded:
         tuple(Tensor(name, spec.dtype.name, tuple(spec.shape[1:])) for name, spec in outputs.items()),
     )
 
-    def run(inputs, loaded=loaded):  # the signature does not keep the loaded object, and its variables, alive
+    def run(
+        inputs: Mapping[str, np.ndarray], _loaded: Any = loaded
+    ) -> dict[str, np.ndarray]:  # the signature does not keep the loaded object, and its variables, alive
         tensors = {name: tf.constant(value) for name, value in inputs.items()}
         return {name: value.numpy() for name, value in function(**tensors).items()}
 
@@ -247,7 +249,7 @@ def _load_onnx(path: Path, threads: int) -> Loaded:
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
-    def tensor(node):
+    def tensor(node: Any) -> Tensor:
         dtype = {"float": "float32", "double": "float64"}.get(node.type[7:-1], node.type[7:-1])
         return Tensor(
             node.name, dtype, tuple(size if isinstance(size, int) else None for size in node.shape[1:])

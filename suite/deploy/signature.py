@@ -159,7 +159,7 @@ def renamed(model: Any, signature: Signature) -> list[str]:
     ]
 
 
-def _tensor(name: str, tensor) -> Tensor:
+def _tensor(name: str, tensor: Any) -> Tensor:
     dtype = str(tensor.dtype)
     if dtype == "string":
         raise ValueError(
@@ -169,7 +169,7 @@ def _tensor(name: str, tensor) -> Tensor:
     return Tensor(name, dtype, tuple(tensor.shape[1:]))
 
 
-def call_model(model: Any, tensors: Mapping) -> dict:
+def call_model(model: Any, tensors: Mapping[str, Any]) -> dict[str, Any]:
     """Runs a model's inference on tensors by input name, and gives its outputs by name.
 
     Args:
@@ -213,7 +213,7 @@ def named_inputs(signature: Signature, values: Any) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _checked(tensor: Tensor, value) -> np.ndarray:
+def _checked(tensor: Tensor, value: Any) -> np.ndarray:
     array: Any = value if isinstance(value, RowFile) else np.asanyarray(value)
     fits = array.ndim == len(tensor.shape) + 1 and all(
         wanted in (None, got) for wanted, got in zip(tensor.shape, array.shape[1:], strict=True)

@@ -12,6 +12,7 @@ from suite.deploy.signature import Signature
 from suite.language.decoding import NEW, SCORES, TOKEN
 from suite.language.encoder_decoder import ENCODER, STEP
 from suite.language.vocabulary import VOCABULARY_FILE
+from suite.layers.tensors import Tensor
 
 MIN_SCORE = 0.3  # from which a detection is shown or put in words
 
@@ -170,5 +171,5 @@ def _texts(labels: Sequence[str], files: Collection[str]) -> set[str]:
     return {*([LABELS_FILE] if labels else []), *files}
 
 
-def _listed(tensors: Sequence) -> str:
+def _listed(tensors: Sequence[Tensor]) -> str:
     return ", ".join(map(str, tensors))

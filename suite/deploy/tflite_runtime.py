@@ -85,10 +85,10 @@ class _Unsigned:
         self._interpreter = interpreter
         interpreter.allocate_tensors()
 
-    def get_input_details(self) -> dict[str, dict]:
+    def get_input_details(self) -> dict[str, dict[str, Any]]:
         return {detail["name"]: detail for detail in self._interpreter.get_input_details()}
 
-    def get_output_details(self) -> dict[str, dict]:
+    def get_output_details(self) -> dict[str, dict[str, Any]]:
         return {detail["name"]: detail for detail in self._interpreter.get_output_details()}
 
     def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -53,7 +54,7 @@ def bleu(
     for candidate, valid in zip(candidates, references, strict=True):
         for n in range(1, order + 1):
             counts = _ngrams(candidate, n)
-            allowed: Counter = Counter()
+            allowed: Counter[tuple[Any, ...]] = Counter()
             for reference in valid:
                 allowed |= _ngrams(reference, n)
             right[n - 1] += (counts & allowed).total()
@@ -68,11 +69,11 @@ def bleu(
     return brevity * float(np.exp(np.log(right / total).mean()))
 
 
-def _ngrams(tokens: Tokens, n: int) -> Counter:
+def _ngrams(tokens: Tokens, n: int) -> Counter[tuple[Any, ...]]:
     return Counter(zip(*(tokens[start:] for start in range(n)), strict=False))
 
 
-def exact_match(candidates: Sequence, expected: Sequence) -> float:
+def exact_match(candidates: Sequence[Any], expected: Sequence[Any]) -> float:
     """The share of the candidates that are what is expected, in [0, 1].
 
     Raises:

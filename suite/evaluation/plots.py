@@ -117,7 +117,7 @@ def learning_curves(
     return figure
 
 
-def curves(axes: Axes, lines: Mapping[str, tuple], **settings: Any) -> None:
+def curves(axes: Axes, lines: Mapping[str, tuple[Any, ...]], **settings: Any) -> None:
     """Draws named lines on one pair of axes.
 
     Args:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 
-def time_and_memory(function: Callable, *arguments: Any, seconds: float = 0.2) -> tuple[float, int]:
+def time_and_memory(
+    function: Callable[..., object], *arguments: Any, seconds: float = 0.2
+) -> tuple[float, int]:
     """Measures a call of NumPy code.
 
     Args:

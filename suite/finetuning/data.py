@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -66,7 +67,7 @@ def images_on_disk(source: ImageSource, path: Path) -> RowFile:
     return images
 
 
-def describe(folder: ImageFolder) -> dict:
+def describe(folder: ImageFolder) -> dict[str, Any]:
     """What `Result.data` says of the folder."""
     counts = {part: len(files) for part, files in folder.splits.items()}
     per_class = Counter(folder.classes[label] for files in folder.splits.values() for _, label in files)

@@ -13,7 +13,7 @@ from suite import console
 from suite.data.pictures.image_source import ImageSource
 from suite.data.row_file import RowFile
 from suite.deploy.feature_extractor import BATCH_SIZE, feature_extractor
-from suite.linear.softmax_regression import choose_l2, fit_softmax_regression
+from suite.linear.softmax_regression import choose_l2, deal_folds, fit_softmax_regression
 
 L2_CANDIDATES = tuple(float(10.0**exponent) for exponent in np.arange(-1, -6.1, -0.5))
 FOLDS = 5
@@ -56,9 +56,13 @@ def train_head(
     chosen = np.random.default_rng(seed).permutation(len(source))[:FOR_CHOOSING]
     some = np.flatnonzero(np.isin(groups, chosen))
     _, losses = choose_l2(
-        features[some], labels[some], num_classes, candidates=L2_CANDIDATES, folds=FOLDS,
-        groups=groups[some], sample_weight=weights[some], seed=seed,
-    )  # fmt: skip
+        features[some],
+        labels[some],
+        num_classes,
+        candidates=L2_CANDIDATES,
+        fold_of_row=deal_folds(labels[some], groups[some], FOLDS, seed),
+        sample_weight=weights[some],
+    )
     l2 = max(l2 for l2, value in losses.items() if value <= min(losses.values()) + INDISTINGUISHABLE)
     kernel, bias = fit_softmax_regression(features, labels, num_classes, l2=l2, sample_weight=weights)
     partial = folder / "head.partial.npz"

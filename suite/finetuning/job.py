@@ -9,8 +9,9 @@ phones do.
 import contextlib
 import dataclasses
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import keras
 import numpy as np
@@ -60,7 +61,7 @@ class Config:
         SPARE_CLASSES
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         lowest = {"epochs": 0, "batch_size": 1, "patience": 1, "views": 0, "spare_classes": 0}
         for name, low in lowest.items():
             if getattr(self, name) < low:
@@ -77,7 +78,7 @@ def finetune(
     out: str | Path | None = None,
     seed: int = 0,
     resume: bool = False,
-    **settings,
+    **settings: Any,
 ) -> Path | None:
     """Fine-tunes a pretrained CNN on a folder of images, exports it, and proves the exports.
 
@@ -135,7 +136,7 @@ def run(config: Config, context: Context) -> Result:
 
 
 @contextlib.contextmanager
-def mixed_precision_on_gpu():
+def mixed_precision_on_gpu() -> Iterator[None]:
     """Lets layers built inside compute in float16 where there is a GPU; their weights stay float32."""
     before = keras.config.dtype_policy()
     if tf.config.list_physical_devices("GPU"):
@@ -181,22 +182,22 @@ def fine_tune(
     steps = config.epochs * -(-len(train_source) // config.batch_size)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, max(1, steps))
 
-    def batches(epoch):
+    def batches(epoch: int) -> Iterator[Any]:
         seed = context.seed * 1000 + epoch
         return train_source.batches(config.batch_size, order_seed=seed, augment_seed=seed)
 
-    def loss(labels, probabilities):
+    def loss(labels: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
         losses = keras.losses.sparse_categorical_crossentropy(labels, probabilities)
         return losses * tf.gather(weights, tf.cast(labels, tf.int32))
 
-    def evaluate():
+    def evaluate() -> dict[str, float]:
         probabilities = predict(model, validation)
         return {
             "validation_accuracy": accuracy(probabilities, validation.labels),
             "validation_loss": cross_entropy(probabilities, validation.labels),
         }
 
-    def better(new, old):
+    def better(new: Mapping[str, float], old: Mapping[str, float]) -> bool:
         not_worse = new["validation_accuracy"] >= old["validation_accuracy"]
         return not_worse and new["validation_loss"] < old["validation_loss"] - SMALLEST_GAIN
 
@@ -227,7 +228,7 @@ def report(
     model: keras.Model,
     folder: ImageFolder,
     sources: dict[str, ImageSource],
-    curves: dict,
+    curves: dict[str, list[float]],
     work: Path,
     spare_classes: int = SPARE_CLASSES,
 ) -> Result:
@@ -286,7 +287,7 @@ def report(
     )
 
 
-def _wrong_caption(classes, probabilities: np.ndarray, label: int) -> str:
+def _wrong_caption(classes: Sequence[str], probabilities: np.ndarray, label: int) -> str:
     guess = int(np.argmax(probabilities))
     return f"{classes[label]}, not {classes[guess]} ({probabilities[guess]:.0%})"
 

@@ -225,7 +225,9 @@ class StepModel:
         """The state before the first token: zeros for n sequences."""
         return {name: np.zeros((n, *shape), dtype) for name, dtype, shape in self._states}
 
-    def __call__(self, tokens: np.ndarray, state: dict) -> tuple[np.ndarray, dict]:
+    def __call__(
+        self, tokens: np.ndarray, state: dict[str, np.ndarray]
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         outputs = self.artifact.predict({TOKEN: np.asarray(tokens, np.int32), **state})
         new = {name: outputs.get(NEW + name, values) for name, values in state.items()}
         scores = np.asarray(outputs[self._scores], np.float64)

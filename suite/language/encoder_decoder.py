@@ -50,7 +50,9 @@ class EncoderDecoder:
         encoded = inputs | self.encoder.predict(inputs)
         return {name: encoded[name] for name in self.step.initial_state()}
 
-    def _speak(self, tokens: np.ndarray, states: dict) -> tuple[np.ndarray, dict]:
+    def _speak(
+        self, tokens: np.ndarray, states: dict[str, np.ndarray]
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """The step without what no sentence has. The start token is never written, so it only comes first."""
         scores, states = self.step(tokens, states)
         scores = np.array(scores)
@@ -90,7 +92,7 @@ class EncoderDecoder:
         return [self.search(states, row, width, length)[0][0] for row in rows]
 
     def choose_length_power(
-        self, states: dict, score: Callable[[Sequence[str]], float], width: int, length: int
+        self, states: dict[str, np.ndarray], score: Callable[[Sequence[str]], float], width: int, length: int
     ) -> dict[float, float]:
         """Takes the power of `LENGTH_POWERS` whose sentences score best, of equals the first.
 

@@ -122,7 +122,9 @@ class NgramCounts:
             rows.append(found)
         return rows
 
-    def _probabilities(self, contexts: Sequence, rows: Sequence, smoothing: Smoothing) -> np.ndarray:
+    def _probabilities(
+        self, contexts: Sequence[np.ndarray], rows: Sequence[np.ndarray], smoothing: Smoothing
+    ) -> np.ndarray:
         """From the rows of contexts and of n-grams, for each n from 1 up."""
         levels = [
             table.seen(context, row, smoothing.continuations and n < len(rows))

@@ -1,8 +1,9 @@
 """Texts as language models read them: streams side by side, piece by piece, or a fixed window of words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import tensorflow as tf
 
 from suite.language.vocabulary import END, START, Vocabulary
 
@@ -38,6 +39,30 @@ def parallel_streams(ids: np.ndarray, batch_size: int, length: int) -> tuple[np.
         return streams.swapaxes(0, 1).reshape(-1, length)
 
     return cut(ids[:size]), cut(ids[1 : size + 1])
+
+
+def stream_batches(
+    ids: Mapping[str, np.ndarray], batch_size: int, length: int
+) -> tuple[tf.data.Dataset, tf.data.Dataset, int]:
+    """Cuts the parts of a text into batches for truncated backpropagation.
+
+    Args:
+        ids: `(n,)` of "train" and of "validation".
+        batch_size: Streams side by side at most; fewer where the validation text is too short for them.
+        length: Tokens of a piece, >= 1.
+
+    Returns:
+        The batches of training and of validation, of `parallel_streams`, and their size.
+
+    Raises:
+        ValueError: A part is too short for one batch.
+    """
+    size = max(1, min(batch_size, (len(ids["validation"]) - 1) // length))
+    train, validation = (
+        tf.data.Dataset.from_tensor_slices(parallel_streams(ids[part], size, length)).batch(size)
+        for part in ("train", "validation")
+    )
+    return train, validation, size
 
 
 def windows(texts: Sequence[np.ndarray], order: int) -> tuple[np.ndarray, np.ndarray]:

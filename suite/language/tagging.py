@@ -1,7 +1,7 @@
 """What a tagger of words reads: the ids of the words, and of the characters of each."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -126,7 +126,7 @@ def baseline(data: TaggedSet, sequences: Sequences) -> np.ndarray:
     return counts[np.stack([vocabulary.ids(map(fold, sentence), length) for sentence in sequences.words])]
 
 
-def _pieces(sequences: Sequence, length: int) -> list:
+def _pieces(sequences: Sequence[Any], length: int) -> list[Any]:
     return [each[start : start + length] for each in sequences for start in range(0, len(each), length)]
 
 

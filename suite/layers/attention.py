@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from suite.layers.tensors import Shape, Tensor
+
 
 @keras.saving.register_keras_serializable("suite")
 class Attention(keras.layers.Layer):
@@ -25,12 +27,14 @@ class Attention(keras.layers.Layer):
         score "general".
     """
 
-    def build(self, queries_shape, memory_shape, source_shape=None):
+    def build(self, queries_shape: Shape, memory_shape: Shape, source_shape: Shape | None = None) -> None:  # noqa: ARG002  Keras passes shapes by name
         self.kernel = self.add_weight(
             shape=(queries_shape[-1], memory_shape[-1]), initializer="glorot_uniform", name="kernel"
         )
 
-    def call(self, queries, memory, source=None, memory_mask=None):
+    def call(
+        self, queries: Tensor, memory: Tensor, source: Tensor | None = None, memory_mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         scores = ops.matmul(ops.matmul(queries, self.kernel), ops.swapaxes(memory, 1, 2))
         told = memory_mask if source is None else source
         if told is not None:
@@ -39,6 +43,11 @@ class Attention(keras.layers.Layer):
         weights = ops.softmax(scores, axis=-1)
         return ops.matmul(weights, memory), weights
 
-    def compute_output_shape(self, queries_shape, memory_shape, source_shape=None):
+    def compute_output_shape(
+        self,
+        queries_shape: Shape,
+        memory_shape: Shape,
+        source_shape: Shape | None = None,  # noqa: ARG002  Keras passes shapes by name
+    ) -> tuple[Shape, Shape]:
         batch, steps, _ = queries_shape
         return (batch, steps, memory_shape[-1]), (batch, steps, memory_shape[1])

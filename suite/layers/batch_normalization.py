@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from suite.layers.tensors import Shape, Tensor
+
 
 @keras.saving.register_keras_serializable("suite")
 class BatchNormalization(keras.layers.Layer):
@@ -43,7 +45,7 @@ class BatchNormalization(keras.layers.Layer):
         self.epsilon = float(epsilon)
         self.supports_masking = True
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         shape = (input_shape[-1],)
         self.gamma = self.add_weight(shape=shape, initializer="ones", name="gamma", autocast=False)
         self.beta = self.add_weight(shape=shape, initializer="zeros", name="beta", autocast=False)
@@ -54,7 +56,7 @@ class BatchNormalization(keras.layers.Layer):
             shape=shape, initializer="ones", name="moving_variance", trainable=False, autocast=False
         )
 
-    def call(self, inputs, training=False, mask=None):
+    def call(self, inputs: Tensor, training: bool = False, mask: Tensor | None = None) -> Tensor:
         if mask is not None and len(mask.shape) != len(inputs.shape) - 1:
             raise ValueError(
                 f"expected a mask with all axes of the inputs but the last, received {tuple(mask.shape)} for "
@@ -70,11 +72,11 @@ class BatchNormalization(keras.layers.Layer):
         scale = self.gamma * ops.rsqrt(variance + self.epsilon)
         return ops.cast(x * scale + (self.beta - mean * scale), self.compute_dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"momentum": self.momentum, "epsilon": self.epsilon}
 
 
-def _moments(x, mask):
+def _moments(x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
     """Mean and variance of each feature, where the mask is True."""
     axes = list(range(len(x.shape) - 1))
     if mask is None:

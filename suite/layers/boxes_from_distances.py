@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from suite.layers.tensors import Tensor
+
 
 @keras.saving.register_keras_serializable("suite")
 class BoxesFromDistances(keras.layers.Layer):
@@ -18,11 +20,11 @@ class BoxesFromDistances(keras.layers.Layer):
         Tian, Shen, Chen, He (2019), FCOS: Fully convolutional one-stage object detection, section 3.1.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int, ...]) -> None:
         centers = [(np.arange(count) + 0.5) / count for count in input_shape[1:3]]
         rows, columns = np.meshgrid(*centers, indexing="ij")
         self._centers = np.stack([rows, columns, rows, columns], axis=-1).astype(np.float32)
 
-    def call(self, distances):
+    def call(self, distances: Tensor) -> Tensor:
         signs = np.array([-1, -1, 1, 1], np.float32)
         return keras.ops.clip(self._centers + signs * distances, 0, 1)

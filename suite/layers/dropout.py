@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from suite.layers.tensors import Tensor
+
 
 @keras.saving.register_keras_serializable("suite")
 class Dropout(keras.layers.Layer):
@@ -36,11 +38,11 @@ class Dropout(keras.layers.Layer):
         self._seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         if not training or self.rate == 0:
             return inputs
         uniform = keras.random.uniform(ops.shape(inputs), dtype=inputs.dtype, seed=self._seed_generator)
         return ops.where(uniform >= self.rate, inputs * (1 / (1 - self.rate)), 0)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"rate": self.rate, "seed": self.seed}

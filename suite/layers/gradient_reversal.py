@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from suite.layers.tensors import Shape, Tensor
+
 
 @keras.saving.register_keras_serializable("suite")
 class GradientReversal(keras.layers.Layer):
@@ -36,13 +38,13 @@ class GradientReversal(keras.layers.Layer):
         self.strength = self.add_weight(shape=(), initializer=initial, trainable=False, name="strength")
         self.supports_masking = True
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         # The value is that of the first term: the other is 0, but its derivative is not.
         value = ops.stop_gradient(inputs)
         return value + ops.cast(self.strength, inputs.dtype) * (value - inputs)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"strength": self.initial_strength}

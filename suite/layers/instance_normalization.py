@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from suite.layers.tensors import Shape, Tensor
+
 
 @keras.saving.register_keras_serializable("suite")
 class InstanceNormalization(keras.layers.Layer):
@@ -38,27 +40,27 @@ class InstanceNormalization(keras.layers.Layer):
             raise ValueError(f"expected epsilon > 0, received {epsilon}")
         self.epsilon = float(epsilon)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         if len(input_shape) != 4:
             raise ValueError(f"expected (batch, height, width, channels), received {tuple(input_shape)}")
         shape = (input_shape[-1],)
         self.gamma = self.add_weight(shape=shape, initializer="ones", name="gamma", autocast=False)
         self.beta = self.add_weight(shape=shape, initializer="zeros", name="beta", autocast=False)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         x = ops.cast(inputs, self.variable_dtype)
         centered = x - _mean(x)
         variance = _mean(ops.square(centered))
         scale = self.gamma * ops.rsqrt(variance + self.epsilon)
         return ops.cast(centered * scale + self.beta, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"epsilon": self.epsilon}
 
 
-def _mean(x):
+def _mean(x: Tensor) -> Tensor:
     """Row means first: a runtime that adds up one number after another loses digits over a whole image."""
     return ops.mean(ops.mean(x, axis=2, keepdims=True), axis=1, keepdims=True)

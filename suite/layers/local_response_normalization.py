@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from suite.layers.tensors import Shape, Tensor
+
 
 @keras.saving.register_keras_serializable("suite")
 class LocalResponseNormalization(keras.layers.Layer):
@@ -42,15 +44,15 @@ class LocalResponseNormalization(keras.layers.Layer):
             raise ValueError(f"expected k > 0, alpha >= 0 and beta >= 0, received {k}, {alpha} and {beta}")
         self.n, self.k, self.alpha, self.beta = int(n), float(k), float(alpha), float(beta)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         if len(input_shape) != 4:
             raise ValueError(f"expected (batch, height, width, channels), received {tuple(input_shape)}")
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return tf.nn.local_response_normalization(inputs, self.n // 2, self.k, self.alpha, self.beta)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"n": self.n, "k": self.k, "alpha": self.alpha, "beta": self.beta}

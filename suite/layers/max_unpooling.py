@@ -1,9 +1,12 @@
 """Max unpooling."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
+
+from suite.layers.tensors import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("suite")
@@ -44,7 +47,7 @@ class MaxUnpooling2D(keras.layers.Layer):
             raise ValueError(f"expected pool_size of at least 2, received {pool_size}")
         self.pool_size = int(pool_size)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         values, features = input_shape
         wanted = (*(side and side // self.pool_size for side in features[1:3]), features[3])
         is_whole = all(side is None or side % self.pool_size == 0 for side in features[1:3])
@@ -54,18 +57,18 @@ class MaxUnpooling2D(keras.layers.Layer):
                 f"remainder, received {tuple(values[1:])} and {tuple(features[1:])}"
             )
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         values, features = inputs
         maxima = ops.max_pool(features, self.pool_size, padding="valid")
         positions = ops.equal(features, self._enlarge(maxima))
         return self._enlarge(values) * ops.cast(positions, values.dtype)
 
-    def _enlarge(self, x):
+    def _enlarge(self, x: Tensor) -> Tensor:
         _, height, width, _ = x.shape
         return ops.image.resize(x, (height * self.pool_size, width * self.pool_size), "nearest")
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         return input_shape[1]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"pool_size": self.pool_size}

@@ -1,10 +1,13 @@
 """Non-maximum suppression."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from suite.layers.tensors import Tensor
 
 
 @keras.saving.register_keras_serializable("suite")
@@ -70,7 +73,7 @@ class NonMaximumSuppression(keras.layers.Layer):
         self.max_detections, self.candidates, self.rounds = int(max_detections), int(candidates), int(rounds)
         self.iou_threshold, self.score_threshold = float(iou_threshold), float(score_threshold)
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
         boxes, scores = inputs
         if not boxes.shape[1]:
             raise ValueError(
@@ -89,7 +92,7 @@ class NonMaximumSuppression(keras.layers.Layer):
             "labels": labels * tf.cast(is_found, tf.int32),
         }
 
-    def _kept(self, boxes, labels):
+    def _kept(self, boxes: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """1 for the boxes to keep, else 0: `(batch, candidates)`, from boxes in the order of their scores."""
         shared, united = _areas_with_each_other(boxes)
         # Not shared / united: integers cannot divide by what they round to 0.
@@ -101,19 +104,21 @@ class NonMaximumSuppression(keras.layers.Layer):
             kept = 1 - tf.reduce_max(rivals * kept[:, None, :], axis=-1)
         return kept
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         names = ("max_detections", "iou_threshold", "score_threshold", "candidates", "rounds")
         return super().get_config() | {name: getattr(self, name) for name in names}
 
 
-def _best(boxes, scores, labels, count: int):
+def _best(
+    boxes: tf.Tensor, scores: tf.Tensor, labels: tf.Tensor, count: int
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """The `count` boxes with the highest scores, in their order."""
     scores, rows = tf.math.top_k(scores, count)
     boxes, labels = (tf.gather(values, rows, batch_dims=1) for values in (boxes, labels))
     return boxes, scores, labels
 
 
-def _padded(missing: int, *arrays):
+def _padded(missing: int, *arrays: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Arrays `(batch, n, ...)` with `missing` rows of 0 behind."""
     if not missing:
         return arrays
@@ -122,11 +127,11 @@ def _padded(missing: int, *arrays):
     )
 
 
-def _areas_with_each_other(boxes):
+def _areas_with_each_other(boxes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Intersection and union of each two of `(batch, n, 4)` boxes: `(batch, n, n)` both."""
     top, left, bottom, right = (boxes[..., side] for side in range(4))
 
-    def overlap(first, last):
+    def overlap(first: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
         ends = tf.minimum(last[:, :, None], last[:, None, :])
         return tf.maximum(ends - tf.maximum(first[:, :, None], first[:, None, :]), 0)
 

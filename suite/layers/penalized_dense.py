@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from suite.layers.tensors import Tensor
+
 
 def l1_penalty(code: keras.KerasTensor) -> keras.KerasTensor:
     """Sum of the absolute activations, mean over examples: most activations become 0.
@@ -89,19 +91,19 @@ class PenalizedDense(keras.layers.Dense):
             raise ValueError(f"expected the activation sigmoid, received {keras_arguments['activation']!r}")
         self.penalty, self.strength, self.rho = penalty, float(strength), float(rho)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         code = super().call(inputs, training=training)
         if self.penalty is not None:
             self.add_loss(self.strength * self._penalty_of(code))
         return code
 
-    def _penalty_of(self, code):
+    def _penalty_of(self, code: Tensor) -> Tensor:
         if self.penalty == "l1":
             return l1_penalty(code)
         if self.penalty == "kl":
             return kl_penalty(code, self.rho)
         return jacobian_penalty(code, self.kernel)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"penalty": self.penalty, "strength": self.strength, "rho": self.rho}
         return super().get_config() | own

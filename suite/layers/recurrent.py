@@ -4,8 +4,17 @@ What the inputs add to a cell's gates is there for all steps before the first on
 is one product a step. The layer makes use of both.
 """
 
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
 import keras
 import tensorflow as tf
+
+from suite.layers.tensors import Tensor
+
+_States: TypeAlias = tuple[tf.Tensor, ...]
+_Arrays: TypeAlias = tuple[tf.TensorArray, ...]
+_Update: TypeAlias = Callable[[tf.Tensor, list[tf.Tensor]], Sequence[tf.Tensor]]
 
 
 @keras.saving.register_keras_serializable("suite")
@@ -31,7 +40,9 @@ class Recurrent(keras.layers.RNN):
         **rnn_arguments: Those of `keras.layers.RNN`.
     """
 
-    def inner_loop(self, sequences, initial_state, mask, training=False):
+    def inner_loop(
+        self, sequences: Tensor, initial_state: Sequence[Tensor], mask: Tensor | None, training: bool = False
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
         if mask is not None:
             mask = tf.reshape(tf.cast(mask, tf.bool), tf.shape(keras.tree.flatten(sequences)[0])[:2])
             # Before anything is computed of them: the derivative of a choice between results is 0 * NaN.
@@ -58,18 +69,18 @@ class Recurrent(keras.layers.RNN):
         outputs.set_shape((sequences.shape[0], sequences.shape[1], self.cell.units))
         return last, outputs, [history[-1] for history in histories]
 
-    def _gives(self, masks):
+    def _gives(self, masks: tf.Tensor) -> tf.Tensor:
         """Where the output is the hidden state, and not 0: `(T, B, 1)` bool."""
         return masks if self.zero_output_for_mask else tf.cumsum(tf.cast(masks, tf.int32)) > 0
 
 
-def _choose(mask, x):
+def _choose(mask: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     """`x` where the mask, which may lack its last axes, is True; else 0."""
     mask = tf.reshape(mask, tf.concat([tf.shape(mask), tf.ones(len(x.shape) - len(mask.shape), tf.int32)], 0))
     return tf.where(mask, x, tf.zeros((), x.dtype))
 
 
-def _advance(update, sums, mask, states):
+def _advance(update: _Update, sums: tf.Tensor, mask: tf.Tensor | None, states: _States) -> _States:
     """The states after a step; where the mask is False, those before it."""
     new = update(sums, list(states))
     if mask is None:
@@ -77,30 +88,46 @@ def _advance(update, sums, mask, states):
     return tuple(tf.where(mask, after, before) for after, before in zip(new, states, strict=True))
 
 
-def _step(update, masks, shares, kernel, index, states):
+def _step(
+    update: _Update,
+    masks: tf.Tensor | None,
+    shares: tf.Tensor,
+    kernel: tf.Tensor,
+    index: tf.Tensor,
+    states: _States,
+) -> tuple[_States, tf.Tensor]:
     """The states after a step, and the sums that the gates saw in it."""
     mask = None if masks is None else masks[index]
     sums = shares[index] + tf.matmul(states[0], kernel)
     return _advance(update, sums, mask, states), sums
 
 
-def _last(update, masks, shares, kernel, *states):
+def _last(
+    update: _Update, masks: tf.Tensor | None, shares: tf.Tensor, kernel: tf.Tensor, *states: tf.Tensor
+) -> _States:
     """The states after the last step: a tuple of `(B, units)`."""
     steps = tf.shape(shares)[0]
 
-    def step(index, states):
+    def step(index: tf.Tensor, states: _States) -> tuple[tf.Tensor, _States]:
         return index + 1, _step(update, masks, shares, kernel, index, states)[0]
 
     loop = (tf.constant(0), states)
     return tf.while_loop(lambda index, _: index < steps, step, loop, maximum_iterations=steps)[1]
 
 
-def _scan(update, masks, shares, kernel, *states, keep_sums=False):
+def _scan(
+    update: _Update,
+    masks: tf.Tensor | None,
+    shares: tf.Tensor,
+    kernel: tf.Tensor,
+    *states: tf.Tensor,
+    keep_sums: bool = False,
+) -> _States:
     """All states after each step, a tuple of `(T, B, units)`; then, where asked for, the sums of each."""
     steps = tf.shape(shares)[0]
     histories = tuple(_array(kept, steps) for kept in ((*states, shares[0]) if keep_sums else states))
 
-    def step(index, states, histories):
+    def step(index: tf.Tensor, states: _States, histories: _Arrays) -> tuple[tf.Tensor, _States, _Arrays]:
         states, sums = _step(update, masks, shares, kernel, index, states)
         seen = zip(histories, (*states, sums), strict=False)
         return index + 1, states, tuple(history.write(index, value) for history, value in seen)
@@ -110,21 +137,27 @@ def _scan(update, masks, shares, kernel, *states, keep_sums=False):
     return tuple(history.stack() for history in histories)
 
 
-def _scan_with_gradient(update, masks, shares, kernel, *states):
+def _scan_with_gradient(
+    update: _Update, masks: tf.Tensor | None, shares: tf.Tensor, kernel: tf.Tensor, *states: tf.Tensor
+) -> _States:
     """`_scan`, and backpropagation through time."""
 
     @tf.custom_gradient
-    def scan(shares, kernel, *states):
+    def scan(
+        shares: tf.Tensor, kernel: tf.Tensor, *states: tf.Tensor
+    ) -> tuple[_States, Callable[..., _States]]:
         *histories, sums = _scan(update, masks, shares, kernel, *states, keep_sums=True)
         before = tuple(
             tf.concat([first[None], history[:-1]], axis=0)
             for first, history in zip(states, histories, strict=True)
         )
 
-        def backward(*gradients):
+        def backward(*gradients: tf.Tensor) -> _States:
             transposed = tf.transpose(kernel)
 
-            def step(index, later, by_sums):
+            def step(
+                index: tf.Tensor, later: _States, by_sums: tf.TensorArray
+            ) -> tuple[tf.Tensor, _States, tf.TensorArray]:
                 index -= 1
                 mask = None if masks is None else masks[index]
                 inputs = (sums[index], tuple(history[index] for history in before))
@@ -151,15 +184,15 @@ def _scan_with_gradient(update, masks, shares, kernel, *states):
     return scan(shares, kernel, *states)
 
 
-def _rows(x):
+def _rows(x: tf.Tensor) -> tf.Tensor:
     return tf.reshape(x, (-1, x.shape[-1]))
 
 
-def _by_step(rows, like):
+def _by_step(rows: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
     found = tf.reshape(rows, (*tf.unstack(tf.shape(like)[:2]), rows.shape[-1]))
     found.set_shape((*like.shape[:2], rows.shape[-1]))  # of states with a fixed batch, the loop asks for it
     return found
 
 
-def _array(like, steps):
+def _array(like: tf.Tensor, steps: tf.Tensor) -> tf.TensorArray:
     return tf.TensorArray(like.dtype, steps, element_shape=like.shape)

@@ -1,7 +1,12 @@
 """Recurrent cells: the equations of a step."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import keras
 from keras import ops
+
+from suite.layers.tensors import Shape, Tensor
 
 
 class RecurrentCell(keras.layers.Layer):
@@ -29,10 +34,10 @@ class RecurrentCell(keras.layers.Layer):
 
     def __init__(
         self,
-        units,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        **keras_arguments,
+        units: int,
+        kernel_initializer: str | keras.Initializer = "glorot_uniform",
+        recurrent_initializer: str | keras.Initializer = "orthogonal",
+        **keras_arguments: Any,
     ):
         super().__init__(**keras_arguments)
         if units < 1:
@@ -42,11 +47,11 @@ class RecurrentCell(keras.layers.Layer):
         self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
 
     @property
-    def state_size(self):
+    def state_size(self) -> list[int]:
         """Size of each state, as `keras.layers.RNN` asks for it."""
         return [self.units] * self.states
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         width = self.gates * self.units
         self.kernel = self.add_weight(
             shape=(input_shape[-1], width), initializer=self.kernel_initializer, name="kernel"
@@ -56,19 +61,19 @@ class RecurrentCell(keras.layers.Layer):
         )
         self.bias = self.add_weight(shape=(width,), initializer=self._initial_bias, name="bias")
 
-    def _initial_bias(self, shape, dtype=None):
+    def _initial_bias(self, shape: Shape, dtype: str | None = None) -> Tensor:
         return ops.zeros(shape, dtype)
 
-    def share(self, inputs):
+    def share(self, inputs: Tensor) -> Tensor:
         """The inputs' share of every gate: `(..., gates * units)` from `(..., features)`."""
         return ops.matmul(inputs, self.kernel) + self.bias
 
-    def in_keras_order(self, weight):
+    def in_keras_order(self, weight: Tensor) -> Tensor:
         """A kernel or bias of this cell, `(..., gates * units)`, with the gates as Keras' layer has them."""
         parts = ops.split(weight, self.gates, axis=-1)
         return ops.concatenate([parts[gate] for gate in self.keras_gates], axis=-1)
 
-    def update(self, sums, states):
+    def update(self, sums: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
         """The cell's equations.
 
         Args:
@@ -80,11 +85,11 @@ class RecurrentCell(keras.layers.Layer):
         """
         raise NotImplementedError
 
-    def call(self, inputs, states):
+    def call(self, inputs: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         new = self.update(self.share(inputs) + ops.matmul(states[0], self.recurrent_kernel), states)
         return new[0], new
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "units": self.units,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
@@ -109,14 +114,16 @@ class SimpleRNNCell(RecurrentCell):
         Le, Jaitly, Hinton (2015), A simple way to initialize recurrent networks of rectified linear units.
     """
 
-    def __init__(self, units, activation="tanh", **cell_arguments):
+    def __init__(
+        self, units: int, activation: str | Callable[[Tensor], Tensor] = "tanh", **cell_arguments: Any
+    ):
         super().__init__(units, **cell_arguments)
         self.activation = keras.activations.get(activation)
 
-    def update(self, sums, states):
+    def update(self, sums: Tensor, states: Sequence[Tensor]) -> list[Tensor]:  # noqa: ARG002  as the other cells'
         return [self.activation(sums)]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"activation": keras.activations.serialize(self.activation)}
 
 
@@ -143,18 +150,18 @@ class LSTMCell(RecurrentCell):
     states = 2
     keras_gates = (0, 1, 3, 2)
 
-    def _initial_bias(self, shape, dtype=None):
+    def _initial_bias(self, shape: Shape, dtype: str | None = None) -> Tensor:  # noqa: ARG002  as the other cells'
         bias = [ops.zeros(self.units), ops.ones(self.units), ops.zeros(2 * self.units)]
         return ops.cast(ops.concatenate(bias), dtype)
 
-    def update(self, sums, states):
+    def update(self, sums: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
         three = 3 * self.units
         input_gate, forget_gate, output_gate = ops.split(_sigmoid(sums[:, :three]), 3, axis=-1)
         cell_state = forget_gate * states[1] + input_gate * ops.tanh(sums[:, three:])
         return [output_gate * ops.tanh(cell_state), cell_state]
 
 
-def _sigmoid(x):
+def _sigmoid(x: Tensor) -> Tensor:
     # On a CPU the hyperbolic tangent is vectorized where the exponential function is not.
     return 0.5 * ops.tanh(0.5 * x) + 0.5
 
@@ -179,7 +186,7 @@ class GRUCell(RecurrentCell):
     keras_gates = (0, 1, 2)
     one_product = False
 
-    def call(self, inputs, states):
+    def call(self, inputs: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         hidden_state, two = states[0], 2 * self.units
         shares = self.share(inputs)
         sums = shares[:, :two] + ops.matmul(hidden_state, self.recurrent_kernel[:, :two])

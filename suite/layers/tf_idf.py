@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from suite.layers.tensors import Shape, Tensor
+
 
 @keras.saving.register_keras_serializable("suite")
 class TfIdf(keras.layers.Layer):
@@ -34,7 +36,7 @@ class TfIdf(keras.layers.Layer):
             raise ValueError(f"expected at most 46,340 words, received {vocabulary_size}; take the frequent")
         self.vocabulary_size, self.num_pairs = vocabulary_size, num_pairs
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:  # noqa: ARG002  Keras' signature
         features = self.vocabulary_size - 2 + self.num_pairs
         self.codes = self.add_weight((self.num_pairs,), "zeros", "int32", trainable=False, name="codes")
         self.idf = self.add_weight((features,), "ones", "float32", trainable=False, name="idf")
@@ -45,7 +47,7 @@ class TfIdf(keras.layers.Layer):
         self.codes.assign(first * self.vocabulary_size + second)
         self.idf.assign(idf.astype(np.float32))
 
-    def call(self, tokens):
+    def call(self, tokens: Tensor) -> Tensor:
         counts = ops.sum(ops.one_hot(tokens, self.vocabulary_size, dtype="float32"), axis=1)[:, 2:]
         if self.num_pairs:
             codes = tokens[:, :-1] * self.vocabulary_size + tokens[:, 1:]
@@ -58,10 +60,10 @@ class TfIdf(keras.layers.Layer):
         # Without a known word all is 0; the least length of others is 1, as no idf is below 1.
         return weighted * ops.rsqrt(ops.maximum(squares, 1e-12))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], self.vocabulary_size - 2 + self.num_pairs)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "vocabulary_size": self.vocabulary_size,
             "num_pairs": self.num_pairs,

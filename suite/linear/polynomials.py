@@ -3,7 +3,7 @@
 from typing import Any
 
 
-def legendre(x: Any, degree: int) -> list:
+def legendre(x: Any, degree: int) -> list[Any]:
     """Legendre's polynomials of degree 0 to `degree`, which are orthogonal on [-1, 1].
 
     Unlike powers, they keep a design well conditioned up to high degrees.

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 from sklearn.model_selection import StratifiedKFold
 
 from suite import console
@@ -28,12 +29,12 @@ _SEARCH_TOLERANCE = 1e-3  # enough to compare penalties
 
 
 def fit_softmax_regression(
-    features,
-    labels,
+    features: ArrayLike | RowFile,
+    labels: ArrayLike,
     num_classes: int,
     *,
     l2: float,
-    sample_weight=None,
+    sample_weight: ArrayLike | None = None,
     initial: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Minimizes `mean(cross-entropy) + l2 / 2 * sum(kernel**2)` over kernel and bias.
@@ -79,15 +80,13 @@ def fit_softmax_regression(
 
 
 def choose_l2(
-    features,
-    labels,
+    features: ArrayLike,
+    labels: ArrayLike,
     num_classes: int,
     *,
     candidates: Sequence[float],
-    folds: int = 5,
-    groups=None,
-    sample_weight=None,
-    seed: int = 0,
+    fold_of_row: np.ndarray | None = None,
+    sample_weight: ArrayLike | None = None,
 ) -> tuple[float, dict[float, float]]:
     """Chooses the L2 strength of `fit_softmax_regression` by stratified k-fold cross-validation.
 
@@ -97,23 +96,22 @@ def choose_l2(
             scored: no strength could help it.
         num_classes: As there.
         candidates: Strengths to try, each > 0.
-        folds: Number of folds, >= 2; lowered to the number of groups of the largest class.
-        groups: `(n,)` what a row is a view of, such as the image behind augmented copies; the rows of a group
-            share their label and are never on both sides. None: every row is its own group.
+        fold_of_row: `(n,)` as `deal_folds` gives it; None for its defaults.
         sample_weight: As for `fit_softmax_regression`.
-        seed: Of the shuffle before the folds are dealt.
 
     Returns:
         The best candidate, and the mean held-out cross-entropy in nats by candidate, strongest first.
 
     Raises:
-        ValueError: Arguments out of range, a group with two labels, or no class with two groups.
+        ValueError: Arguments out of range or of the wrong shape.
     """
     features, labels, weights = _checked(features, labels, num_classes, sample_weight)
     strengths = sorted({_positive(candidate) for candidate in candidates}, reverse=True)
     if not strengths:
         raise ValueError("expected at least one candidate for l2, received none")
-    fold_of_row = _deal_folds(labels, groups, folds, seed)
+    fold_of_row = deal_folds(labels) if fold_of_row is None else fold_of_row
+    if fold_of_row.shape != labels.shape:
+        raise ValueError(f"expected fold_of_row of shape {labels.shape}, received {fold_of_row.shape}")
     _, axes, rotated = _principal_axes(features)
     held_out = fold_of_row == np.arange(fold_of_row.max() + 1)[:, None]  # (folds, n)
     training = np.where(held_out, 0, weights)
@@ -130,7 +128,9 @@ def choose_l2(
     return min(table, key=lambda strength: table[strength]), table
 
 
-def _checked(features, labels, num_classes, sample_weight) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _checked(
+    features: ArrayLike | RowFile, labels: ArrayLike, num_classes: int, sample_weight: ArrayLike | None
+) -> tuple[np.ndarray | RowFile, np.ndarray, np.ndarray]:
     if not isinstance(features, RowFile) or len(list(_chunks(features))) == 1:
         features = np.asarray(features)
         features = features.astype(np.float64 if features.dtype == np.float64 else np.float32, copy=False)
@@ -159,7 +159,9 @@ def _checked(features, labels, num_classes, sample_weight) -> tuple[np.ndarray, 
     return features, labels.astype(np.int64), weights
 
 
-def _checked_initial(initial, rows: int, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
+def _checked_initial(
+    initial: tuple[np.ndarray, np.ndarray] | None, rows: int, num_classes: int
+) -> tuple[np.ndarray, np.ndarray]:
     if initial is None:
         return np.zeros((rows, num_classes)), np.zeros(num_classes)
     kernel, bias = (np.asarray(part, np.float64) for part in initial)
@@ -177,12 +179,28 @@ def _positive(l2: float) -> float:
     return float(l2)
 
 
-def _absent_classes(labels, weights, num_classes) -> np.ndarray:
+def _absent_classes(labels: np.ndarray, weights: np.ndarray, num_classes: int) -> np.ndarray:
     return np.bincount(labels, weights, minlength=num_classes) == 0
 
 
-def _deal_folds(labels, groups, folds, seed) -> np.ndarray:
-    """`(n,)` fold of each row: stratified over groups, so that a class with k groups is in k folds."""
+def deal_folds(
+    labels: np.ndarray, groups: ArrayLike | None = None, folds: int = 5, seed: int = 0
+) -> np.ndarray:
+    """Deals rows to folds, stratified over groups, so that a class with k groups is in k folds.
+
+    Args:
+        labels: `(n,)` integers.
+        groups: `(n,)` what a row is a view of, such as the image behind augmented copies; the rows of a group
+            share their label and are never on both sides. None: every row is its own group.
+        folds: Number of folds, >= 2; lowered to the number of groups of the largest class.
+        seed: Of the shuffle before the folds are dealt.
+
+    Returns:
+        `(n,)` int64, the fold of each row.
+
+    Raises:
+        ValueError: Arguments out of range, a group with two labels, or no class with two groups.
+    """
     groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
     if groups.shape != labels.shape:
         raise ValueError(f"expected groups of shape {labels.shape}, received {groups.shape}")
@@ -206,13 +224,13 @@ def _deal_folds(labels, groups, folds, seed) -> np.ndarray:
     return fold_of_group[group_of_row]
 
 
-def _chunks(features) -> Iterator[slice]:
+def _chunks(features: np.ndarray | RowFile) -> Iterator[slice]:
     """The rows of a file, as many at a time as may be in memory; those of an array all at once."""
     rows = chunk_rows(features) if isinstance(features, RowFile) else max(1, len(features))
     return (slice(start, start + rows) for start in range(0, len(features), rows))
 
 
-def _principal_axes(features) -> tuple[np.ndarray, np.ndarray, tf.Tensor | RowFile]:
+def _principal_axes(features: np.ndarray | RowFile) -> tuple[np.ndarray, np.ndarray, tf.Tensor | RowFile]:
     """Mean `(d,)`, orthonormal axes `(d, r)`, r = min(n, d), and the centered rows along them `(n, r)`."""
     total = sum(features[rows].sum(axis=0, dtype=np.float64) for rows in _chunks(features))
     mean = (total / len(features)).astype(features.dtype)
@@ -227,7 +245,7 @@ def _principal_axes(features) -> tuple[np.ndarray, np.ndarray, tf.Tensor | RowFi
     return mean.astype(np.float64), axes, _rotated(features, mean, axes.astype(features.dtype))
 
 
-def _rotated(features, mean: np.ndarray, axes: np.ndarray) -> tf.Tensor | RowFile:
+def _rotated(features: np.ndarray | RowFile, mean: np.ndarray, axes: np.ndarray) -> tf.Tensor | RowFile:
     if not isinstance(features, RowFile):
         return tf.constant((features - mean) @ axes)
     folder = features.path and features.path.parent

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -10,11 +11,18 @@ import tensorflow_probability as tfp
 from suite.data.row_file import RowFile
 
 _ROUNDS = [20, 20, 40, 80, 160, 320, 640]  # iterations at most, between fresh measures of the curvature
+_Sums: TypeAlias = list[tf.Tensor]  # over examples
+_Round: TypeAlias = Callable[..., tuple[tf.Tensor, tf.Tensor]]
 _CHUNK_BYTES = 2**25  # of rows of a file that are in memory at a time
 
 
 def solve(
-    rotated: tf.Tensor | RowFile, labels: np.ndarray, weights: np.ndarray, l2: float, start, tolerance: float
+    rotated: tf.Tensor | RowFile,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    l2: float,
+    start: np.ndarray,
+    tolerance: float,
 ) -> np.ndarray:
     """Solves problems that differ in their weights, side by side.
 
@@ -56,12 +64,12 @@ def chunk_rows(features: RowFile, width: int = 1) -> int:
 
 
 @functools.cache
-def _whole_round_function(dtype: str):
+def _whole_round_function(dtype: str) -> _Round:
     """One trace per dtype serves every problem in memory: data, weights and strength are its arguments."""
     return _round_function(dtype, lambda function, *data: function(*data))
 
 
-def _round_function(dtype: str, over_rows: Callable):
+def _round_function(dtype: str, over_rows: Callable[..., _Sums]) -> _Round:
     """Compiles a round of L-BFGS.
 
     Args:
@@ -73,7 +81,15 @@ def _round_function(dtype: str, over_rows: Callable):
     integers, integer = tf.TensorSpec((None,), tf.int64), tf.TensorSpec((), tf.int32)
 
     @tf.function(input_signature=[matrix, integers, matrix, scalar, cube, scalar, integer])
-    def run_round(rotated, labels, weights, l2, start, tolerance, limit):
+    def run_round(
+        rotated: tf.Tensor,
+        labels: tf.Tensor,
+        weights: tf.Tensor,
+        l2: tf.Tensor,
+        start: tf.Tensor,
+        tolerance: tf.Tensor,
+        limit: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         data = rotated, labels, weights
         is_penalized = tf.concat([tf.ones_like(start[:, :-1]), tf.zeros_like(start[:, -1:])], axis=1)
         (variances,) = over_rows(lambda x, y, w: [_curvature(x, y, w, start)], *data)
@@ -81,7 +97,7 @@ def _round_function(dtype: str, over_rows: Callable):
         unit = tf.math.rsqrt(variances + tf.where(is_penalized > 0, l2, 1e-6))
 
         @tf.function  # traced once, and not at each of the places where the line search calls it
-        def value_and_gradient(positions):
+        def value_and_gradient(positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             solutions = tf.reshape(positions, tf.shape(start)) * unit
             losses, gradient = over_rows(lambda x, y, w: loss_and_gradient(x, y, w, solutions), *data)
             penalized = is_penalized * solutions
@@ -99,24 +115,31 @@ def _round_function(dtype: str, over_rows: Callable):
     return run_round
 
 
-def _over_file(file: RowFile, chunk: int, function: Callable, _, labels, weights) -> list[tf.Tensor]:
+def _over_file(
+    file: RowFile,
+    chunk: int,
+    function: Callable[..., _Sums],
+    _: tf.Tensor,
+    labels: tf.Tensor,
+    weights: tf.Tensor,
+) -> list[tf.Tensor]:
     """Adds up what a function gives for the rows of a file, `chunk` of them at a time."""
     total = tf.shape(labels)[0]
 
-    def part(start):
+    def part(start: tf.Tensor) -> _Sums:
         stop = tf.minimum(start + chunk, total)
         rows = tf.numpy_function(lambda *ends: file[slice(*ends)], [start, stop], file.dtype, stateful=False)
         rows = tf.ensure_shape(rows, (None, file.shape[1]))
         return function(rows, labels[start:stop], weights[:, start:stop])
 
-    def add_part(start, sums):
+    def add_part(start: tf.Tensor, sums: _Sums) -> tuple[tf.Tensor, _Sums]:
         return start + chunk, [total + more for total, more in zip(sums, part(start), strict=True)]
 
     first = tf.constant(chunk), part(tf.constant(0))
     return tf.while_loop(lambda start, _: start < total, add_part, first, parallel_iterations=1)[1]
 
 
-def _logits(rotated, solutions):
+def _logits(rotated: tf.Tensor, solutions: tf.Tensor) -> tf.Tensor:
     """`(n, problems, K)`, in one matrix product."""
     problems, rows, num_classes = tf.unstack(tf.shape(solutions))
     side_by_side = tf.reshape(tf.transpose(solutions, [1, 0, 2]), [rows, problems * num_classes])
@@ -124,7 +147,9 @@ def _logits(rotated, solutions):
     return tf.reshape(logits, [-1, problems, num_classes])
 
 
-def loss_and_gradient(rotated, labels, weights, solutions):
+def loss_and_gradient(
+    rotated: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor, solutions: tf.Tensor
+) -> _Sums:
     """Sum of weight * cross-entropy, `(problems,)`, and its gradient `(problems, r + 1, K)`.
 
     Args:
@@ -143,7 +168,7 @@ def loss_and_gradient(rotated, labels, weights, solutions):
     return [tf.einsum("pn,np->p", weights, losses), gradient]
 
 
-def _curvature(rotated, _, weights, solutions):
+def _curvature(rotated: tf.Tensor, _: tf.Tensor, weights: tf.Tensor, solutions: tf.Tensor) -> tf.Tensor:
     """Diagonal of the Hessian of the loss, `(problems, r + 1, K)`."""
     probabilities = tf.nn.softmax(_logits(rotated, solutions))
     variances = tf.transpose(weights)[:, :, None] * probabilities * (1 - probabilities)  # (n, problems, K)

@@ -1,7 +1,7 @@
 """Autoencoders: an encoder from raw pixels to a code, a decoder back, and both in a row for training."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -162,7 +162,7 @@ def build_variational(shape: Shape, code_size: int, units: Sequence[int] = (256,
     )
 
 
-def _image_input(shape: Shape):
+def _image_input(shape: Shape) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     image = keras.Input(shape, dtype="uint8", name="image")
     return image, layers.Rescaling(1 / 255)(image)
 
@@ -173,19 +173,19 @@ def _dense_encoder(shape: Shape, code_size: int, units: Sequence[int]) -> keras.
     return keras.Model(image, layers.Dense(code_size, name="code")(x), name="encoder")
 
 
-def _hidden(x, units):
+def _hidden(x: keras.KerasTensor, units: Iterable[int]) -> keras.KerasTensor:
     for count in units:
         x = layers.Dense(count, "relu", kernel_initializer="he_normal")(x)
     return x
 
 
-def _cropped(x, size):
+def _cropped(x: keras.KerasTensor, size: Sequence[int]) -> keras.KerasTensor:
     """Cuts off what doubling added to an odd side."""
     surplus = [(0, has - wanted) for has, wanted in zip(x.shape[1:3], size, strict=True)]
     return layers.Cropping2D(surplus)(x) if any(cut for _, cut in surplus) else x
 
 
-def _dense_image(x, shape: tuple[int, ...], name: str = "image"):
+def _dense_image(x: keras.KerasTensor, shape: tuple[int, ...], name: str = "image") -> keras.KerasTensor:
     return layers.Reshape(shape, name=name)(layers.Dense(math.prod(shape))(x))
 
 

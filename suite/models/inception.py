@@ -1,6 +1,7 @@
 """Inception V3: blocks of parallel branches, and 1 x 1 convolutions that make them affordable."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import layers
@@ -191,7 +192,7 @@ def inception_e(x: keras.KerasTensor, *, name: str, width: float = 1.0) -> keras
 
 
 def chain(
-    x: keras.KerasTensor, steps: Sequence[tuple], width: float = 1.0, padding: str = "same"
+    x: keras.KerasTensor, steps: Sequence[tuple[Any, ...]], width: float = 1.0, padding: str = "same"
 ) -> keras.KerasTensor:
     """Convolutions one after the other, each with batch normalization (no gamma) and ReLU.
 
@@ -213,9 +214,9 @@ def chain(
     return x
 
 
-def _average(x):
+def _average(x: keras.KerasTensor) -> keras.KerasTensor:
     return layers.AveragePooling2D(3, 1, "same")(x)
 
 
-def _fork(x, width: float):
+def _fork(x: keras.KerasTensor, width: float) -> keras.KerasTensor:
     return layers.Concatenate()([chain(x, [(384, (1, 3))], width), chain(x, [(384, (3, 1))], width)])

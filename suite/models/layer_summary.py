@@ -1,7 +1,8 @@
 """What each layer of a functional Keras model gives out, holds, and sees of the image."""
 
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 import numpy as np
@@ -40,7 +41,7 @@ class LayerSummary(NamedTuple):
 
     name: str
     kind: str
-    output_shape: tuple
+    output_shape: tuple[int | None, ...]
     parameters: int
     receptive_field: tuple[int, ...] | None
     strides: tuple[float, ...] | None
@@ -52,6 +53,9 @@ class _Axis(NamedTuple):
     first: float
     last: float
     stride: float
+
+
+_Field: TypeAlias = tuple[_Axis, ...] | None  # what one number depends on; None for everything
 
 
 def convolution_parameters(
@@ -77,6 +81,16 @@ def dense_parameters(inputs: int, units: int, *, use_bias: bool = True) -> int:
         use_bias: Whether each unit adds a bias.
     """
     return (inputs + use_bias) * units
+
+
+def multiplications(model: keras.Model) -> int:
+    """Counts the products with weights for one image: a kernel's once for every place that it is used at.
+
+    Args:
+        model: Its convolutions and dense layers count, those of models inside it do not.
+    """
+    weighted = [layer for layer in model.layers if isinstance(layer, layers.Conv2D | layers.Dense)]
+    return sum(math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape) for layer in weighted)
 
 
 def describe_layers(model: keras.Model) -> list[LayerSummary]:
@@ -124,7 +138,7 @@ def summary(model: keras.Model) -> list[LayerSummary]:
     return rows
 
 
-def _follow(model, starts: list, rows: list[LayerSummary], prefix: str) -> list:
+def _follow(model: keras.Model, starts: list[_Field], rows: list[LayerSummary], prefix: str) -> list[_Field]:
     """Adds the rows of a model's layers; gives what each of its outputs sees (None for everything)."""
     fields = {id(tensor): field for tensor, field in zip(model.inputs, starts, strict=True)}
     for operation in model.operations:
@@ -142,7 +156,7 @@ def _follow(model, starts: list, rows: list[LayerSummary], prefix: str) -> list:
     return [fields[id(tensor)] for tensor in model.outputs]
 
 
-def _union(fields: list):
+def _union(fields: list[_Field]) -> _Field:
     """The widest of several branches, which meet with one stride."""
     if any(field is None for field in fields):
         return None
@@ -152,7 +166,7 @@ def _union(fields: list):
     )
 
 
-def _after(operation, node, field):
+def _after(operation: keras.Operation, node: Any, field: _Field) -> _Field:
     """What an output of the operation sees, given what its input sees."""
     shapes = [tensor.shape for tensor in (node.input_tensors[0], node.output_tensors[0])]
     if field is None or len(shapes[1]) != len(field) + 2:
@@ -180,7 +194,12 @@ def _after(operation, node, field):
     return field if shapes[0][1:-1] == shapes[1][1:-1] else None
 
 
-def _slide(field, sizes, kernel_size, operation):
+def _slide(
+    field: tuple[_Axis, ...],
+    sizes: Sequence[int | None],
+    kernel_size: Sequence[int],
+    operation: keras.Operation,
+) -> tuple[_Axis, ...]:
     """A kernel or a window that slides: it reaches further, and its steps are as many of the steps before."""
     dilations = getattr(operation, "dilation_rate", 1)
     axes = zip(
@@ -198,7 +217,7 @@ def _slide(field, sizes, kernel_size, operation):
     return tuple(after)
 
 
-def _row(operation, node, field, prefix: str) -> LayerSummary:
+def _row(operation: keras.Operation, node: Any, field: _Field, prefix: str) -> LayerSummary:
     sees = None if field is None else tuple(math.floor(a.last - a.first) + 1 for a in field)
     strides = None if field is None else tuple(a.stride for a in field)
     parameters = operation.count_params() if isinstance(operation, layers.Layer) else 0
@@ -206,7 +225,7 @@ def _row(operation, node, field, prefix: str) -> LayerSummary:
     return LayerSummary(prefix + operation.name, type(operation).__name__, shape, parameters, sees, strides)
 
 
-def _shape(sizes: tuple) -> str:
+def _shape(sizes: Sequence[object]) -> str:
     return " x ".join("any" if size is None else str(size) for size in sizes)
 
 

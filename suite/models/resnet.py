@@ -1,56 +1,36 @@
 """ResNet: blocks that learn what to add to their input."""
 
+import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 from keras import layers
 
 from suite.models.blocks import Activation, Shape, image_input, pooled_classifier
 
+_Block: TypeAlias = Callable[..., keras.KerasTensor]
 _FILTERS = (64, 128, 256, 512)  # of the stages, before the bottleneck's factor of 4
 _MIN_SIZE = 32
 _EPSILON = 1.001e-5  # Keras' ResNet has this one
 _MOMENTUM = 0.9  # the paper's; the moving averages follow short trainings, too
 
 
-def ResNet18(
+def ResNet(
+    block: _Block,
+    depths: tuple[int, ...],
     include_top: bool = True,
     input_shape: Shape | None = None,
     classes: int = 1000,
     classifier_activation: Activation = "softmax",
     use_bias: bool = False,
-    name: str = "resnet18",
+    name: str = "resnet",
 ) -> keras.Model:
-    """ResNet-18: 8 basic blocks, 11,689,512 trainable parameters; otherwise as `ResNet50`."""
-    top = (classes, classifier_activation) if include_top else None
-    return _build(basic_block, (2, 2, 2, 2), input_shape, top, use_bias, name)
-
-
-def ResNet34(
-    include_top: bool = True,
-    input_shape: Shape | None = None,
-    classes: int = 1000,
-    classifier_activation: Activation = "softmax",
-    use_bias: bool = False,
-    name: str = "resnet34",
-) -> keras.Model:
-    """ResNet-34: 16 basic blocks, 21,797,672 trainable parameters; otherwise as `ResNet50`."""
-    top = (classes, classifier_activation) if include_top else None
-    return _build(basic_block, (3, 4, 6, 3), input_shape, top, use_bias, name)
-
-
-def ResNet50(
-    include_top: bool = True,
-    input_shape: Shape | None = None,
-    classes: int = 1000,
-    classifier_activation: Activation = "softmax",
-    use_bias: bool = False,
-    name: str = "resnet50",
-) -> keras.Model:
-    """ResNet-50, version 1: 16 bottleneck blocks, 25,557,032 trainable parameters.
+    """ResNet, version 1: `ResNet18`, `ResNet34` or `ResNet50`, by its block and depths.
 
     Args:
+        block: `basic_block` or `bottleneck_block`.
+        depths: Number of blocks of each of the 4 stages.
         include_top: Whether to end with the classifier.
         input_shape: `(height, width, channels)`, at least 32 x 32 pixels; None for 224 x 224 x 3, or without
             the top for any size.
@@ -76,12 +56,6 @@ def ResNet50(
         shortcuts where the shape changes (option B).
     """
     top = (classes, classifier_activation) if include_top else None
-    return _build(bottleneck_block, (3, 4, 6, 3), input_shape, top, use_bias, name)
-
-
-def _build(
-    block: Callable, depths: tuple[int, ...], input_shape, top, use_bias: bool, name: str
-) -> keras.Model:
     image = image_input(input_shape, 224, _MIN_SIZE, bool(top))
     x = layers.ZeroPadding2D(3, name="conv1_pad")(image)
     x = convolution(x, 64, 7, name="conv1", strides=2, padding="valid", use_bias=use_bias)
@@ -97,7 +71,7 @@ def _build(
 
 def residual_stage(
     x: keras.KerasTensor,
-    block: Callable,
+    block: _Block,
     filters: int,
     depth: int,
     strides: int,
@@ -253,7 +227,9 @@ def convolution(
     return layers.ReLU(name=f"{name}_relu")(x) if activate else x
 
 
-def _shortcut(x, filters: int, strides: int, kind: str, name: str, settings: dict):
+def _shortcut(
+    x: keras.KerasTensor, filters: int, strides: int, kind: str, name: str, settings: dict[str, Any]
+) -> keras.KerasTensor:
     channels = x.shape[-1]
     if kind not in ("projection", "identity") or (kind == "identity" and channels > filters):
         raise ValueError(
@@ -268,6 +244,16 @@ def _shortcut(x, filters: int, strides: int, kind: str, name: str, settings: dic
     return keras.ops.pad(x, [[0, 0], [0, 0], [0, 0], [0, filters - channels]])
 
 
-def _add(skipped, x, name: str):
+def _add(skipped: keras.KerasTensor | None, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     x = x if skipped is None else layers.Add(name=f"{name}_add")([skipped, x])
     return layers.ReLU(name=f"{name}_out")(x)
+
+
+ResNet18 = functools.partial(ResNet, basic_block, (2, 2, 2, 2), name="resnet18")
+"""ResNet-18: 8 basic blocks, 11,689,512 trainable parameters."""
+
+ResNet34 = functools.partial(ResNet, basic_block, (3, 4, 6, 3), name="resnet34")
+"""ResNet-34: 16 basic blocks, 21,797,672 trainable parameters."""
+
+ResNet50 = functools.partial(ResNet, bottleneck_block, (3, 4, 6, 3), name="resnet50")
+"""ResNet-50: 16 bottleneck blocks, 25,557,032 trainable parameters."""

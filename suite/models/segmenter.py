@@ -78,7 +78,9 @@ def single(segmenter: keras.Model, unpooling: str) -> keras.Model:
     return keras.Model(segmenter.input, {"probabilities": segmenter.output[unpooling]}, name=unpooling)
 
 
-def _decode(x, stages: Sequence, unpooling: str, num_classes: int):
+def _decode(
+    x: keras.KerasTensor, stages: Sequence[keras.KerasTensor], unpooling: str, num_classes: int
+) -> keras.KerasTensor:
     if unpooling == "nearest_scores":
         return layers.UpSampling2D(2 ** len(stages))(layers.Conv2D(num_classes, 1)(x))
     for index in reversed(range(len(stages))):
@@ -88,7 +90,7 @@ def _decode(x, stages: Sequence, unpooling: str, num_classes: int):
     return layers.Conv2D(num_classes, 1)(x)
 
 
-def _enlarge(x, features, unpooling: str):
+def _enlarge(x: keras.KerasTensor, features: keras.KerasTensor, unpooling: str) -> keras.KerasTensor:
     if unpooling == "max_unpooling":
         return MaxUnpooling2D()([x, features])
     if unpooling == "transposed_convolution":

@@ -91,7 +91,9 @@ def build_style_transformer(
     return keras.Model(image, {"stylized": stylized}, name="style_transformer")
 
 
-def _convolve(x, filters: int, kernel_size: int, strides: int = 1, activate: bool = True):
+def _convolve(
+    x: keras.KerasTensor, filters: int, kernel_size: int, strides: int = 1, activate: bool = True
+) -> keras.KerasTensor:
     x = layers.Conv2D(filters, kernel_size, strides, padding="same", use_bias=False)(x)
     x = InstanceNormalization()(x)
     # A few extreme spots would otherwise carry most of the variance, and the network would paint with them.

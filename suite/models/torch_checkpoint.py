@@ -48,13 +48,21 @@ class _RestrictedUnpickler(pickle.Unpickler):
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is not allowed")
         return allowed[module, name]
 
-    def persistent_load(self, pid: tuple) -> _Storage:
+    def persistent_load(self, pid: tuple[Any, ...]) -> _Storage:
         kind, dtype, key, _device, _count, view = pid
         if kind != "storage" or not isinstance(dtype, np.dtype) or view is not None:
             raise pickle.UnpicklingError(f"it refers to {pid!r}, which is not a plain storage")
         return _Storage(key, dtype)
 
-    def _rebuild_tensor(self, storage, offset, shape, strides, _requires_grad, _backward_hooks) -> _Tensor:
+    def _rebuild_tensor(
+        self,
+        storage: _Storage,
+        offset: int,
+        shape: tuple[int, ...],
+        strides: tuple[int, ...],
+        _requires_grad: bool,
+        _backward_hooks: object,
+    ) -> _Tensor:
         return _Tensor(storage, offset, shape, strides)
 
 

@@ -63,7 +63,9 @@ def VGG19(
     return _build(_VGG19, input_shape, top, name)
 
 
-def _build(depths: tuple[int, ...], input_shape, top, name: str) -> keras.Model:
+def _build(
+    depths: tuple[int, ...], input_shape: Shape | None, top: tuple[int, Activation, float] | None, name: str
+) -> keras.Model:
     x = image = image_input(input_shape, 224, _MIN_SIZE, bool(top))
     for number, (depth, filters) in enumerate(zip(depths, _FILTERS, strict=True), start=1):
         x = vgg_block(x, filters, depth, name=f"block{number}")

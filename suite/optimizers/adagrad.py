@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from suite.optimizers.base import LearningRate, UpdateRule, dtype_of_step, positive
+from suite.optimizers.base import Gradient, LearningRate, UpdateRule, dtype_of_step, positive
 
 
 def adagrad(
@@ -47,7 +47,7 @@ class AdaGrad(UpdateRule):
         super().__init__(learning_rate, **keras_arguments)
         self.epsilon = positive("epsilon", epsilon)
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: Gradient, variable: keras.Variable, learning_rate: tf.Tensor) -> None:
         (accumulators,) = self._states
         accumulator = accumulators[self._get_variable_index(variable)]
         gradient = tf.convert_to_tensor(tf.cast(gradient, dtype_of_step(variable)))
@@ -57,5 +57,5 @@ class AdaGrad(UpdateRule):
         accumulated = tf.convert_to_tensor(accumulator)
         self.assign_sub(variable, adagrad(gradient, accumulated, learning_rate, self.epsilon))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"epsilon": self.epsilon}

@@ -73,9 +73,16 @@ class Adam(UpdateRule):
         self.beta_2 = decay_rate("beta_2", beta_2)
         self.epsilon = positive("epsilon", epsilon)
 
-    def step(self, gradient, variable, learning_rate, m, v):
+    def step(
+        self,
+        gradient: tf.Tensor,
+        variable: keras.Variable,
+        learning_rate: tf.Tensor,
+        m: tf.Tensor,
+        v: tf.Tensor,
+    ) -> tuple[tf.Tensor, ...]:
         t = self.iterations + 1
         return adam(gradient, m, v, t, learning_rate, self.beta_1, self.beta_2, self.epsilon)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}

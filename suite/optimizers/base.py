@@ -8,7 +8,8 @@ from typing import Any, SupportsFloat, TypeAlias
 import keras
 import tensorflow as tf
 
-LearningRate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule | Callable
+LearningRate: TypeAlias = float | keras.optimizers.schedules.LearningRateSchedule | Callable[[], float]
+Gradient: TypeAlias = tf.Tensor | tf.IndexedSlices
 
 
 class UpdateRule(keras.optimizers.Optimizer):
@@ -39,7 +40,9 @@ class UpdateRule(keras.optimizers.Optimizer):
             learning_rate = positive("learning_rate", learning_rate)
         super().__init__(learning_rate, **keras_arguments)
 
-    def step(self, gradient, variable, learning_rate, *state) -> tuple:
+    def step(
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor, *state: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
         """The rule for one variable.
 
         Args:
@@ -54,15 +57,15 @@ class UpdateRule(keras.optimizers.Optimizer):
         """
         raise NotImplementedError
 
-    def build(self, variables):
+    def build(self, variables: Sequence[keras.Variable]) -> None:
         """Creates the state of each of the trainable variables."""
         if self.built:
             return
         super().build(variables)
         rows = [[self._state_of(variable, name) for name in self.state_names] for variable in variables]
-        self._states: Sequence = list(zip(*rows, strict=True))
+        self._states: list[tuple[keras.Variable, ...]] = list(zip(*rows, strict=True))
 
-    def _state_of(self, variable, name):
+    def _state_of(self, variable: keras.Variable, name: str) -> keras.Variable:
         dtype = dtype_of_step(variable)
         if dtype == variable.dtype:
             return self.add_variable_from_reference(variable, name)
@@ -70,7 +73,7 @@ class UpdateRule(keras.optimizers.Optimizer):
         with self._distribution_strategy.extended.colocate_vars_with(variable.value):
             return self.add_variable(variable.shape, "zeros", dtype, name=name)
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: Gradient, variable: keras.Variable, learning_rate: tf.Tensor) -> None:
         """Takes one step with one variable, arguments as of `step`; Keras calls it."""
         index = self._get_variable_index(variable)
         state = [variables[index] for variables in self._states]

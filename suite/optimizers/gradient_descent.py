@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from suite.optimizers.base import LearningRate, UpdateRule
+from suite.optimizers.base import Gradient, LearningRate, UpdateRule
 
 
 def gradient_descent(gradient: tf.Tensor, learning_rate: tf.Tensor) -> tf.Tensor:
@@ -38,10 +38,12 @@ class GradientDescent(UpdateRule):
     def __init__(self, learning_rate: LearningRate = 0.01, **keras_arguments: Any):
         super().__init__(learning_rate, **keras_arguments)
 
-    def step(self, gradient, variable, learning_rate):
+    def step(
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
         return (gradient_descent(gradient, learning_rate),)
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: Gradient, variable: keras.Variable, learning_rate: tf.Tensor) -> None:
         if not isinstance(gradient, tf.IndexedSlices):
             super().update_step(gradient, variable, learning_rate)
             return

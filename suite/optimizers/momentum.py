@@ -46,9 +46,11 @@ class Momentum(UpdateRule):
         super().__init__(learning_rate, **keras_arguments)
         self.momentum = decay_rate("momentum", momentum)
 
-    def step(self, gradient, variable, learning_rate, velocity):
+    def step(
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor, velocity: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
         velocity = heavy_ball(gradient, velocity, learning_rate, self.momentum)
         return velocity, velocity
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"momentum": self.momentum}

@@ -56,7 +56,9 @@ class NesterovMomentum(UpdateRule):
         super().__init__(learning_rate, **keras_arguments)
         self.momentum = decay_rate("momentum", momentum)
 
-    def step(self, gradient, variable, learning_rate, velocity):
+    def step(
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor, velocity: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
         return nesterov_momentum(gradient, velocity, learning_rate, self.momentum)
 
     def behind(self, variable: keras.Variable) -> tf.Tensor:
@@ -65,5 +67,5 @@ class NesterovMomentum(UpdateRule):
         velocity = tf.convert_to_tensor(velocities[self._get_variable_index(variable)])
         return tf.cast(variable, velocity.dtype) + self.momentum * velocity
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"momentum": self.momentum}

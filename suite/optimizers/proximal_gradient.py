@@ -64,12 +64,14 @@ class ProximalGradient(UpdateRule):
         self.l1 = float(l1)
         self.exclude = tuple(exclude)
 
-    def step(self, gradient, variable, learning_rate):
+    def step(
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
         name = self._trainable_variables[self._get_variable_index(variable)].name
         l1 = 0.0 if name in self.exclude else self.l1
         # Zeros stay exact through this difference, as w - (w - 0) is 0.
         weights = tf.cast(variable, gradient.dtype)
         return (weights - proximal_gradient(gradient, weights, learning_rate, l1),)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"l1": self.l1, "exclude": list(self.exclude)}

@@ -56,8 +56,10 @@ class RMSprop(UpdateRule):
         self.rho = decay_rate("rho", rho)
         self.epsilon = positive("epsilon", epsilon)
 
-    def step(self, gradient, variable, learning_rate, mean_square):
+    def step(
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor, mean_square: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
         return rmsprop(gradient, mean_square, learning_rate, self.rho, self.epsilon)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"rho": self.rho, "epsilon": self.epsilon}

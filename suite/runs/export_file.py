@@ -103,7 +103,7 @@ def export_file(
         str(chosen or ""),
     )
 
-    def run(config: Config, context: Context) -> Result:
+    def run(_config: Config, _context: Context) -> Result:
         return Result(metrics={}, exports=[item], data=data)
 
     job = Job(path.stem, "export", f"{path.name}, exported", run)
@@ -142,7 +142,7 @@ def _prepare(
     scale: ValueRange | None,
     sides: tuple[int, ...],
     task: Task | None = None,
-) -> tuple[Export, dict]:
+) -> tuple[Export, dict[str, Any]]:
     """What is exported, and what the record says of its examples."""
     model = load_keras(path)
     check_exportable(as_functional(model))  # before inputs are looked for that no such model takes

@@ -14,14 +14,14 @@ import keras
 from suite.bundle.rows import ClaimRow, bounds_text
 from suite.bundle.task import Task
 from suite.data.source import Source
-from suite.deploy.export import Export
+from suite.deploy.export import Export, classifier_export
 from suite.evaluation.baselines import Baseline
 from suite.evaluation.table import Table
 from suite.training.loop import fit
 from suite.training.steps import Batches
 from suite.training.training_run import TrainingRun
 
-__all__ = ["Baseline", "Claim", "Context", "Export", "Result", "Task"]
+__all__ = ["Baseline", "Claim", "Context", "Export", "Result", "Task", "classifier_export"]
 
 
 class Claim(NamedTuple):
@@ -55,6 +55,16 @@ class Claim(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.metric} {bounds_text(self.at_least, self.at_most)}"
+
+
+def at_least(bound: float, *metrics: str, data: str | None = None) -> tuple[Claim, ...]:
+    """Claims one lower bound of several metrics."""
+    return tuple(Claim(metric, at_least=bound, data=data) for metric in metrics)
+
+
+def at_most(bound: float, *metrics: str, data: str | None = None) -> tuple[Claim, ...]:
+    """Claims one upper bound of several metrics."""
+    return tuple(Claim(metric, at_most=bound, data=data) for metric in metrics)
 
 
 def about(data: Sequence[str], *claims: Claim) -> tuple[Claim, ...]:

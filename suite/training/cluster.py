@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import tensorflow as tf
 
@@ -24,7 +25,7 @@ class WorkerLostError(RuntimeError):
     """Another machine of the cluster does not answer."""
 
 
-def task() -> dict:
+def task() -> dict[str, Any]:
     """This worker's place among the machines that `TF_CONFIG` names.
 
     Raises:

@@ -35,7 +35,7 @@ def start_worker(dispatcher: str, host: str, port: int) -> tf.data.experimental.
     return service.WorkerServer(config)
 
 
-def serve(server: Any) -> None:
+def serve(server: Any) -> None:  # noqa: ARG001  which the caller keeps alive
     """Lets a server run until it is interrupted.
 
     Raises:

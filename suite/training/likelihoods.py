@@ -106,11 +106,11 @@ class VariationalAutoencoder(keras.Model):
 
     def compute_loss(
         self,
-        x: Any = None,
+        x: Any = None,  # noqa: ARG002  Keras' signature
         y: Any = None,
         y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
+        sample_weight: Any = None,  # noqa: ARG002  Keras' signature
+        training: bool = True,  # noqa: ARG002  Keras' signature
     ) -> tf.Tensor:
         mean = tf.reduce_mean(sum(negative_elbo(y, y_pred)))
         return mean / tf.distribute.get_strategy().num_replicas_in_sync  # as Keras does with its own losses

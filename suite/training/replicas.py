@@ -104,7 +104,9 @@ class ReplicatedLoss:
                 variable.assign(value)
         return step.value, step.weight, step.gradients
 
-    def _on_replica(self, batch: Any, scale: Any, values: list, before: list) -> LossAndGradients:
+    def _on_replica(
+        self, batch: Any, scale: Any, values: list[tf.Tensor], before: list[tf.Tensor]
+    ) -> LossAndGradients:
         """The step of the whole batch, of which this replica computes a part."""
         if self._strategy.num_replicas_in_sync == 1:
             return self._compute(batch, scale, values, before)
@@ -119,7 +121,9 @@ class ReplicatedLoss:
     def _first_copy(self, value: Any) -> Any:
         return self._strategy.experimental_local_results(value)[0]
 
-    def _differentiate(self, batch: Any, scale: Any, values: list, before: list) -> LossAndGradients:
+    def _differentiate(
+        self, batch: Any, scale: Any, values: list[tf.Tensor], before: list[tf.Tensor]
+    ) -> LossAndGradients:
         """The step of one replica on its own rows."""
         scope = keras.StatelessScope(zip(self._variables, values, strict=True), collect_losses=True)
         for each, value in zip(self._states, before, strict=True):

@@ -4,6 +4,7 @@ import importlib.metadata
 import platform
 import subprocess
 from pathlib import Path
+from typing import Any
 
 PACKAGES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "onnxruntime", "tf2onnx", "keras-course-suite")
 
@@ -28,7 +29,7 @@ def set_seed(seed: int, deterministic: bool = True) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def describe_environment() -> dict:
+def describe_environment() -> dict[str, Any]:
     """Gives what a reader needs to repeat a run: {"commit", "versions", "device"}."""
     versions: dict[str, str | None] = {"python": platform.python_version()}
     for package in PACKAGES:

@@ -8,27 +8,35 @@ import tensorflow as tf
 
 
 def networks_side_by_side(
-    count: int, features: int, hidden_units: int, outputs: int = 1, dropout: float = 0.0
+    count: int,
+    features: int,
+    hidden_units: int,
+    outputs: int = 1,
+    hidden_layers: int = 1,
+    make_dropout: Callable[[], keras.layers.Layer] | None = None,
 ) -> keras.Model:
-    """Builds networks with one hidden layer of ReLU units and linear outputs that share no weight.
+    """Builds networks with hidden layers of ReLU units and linear outputs that share no weight.
 
     The gradient of the sum of their losses is, for each of them, that of its own loss.
 
     Args:
         count: Number of networks.
         features: Inputs of each.
-        hidden_units: Units of each.
+        hidden_units: Units of each of its hidden layers.
         outputs: Outputs of each.
-        dropout: Share of the hidden units that are dropped in training, in [0, 1).
+        hidden_layers: Hidden layers of each.
+        make_dropout: Gives the layer that drops hidden units in training; None where none are dropped.
 
     Returns:
         A model from `(count, n, features)` to `(count, n, outputs)` float32; He's initial weights before the
         units, standard deviation 1 / sqrt(hidden_units) after.
     """
     x = keras.Input(batch_shape=(count, None, features))
-    hidden = _dense(hidden_units, (2 / features) ** 0.5, "relu")(x)
-    if dropout:
-        hidden = keras.layers.Dropout(dropout)(hidden)
+    hidden = x
+    for _ in range(hidden_layers):
+        hidden = _dense(hidden_units, (2 / hidden.shape[-1]) ** 0.5, "relu")(hidden)
+        if make_dropout:
+            hidden = make_dropout()(hidden)
     return keras.Model(x, _dense(outputs, hidden_units**-0.5, None)(hidden), name="networks")
 
 

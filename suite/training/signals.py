@@ -33,7 +33,7 @@ def stop_deferred() -> Iterator[Callable[[], bool]]:
     """
     asked: list[int] = []
 
-    def note(number: int, frame: FrameType | None) -> None:
+    def note(number: int, _frame: FrameType | None) -> None:
         asked.append(number)
         if len(asked) > 1:
             raise KeyboardInterrupt

@@ -4,6 +4,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, TypeAlias
 
 import keras
@@ -41,7 +42,7 @@ class Steps:
         self._model, self._batches, self._steps_per_epoch = model, batches, steps_per_epoch
         self._run, self._optimizer, self._state = run, optimizer, state
         self._is_placed = False
-        self._endless: Iterator | None = None  # the iterator of batches that epochs go on with
+        self._endless: Iterator[Any] | None = None  # the iterator of batches that epochs go on with
         self._chunk = 1
         self._sums = tf.Variable(tf.zeros(2, tf.float64))  # of losses times weights, and of weights
         self._taken = tf.Variable(0, dtype=tf.int64)
@@ -77,7 +78,13 @@ class Steps:
         done = max(0, self._state.epoch) * (an_epoch or 0) + self._state.step
         return an_epoch and max(0, epochs * an_epoch - done)
 
-    def run(self, epoch: int, advance: Callable, stop: Callable, trace: Callable) -> float:
+    def run(
+        self,
+        epoch: int,
+        advance: Callable[[int], object],
+        stop: Callable[[], bool],
+        trace: Callable[[], AbstractContextManager[Any]],
+    ) -> float:
         """Takes the steps of an epoch that are left; gives its mean loss.
 
         Args:
@@ -137,7 +144,7 @@ class Steps:
     def _of_epoch(self, epoch: int) -> tf.data.Dataset:
         return self._batches(epoch) if callable(self._batches) else self._batches
 
-    def _iterator(self, epoch: int) -> Iterator:
+    def _iterator(self, epoch: int) -> Iterator[Any]:
         """The batches of an epoch after those that were taken; others are drawn again to find the place."""
         step = self._state.step
         if self._steps_per_epoch:

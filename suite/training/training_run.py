@@ -29,10 +29,12 @@ class TrainingOutput:
         self._logs, self._profile, self._chunks = logs, profile, 0
 
     @contextlib.contextmanager
-    def log(self, optimizer: keras.optimizers.Optimizer) -> Iterator[Callable[[int, Mapping], None]]:
+    def log(
+        self, optimizer: keras.optimizers.Optimizer
+    ) -> Iterator[Callable[[int, Mapping[str, float]], None]]:
         """Gives a function that logs what was measured after an epoch, and the learning rate."""
         if self._logs is None:
-            yield lambda epoch, measured: None
+            yield lambda _epoch, _measured: None
             return
         with contextlib.closing(tf.summary.create_file_writer(str(self._logs))) as writer:
 
@@ -44,7 +46,7 @@ class TrainingOutput:
 
             yield log
 
-    def trace(self) -> contextlib.AbstractContextManager:
+    def trace(self) -> contextlib.AbstractContextManager[Any]:
         """Around some steps: traces the third such group, when everything is compiled."""
         self._chunks += 1
         if not self._profile or self._chunks != 3:
@@ -92,7 +94,7 @@ class TrainingRun:
         profile = self.profile and self.trainings == 1 and logs is not None
         return TrainingOutput(folder, self.checkpoint_seconds, logs, profile)
 
-    def distribute(self, batches: tf.data.Dataset) -> Iterable:
+    def distribute(self, batches: tf.data.Dataset) -> Iterable[Any]:
         """Divides each batch among the replicas, in its order: machine by machine, then device by device."""
         if self.input_service:
             # Each training reads all of it from the workers: with several of them, in no fixed order.

@@ -207,10 +207,10 @@ def lstm(module):
             expected, *last = layer(given[0], initial_state=given[1:])
         variables = [given[0], *(weight.value for weight in layer.weights), *given[1:]]
         by_tape = [gradient.numpy() for gradient in tape.gradient(expected, variables, output_gradients=dH)]
-        H, C, gates = module.lstm(X, *weights, *states)
-        for ours, theirs in ((H, expected), (H[:, -1], last[0]), (C[:, -1], last[1])):
+        H, cache = module.lstm(X, *weights, *states)
+        for ours, theirs in ((H, expected), (H[:, -1], last[0]), (cache.C[:, -1], last[1])):
             close(ours, theirs.numpy(), EXACT)
-        found = module.lstm_backward(dH, X, H, C, gates, *weights[:2], *states)
+        found = module.lstm_backward(dH, cache)
         for index, (gradient, other) in enumerate(zip(found, by_tape, strict=True)):
             close(_third_last(gradient) if index in (1, 2, 3) else gradient, other, EXACT)
         arrays = X, *weights, *states
@@ -247,9 +247,9 @@ def simple(module):
             expected = tf.concat(pieces, axis=1)
         variables = [weight.value for weight in layer.weights]
         by_tape = tape.gradient(expected, [given[0], *variables, given[1]], output_gradients=dH)
-        H, Z = module.recurrent(X, *weights, initial_state, activation)
+        H, cache = module.recurrent(X, *weights, initial_state, activation)
         close(H, expected.numpy(), EXACT)
-        found = module.recurrent_backward(dH, X, H, Z, *weights[:2], initial_state, activation, window)
+        found = module.recurrent_backward(dH, cache, window)
         for gradient, tensor in zip(found, by_tape, strict=False):
             close(gradient, tensor.numpy(), EXACT)
         if window is None:
@@ -260,7 +260,7 @@ def simple(module):
 
             for gradient, array in zip(found, arrays, strict=False):
                 close(gradient, numeric_gradient(cost, array), NUMERIC)
-            slope = np.where(Z > 0, 1, 0) if activation == "relu" else 1 - H**2
+            slope = np.where(cache.Z > 0, 1, 0) if activation == "relu" else 1 - H**2
             close(found.H[:, 0] * slope[:, 0] @ weights[1].T, found.initial_state, EXACT)
             close(found.H[:, -1], dH[:, -1], EXACT)
 

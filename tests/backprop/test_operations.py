@@ -147,10 +147,10 @@ def test_an_unknown_pooling():
 
 def test_a_window_without_a_step():
     X, state, kernel = np.ones((1, 2, 3)), np.ones((1, 3)), np.ones((3, 3))
-    H, Z = recurrent.recurrent(X, kernel, kernel, np.ones(3), state)
+    H, cache = recurrent.recurrent(X, kernel, kernel, np.ones(3), state)
     message = "^expected a window of at least 1 step, received 0; None takes them all$"
     with pytest.raises(ValueError, match=message):
-        recurrent.recurrent_backward(H, X, H, Z, kernel, kernel, state, window=0)
+        recurrent.recurrent_backward(H, cache, window=0)
 
 
 def test_images_in_float32_stay_float32():

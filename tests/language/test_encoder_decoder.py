@@ -11,7 +11,7 @@ from PIL import Image
 import suite
 from suite.cli import main
 from suite.data.pictures.images import load_image
-from suite.deploy.exports.steps import exported_pairs, met
+from suite.deploy.exports.steps import collect_step_inputs, exported_pairs
 from suite.deploy.signature import call_model
 from suite.language.decoding import log_softmax
 from suite.language.encoder_decoder import MAX_TOKENS, EncoderDecoder
@@ -141,9 +141,11 @@ def test_what_is_met_on_the_way(pairs):
     step = pairs["onnx"].step
     states = pairs["onnx"].encode({"image": IMAGES})
     tokens = np.random.default_rng(1).integers(2, 7, (5, 4))
-    together = met(step, tokens, states)
+    together = collect_step_inputs(step, tokens, states)
     for row in range(5):
-        alone = met(step, tokens[row], {name: values[row : row + 1] for name, values in states.items()})
+        alone = collect_step_inputs(
+            step, tokens[row], {name: values[row : row + 1] for name, values in states.items()}
+        )
         for name, values in alone.items():
             np.testing.assert_allclose(together[name][3 * row : 3 * row + 3], values, atol=1e-6)
     np.testing.assert_array_equal(together["token"], tokens[:, :-1].ravel())

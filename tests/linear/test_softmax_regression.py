@@ -6,8 +6,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from suite.data.row_file import RowFile
-from suite.linear import softmax_regression, softmax_solver
-from suite.linear.softmax_regression import choose_l2, fit_softmax_regression
+from suite.linear import softmax_solver
+from suite.linear.softmax_regression import choose_l2, deal_folds, fit_softmax_regression
 
 read = RowFile.__getitem__
 
@@ -126,7 +126,7 @@ def test_one_trace_serves_every_shape_and_fold():
     run_round = softmax_solver._whole_round_function("float32")
     traces = run_round.experimental_get_tracing_count()
     fit_softmax_regression(features[:50, :30], labels[:50], 3, l2=0.01)
-    choose_l2(features, labels, 3, candidates=[0.1, 0.01], folds=3)
+    choose_l2(features, labels, 3, candidates=[0.1, 0.01], fold_of_row=deal_folds(labels, folds=3))
     assert run_round.experimental_get_tracing_count() == traces == 1
 
 
@@ -158,10 +158,10 @@ def test_a_file_is_solved_in_chunks_with_the_same_answer(tmp_path, monkeypatch, 
 def test_choose_l2_equals_refitting_every_fold():
     features, labels = network_features(150, 3, columns=30, dtype=np.float64)
     weights = np.random.default_rng(1).uniform(0.5, 2, 150)
+    folds = deal_folds(labels, None, 4, 3)
     best, table = choose_l2(
-        features, labels, 3, candidates=[1e-3, 0.3, 1e-2], folds=4, sample_weight=weights, seed=3
+        features, labels, 3, candidates=[1e-3, 0.3, 1e-2], fold_of_row=folds, sample_weight=weights
     )
-    folds = softmax_regression._deal_folds(labels, None, 4, 3)
     assert list(table) == [0.3, 1e-2, 1e-3]
     for l2, received in table.items():
         total = 0
@@ -189,7 +189,7 @@ def test_choose_l2_follows_the_noise():
 def test_groups_are_never_on_both_sides():
     labels = np.repeat([0, 1, 2], [40, 60, 20])
     groups = np.repeat(np.arange(30), 4)
-    folds = softmax_regression._deal_folds(labels, groups, 5, 0)
+    folds = deal_folds(labels, groups, 5, 0)
     for group in range(30):
         assert len(set(folds[groups == group])) == 1
     for label in range(3):
@@ -199,7 +199,8 @@ def test_groups_are_never_on_both_sides():
     features = np.repeat(random.normal(size=(40, 60)), 3, axis=0).astype(np.float32)
     noise = np.repeat(random.integers(0, 2, 40), 3)
     _, leaking = choose_l2(features, noise, 2, candidates=[1e-2])
-    _, grouped = choose_l2(features, noise, 2, candidates=[1e-2], groups=np.repeat(np.arange(40), 3))
+    together = deal_folds(noise, np.repeat(np.arange(40), 3))
+    _, grouped = choose_l2(features, noise, 2, candidates=[1e-2], fold_of_row=together)
     assert leaking[1e-2] < 0.1 < np.log(2) < grouped[1e-2]
 
 
@@ -207,13 +208,14 @@ def test_small_classes_and_fewer_rows_than_folds():
     features, labels = network_features(60, 3, columns=20)
     labels[labels == 2] = 0
     labels[5] = 2  # held out, no other fold knows it
-    best, table = choose_l2(features, labels, 3, candidates=[0.1, 0.01], folds=5)
+    best, table = choose_l2(features, labels, 3, candidates=[0.1, 0.01])
     assert best in table
     assert all(0 < loss < 3 for loss in table.values())
     without = np.arange(60) != 5
-    _, two_classes = choose_l2(features[without], labels[without], 2, candidates=[0.1, 0.01], folds=5)
+    _, two_classes = choose_l2(features[without], labels[without], 2, candidates=[0.1, 0.01])
     assert abs(table[0.1] - two_classes[0.1]) < 0.1
-    best, table = choose_l2(features[:5], np.array([0, 1, 0, 1, 1]), 2, candidates=[0.1], folds=10)
+    few = np.array([0, 1, 0, 1, 1])
+    best, table = choose_l2(features[:5], few, 2, candidates=[0.1], fold_of_row=deal_folds(few, folds=10))
     assert np.isfinite(table[0.1])
 
 
@@ -282,6 +284,18 @@ def test_bad_input(change, message):
     [
         (dict(candidates=[]), "expected at least one candidate for l2, received none"),
         (dict(candidates=[0.1, -1]), "expected l2 > 0 and finite, received -1; .*"),
+        (dict(fold_of_row=Y[:2]), r"expected fold_of_row of shape \(4,\), received \(2,\)"),
+    ],
+)
+def test_bad_input_to_the_choice(change, message):
+    arguments = dict(features=X, labels=Y, num_classes=2, candidates=[0.1]) | change
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        choose_l2(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
         (dict(folds=1), "expected at least 2 folds and .* received 1 folds and 2 at most"),
         (dict(groups=[0, 0, 1, 1]), "expected one label per group, received several in group .*"),
         (dict(groups=[0, 1]), r"expected groups of shape \(4,\), received \(2,\)"),
@@ -291,7 +305,6 @@ def test_bad_input(change, message):
         ),
     ],
 )
-def test_bad_input_to_the_choice(change, message):
-    arguments = dict(features=X, labels=Y, num_classes=2, candidates=[0.1]) | change
+def test_bad_folds(change, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
-        choose_l2(**arguments)
+        deal_folds(Y, **change)

@@ -16,6 +16,11 @@ def test_each_network_has_its_own_weights():
     np.testing.assert_allclose(networks(x), expected, rtol=0, atol=1e-5)  # measured 1e-6
 
 
+def test_several_hidden_layers():
+    shapes = [w.shape for w in networks_side_by_side(3, 4, 5, outputs=2, hidden_layers=2).get_weights()]
+    assert shapes == [(3, 4, 5), (3, 1, 5), (3, 5, 5), (3, 1, 5), (3, 5, 2), (3, 1, 2)]
+
+
 def test_initial_spread():
     keras.utils.set_random_seed(0)
     kernel, bias, out_kernel, _ = networks_side_by_side(50, 8, 32).get_weights()
@@ -41,7 +46,9 @@ def test_classes_dropout_and_augmentation_without_early_stopping():
     keras.utils.set_random_seed(0)
     x = np.random.default_rng(3).normal(size=(2, 40, 4)).astype(np.float32)
     labels = np.argmax(x[..., :3], axis=-1)
-    networks = networks_side_by_side(count=2, features=4, hidden_units=16, outputs=3, dropout=0.25)
+    networks = networks_side_by_side(
+        count=2, features=4, hidden_units=16, outputs=3, make_dropout=lambda: keras.layers.Dropout(0.25)
+    )
 
     def loss(labels, scores):
         return keras.losses.sparse_categorical_crossentropy(labels, scores, from_logits=True)

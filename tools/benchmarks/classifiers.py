@@ -5,8 +5,9 @@ All on EfficientNet-Lite0 with the same ImageNet weights, and on the texture pho
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def _enough(validation_accuracy: float) -> None:
         raise ValueError(f"expected a validation accuracy of {ENOUGH}, received {validation_accuracy:.3f}")
 
 
-def fit_head(root: Path, **settings) -> float:
+def fit_head(root: Path, **settings: Any) -> float:
     """What `suite finetune --epochs 0` does before the export; gives the validation accuracy.
 
     Its settings are those of `finetune.Config`.
@@ -145,7 +146,7 @@ def fine_tuning_step(batch_size: int = 16, steps: int = 4) -> Iterator[Work]:
     batches = tf.data.Dataset.from_tensors((pixels, labels)).repeat(steps)
     loss = keras.losses.SparseCategoricalCrossentropy()
 
-    def build():
+    def build() -> keras.Model:
         backbone = build_backbone("efficientnet_lite0")
         head = np.zeros((backbone.output_shape[-1], 3), np.float32), np.zeros(3, np.float32)
         model = job.classifier(backbone, *head)
@@ -167,11 +168,11 @@ def fine_tuning_step(batch_size: int = 16, steps: int = 4) -> Iterator[Work]:
         jit_compile=False,
     )
 
-    def train():
+    def train() -> float:
         state.step, state.total = 0, (0.0, 0.0)
-        return trainer.run(1, lambda taken: None, lambda: False, contextlib.nullcontext)
+        return trainer.run(1, lambda _: None, lambda: False, contextlib.nullcontext)
 
-    def train_keras():
+    def train_keras() -> float:
         return rival.fit(batches, shuffle=False, verbose=0).history["loss"][-1]
 
     train_torch = torch_fine_tuning(pixels, labels, steps, 1e-4)
@@ -231,12 +232,15 @@ def inference(calls: int = 20) -> Iterator[Work]:
         "torch": torch_classifier(*head),
     }
 
-    def through(way):
+    def through(way: Callable[[np.ndarray], np.ndarray]) -> Callable[[], np.ndarray]:
         return lambda: np.concatenate([way(photo) for photo in photos])
+
+    def tflite(variant: str) -> Callable[[], np.ndarray]:
+        return through(lambda photo: artifacts[variant](photo)["probabilities"])
 
     goals = {"int8": (40, 10, 3, 8), "float32": (None,) * 4}
     for variant, goal in goals.items():
-        ours = through(lambda photo, variant=variant: artifacts[variant](photo)["probabilities"])
+        ours = tflite(variant)
         reference = ours()
         for name, way in ways.items():
             # An int8 model is another one: it has to decide alike.

@@ -17,7 +17,7 @@ def commands() -> Iterator[Limit]:
         ("`import suite`, seconds", ("-c", "import suite"), 0.2),
     ):
 
-        def run(arguments=arguments):
+        def run(arguments: tuple[str, ...] = arguments) -> None:
             subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True, capture_output=True)
 
         yield Limit(name, run, seconds)

@@ -1,6 +1,7 @@
 """Linear models on many rows."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ def linear(rows: int = 100_000, columns: int = 100, l2: float = 1e-3, l1: float 
     # A penalty on the sum of absolute values is a bound on it, the one that Lasso finds.
     radius = float(np.abs(Lasso(l1, fit_intercept=False, tol=1e-8).fit(X, y).coef_).sum())
 
-    def lasso():
+    def lasso() -> np.ndarray:
         return penalized.least_squares_within(X, y, penalized.project_l1_ball, radius, steps=200)
 
     pairs = {
@@ -33,7 +34,7 @@ def linear(rows: int = 100_000, columns: int = 100, l2: float = 1e-3, l1: float 
     }
     for name, (ours, estimator) in pairs.items():
 
-        def theirs(estimator=estimator):
+        def theirs(estimator: Any = estimator) -> np.ndarray:
             return estimator.fit(X, y).coef_
 
         assert_close(

@@ -52,7 +52,12 @@ def copy_bandwidth() -> float:
     return 2 * COPIED / _fastest(lambda: np.copyto(target, source))
 
 
-def floor_text(cost: Cost | None, seconds: float, rate=matmul_rate, bandwidth=copy_bandwidth) -> str:
+def floor_text(
+    cost: Cost | None,
+    seconds: float,
+    rate: Callable[[str], float] = matmul_rate,
+    bandwidth: Callable[[], float] = copy_bandwidth,
+) -> str:
     """Says how far work is from its floor.
 
     Args:

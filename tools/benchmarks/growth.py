@@ -2,7 +2,7 @@
 
 import functools
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,7 @@ def finetuning(images: int = 180) -> Growth:
     backbone = build_backbone("efficientnet_lite0")
     every = np.random.default_rng(0).permutation(len(files))
 
-    def run(count):
+    def run(count: int) -> None:
         chosen = [files[index] for index in np.resize(every, count)]
         labels = [names.index(file.parent.name) for file in chosen]
         source = ImageSource(chosen, labels, backbone.input_shape[1:3])
@@ -49,7 +49,7 @@ def counting(order: int = 5) -> Growth:
 
     words = 20_000
 
-    def run(count):
+    def run(count: int) -> NgramCounts:
         return NgramCounts([_zipf(count)], order, 10_001)
 
     return Growth(f"counting 1- to {order}-grams, from {words:,} words", _runs(run, words))
@@ -63,7 +63,7 @@ def skip_gram() -> Growth:
     sentences, length = 500, 20
     trainers = {}
 
-    def run(count):
+    def run(count: int) -> None:
         if count not in trainers:
             texts = [[str(word) for word in row] for row in _zipf(count * length, 1000).reshape(count, -1)]
             text, config = Text.encode({"train": texts}, 1), recipe.Config(epochs=1)
@@ -99,7 +99,7 @@ def autoencoder(images: int = 1000) -> Growth:
 
     model.compile(Adam(config.learning_rate), "mse")  # once: it is traced anew after each
 
-    def run(count):
+    def run(count: int) -> None:
         examples = tf.data.Dataset.from_tensor_slices(
             (pixels[:count], pixels[:count].astype(np.float32) / 255)
         )
@@ -109,7 +109,7 @@ def autoencoder(images: int = 1000) -> Growth:
     return Growth(f"autoencoder, an epoch, from {images} images", _runs(run, images))
 
 
-def _runs(run, base: int) -> dict:
+def _runs(run: Callable[[int], object], base: int) -> dict[int, Callable[[], object]]:
     return {times: functools.partial(run, base * times) for times in TIMES}
 
 

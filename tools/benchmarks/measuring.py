@@ -4,14 +4,16 @@ import itertools
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from suite import console
 from suite.evaluation.scaling import log_log_slope
 from tools.benchmarks.floors import Cost, floor_text
 
+Clock: TypeAlias = Callable[[], float]  # gives seconds
 ROUNDS = 5
 KEPT, WITHIN_SPREAD, MISSED = "kept", "within the spread", "**missed**"
 
@@ -81,7 +83,7 @@ class Lines(NamedTuple):
     growth: list[tuple[str, ...]]
 
 
-def measure(row: Work | Limit | Growth, clock: Callable[[], float] = time.perf_counter) -> Lines:
+def measure(row: Work | Limit | Growth, clock: Clock = time.perf_counter) -> Lines:
     """Measures a row; says what came out.
 
     Args:
@@ -103,7 +105,9 @@ def measure(row: Work | Limit | Growth, clock: Callable[[], float] = time.perf_c
     return lines
 
 
-def alternate(runs: Sequence[Callable], rounds: int, clock=time.perf_counter) -> np.ndarray:
+def alternate(
+    runs: Sequence[Callable[[], object]], rounds: int, clock: Clock = time.perf_counter
+) -> np.ndarray:
     """Seconds of each call, `(rounds, runs)`: A B A B ..., after one call of each that is not counted.
 
     The runs of a round stand side by side: what disturbs the machine for longer than one disturbs all.
@@ -122,7 +126,7 @@ def alternate(runs: Sequence[Callable], rounds: int, clock=time.perf_counter) ->
     return times
 
 
-def _against_peers(work: Work, clock) -> Lines:
+def _against_peers(work: Work, clock: Clock) -> Lines:
     lines = Lines([], [], [])
     for peer in work.peers:
         # One peer at a time: of three in turn, one would always come after the busy threads of another.
@@ -148,7 +152,7 @@ def _verdict(ratio: float, upper_quartile: float, goal: float | None) -> str:
     return WITHIN_SPREAD if upper_quartile >= goal else MISSED
 
 
-def _limit(limit: Limit, clock) -> tuple[str, ...]:
+def _limit(limit: Limit, clock: Clock) -> tuple[str, ...]:
     times = alternate([limit.ours], limit.rounds, clock)
     low, seconds, high = np.quantile(times, [0.25, 0.5, 0.75])
     verdict = KEPT if seconds < limit.seconds else MISSED
@@ -156,14 +160,14 @@ def _limit(limit: Limit, clock) -> tuple[str, ...]:
     return (limit.name, "", ours, "", "", f"< {limit.seconds:g} s", verdict)
 
 
-def _growth(growth: Growth, clock) -> tuple[str, ...]:
+def _growth(growth: Growth, clock: Clock) -> tuple[str, ...]:
     times = alternate(list(growth.runs.values()), growth.rounds, clock)
     seconds = [statistics.median(column) for column in times.T]
     exponent = log_log_slope(list(growth.runs), seconds)
     return (growth.name, *(f"{value:.3g}" for value in seconds), f"{exponent:.2f}")
 
 
-def assert_close(ours, theirs, peer: str, tolerance: float = 1e-3) -> None:
+def assert_close(ours: ArrayLike, theirs: ArrayLike, peer: str, tolerance: float = 1e-3) -> None:
     """Checks that a peer came to the same result.
 
     Raises:

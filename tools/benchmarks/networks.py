@@ -1,7 +1,8 @@
 """Training steps of networks: from scratch, recurrent, adversarial."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,8 +15,7 @@ def from_scratch(batch_size: int = 32, batches: int = 200) -> Iterator[Work]:
     from sklearn.neural_network import MLPClassifier
     from threadpoolctl import threadpool_limits
 
-    from recipes.week2_neural_networks.mlp_from_scratch import step
-    from suite.backprop.network import mlp
+    from suite.backprop.network import mlp, train_step
 
     rng = np.random.default_rng(0)
     X = rng.random((batches * batch_size, 784), np.float32)
@@ -34,12 +34,12 @@ def from_scratch(batch_size: int = 32, batches: int = 200) -> Iterator[Work]:
     for velocity in peer._optimizer.velocities:
         velocity[:] = 0
 
-    def train():
+    def train() -> np.ndarray:
         for X_batch, label_batch in zip(np.split(X, batches), np.split(labels, batches), strict=True):
-            step(network, velocities, X_batch, label_batch, 0.01, 0.9)
+            train_step(network, velocities, X_batch, label_batch, 0.01, 0.9)
         return network.parameters[2]
 
-    def train_peer():
+    def train_peer() -> np.ndarray:
         return peer.partial_fit(X, labels).coefs_[1]
 
     with threadpool_limits(1, user_api="blas"):  # both: matrices this small have no use for a second thread
@@ -72,11 +72,11 @@ def lstm(batch_size: int = 32, length: int = 35, units: int = 256, steps: int = 
     for layer, weights in zip(theirs, start, strict=True):
         layer.set_weights([ours[0].cell.in_keras_order(weight) for weight in weights])
 
-    def trainer(stack):
+    def trainer(stack: Sequence[keras.layers.Layer]) -> Callable[[], np.ndarray]:
         variables = [weight.value for layer in stack for weight in layer.trainable_variables]
 
         @tf.function(jit_compile=True)
-        def step():
+        def step() -> tf.Tensor:
             with tf.GradientTape() as tape:
                 outputs = x
                 for layer in stack:
@@ -106,7 +106,9 @@ def lstm(batch_size: int = 32, length: int = 35, units: int = 256, steps: int = 
     )
 
 
-def torch_lstm(values: np.ndarray, start, steps: int, rate: float = 1e-3) -> Callable[[], np.ndarray]:
+def torch_lstm(
+    values: np.ndarray, start: Sequence[Sequence[np.ndarray]], steps: int, rate: float = 1e-3
+) -> Callable[[], np.ndarray]:
     """The steps of `lstm` in torch, from the same weights: kernel, recurrent kernel and bias by layer."""
     import torch
 
@@ -122,7 +124,7 @@ def torch_lstm(values: np.ndarray, start, steps: int, rate: float = 1e-3) -> Cal
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimizer, batch = torch.optim.SGD(trained, rate), torch.from_numpy(values)
 
-    def train_torch():
+    def train_torch() -> np.ndarray:
         for _ in range(steps):
             optimizer.zero_grad()
             outputs, _ = network(batch)
@@ -135,6 +137,7 @@ def torch_lstm(values: np.ndarray, start, steps: int, rate: float = 1e-3) -> Cal
 
 def gan(batch_size: int = 64, steps: int = 20) -> Iterator[Work]:
     """Steps of a DCGAN on digits: ours in one graph, keras.io's in fit; without a penalty, as there."""
+    import keras
     import tensorflow as tf
 
     from recipes.week4_representations import gan as recipe
@@ -146,11 +149,11 @@ def gan(batch_size: int = 64, steps: int = 20) -> Iterator[Work]:
     real = tf.constant(data.images["train"].astype(np.float32) / 255)
     shape = real.shape[1:]
 
-    def draw(seed):
+    def draw(seed: tf.Tensor) -> tf.Tensor:
         rows = tf.random.stateless_uniform((batch_size,), seed, 0, len(real), tf.int32)
         return tf.gather(real, rows)
 
-    def build():
+    def build() -> tuple[keras.Model, keras.Model]:
         return (
             recipe.build_generator(shape, config.noise_dim, config.filters),
             recipe.build_discriminator(shape, config.filters),
@@ -172,17 +175,17 @@ def gan(batch_size: int = 64, steps: int = 20) -> Iterator[Work]:
     # Keras' mean is over fake and real together, ours over each.
     assert_close(recipe.discriminator_loss(game, some, fake), 2 * rival.real_and_fake(some, fake), "keras.io")
 
-    def train():
+    def train() -> np.ndarray:
         return take(tf.constant(0), tf.constant(steps)).numpy()
 
-    def train_keras():
+    def train_keras() -> dict[str, list[float]]:
         return rival.fit(batches, steps_per_epoch=steps, verbose=0, shuffle=False).history
 
     work = f"DCGAN step, digits, batch {batch_size}, images/s"
     yield Work(work, train, (Peer("keras.io's train_step, fit", train_keras, 1.2),), batch_size * steps, 11)
 
 
-def keras_gan(generator, discriminator, noise_dim: int):
+def keras_gan(generator: Any, discriminator: Any, noise_dim: int) -> Any:
     """keras.io's GAN on our networks, compiled.
 
     Reference:
@@ -192,26 +195,28 @@ def keras_gan(generator, discriminator, noise_dim: int):
     import tensorflow as tf
 
     class GAN(keras.Model):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.generator, self.discriminator = generator, discriminator
             self.d_loss_metric = keras.metrics.Mean(name="d_loss")
             self.g_loss_metric = keras.metrics.Mean(name="g_loss")
 
-        def compile(self, d_optimizer, g_optimizer, loss_fn):
+        def compile(
+            self, d_optimizer: keras.Optimizer, g_optimizer: keras.Optimizer, loss_fn: keras.Loss
+        ) -> None:
             super().compile()
             self.d_optimizer, self.g_optimizer, self.loss_fn = d_optimizer, g_optimizer, loss_fn
 
         @property
-        def metrics(self):
+        def metrics(self) -> list[keras.Metric]:
             return [self.d_loss_metric, self.g_loss_metric]
 
-        def real_and_fake(self, real, fake):
+        def real_and_fake(self, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
             # In ours, logits above 0 stand for real images; in keras.io's, for fake ones.
             labels = tf.concat([tf.zeros((len(fake), 1)), tf.ones((len(real), 1))], axis=0)
             return self.loss_fn(labels, self.discriminator(tf.concat([fake, real], axis=0)))
 
-        def train_step(self, real_images):
+        def train_step(self, real_images: tf.Tensor) -> dict[str, tf.Tensor]:
             batch_size = tf.shape(real_images)[0]
             noise = tf.random.normal((batch_size, noise_dim))
             images = tf.concat([self.generator(noise, training=True), real_images], axis=0)

@@ -4,6 +4,7 @@ import functools
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -58,13 +59,13 @@ def pictures(count: int = 256) -> Iterator[Work]:
             ]
         )
 
-        def ours(augmented=True, passes=1):
+        def ours(augmented: bool = True, passes: int = 1) -> np.ndarray:
             source = ImageSource(files, labels, (SIDE, SIDE))
             seeds = range(passes) if augmented else [None]
             means = [_mean_pixels(source.batches(BATCH_SIZE, augment_seed=seed)) for seed in seeds]
             return means[0]
 
-        def with_keras(augmented=True, passes=1):
+        def with_keras(augmented: bool = True, passes: int = 1) -> np.ndarray:
             batches = keras.utils.image_dataset_from_directory(
                 root, image_size=(SIDE, SIDE), batch_size=BATCH_SIZE, shuffle=False, verbose=False
             )
@@ -79,7 +80,7 @@ def pictures(count: int = 256) -> Iterator[Work]:
             means = [_mean_pixels(batches) for _ in range(passes)]
             return means[0]
 
-        def with_torch(augmented=True, passes=1):
+        def with_torch(augmented: bool = True, passes: int = 1) -> np.ndarray:
             return torch_pass(root, SIDE, BATCH_SIZE, augmented, passes)
 
         reference = ours(augmented=False)
@@ -98,6 +99,6 @@ def pictures(count: int = 256) -> Iterator[Work]:
             yield Work(work, run_ours, peers, passes * len(files), rounds)
 
 
-def _mean_pixels(batches) -> np.ndarray:
+def _mean_pixels(batches: Any) -> np.ndarray:
     """The mean of each picture, in levels, in the order of the files."""
     return np.concatenate([np.mean(images.numpy(), axis=(1, 2, 3)) for images, _ in batches])

@@ -1,6 +1,7 @@
 """Words: n-grams and vectors, on Python's own documentation."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -33,15 +34,16 @@ def word_vectors(epochs: int = 20) -> Iterator[Work]:
     )  # fmt: skip
     peer.build_vocab(sentences["train"])
 
-    def train():
+    def train() -> None:
         for _ in range(epochs):
             trainer.epoch(text.streams["train"])
 
-    def train_peer():
+    def train_peer() -> None:
         peer.train(sentences["train"], total_examples=peer.corpus_count, epochs=epochs)
 
     with threadpool_limits(1, user_api="blas"):  # gensim's two workers each call BLAS on single vectors
-        train(), train_peer()
+        train()
+        train_peer()
         order = [peer.wv.key_to_index.get(word, 0) for word in text.vocabulary.words]
         vectors = recipe.Vectors(peer.wv.vectors[order], peer.syn1neg[order])
         theirs, ours = (recipe.ranking(each, text, config, seed=0) for each in (vectors, trainer.vectors()))
@@ -61,7 +63,7 @@ def word_vectors(epochs: int = 20) -> Iterator[Work]:
         )
 
 
-def skip_gram_cost(text, config) -> Cost:
+def skip_gram_cost(text: Any, config: Any) -> Cost:
     """Scores of each word that is kept with its row and the noise, forward and backward; Adam's arrays."""
     from suite.language.embeddings import keep_probabilities
 
@@ -94,10 +96,10 @@ def ngrams(order: int = 5) -> Iterator[Work]:
         for text in windows
     ]
 
-    def fit():
+    def fit() -> NgramCounts:
         return NgramCounts([vocabulary.ids(text) for text in train], order, len(vocabulary))
 
-    def fit_peer(kind=lm.WittenBellInterpolated, **settings):
+    def fit_peer(kind: Any = lm.WittenBellInterpolated, **settings: Any) -> Any:
         model = kind(order=order, vocabulary=lm.Vocabulary(known, unk_label="<unk>"), **settings)
         model.fit(grams)
         return model
@@ -121,10 +123,10 @@ def ngrams(order: int = 5) -> Iterator[Work]:
             for end in range(order, len(text) + 1)
         ]
 
-        def score(smoothing=smoothing, texts=texts):
+        def score(smoothing: Any = smoothing, texts: Sequence[list[str]] = texts) -> np.ndarray:
             return np.exp(counts.log_probabilities([vocabulary.ids(text) for text in texts], smoothing))
 
-        def score_peer(peer=peer, contexts=contexts):
+        def score_peer(peer: Any = peer, contexts: Sequence[tuple[str, list[str]]] = contexts) -> np.ndarray:
             return np.array([peer.score(*pair) for pair in contexts])
 
         assert_close(score(), score_peer(), "nltk.lm", 1e-10)

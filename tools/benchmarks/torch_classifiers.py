@@ -27,7 +27,7 @@ class Folder(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, index: int):
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
         path, label = self.files[index]
         with Image.open(path) as file:
             image = file.convert("RGB")
@@ -72,7 +72,7 @@ class Classifier(torch.nn.Module):
         self.base = build_network()
         self.fc = torch.nn.Linear(1280, num_classes)
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.fc(self.base.extract_features(images).mean((2, 3)))
 
 
@@ -114,7 +114,7 @@ def torch_features(pixels: np.ndarray, batch_size: int = 32) -> Callable[[], np.
     """Means over the last maps, `(images, 1280)`."""
     network, batches = build_network().eval(), normalize(pixels).split(batch_size)
 
-    def run():
+    def run() -> np.ndarray:
         with torch.inference_mode():
             return torch.cat([network.extract_features(batch).mean((2, 3)) for batch in batches]).numpy()
 
@@ -132,7 +132,7 @@ def torch_fine_tuning(pixels: np.ndarray, labels: np.ndarray, steps: int, rate: 
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer, targets = torch.optim.Adam(trained, lr=rate), torch.from_numpy(labels).long()
 
-    def run():
+    def run() -> float:
         losses = []
         for _ in range(steps):
             optimizer.zero_grad()
@@ -152,7 +152,7 @@ def torch_classifier(kernel: np.ndarray, bias: np.ndarray) -> Callable[[np.ndarr
         model.fc.weight.copy_(torch.from_numpy(kernel.T.copy()))
         model.fc.bias.copy_(torch.from_numpy(bias))
 
-    def run(pixels):
+    def run(pixels: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
             return torch.softmax(model(normalize(pixels)), dim=1).numpy()
 

@@ -1,7 +1,8 @@
 """Steps of optimizers and passes through layers."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from tools.benchmarks.floors import Cost
 from tools.benchmarks.measuring import Peer, Work, assert_close
 
 
-def optimizer_steps(sizes=(1_000_000, 20_000_000), rounds: int = 41) -> Iterator[Work]:
+def optimizer_steps(sizes: Sequence[int] = (1_000_000, 20_000_000), rounds: int = 41) -> Iterator[Work]:
     """One step of each of our optimizers, as a graph and compiled by XLA; torch has no graph."""
     import tensorflow as tf
     import torch
@@ -64,7 +65,9 @@ def optimizer_steps(sizes=(1_000_000, 20_000_000), rounds: int = 41) -> Iterator
         )
 
 
-def torch_stepper(make_optimizer, gradients: list[np.ndarray], count: int) -> Callable[[], np.ndarray]:
+def torch_stepper(
+    make_optimizer: Callable[[list[Any]], Any], gradients: list[np.ndarray], count: int
+) -> Callable[[], np.ndarray]:
     """`stepper` of torch."""
     import torch
 
@@ -73,7 +76,7 @@ def torch_stepper(make_optimizer, gradients: list[np.ndarray], count: int) -> Ca
         weight.grad = torch.from_numpy(gradient.copy())
     optimizer = make_optimizer(weights)
 
-    def steps():
+    def steps() -> np.ndarray:
         for _ in range(count):
             optimizer.step()
         return weights[0][:1000].detach().numpy().copy()
@@ -81,7 +84,9 @@ def torch_stepper(make_optimizer, gradients: list[np.ndarray], count: int) -> Ca
     return steps
 
 
-def stepper(optimizer, gradients, count: int, jit_compile: bool) -> Callable[[], np.ndarray]:
+def stepper(
+    optimizer: Any, gradients: Sequence[Any], count: int, jit_compile: bool
+) -> Callable[[], np.ndarray]:
     """A function that takes `count` steps with variables like the gradients; returns some weights."""
     import keras
     import tensorflow as tf
@@ -90,7 +95,7 @@ def stepper(optimizer, gradients, count: int, jit_compile: bool) -> Callable[[],
     optimizer.build(variables)
     step = tf.function(lambda: optimizer.apply(gradients, variables), jit_compile=jit_compile)
 
-    def steps():
+    def steps() -> np.ndarray:
         for _ in range(count):
             step()
         return variables[0][:1000].numpy()
@@ -98,7 +103,9 @@ def stepper(optimizer, gradients, count: int, jit_compile: bool) -> Callable[[],
     return steps
 
 
-def layer_steps(shapes=((64, 28, 28, 32), (128, 512)), steps: int = 20) -> Iterator[Work]:
+def layer_steps(
+    shapes: Sequence[tuple[int, ...]] = ((64, 28, 28, 32), (128, 512)), steps: int = 20
+) -> Iterator[Work]:
     """A pass forward and backward through one of our layers, as a graph."""
     import keras
 
@@ -117,7 +124,7 @@ def layer_steps(shapes=((64, 28, 28, 32), (128, 512)), steps: int = 20) -> Itera
         yield Work(work, ours_pass, (peer,), steps, 21)
 
 
-def layer_pass(layer, shape: tuple[int, ...], steps: int) -> Callable[[], np.ndarray]:
+def layer_pass(layer: Any, shape: tuple[int, ...], steps: int) -> Callable[[], np.ndarray]:
     """A function that goes through the layer in training and back, `steps` times; returns derivatives."""
     import tensorflow as tf
 
@@ -125,13 +132,13 @@ def layer_pass(layer, shape: tuple[int, ...], steps: int) -> Callable[[], np.nda
     layer.build(shape)
 
     @tf.function
-    def one_pass():
+    def one_pass() -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(x)
             loss = tf.reduce_sum(layer(x, training=True) * direction)
         return tape.gradient(loss, [x, *layer.trainable_variables])
 
-    def passes():
+    def passes() -> np.ndarray:
         for _ in range(steps):
             gradients = one_pass()
         return gradients[0][:2].numpy()

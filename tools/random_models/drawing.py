@@ -1,7 +1,7 @@
 """What a random model is drawn with: one generator, the tables of steps, inputs and their examples."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 import numpy as np
@@ -13,8 +13,10 @@ DYNAMIC_SIZE = 11  # of examples, where a model takes any size
 VOCABULARY = 12
 WORDS = ("red", "green", "blue", "a red apple", "seven green pears", "")
 
+Step: TypeAlias = Callable[["Draw", Any], Any]
+
 # Kind of a step -> ranks of the tensors it takes (batch included), and what it makes of one.
-STEPS: dict[str, tuple[tuple[int, ...], Callable]] = {}
+STEPS: dict[str, tuple[tuple[int, ...], Step]] = {}
 
 
 class Domain(NamedTuple):
@@ -33,10 +35,10 @@ class DoesNotFitError(Exception):
     """A step cannot follow here, as one that needs a fixed size; another one is drawn."""
 
 
-def step(kind: str, *ranks: int) -> Callable:
+def step(kind: str, *ranks: int) -> Callable[[Step], Step]:
     """Enters a function `(draw, tensor) -> tensor` into the table of steps."""
 
-    def enter(function: Callable) -> Callable:
+    def enter(function: Step) -> Step:
         STEPS[kind] = (ranks, function)
         return function
 
@@ -59,7 +61,7 @@ class Draw:
         self._names: set[str] = set()
         self.after: Callable[[Any], None] | None = None  # what is done to the model with weights
 
-    def pick(self, options: Sequence) -> Any:
+    def pick(self, options: Sequence[Any]) -> Any:
         return options[int(self.random.integers(len(options)))]
 
     def chance(self, share: float) -> bool:
@@ -89,7 +91,7 @@ class Draw:
         length = None if self.dynamic else self.pick(LENGTHS)
         return self.input(2, name, shape=(length,), dtype=dtype, domain=domain)
 
-    def shape(self, rank: int) -> tuple:
+    def shape(self, rank: int) -> tuple[int | None, ...]:
         channels = self.pick((2, 3, 4, 6))
         if rank == 2:
             return (self.number(3, 8),)
@@ -165,7 +167,10 @@ class Draw:
 
 
 def draw_examples(
-    inputs: Sequence[tuple[Sequence, str, Domain]], rows: int, random: np.random.Generator, size: int
+    inputs: Sequence[tuple[Sequence[int | None], str, Domain]],
+    rows: int,
+    random: np.random.Generator,
+    size: int,
 ) -> list[np.ndarray]:
     """Draws an array for each input.
 
@@ -185,7 +190,7 @@ def draw_examples(
     return found
 
 
-def _values(domain: Domain, shape: tuple, dtype: str, random: np.random.Generator) -> np.ndarray:
+def _values(domain: Domain, shape: tuple[int, ...], dtype: str, random: np.random.Generator) -> np.ndarray:
     if domain.kind == "words":
         return np.array(random.choice(WORDS, shape), dtype=object)
     if domain.kind == "switch":

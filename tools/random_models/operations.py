@@ -1,5 +1,8 @@
 """Steps made of keras.ops, as functional models hold them between their layers."""
 
+from collections.abc import Callable
+
+import keras
 from keras import layers, ops
 
 from tools.random_models.drawing import DoesNotFitError, Draw, step
@@ -64,7 +67,7 @@ ELEMENTWISE = {
 }
 
 
-def _enter_elementwise(name: str, function) -> None:
+def _enter_elementwise(name: str, function: Callable[[keras.KerasTensor], keras.KerasTensor]) -> None:
     step(f"ops: {name}", 2, 3, 4)(lambda d, x: function(x))
 
 
@@ -72,7 +75,7 @@ for _name, _function in ELEMENTWISE.items():
     _enter_elementwise(_name, _function)
 
 
-def static(x) -> tuple:
+def static(x: keras.KerasTensor) -> tuple[int, ...]:
     """The sides of a tensor without open ones."""
     if None in x.shape[1:]:
         raise DoesNotFitError
@@ -80,143 +83,143 @@ def static(x) -> tuple:
 
 
 @step("ops: slice", 2, 3, 4)
-def sliced(d: Draw, x):
+def sliced(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     if x.shape[-1] is None or x.shape[-1] < 3:
         raise DoesNotFitError
     return d.pick((x[..., 1:], x[..., ::2], x[..., ::-1], x[:, 1:] if len(x.shape) > 2 else x[:, :-1]))
 
 
 @step("ops: split and stack", 2, 3)
-def split(d: Draw, x):
+def split(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     left, right = ops.split(layers.Dense(6)(x), 2, axis=-1)
     return ops.stack([left, right], axis=-1) if len(x.shape) == 2 else left * ops.sigmoid(right)
 
 
 @step("ops: unstack", 3)
-def unstacked(d: Draw, x):
+def unstacked(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     first, *_, last = ops.unstack(x, num=static(x)[0], axis=1)
     return first + last
 
 
 @step("ops: expand_dims and squeeze", 2, 3)
-def expanded(d: Draw, x):
+def expanded(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return ops.squeeze(ops.expand_dims(x, 1) * 2.0, 1)
 
 
 @step("ops: expand_dims", 2)
-def as_channels(d: Draw, x):
+def as_channels(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return x[..., None]
 
 
 @step("ops: triu", 3, 4)
-def upper(d: Draw, x):
+def upper(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return ops.triu(x)
 
 
 @step("ops: transpose", 3)
-def transposed(d: Draw, x):
+def transposed(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     static(x)
     return d.pick((ops.transpose(x, (0, 2, 1)), ops.swapaxes(x, 1, 2), ops.moveaxis(x, 1, 2)))
 
 
 @step("ops: tile", 2, 3)
-def tiled(d: Draw, x):
+def tiled(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return ops.tile(x, (1, 2) if len(x.shape) == 2 else (1, 1, 2))
 
 
 @step("ops: repeat", 2, 3)
-def repeated(d: Draw, x):
+def repeated(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return ops.repeat(x, 2, axis=-1)
 
 
 @step("ops: pad", 2, 3, 4)
-def padded(d: Draw, x):
+def padded(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     mode = d.pick(("constant", "reflect", "symmetric"))
     return ops.pad(x, [(0, 0)] * (len(x.shape) - 1) + [(1, 1)], mode=mode)
 
 
 @step("ops: take", 2, 3)
-def taken(d: Draw, x):
+def taken(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return ops.take(x, [0, 1, 0], axis=-1)
 
 
 @step("ops: take_along_axis", 2, 3)
-def along(d: Draw, x):
+def along(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     static(x)
     return ops.take_along_axis(x, ops.argsort(x, axis=-1), axis=-1)
 
 
 @step("ops: top_k", 2, 3)
-def best(d: Draw, x):
+def best(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return ops.top_k(x, 2)[0]
 
 
 @step("ops: argmax and one_hot", 2)
-def winner(d: Draw, x):
+def winner(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return ops.one_hot(ops.argmax(x, axis=-1), x.shape[-1]) + 0.1 * x
 
 
 @step("ops: matmul", 3)
-def product(d: Draw, x):
+def product(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return ops.matmul(x, ops.swapaxes(x, 1, 2)) if None not in x.shape[1:] else x * 0.5
 
 
 @step("ops: einsum", 2, 3)
-def summed(d: Draw, x):
+def summed(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return ops.einsum("bi,bj->bij" if len(x.shape) == 2 else "bti,btj->bij", x, x)
 
 
 @step("ops: tensordot", 3)
-def contracted(d: Draw, x):
+def contracted(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     constant = ops.convert_to_tensor(d.random.normal(size=(x.shape[-1], 3)).astype("float32"))
     return ops.tensordot(x, ops.cast(constant, x.dtype), axes=1)
 
 
 @step("ops: constant table", 2, 3, 4)
-def table(d: Draw, x):
+def table(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return x + ops.cast(d.random.normal(size=x.shape[-1]).astype("float32"), x.dtype)
 
 
 @step("ops: cast to float32", 2, 3)
-def as_float(d: Draw, x):
+def as_float(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return ops.cast(x, "float32") * 0.7
 
 
 @step("ops: positions", 3)
-def positions(d: Draw, x):
+def positions(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     steps = ops.cast(ops.arange(ops.shape(x)[1]), x.dtype)
     return x + 0.1 * steps[None, :, None]
 
 
 @step("ops: image.resize", 4)
-def resized(d: Draw, x):
+def resized(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return ops.image.resize(x, (7, 6), interpolation=d.pick(("nearest", "bilinear", "bicubic", "lanczos3")))
 
 
 @step("ops: nn.max_pool", 4)
-def pooled(d: Draw, x):
+def pooled(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return d.pick((ops.max_pool, ops.average_pool))(x, 2, strides=1, padding="same")
 
 
 @step("ops: nn.conv", 4)
-def convolved(d: Draw, x):
+def convolved(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     kernel = d.random.normal(size=(2, 2, x.shape[-1], 3)).astype("float32")
     return ops.conv(x, ops.cast(kernel, x.dtype), padding="same")
 
 
 @step("ops: depth_to_space", 4)
-def deeper(d: Draw, x):
+def deeper(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return ops.depth_to_space(layers.Conv2D(8, 1)(x), 2)
 
 
 @step("ops: rfft", 2)
-def spectrum(d: Draw, x):
+def spectrum(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     real, imaginary = ops.rfft(ops.cast(x, "float32"))
     return real + imaginary
 
 
 @step("ops: linear algebra", 2)
-def solved(d: Draw, x):
+def solved(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     a = ops.einsum("bi,bj->bij", x, x) + 2 * ops.cast(ops.eye(x.shape[-1]), x.dtype)
     return ops.cast(
         ops.squeeze(ops.solve(ops.cast(a, "float32"), ops.cast(x, "float32")[..., None]), -1), x.dtype

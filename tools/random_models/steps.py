@@ -1,5 +1,7 @@
 """Steps that a tensor of any rank, or a vector, can take: activations, normalizations, dense layers."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -19,7 +21,7 @@ ACTIVATIONS = (
 
 
 def _enter_activation(name: str) -> None:
-    def apply(d: Draw, x):
+    def apply(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
         units, rank = d.number(3, 6), len(x.shape)
         if rank == 4 and d.chance(0.5):
             return layers.Conv2D(units, 3, padding="same", activation=name)(x)
@@ -35,11 +37,13 @@ for _activation in ACTIVATIONS:
 
 
 @step("activation: threshold", 2, 3, 4)
-def above(d: Draw, x):
+def above(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return ops.threshold(x, 0.2, 0.1)
 
 
-def _enter(kind: str, ranks: tuple, make) -> None:
+def _enter(
+    kind: str, ranks: tuple[int, ...], make: Callable[[Draw, keras.KerasTensor], keras.layers.Layer]
+) -> None:
     """Enters a layer: `make(draw, x)` gives it."""
     step(kind, *ranks)(lambda d, x: make(d, x)(x))
 
@@ -53,7 +57,7 @@ _enter("activation layer: Identity", ANY, lambda d, x: layers.Identity())
 
 
 @step("activation layer: PReLU", 2, 3, 4)
-def parametric(d: Draw, x):
+def parametric(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     axes = tuple(range(1, len(x.shape) - 1))
     if None in x.shape[1:-1] or (axes and d.chance(0.6)):
         return layers.PReLU(shared_axes=axes)(x)
@@ -61,7 +65,7 @@ def parametric(d: Draw, x):
 
 
 @step("activation: glu", 2, 3, 4)
-def gated(d: Draw, x):
+def gated(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return ops.glu(layers.Dense(6)(x))
 
 
@@ -78,20 +82,20 @@ _enter("normalization: LayerNormalization", ANY, lambda d, x: layers.LayerNormal
 
 
 @step("normalization: LayerNormalization over several axes", 3, 4)
-def over_all(d: Draw, x):
+def over_all(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     if None in x.shape[1:]:
         raise DoesNotFitError
     return layers.LayerNormalization(axis=list(range(1, len(x.shape))))(x)
 
 
 @step("normalization: GroupNormalization", 3, 4, 5)
-def grouped(d: Draw, x):
+def grouped(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     channels = x.shape[-1]
     return layers.GroupNormalization(groups=d.pick([n for n in (1, 2, 3, -1) if channels % n == 0]))(x)
 
 
 @step("normalization: Normalization with constants", *ANY)
-def with_constants(d: Draw, x):
+def with_constants(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     if d.chance(0.3):
         return layers.Normalization(axis=None, mean=0.4, variance=2.0, invert=d.chance(0.4))(x)
     channels = x.shape[-1]
@@ -100,14 +104,14 @@ def with_constants(d: Draw, x):
 
 
 @step("normalization: Normalization adapted", *ANY)
-def adapted(d: Draw, x):
+def adapted(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     layer = layers.Normalization()
     layer.adapt(d.random.normal(0.5, 2, (40, *(5 if side is None else side for side in x.shape[1:]))))
     return layer(x)
 
 
 @step("normalization: SpectralNormalization", 2, 3, 4)
-def spectral(d: Draw, x):
+def spectral(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return layers.SpectralNormalization(layers.Dense(d.number(3, 5)))(x)
 
 
@@ -118,7 +122,7 @@ _enter("dense: kernel constraint", (2,), lambda d, x: layers.Dense(4, kernel_con
 
 
 @step("dense: low rank", 2, 3)
-def low_rank(d: Draw, x):
+def low_rank(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     layer = layers.Dense(6)
     y = layer(x)
     layer.enable_lora(2)
@@ -126,24 +130,24 @@ def low_rank(d: Draw, x):
 
 
 @step("merge: residual", 2, 3, 4)
-def residual(d: Draw, x):
+def residual(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     branch = d.grow(layers.Dense(x.shape[-1], activation="tanh")(x), 0)
     merge = d.pick((layers.Add, layers.Multiply, layers.Average, layers.Maximum, layers.Minimum))
     return merge()([x, branch])
 
 
 @step("merge: Subtract and Concatenate", 2, 3, 4)
-def differences(d: Draw, x):
+def differences(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Concatenate()([layers.Subtract()([x, ops.flip(x, -1)]), x])
 
 
 @step("merge: Concatenate along another axis", 3, 4)
-def along_one(d: Draw, x):
+def along_one(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Concatenate(axis=1)([x, x * 0.5])
 
 
 @step("merge: gate", 2, 3, 4)
-def gate(d: Draw, x):
+def gate(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     """Squeeze and excitation."""
     axes = list(range(1, len(x.shape) - 1))
     squeezed = ops.mean(x, axis=axes, keepdims=True) if axes else x
@@ -151,7 +155,7 @@ def gate(d: Draw, x):
 
 
 @step("reshape: Reshape", 2, 3, 4)
-def reshaped(d: Draw, x):
+def reshaped(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     if None in x.shape[1:]:
         raise DoesNotFitError
     size = int(np.prod(x.shape[1:]))
@@ -160,19 +164,19 @@ def reshaped(d: Draw, x):
 
 
 @step("reshape: Permute", 3, 4)
-def permuted(d: Draw, x):
+def permuted(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     if None in x.shape[1:]:
         raise DoesNotFitError
     return layers.Permute(tuple(int(axis) + 1 for axis in d.random.permutation(len(x.shape) - 1)))(x)
 
 
 @step("reshape: RepeatVector", 2)
-def repeated(d: Draw, x):
+def repeated(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return layers.RepeatVector(d.number(2, 4))(x)
 
 
 @step("reshape: Flatten", 3, 4, 5)
-def flat(d: Draw, x):
+def flat(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     if None in x.shape[1:]:
         raise DoesNotFitError
     return layers.Flatten()(x)
@@ -185,23 +189,23 @@ _enter("own: PenalizedDense", (2,), lambda d, x: PenalizedDense(4, "l1", 0.01))
 
 
 @step("own: Sampling", 2, 3)
-def sampled(d: Draw, x):
+def sampled(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return Sampling()([layers.Dense(3)(x), layers.Dense(3)(x)])
 
 
 @step("preprocessing: Rescaling", *ANY)
-def rescaled(d: Draw, x):
+def rescaled(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     if d.chance(0.5):
         return layers.Rescaling(0.3, offset=-0.2)(x)
     return layers.Rescaling(d.random.uniform(0.2, 0.9, x.shape[-1]).tolist(), offset=0.1)(x)
 
 
 @step("preprocessing: Discretization", 2, 3)
-def binned(d: Draw, x):
+def binned(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     layer = layers.Discretization(bin_boundaries=[-1.0, -0.2, 0.3, 1.1], output_mode="int")
     return ops.one_hot(layer(x), 5) if len(x.shape) == 2 else ops.cast(layer(x), "float32") * 0.3
 
 
 @step("ops: stop_gradient", 2)
-def stopped(d: Draw, x):
+def stopped(d: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
     return keras.ops.stop_gradient(x) + 0.1

@@ -1,6 +1,7 @@
 """Whole models: how inputs, layers and outputs hang together. Each gives a `keras.Model`."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import keras
 from keras import layers, ops
@@ -8,14 +9,15 @@ from keras import layers, ops
 from suite import layers as own
 from tools.random_models.drawing import VOCABULARY, Domain, Draw
 
-STRUCTURES: dict[str, Callable] = {}
+Structure: TypeAlias = Callable[[Draw], keras.Model]
+STRUCTURES: dict[str, Structure] = {}
 OPEN: set[str] = set()  # kinds of structures that take any step, on a tensor of any rank
 
 
-def structure(kind: str, takes_any: bool = False) -> Callable:
+def structure(kind: str, takes_any: bool = False) -> Callable[[Structure], Structure]:
     """Enters a function `(draw) -> keras.Model` into the table of structures."""
 
-    def enter(function: Callable) -> Callable:
+    def enter(function: Structure) -> Structure:
         STRUCTURES[kind] = function
         if takes_any:
             OPEN.add(kind)
@@ -24,25 +26,25 @@ def structure(kind: str, takes_any: bool = False) -> Callable:
     return enter
 
 
-def the_inputs(d: Draw):
+def the_inputs(d: Draw) -> keras.KerasTensor | list[keras.KerasTensor]:
     found = [tensor for tensor, _ in d.inputs]
     return found[0] if len(found) == 1 else found
 
 
 @structure("chain", takes_any=True)
-def chain(d: Draw):
+def chain(d: Draw) -> keras.Model:
     y = d.head(d.chain(d.number(2, 4)), d.pick((None, "y", "probabilities")))
     return keras.Model(the_inputs(d), y)
 
 
 @structure("chain without a dense head", takes_any=True)
-def bare(d: Draw):
+def bare(d: Draw) -> keras.Model:
     y = d.chain(d.number(2, 3))
     return keras.Model(the_inputs(d), y)
 
 
 @structure("two branches", takes_any=True)
-def branches(d: Draw):
+def branches(d: Draw) -> keras.Model:
     x = d.chain(2)
     left, right = (layers.Dense(4, activation="tanh")(d.vector(d.grow(x, 1))) for _ in range(2))
     merge = d.pick(
@@ -53,7 +55,7 @@ def branches(d: Draw):
 
 
 @structure("several inputs", takes_any=True)
-def several_inputs(d: Draw):
+def several_inputs(d: Draw) -> keras.Model:
     vectors = [d.vector(d.chain(2)), d.vector(d.grow(d.input(d.number(2, 4)), 1))]
     if d.chance(0.5):
         vectors.append(d.vector(embedded(d)))
@@ -61,7 +63,7 @@ def several_inputs(d: Draw):
 
 
 @structure("several outputs", takes_any=True)
-def several_outputs(d: Draw):
+def several_outputs(d: Draw) -> keras.Model:
     x = d.chain(2)
     vector = d.vector(x)
     outputs = [d.head(vector, "first"), d.head(vector), vector * 2.0]
@@ -69,7 +71,7 @@ def several_outputs(d: Draw):
 
 
 @structure("dict of outputs", takes_any=True)
-def dict_outputs(d: Draw):
+def dict_outputs(d: Draw) -> keras.Model:
     vector = d.vector(d.chain(2))
     names = d.pick((("logits", "code"), ("b", "a"), ("probabilities", "embedding")))
     outputs = {names[0]: d.head(vector), names[1]: layers.Dense(3)(vector)}
@@ -77,7 +79,7 @@ def dict_outputs(d: Draw):
 
 
 @structure("nested outputs", takes_any=True)
-def nested_outputs(d: Draw):
+def nested_outputs(d: Draw) -> keras.Model:
     vector = d.vector(d.chain(2))
     one, two, three = d.head(vector), layers.Dense(3)(vector), layers.Dense(2, name="third")(vector)
     outputs = d.pick(
@@ -92,7 +94,7 @@ def nested_outputs(d: Draw):
 
 
 @structure("dict of inputs", takes_any=True)
-def dict_inputs(d: Draw):
+def dict_inputs(d: Draw) -> keras.Model:
     x = d.chain(2)
     other = d.input(2, "other")
     y = d.head(layers.Concatenate()([d.vector(x), other]))
@@ -101,7 +103,7 @@ def dict_inputs(d: Draw):
 
 
 @structure("an input passed through", takes_any=True)
-def passed_through(d: Draw):
+def passed_through(d: Draw) -> keras.Model:
     x = d.input()
     name = x.name
     y = d.head(d.grow(x, 2), d.pick((None, "out")))
@@ -110,7 +112,7 @@ def passed_through(d: Draw):
 
 
 @structure("a layer shared by two inputs")
-def shared_layer(d: Draw):
+def shared_layer(d: Draw) -> keras.Model:
     left, right = d.input(2, "left", shape=(5,)), d.input(2, "right", shape=(5,))
     embed = layers.Dense(4, activation=d.pick(("tanh", "relu", "gelu")), name="embed")
     a, b = embed(left), embed(right)
@@ -120,7 +122,7 @@ def shared_layer(d: Draw):
 
 
 @structure("a model shared by two inputs")
-def siamese(d: Draw):
+def siamese(d: Draw) -> keras.Model:
     shape = d.shape(4)
     one, other = d.input(4, "one", shape=shape), d.input(4, "other", shape=shape)
     inner = keras.Input(shape)
@@ -131,7 +133,7 @@ def siamese(d: Draw):
 
 
 @structure("a functional model inside", takes_any=True)
-def nested(d: Draw):
+def nested(d: Draw) -> keras.Model:
     x = d.input()
     inner = keras.Input(x.shape[1:])
     body = keras.Model(inner, d.grow(inner, 2), name=d.pick((None, "backbone")))
@@ -140,7 +142,7 @@ def nested(d: Draw):
 
 
 @structure("models inside of models")
-def twice_nested(d: Draw):
+def twice_nested(d: Draw) -> keras.Model:
     x = d.input(4)
     inner = keras.Input(x.shape[1:])
     block = keras.Model(inner, layers.BatchNormalization()(layers.Conv2D(4, 3, padding="same")(inner)))
@@ -152,7 +154,7 @@ def twice_nested(d: Draw):
 
 
 @structure("a Sequential inside", takes_any=True)
-def sequential_inside(d: Draw):
+def sequential_inside(d: Draw) -> keras.Model:
     vector = d.vector(d.chain(2))
     activation = d.pick(("relu", "gelu", "elu", "silu"))
     block = keras.Sequential([layers.Dense(5, activation=activation), layers.BatchNormalization()])
@@ -162,7 +164,7 @@ def sequential_inside(d: Draw):
 
 
 @structure("a Sequential alone")
-def sequential(d: Draw):
+def sequential(d: Draw) -> keras.Model:
     rank = d.number(2, 4)
     shape = d.shape(rank)
     activation = d.pick(("relu", "relu", "gelu", "selu"))
@@ -183,7 +185,7 @@ def sequential(d: Draw):
 
 
 @structure("Sequentials in a Sequential")
-def sequential_of_sequentials(d: Draw):
+def sequential_of_sequentials(d: Draw) -> keras.Model:
     shape = d.shape(4)
     front = keras.Sequential([keras.Input(shape), layers.Conv2D(4, 3), layers.ReLU()])
     back = keras.Sequential([layers.GlobalAveragePooling2D(), layers.Dense(3)])
@@ -193,7 +195,7 @@ def sequential_of_sequentials(d: Draw):
 
 
 @structure("states as outputs")
-def states(d: Draw):
+def states(d: Draw) -> keras.Model:
     x = d.input(3)
     kind = d.pick((layers.LSTM, layers.GRU, layers.SimpleRNN))
     layer = kind(4, return_sequences=d.chance(0.6), return_state=True)
@@ -206,7 +208,7 @@ def states(d: Draw):
 
 
 @structure("states as inputs")
-def initial_states(d: Draw):
+def initial_states(d: Draw) -> keras.Model:
     x, hidden, cell = d.input(3), d.input(2, "h0", shape=(4,)), d.input(2, "c0", shape=(4,))
     layer = layers.LSTM(4, return_sequences=d.chance(0.6), return_state=True, name=d.pick((None, "lstm")))
     y, *after = layer(x, initial_state=[hidden, cell])
@@ -214,7 +216,7 @@ def initial_states(d: Draw):
 
 
 @structure("encoder and decoder")
-def encoder_decoder(d: Draw):
+def encoder_decoder(d: Draw) -> keras.Model:
     source, target = d.tokens(masked=d.chance(0.6), name="source"), d.tokens(name="target")
     embed = layers.Embedding(VOCABULARY, 5, mask_zero=d.chance(0.5))
     memory, *states = layers.GRU(4, return_sequences=True, return_state=True)(embed(source))
@@ -227,7 +229,7 @@ def encoder_decoder(d: Draw):
 
 
 @structure("attention scores as outputs")
-def attention_scores(d: Draw):
+def attention_scores(d: Draw) -> keras.Model:
     x = d.input(3)
     if d.chance(0.5):
         outputs = layers.MultiHeadAttention(2, 3)(x, x, return_attention_scores=True)
@@ -236,14 +238,14 @@ def attention_scores(d: Draw):
     return keras.Model(x, list(outputs))
 
 
-def embedded(d: Draw):
+def embedded(d: Draw) -> keras.KerasTensor:
     """A sequence of vectors from token ids, masked or not."""
     tokens = d.tokens(masked=d.chance(0.5))
     return layers.Embedding(VOCABULARY, d.number(3, 5), mask_zero=d.chance(0.5))(tokens)
 
 
 @structure("tokens")
-def tokens(d: Draw):
+def tokens(d: Draw) -> keras.Model:
     x = embedded(d)
     if d.chance(0.6):
         x = layers.Bidirectional(layers.LSTM(3, return_sequences=True))(x)

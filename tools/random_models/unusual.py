@@ -28,7 +28,7 @@ OUTPUT_NAMES = ("lambda", "return", "_y", "наука", "y-1", "my output", "2nd
 
 
 @structure("odd names")
-def odd_names(d: Draw):
+def odd_names(d: Draw) -> keras.Model:
     one, other = (str(name) for name in d.random.choice(INPUT_NAMES, 2, replace=False))
     a, b = d.input(2, one, shape=(4,)), d.input(2, other, shape=(4,))
     x = d.grow(layers.Add()([a, b]), 1)
@@ -39,14 +39,14 @@ def odd_names(d: Draw):
 
 
 @structure("names that become one")
-def same_names(d: Draw):
+def same_names(d: Draw) -> keras.Model:
     a, b = d.input(2, "a-b"), d.input(2, "a_b")
     vector = layers.Concatenate()([a, b])
     return keras.Model([a, b], [layers.Dense(2, name="y-1")(vector), layers.Dense(3, name="y_1")(vector)])
 
 
 @structure("pixels")
-def pixels(d: Draw):
+def pixels(d: Draw) -> keras.Model:
     image = d.input(4, "image", dtype="uint8", domain=Domain("pixels"))
     x = (
         layers.Rescaling(1 / 255)(image)
@@ -57,7 +57,7 @@ def pixels(d: Draw):
 
 
 @structure("integer inputs")
-def integers(d: Draw):
+def integers(d: Draw) -> keras.Model:
     kind = d.pick(("cast", "one_hot", "multi_hot", "embedding", "lookup", "hashing", "tf-idf"))
     dtypes = (
         ("int32", "int64", "uint8", "int16", "int8") if kind in ("cast", "embedding") else ("int32", "int64")
@@ -80,7 +80,7 @@ def integers(d: Draw):
 
 
 @structure("inputs of several dtypes", takes_any=True)
-def several_dtypes(d: Draw):
+def several_dtypes(d: Draw) -> keras.Model:
     x = d.vector(d.chain(2))
     switch = d.input(2, "switch", shape=(1,), dtype=d.pick(("bool", "uint8")), domain=Domain("switch"))
     half = d.input(2, "half", shape=(3,), dtype=d.pick(("float16", "float64", "bfloat16")), domain=Domain())
@@ -89,7 +89,7 @@ def several_dtypes(d: Draw):
 
 
 @structure("outputs that are no floats", takes_any=True)
-def other_outputs(d: Draw):
+def other_outputs(d: Draw) -> keras.Model:
     x = d.vector(d.chain(2))
     scores = layers.Dense(6, name="scores")(x)
     kind = d.pick(("argmax", "greater", "cast", "top_k", "argsort"))
@@ -105,7 +105,7 @@ def other_outputs(d: Draw):
 
 
 @structure("scalars")
-def scalars(d: Draw):
+def scalars(d: Draw) -> keras.Model:
     one, features = keras.Input((), name="one"), d.input(2)
     d.inputs.insert(0, (one, Domain()))
     x = layers.Concatenate()([ops.expand_dims(one, -1), features])
@@ -116,28 +116,28 @@ def scalars(d: Draw):
 
 
 @structure("an input that nothing uses", takes_any=True)
-def unused_input(d: Draw):
+def unused_input(d: Draw) -> keras.Model:
     x = d.chain(1)
     d.input(2, "unused")
     return keras.Model(the_inputs(d), d.head(x))
 
 
 @structure("a fixed batch")
-def fixed_batch(d: Draw):
+def fixed_batch(d: Draw) -> keras.Model:
     shape = d.shape(2)
     x = d.input(2, shape=shape, batch_size=d.pick((1, 4)))
     return keras.Model(x, d.head(d.grow(x, 1)))
 
 
 @structure("stateful")
-def stateful(d: Draw):
+def stateful(d: Draw) -> keras.Model:
     x = d.input(3, "x", shape=(6, 3), batch_size=d.pick((1, 2)))
     layer = d.pick((layers.LSTM, layers.GRU))(4, stateful=True, return_sequences=d.chance(0.3))
     return keras.Model(x, d.head(layer(x)))
 
 
 @structure("strings")
-def strings(d: Draw):
+def strings(d: Draw) -> keras.Model:
     words = d.input(2, "text", shape=(1,), dtype="string", domain=Domain("words"))
     kind = d.pick(("vectorize", "lookup", "hashing"))
     d.note(f"strings: {kind}")
@@ -155,7 +155,7 @@ def strings(d: Draw):
 
 
 @structure("quantized", takes_any=True)
-def quantized(d: Draw):
+def quantized(d: Draw) -> keras.Model:
     x = layers.Dense(96, activation="relu")(d.vector(d.chain(2)))
     if keras.config.dtype_policy().compute_dtype != "float16":  # Keras does not quantize from it
         d.after = lambda model: model.quantize("int8")  # when the weights have their values
@@ -163,7 +163,7 @@ def quantized(d: Draw):
 
 
 @structure("many parameters", takes_any=True)
-def large(d: Draw):
+def large(d: Draw) -> keras.Model:
     """Large enough for its weights to outweigh the graph in every file."""
     x = layers.Dense(160, activation="relu")(d.vector(d.chain(2)))
     frozen = layers.Dense(160, trainable=False, dtype=d.pick((None, "float16")))(x)
@@ -171,14 +171,14 @@ def large(d: Draw):
 
 
 @structure("undefined for some inputs")
-def partly_undefined(d: Draw):
+def partly_undefined(d: Draw) -> keras.Model:
     x = d.input(2, domain=Domain("positive"))
     y = d.pick((ops.log(x), ops.sqrt(x), ops.power(x, 0.3)))
     return keras.Model(x, d.head(d.grow(y, 1)))
 
 
 @structure("attention with a mask from tokens")
-def masked_attention(d: Draw):
+def masked_attention(d: Draw) -> keras.Model:
     ids = d.tokens(masked=True)
     x = layers.Embedding(VOCABULARY, 4, mask_zero=True)(ids)
     if d.chance(0.5):
@@ -191,7 +191,7 @@ def masked_attention(d: Draw):
 
 
 @structure("detections")
-def detections(d: Draw):
+def detections(d: Draw) -> keras.Model:
     x = d.input(3, shape=(12, 4))
     scores = layers.Dense(3, activation="sigmoid")(x)
     corner = layers.Dense(2, activation="sigmoid")(x) * 0.5
@@ -201,7 +201,7 @@ def detections(d: Draw):
 
 
 @structure("a memory beside the tokens")
-def captioner(d: Draw):
+def captioner(d: Draw) -> keras.Model:
     image = d.input(4, "image", dtype="uint8", shape=(8, 8, 3), domain=Domain("pixels"))
     feature = layers.Dense(4, activation="gelu")(layers.Flatten()(layers.Rescaling(1 / 255)(image)))
     words = embedded(d)

@@ -25,7 +25,11 @@ class Boxes(NamedTuple):
 
     @classmethod
     def of(
-        cls, boxes: Sequence, labels: Sequence, is_crowd: Sequence, remarks: tuple[str, ...] = ()
+        cls,
+        boxes: Sequence[Sequence[float]],
+        labels: Sequence[int],
+        is_crowd: Sequence[bool],
+        remarks: tuple[str, ...] = (),
     ) -> "Boxes":
         """Makes arrays of lists.
 

@@ -102,7 +102,7 @@ def read_captions(table_path: Path, root: Path) -> Captions:
             captions.setdefault(path, []).append(caption)
         except UnusableError as error:
             aside.append(SetAside(f"{table_path.name}:{row.line}", error.reason))
-    lists = _owners_lists(root, table_path, pictures)
+    lists = _owners_lists(table_path, pictures)
     parts, left_out = _parts(captions, root, lists)
     captions = {path: captions[path] for path in parts}
     strangers = sorted(set(pictures.every) - set(captions) - {table_path, *lists} - set(left_out))
@@ -186,7 +186,7 @@ def _files(root: Path) -> list[Path]:
     return [*files, *(file for folder in folders for file in _files(folder))]
 
 
-def _owners_lists(root: Path, table: Path, pictures: _Pictures) -> dict[Path, list[Path]]:
+def _owners_lists(table: Path, pictures: _Pictures) -> dict[Path, list[Path]]:
     """Text files that list pictures of a part; what else a file has in it makes it none."""
     lists = {}
     for path in pictures.every:

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from suite.data.folders import layout, paired
 from suite.data.folders.boxes import Boxes, Listing, around, clipped
@@ -21,14 +21,17 @@ _POLYGON = "with a polygon and no bbox, of which the box around it is taken"
 Key = int | str  # an id, by which 1, 1.0 and "1" are the same
 
 
+_Json: TypeAlias = dict[str, Any]
+
+
 class _Annotation(NamedTuple):
     name: str  # for messages
-    content: dict
+    content: _Json
 
 
 class _Image(NamedTuple):
     part: str
-    content: dict
+    content: _Json
     annotations: list[_Annotation]
 
 
@@ -100,7 +103,7 @@ def _key(value: object) -> Key | None:
 
 
 def _categories(
-    root: Path, contents: Mapping[str, tuple[Path, dict]], aside: list[SetAside]
+    root: Path, contents: Mapping[str, tuple[Path, _Json]], aside: list[SetAside]
 ) -> dict[Key, str]:
     """Names by id, of all files."""
     names: dict[Key, str] = {}
@@ -118,7 +121,7 @@ def _categories(
     return names
 
 
-def _images(content: dict, file: str, aside: list[SetAside]) -> list[tuple[Key, dict]]:
+def _images(content: _Json, file: str, aside: list[SetAside]) -> list[tuple[Key, _Json]]:
     """The entries of images that name a file, with their id."""
     images = []
     for number, row in enumerate(content["images"], 1):
@@ -143,11 +146,11 @@ def _merge(image: _Image, part: str, annotations: Sequence[_Annotation]) -> None
     raise UnusableError("the image file is listed twice; the annotations of both entries are taken together")
 
 
-def _meaning(row: _Annotation) -> tuple:
+def _meaning(row: _Annotation) -> tuple[Key | None, str]:
     return _key(row.content.get("category_id")), str(row.content.get("bbox"))
 
 
-def _read_json_files(root: Path, json_files: Sequence[Path]) -> dict[str, tuple[Path, dict]]:
+def _read_json_files(root: Path, json_files: Sequence[Path]) -> dict[str, tuple[Path, _Json]]:
     """Annotation files and their contents by part; files of other content are left out if there are any."""
     read = [(path, _read_json(path)) for path in json_files]
     found = [(path, content) for path, content in read if _is_coco(content)]
@@ -158,7 +161,7 @@ def _read_json_files(root: Path, json_files: Sequence[Path]) -> dict[str, tuple[
             f"expected a COCO file with the lists images, annotations and categories, received {path.name!r} "
             f"with {received or 'nothing'}; move it away if it is another file"
         )
-    contents: dict[str, tuple[Path, dict]] = {}
+    contents: dict[str, tuple[Path, _Json]] = {}
     for path, content in found:
         tokens = [*re.split(r"[^A-Za-z0-9]+", path.stem), path.parent.name if path.parent != root else ""]
         part = next(filter(None, map(paired.part_named, tokens)), "train")
@@ -190,7 +193,7 @@ def _read_json(path: Path) -> Any:
 
 
 def _rows_by_image(
-    content: dict, file: str, known: set[Key], aside: list[SetAside]
+    content: _Json, file: str, known: set[Key], aside: list[SetAside]
 ) -> defaultdict[Key, list[_Annotation]]:
     """Annotations by image id, and entries for those of no image."""
     rows_of = defaultdict(list)

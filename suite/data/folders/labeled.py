@@ -47,7 +47,7 @@ class ImageFolder:
 
 
 def read_folder(
-    directory: str | os.PathLike, seed: int = 0, fractions: Sequence[float] = (0.7, 0.15, 0.15)
+    directory: str | os.PathLike[str], seed: int = 0, fractions: Sequence[float] = (0.7, 0.15, 0.15)
 ) -> ImageFolder:
     """Reads a folder of class folders, or of train, validation and test folders that hold class folders.
 
@@ -103,7 +103,7 @@ def _notes(folder: ImageFolder, depth: int) -> tuple[str, ...]:
 
 
 def read_labeled(
-    directory: str | os.PathLike, classes: Sequence[str]
+    directory: str | os.PathLike[str], classes: Sequence[str]
 ) -> tuple[dict[str, list[tuple[str, int]]], list[SetAside]]:
     """Reads a folder of labeled pictures for a model that exists already, however few there are.
 
@@ -150,7 +150,7 @@ def check_fractions(fractions: Sequence[float]) -> None:
         )
 
 
-def check_picture(file: str | os.PathLike | BinaryIO) -> None:
+def check_picture(file: str | os.PathLike[str] | BinaryIO) -> None:
     """Decodes a picture.
 
     Raises:
@@ -220,7 +220,7 @@ def _check_counts(
         )
 
 
-def _advice(root: Path, few: list[str], distinct: Counter, lost: list[SetAside]) -> str:
+def _advice(root: Path, few: list[str], distinct: Counter[str], lost: list[SetAside]) -> str:
     """What to do about classes with too few pictures, of which some were lost."""
     empty = [name for name in few if not distinct[name]]
     elsewhere = layout.advice(root) if empty else ""

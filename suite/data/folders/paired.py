@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -137,7 +138,7 @@ def divide(
     return {part: sorted(parts[part], key=attrgetter("file")) for part in SPLITS}, [*aside, *copies]
 
 
-def _check_counts(root: Path, parts: Mapping[str, Sequence[Picture]], aside: Sequence[SetAside]) -> None:
+def _check_counts(root: Path, parts: Mapping[str, Sequence[Picture[Any]]], aside: Sequence[SetAside]) -> None:
     if all(len(parts[part]) >= least for part, least in LEAST.items()):
         return
     needed = ", ".join(f"{least} for {part}" for part, least in LEAST.items())

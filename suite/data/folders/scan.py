@@ -122,7 +122,7 @@ def by_digest(pictures: Iterable[Picture[Content]]) -> list[list[Picture[Content
 
 
 def separate_copies(
-    pictures: Iterable[Picture[Content]], class_of: Callable[[Picture[Content]], str] = lambda picture: ""
+    pictures: Iterable[Picture[Content]], class_of: Callable[[Picture[Content]], str] = lambda _: ""
 ) -> tuple[list[Picture[Content]], list[SetAside]]:
     """Leaves no picture in two parts, of which the last one keeps it, or under two classes.
 

@@ -37,7 +37,7 @@ _FOOTER = struct.Struct("<I")
 _AT = "@"
 
 
-def find_shards(directory: str | os.PathLike) -> list[Path]:
+def find_shards(directory: str | os.PathLike[str]) -> list[Path]:
     """Finds the TFRecord files in a folder, or in train, validation and test folders in it.
 
     Returns:
@@ -54,7 +54,7 @@ def find_shards(directory: str | os.PathLike) -> list[Path]:
 
 
 def read_shards(
-    directory: str | os.PathLike, seed: int = 0, fractions: Sequence[float] = (0.7, 0.15, 0.15)
+    directory: str | os.PathLike[str], seed: int = 0, fractions: Sequence[float] = (0.7, 0.15, 0.15)
 ) -> ImageFolder:
     """Reads TFRecord files of `tf.train.Example` with a picture and its class.
 
@@ -118,7 +118,7 @@ def load_record(file: str, size: tuple[int, int]) -> np.ndarray:
 
 
 def write_shards(
-    directory: str | os.PathLike, out: str | os.PathLike, shards: int = 16
+    directory: str | os.PathLike[str], out: str | os.PathLike[str], shards: int = 16
 ) -> tuple[int, list[SetAside]]:
     """Writes a folder of pictures as TFRecord files, one picture in memory at a time.
 

@@ -4,6 +4,7 @@ import dataclasses
 import os
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,7 @@ class PictureFolder:
     classes: tuple[str, ...]
     quarantined: tuple[SetAside, ...]
 
-    def describe(self) -> dict:
+    def describe(self) -> dict[str, Any]:
         """What `Result.data` says of it."""
         return {
             "source": str(self.root),
@@ -44,7 +45,9 @@ class PictureFolder:
         }
 
 
-def read_picture_folder(directory: str | os.PathLike, seed: int, test_share: float = 0.15) -> PictureFolder:
+def read_picture_folder(
+    directory: str | os.PathLike[str], seed: int, test_share: float = 0.15
+) -> PictureFolder:
     """Finds the pictures in a folder and its sub-folders; nothing in it is changed.
 
     Every file is decoded once. What is not a sound picture of at least 16 x 16 pixels is set aside, and so is

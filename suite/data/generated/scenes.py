@@ -5,8 +5,8 @@ says nothing about the shape, and the photographs behind are tinted in the same 
 single pixels tells a class.
 """
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -81,7 +81,7 @@ def draw_scenes(
     seed: int,
     size: tuple[int, int],
     things: tuple[int, int] = (1, 3),
-    wanted: Callable[[Scene], bool] = lambda scene: True,
+    wanted: Callable[[Scene], bool] = lambda _: True,
 ) -> Drawing:
     """Draws scenes: a pure function of its arguments.
 
@@ -200,7 +200,7 @@ def _visible_shares(covers: Sequence[np.ndarray]) -> list[float]:
 
 
 def _paint(
-    scene: Scene, covers: list[np.ndarray], photos: dict, rng: np.random.Generator
+    scene: Scene, covers: list[np.ndarray], photos: Mapping[str, Any], rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     size = covers[0].shape
     worn = {thing.color for thing in scene.things}  # not for camouflage

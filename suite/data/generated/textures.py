@@ -15,7 +15,7 @@ SIDES = (96, 160)  # pixels, smallest and largest
 REGIONS = {"train": (0, 0, 512, 256), "validation": (0, 256, 192, 512), "test": (192, 256, 512, 512)}
 
 
-def write_textures(directory: str | os.PathLike, seed: int = 0) -> Path:
+def write_textures(directory: str | os.PathLike[str], seed: int = 0) -> Path:
     """Writes square crops of brick, grass and gravel as train, validation and test folders of class folders.
 
     Training, validation and test crops come from areas of each photo that do not overlap (crops of one part

@@ -30,12 +30,12 @@ class ImageSource:
 
     def __init__(
         self,
-        files: Sequence,
+        files: Sequence[Any],
         labels: Sequence[int] | np.ndarray,
         size: tuple[int, int],
         *,
         load: Callable[[Any, tuple[int, int]], np.ndarray] = load_image,
-        folder: str | os.PathLike | None = None,
+        folder: str | os.PathLike[str] | None = None,
         disk_limit: int = 2**32,
     ):
         """Prepares to read; nothing is read yet.

@@ -36,13 +36,13 @@ class UndecodableImageError(ValueError):
         reason: A few words, such as "truncated", or what it is and how to get a picture out of it.
     """
 
-    def __init__(self, file: str | os.PathLike | BinaryIO, reason: str):
+    def __init__(self, file: str | os.PathLike[str] | BinaryIO, reason: str):
         mend = "" if "; " in reason else "; save it as JPEG or PNG, or leave it out"
         super().__init__(f"expected a picture ({READ}), received {_name(file)!r}: {reason}{mend}")
         self.reason = reason
 
 
-def decode(file: str | os.PathLike | BinaryIO, size: tuple[int, int] | None = None) -> np.ndarray:
+def decode(file: str | os.PathLike[str] | BinaryIO, size: tuple[int, int] | None = None) -> np.ndarray:
     """Decodes a picture to upright 8-bit RGB.
 
     The EXIF orientation is applied, transparency is laid on white, 16-bit gray is scaled to 8 bits, and of an
@@ -64,7 +64,7 @@ def decode(file: str | os.PathLike | BinaryIO, size: tuple[int, int] | None = No
     return np.array(_open_rgb(file, size))
 
 
-def load_image(file: str | os.PathLike | BinaryIO, size: tuple[int, int]) -> np.ndarray:
+def load_image(file: str | os.PathLike[str] | BinaryIO, size: tuple[int, int]) -> np.ndarray:
     """Decodes a picture and stretches the whole of it to one size, whatever its aspect ratio.
 
     MediaPipe Tasks and most application code do the same on a phone (nothing is cropped, nothing is padded),
@@ -84,7 +84,7 @@ def load_image(file: str | os.PathLike | BinaryIO, size: tuple[int, int]) -> np.
     return np.array(_open_rgb(file, size).resize((width, height), Image.Resampling.BILINEAR))
 
 
-def open_picture(file: str | os.PathLike | BinaryIO) -> Image.Image:
+def open_picture(file: str | os.PathLike[str] | BinaryIO) -> Image.Image:
     """Opens a picture with Pillow, and nothing that is none or that only looks like one; decodes nothing yet.
 
     Args:
@@ -103,7 +103,7 @@ def open_picture(file: str | os.PathLike | BinaryIO) -> Image.Image:
     return image
 
 
-def upright_size(file: str | os.PathLike | BinaryIO) -> tuple[int, int]:
+def upright_size(file: str | os.PathLike[str] | BinaryIO) -> tuple[int, int]:
     """`(height, width)` in pixels of a sound picture as `decode` gives it, without decoding."""
     with open_picture(file) as image:
         width, height = image.size
@@ -114,7 +114,7 @@ def upright_size(file: str | os.PathLike | BinaryIO) -> tuple[int, int]:
     return (width, height) if is_sideways else (height, width)
 
 
-def _open_rgb(file: str | os.PathLike | BinaryIO, size: tuple[int, int] | None) -> Image.Image:
+def _open_rgb(file: str | os.PathLike[str] | BinaryIO, size: tuple[int, int] | None) -> Image.Image:
     """The picture as a Pillow image: upright RGB."""
     try:
         with open_picture(file) as image:
@@ -166,11 +166,11 @@ def _from_16_bits(image: Image.Image, tags: Mapping[int, Any]) -> Image.Image:
     return gray
 
 
-def _name(file: str | os.PathLike | BinaryIO) -> str:
+def _name(file: str | os.PathLike[str] | BinaryIO) -> str:
     return str(os.fspath(file) if isinstance(file, str | os.PathLike) else getattr(file, "name", ""))
 
 
-def _first_bytes(file: str | os.PathLike | BinaryIO) -> bytes:
+def _first_bytes(file: str | os.PathLike[str] | BinaryIO) -> bytes:
     if isinstance(file, str | os.PathLike):
         with open(file, "rb") as opened:
             return opened.read(FIRST_BYTES)
@@ -178,7 +178,7 @@ def _first_bytes(file: str | os.PathLike | BinaryIO) -> bytes:
     return file.read(FIRST_BYTES)
 
 
-def _reason(file: str | os.PathLike | BinaryIO, error: Exception) -> str:
+def _reason(file: str | os.PathLike[str] | BinaryIO, error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()  # "permission denied", "no such file or directory"
     if isinstance(error, Image.DecompressionBombError | MemoryError):

@@ -95,7 +95,7 @@ def _can_be_told(scene: Scene) -> bool:
 def _kinds_of_parts(seed: int) -> dict[str, set[tuple[str, str, str]]]:
     """Kinds of things that only one part has."""
     colors = np.random.default_rng(seed).permutation(list(scenes.COLORS)).tolist()
-    own: dict[str, set] = {part: set() for part in SPLITS}
+    own: dict[str, set[tuple[str, str, str]]] = {part: set() for part in SPLITS}
     for index, shape in enumerate(scenes.SHAPES):
         first, second = ("small", "large") if index % 2 else ("large", "small")
         own["test"].add((first, colors[index], shape))
@@ -125,7 +125,7 @@ def load_coco(size: tuple[int, int], most: int) -> CaptionSet:
     return CaptionSet(images=arrays, captions=captions, source="coco_captions")
 
 
-def read_caption_folder(directory: str | os.PathLike, seed: int, size: tuple[int, int]) -> CaptionSet:
+def read_caption_folder(directory: str | os.PathLike[str], seed: int, size: tuple[int, int]) -> CaptionSet:
     """Reads a folder of pictures with a table of captions. Nothing in it is changed.
 
     The table names a picture and a caption in each row; a picture with several captions has a row for each.

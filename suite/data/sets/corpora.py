@@ -4,6 +4,7 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from suite import console
 from suite.data.folders.tables import find_parts, one_line_ends, read_text
@@ -27,7 +28,7 @@ class Corpus:
     texts: Mapping[str, Sequence[str]]
     source: str
 
-    def describe(self) -> dict:
+    def describe(self) -> dict[str, Any]:
         """What `Result.data` says of it: source, and the number of texts of each part."""
         return {"source": self.source, **{part: len(texts) for part, texts in self.texts.items()}}
 

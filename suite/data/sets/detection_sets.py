@@ -83,7 +83,9 @@ def load_voc(size: tuple[int, int]) -> DetectionSet:
     return _make(images, rows, size, classes=names, source="voc/2007")
 
 
-def read_detection_folder(directory: str | os.PathLike, seed: int, size: tuple[int, int]) -> DetectionSet:
+def read_detection_folder(
+    directory: str | os.PathLike[str], seed: int, size: tuple[int, int]
+) -> DetectionSet:
     """Reads a folder of pictures with boxes in one of three forms. Nothing in it is changed.
 
     YOLO: images/ and labels/, where a picture and its label file have the same name but for the ending, with

@@ -34,7 +34,7 @@ class ImageSet:
     classes: tuple[str, ...]
     source: str
 
-    def describe(self) -> dict:
+    def describe(self) -> dict[str, Any]:
         """What `Result.data` says of it: source, classes, and the size of each part."""
         sizes = {part: len(labels) for part, labels in self.labels.items()}
         return {"source": self.source, "classes": list(self.classes), **sizes}
@@ -242,7 +242,7 @@ def on_gravel(images: np.ndarray, part: str, seed: int, contrast: float = 0.7) -
 def _read(builder: Any, split: str, *, side: int | None, labeled: bool) -> tuple[np.ndarray, np.ndarray]:
     import tensorflow_datasets as tfds
 
-    def example(row: dict) -> tuple[tf.Tensor, tf.Tensor]:
+    def example(row: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         image = row["image"]
         if side is not None:
             stretched = tf.image.resize(image, (side, side), antialias=True)

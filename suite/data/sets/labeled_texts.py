@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ class TextSet:
     quarantined: tuple[SetAside, ...] = ()
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
-    def describe(self) -> dict:
+    def describe(self) -> dict[str, Any]:
         """What `Result.data` says of it: source, classes, the size of each part, what was set aside."""
         sizes = {part: len(labels) for part, labels in self.labels.items()}
         columns = {f"{kind}_column": name for kind, name in self.columns.items()}
@@ -146,7 +147,7 @@ class _Labeled:
 
 
 def read_csv(
-    path: str | os.PathLike, seed: int, text_column: str | None = None, label_column: str | None = None
+    path: str | os.PathLike[str], seed: int, text_column: str | None = None, label_column: str | None = None
 ) -> TextSet:
     """Reads labeled texts from a CSV file, or from a folder with one for each part.
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class PictureSet:
     notes: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
 
-    def describe(self) -> dict:
+    def describe(self) -> dict[str, Any]:
         """What `Result.data` says of it."""
         sizes = {part: len(self.images[part]) for part in SPLITS}
         about = {"source": self.source, "classes": list(self.classes), **sizes}
@@ -48,6 +49,6 @@ def stack(arrays: Sequence[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     return np.stack(arrays) if len(arrays) else np.zeros((0, *shape), np.uint8)
 
 
-def parts_of_files(parts: Mapping[str, Sequence[Picture]]) -> dict[str, str]:
+def parts_of_files(parts: Mapping[str, Sequence[Picture[Any]]]) -> dict[str, str]:
     """The part of each file, of pictures by part."""
     return {picture.file: part for part in SPLITS for picture in parts[part]}

@@ -95,7 +95,7 @@ def load_pets(seed: int, size: tuple[int, int]) -> SegmentationSet:
 
 
 def read_segmentation_folder(
-    directory: str | os.PathLike, seed: int, size: tuple[int, int]
+    directory: str | os.PathLike[str], seed: int, size: tuple[int, int]
 ) -> SegmentationSet:
     """Reads a folder with images/ and masks/; a mask has the name of its picture but for ending and case.
 

@@ -87,7 +87,7 @@ def _smooth_noise(rng: np.random.Generator, side: int, width: float) -> np.ndarr
     return noise / noise.std()
 
 
-def read_picture(path: str | os.PathLike, role: str) -> np.ndarray:
+def read_picture(path: str | os.PathLike[str], role: str) -> np.ndarray:
     """Decodes a picture of the user's.
 
     Args:

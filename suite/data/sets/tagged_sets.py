@@ -4,6 +4,7 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class TaggedSet:
     source: str
     quarantined: tuple[SetAside, ...] = ()
 
-    def describe(self) -> dict:
+    def describe(self) -> dict[str, Any]:
         """What `Result.data` says of it: source, tags, the sentences of each part, what was set aside."""
         sizes = {part: len(labels) for part, labels in self.labels.items()}
         aside = list(self.quarantined)
@@ -114,7 +115,7 @@ def _read_treebank() -> TaggedSet:
     return _make_set(sentences, TREEBANK)
 
 
-def read_conllu(path: str | os.PathLike, seed: int) -> TaggedSet:
+def read_conllu(path: str | os.PathLike[str], seed: int) -> TaggedSet:
     """Reads a file in the CoNLL-U format, as `read_sentences` does, or a treebank's folder.
 
     A file is split 80/10/10. In a folder, files with "train", "dev" and "test" in their names are the parts;

@@ -36,7 +36,7 @@ def tfds_builder(name: str) -> Any:
 
 def tfds_examples(
     builder: Any, split: str, limit: int | None = None, features: Sequence[str] | None = None
-) -> Iterator[dict]:
+) -> Iterator[dict[str, Any]]:
     """The examples of a split, at most `limit`, as NumPy arrays, under a progress bar.
 
     Args:
@@ -58,7 +58,7 @@ def split_training(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return train, validation
 
 
-def write_image_dataset(name: str, directory: str | os.PathLike, limit: int | None = None) -> Path:
+def write_image_dataset(name: str, directory: str | os.PathLike[str], limit: int | None = None) -> Path:
     """Writes the training split of a TFDS image classification set as class folders of PNG files.
 
     TFDS reads prepared sets from its own data directory (`TFDS_DATA_DIR`) and downloads the others.

@@ -78,7 +78,7 @@ def associated_files(labels: Sequence[str], files: Mapping[str, str]) -> dict[st
     return {name: text.encode("utf-8", errors="backslashreplace") for name, text in texts.items()}
 
 
-def _read_model(path: Path):
+def _read_model(path: Path) -> Any:
     from ai_edge_litert import schema_py_generated as schema
 
     content = path.read_bytes()
@@ -130,13 +130,13 @@ class _Builder(flatbuffers.Builder):
 
 
 def _describe(
-    model, labels: Sequence[str], files: Mapping[str, str], ranges: Mapping[str, ValueRange | None]
+    model: Any, labels: Sequence[str], files: Mapping[str, str], ranges: Mapping[str, ValueRange | None]
 ) -> bytes:
     """The `ModelMetadata` of a model."""
     builder = _Builder()
     signatures = {signature.subgraphIndex: signature for signature in model.signatureDefs or ()}
 
-    def describe(index: int, graph) -> int:
+    def describe(index: int, graph: Any) -> int:
         if index not in signatures:
             return builder.table()
         # Of several signatures, such as those of a personal model, some have nothing to do with classes.
@@ -157,7 +157,13 @@ def _file(builder: _Builder, name: str, kind: np.int8) -> int:
     return builder.table(builder.CreateString(name), None, kind)
 
 
-def _subgraph(builder: _Builder, graph, signature, labels: Sequence[str], ranges: Mapping) -> int:
+def _subgraph(
+    builder: _Builder,
+    graph: Any,
+    signature: Any,
+    labels: Sequence[str],
+    ranges: Mapping[str, ValueRange | None],
+) -> int:
     inputs = _tensors(graph, graph.inputs, signature.inputs)
     outputs = _tensors(graph, graph.outputs, signature.outputs)
     if labels:
@@ -179,7 +185,7 @@ def _subgraph(builder: _Builder, graph, signature, labels: Sequence[str], ranges
     return builder.table(None, None, builder.tables(taken), builder.tables(given))
 
 
-def _tensors(graph, indices: Sequence[int], named) -> list[Tensor]:
+def _tensors(graph: Any, indices: Sequence[int], named: Sequence[Any]) -> list[Tensor]:
     """Inputs or outputs in the subgraph's order, with the signature's names; of their dtypes only "uint8"."""
     from ai_edge_litert import schema_py_generated as schema
 

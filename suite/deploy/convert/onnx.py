@@ -75,7 +75,7 @@ def save_onnx(model: keras.Model, path: str | Path, properties: dict[str, str] |
     Path(path).write_bytes(proto.SerializeToString())
 
 
-def _inlined(model: keras.Model):
+def _inlined(model: keras.Model) -> tuple[Any, list[tf.TensorSpec]]:
     """The concrete serving function of any batch, and its specs, without calls of what XLA compiles.
 
     Keras wraps grouped convolutions in such, which tf2onnx does not see into.
@@ -124,24 +124,24 @@ def _nodes(graph: Any) -> Iterator[Any]:
 # the node.
 
 
-def _erfc(graph, node, name, args) -> None:
+def _erfc(graph: Any, node: Any, _name: str, _args: Any) -> None:
     """1 - erf(x), which exact GELU has."""
     _replace(graph, node, lambda x, one: graph.make_node("Sub", [one, _of(graph, "Erf", x)]))
 
 
-def _expm1(graph, node, name, args) -> None:
+def _expm1(graph: Any, node: Any, _name: str, _args: Any) -> None:
     _replace(graph, node, lambda x, one: graph.make_node("Sub", [_of(graph, "Exp", x), one]))
 
 
-def _log1p(graph, node, name, args) -> None:
+def _log1p(graph: Any, node: Any, _name: str, _args: Any) -> None:
     _replace(graph, node, lambda x, one: graph.make_node("Log", [_of(graph, "Add", x, one)]))
 
 
-def _of(graph, operator: str, *inputs: str) -> str:
+def _of(graph: Any, operator: str, *inputs: str) -> str:
     return graph.make_node(operator, list(inputs)).output[0]
 
 
-def _replace(graph, node, build: Callable) -> None:
+def _replace(graph: Any, node: Any, build: Callable[[str, str], Any]) -> None:
     """Puts what `build(input, one)` makes in the place of a node with one input and one output."""
     dtype, shape, name = graph.get_dtype(node.output[0]), graph.get_shape(node.output[0]), node.name
     one = graph.make_const(f"{name}/one", np.ones((), np.float32)).output[0]
@@ -150,13 +150,13 @@ def _replace(graph, node, build: Callable) -> None:
     graph.make_node("Identity", made.output, outputs=node.output, dtypes=[dtype], shapes=[shape])
 
 
-def _bucketize(graph, node, name, args) -> None:
+def _bucketize(graph: Any, node: Any, name: str, _args: Any) -> None:
     """How many boundaries each number has reached."""
     boundaries = np.array(node.get_attr_value("boundaries"), np.float32)
     bounds = graph.make_const(f"{name}/boundaries", boundaries).output[0]
     last = graph.make_const(f"{name}/last", np.array([-1], np.int64)).output[0]
 
-    def count(x, one):
+    def count(x: str, _one: str) -> Any:
         x = graph.make_node("Cast", [x], attr={"to": onnx.TensorProto.FLOAT}).output[0]
         reached = _of(graph, "GreaterOrEqual", _of(graph, "Unsqueeze", x, last), bounds)
         numbers = graph.make_node("Cast", [reached], attr={"to": onnx.TensorProto.INT32}).output[0]
@@ -165,7 +165,7 @@ def _bucketize(graph, node, name, args) -> None:
     _replace(graph, node, count)
 
 
-def _convolution_3d(graph, node, name, args) -> None:
+def _convolution_3d(graph: Any, node: Any, _name: str, _args: Any) -> None:
     """tf2onnx's own, which counts groups on pictures only."""
     from tf2onnx.onnx_opset.nn import ConvOp
 

@@ -131,7 +131,7 @@ class _Personal(tf.Module):
         self.kernel, self.bias = tf.Variable(head.kernel), tf.Variable(head.bias)
         self.mean, self.scale = tf.constant(head.mean), head.scale
 
-    def signatures(self) -> dict:
+    def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """Concrete functions by name; runtimes without signatures run the first in alphabetical order."""
         label = tf.TensorSpec((1,), tf.int32, name="label")
         rate = tf.TensorSpec((), tf.float32, name="learning_rate")
@@ -151,18 +151,20 @@ class _Personal(tf.Module):
             for name, (function, specs) in functions.items()
         }
 
-    def _features(self, image):
+    def _features(self, image: tf.Tensor) -> tf.Tensor:
         features = tf.reshape(self.base(image)[0], (1, len(self.mean)))
         return (features - self.mean) / self.scale
 
-    def _infer(self, image):
+    def _infer(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         logits = tf.matmul(self._features(image), self.kernel) + self.bias
         return {"probabilities": tf.nn.softmax(logits)}
 
-    def _train(self, image, label, learning_rate):
+    def _train(self, image: tf.Tensor, label: tf.Tensor, learning_rate: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._train_on_features(self._features(image), label, learning_rate)
 
-    def _train_on_features(self, features, label, learning_rate):
+    def _train_on_features(
+        self, features: tf.Tensor, label: tf.Tensor, learning_rate: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
         target = tf.one_hot(label, self.bias.shape[0])
         known = tf.reduce_sum(target)  # 0 for a label outside of the classes
         awake = tf.where((target[0] > 0) & is_untrained(self.bias), 0.0, self.bias)
@@ -173,10 +175,10 @@ class _Personal(tf.Module):
         self.bias.assign(awake - learning_rate * error[0])
         return {"loss": loss * known - (1.0 - known)}
 
-    def _weights(self):
+    def _weights(self) -> dict[str, tf.Tensor]:
         return {"kernel": self.kernel.read_value(), "bias": self.bias.read_value()}
 
-    def _restore(self, kernel, bias):
+    def _restore(self, kernel: tf.Tensor, bias: tf.Tensor) -> dict[str, tf.Tensor]:
         self.kernel.assign(kernel)
         self.bias.assign(bias)
         return {"done": tf.constant(1)}

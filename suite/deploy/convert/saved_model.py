@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -15,7 +16,7 @@ _OTHER_FLOATS = {"float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloa
 
 
 def serving_function(
-    model: keras.Model, batch_size: int | None, lengths: Mapping[str, tuple] | None = None
+    model: keras.Model, batch_size: int | None, lengths: Mapping[str, tuple[int | None, ...]] | None = None
 ) -> tuple[tf.types.experimental.PolymorphicFunction, list[tf.TensorSpec]]:
     """Traces inference as a function of named tensors that returns a dict of named tensors.
 
@@ -34,7 +35,7 @@ def serving_function(
     ]
 
     @tf.function(input_signature=specs)
-    def serve(*tensors):
+    def serve(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
         outputs = call_model(model, {spec.name: tensor for spec, tensor in zip(specs, tensors, strict=True)})
         return {name: tf.identity(value, name=name) for name, value in outputs.items()}
 
@@ -45,7 +46,7 @@ def save_saved_model(
     model: keras.Model,
     path: str | Path,
     batch_size: int | None = None,
-    lengths: Mapping[str, tuple] | None = None,
+    lengths: Mapping[str, tuple[int | None, ...]] | None = None,
 ) -> None:
     """Writes the inference graph with the one signature `serving_default`.
 
@@ -66,15 +67,15 @@ def save_saved_model(
     tf.saved_model.save(module, str(path), signatures={SIGNATURE_KEY: function})
 
 
-def _multiplies_integers(node) -> bool:
+def _multiplies_integers(node: Any) -> bool:
     return node.op == "BatchMatMulV3" and tf.as_dtype(node.attr["Ta"].type).is_integer
 
 
-def _adds_to_rows(node) -> bool:
+def _adds_to_rows(node: Any) -> bool:
     return node.op == "BiasAdd" and node.attr["data_format"].s == b"NCHW"
 
 
-def _with_operators_of_tflite(function):
+def _with_operators_of_tflite(function: Any) -> Any:
     """A frozen copy without two operators of which TFLite has no such form."""
     frozen = freeze(function)
     ranks = {op.name: op.outputs[0].shape.rank for op in frozen.graph.get_operations() if op.outputs}
@@ -94,7 +95,7 @@ def _with_operators_of_tflite(function):
     )
 
 
-def _multiply_floats(graph, node) -> None:
+def _multiply_floats(graph: Any, node: Any) -> None:
     """Casts matrices of integers, whose products TFLite lacks, to float.
 
     Keras multiplies the int8 weights of a quantized model with inputs that it quantizes. float32 holds these
@@ -111,7 +112,7 @@ def _multiply_floats(graph, node) -> None:
     _add_cast(graph, name, node.name, tf.float32.as_datatype_enum, dtypes["Tout"])
 
 
-def _add_rows(graph, node, rank: int) -> None:
+def _add_rows(graph: Any, node: Any, rank: int) -> None:
     """Adds a vector along axis 1 by its shape.
 
     Keras adds every tensor with one side along axis 1 as a bias, which TFLite takes of pictures only.
@@ -125,12 +126,12 @@ def _add_rows(graph, node, rank: int) -> None:
     del node.attr["data_format"]
 
 
-def _add_cast(graph, name: str, source: str, from_dtype: int, to_dtype: int) -> None:
+def _add_cast(graph: Any, name: str, source: str, from_dtype: int, to_dtype: int) -> None:
     cast = graph.node.add(name=name, op="Cast", input=[source])
     cast.attr["SrcT"].type, cast.attr["DstT"].type = from_dtype, to_dtype
 
 
-def weights_in_use(model: keras.Model) -> list:
+def weights_in_use(model: keras.Model) -> list[keras.Variable]:
     """Gives the weights that the outputs depend on: a nested model may have branches that nobody reads.
 
     Args:
@@ -184,7 +185,7 @@ def as_float32(model: keras.Model) -> keras.Model:
     return copy
 
 
-def _in_float32(config):
+def _in_float32(config: Any) -> Any:
     """A serialized Keras object with float32 in place of every other float, mixed policies included."""
     if isinstance(config, dict):
         return {key: _in_float32(value) for key, value in config.items()}

@@ -63,7 +63,7 @@ def convert_tflite(
     return converter.convert()
 
 
-def convert_for_now(model) -> bytes:
+def convert_for_now(model: Any) -> bytes:
     """Converts a model of batch size 1 to run in this process, in half the time of `convert_tflite`.
 
     The graph is frozen in memory instead of saved and loaded; what the way through a SavedModel adds is a
@@ -92,7 +92,7 @@ def calibration_rows(total: int) -> np.ndarray:
 def _one_by_one(calibration: dict[str, np.ndarray]) -> Callable[[], Iterator[dict[str, np.ndarray]]]:
     total = len(next(iter(calibration.values())))
 
-    def examples():
+    def examples() -> Iterator[dict[str, np.ndarray]]:
         for index in calibration_rows(total):
             yield {name: np.asarray(array[index : index + 1]) for name, array in calibration.items()}
 

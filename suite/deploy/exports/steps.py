@@ -86,21 +86,23 @@ def step_export(
     Returns:
         The export; its metric is the cross-entropy in nats per token.
     """
-    inputs = met(step, test[: PROVING + 1])
+    inputs = collect_step_inputs(step, test[: PROVING + 1])
     metric = Metric(
         "test_nats",
         lambda outputs, targets: cross_entropy(outputs["probabilities"], targets),
         tolerance=0.05,
         higher_is_better=False,
     )
-    calibration = met(step, train[: CALIBRATION_EXAMPLES + 1])
+    calibration = collect_step_inputs(step, train[: CALIBRATION_EXAMPLES + 1])
     targets = test[1 : len(inputs[TOKEN]) + 1]
     return Export(
         model, inputs, calibration, targets, metric, files=words.to_files(), task=Task.LANGUAGE_MODEL
     )
 
 
-def met(step: StepModel, tokens: np.ndarray, states: dict | None = None) -> dict[str, np.ndarray]:
+def collect_step_inputs(
+    step: StepModel, tokens: np.ndarray, states: dict[str, np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
     """What a step model is given on its way through a text, or through several.
 
     Args:
@@ -116,12 +118,16 @@ def met(step: StepModel, tokens: np.ndarray, states: dict | None = None) -> dict
     for column in tokens.T[:-1]:
         rows.append({TOKEN: column, **states})
         _, states = step(column, states)
-    met_by_text = {name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]}
-    return {name: values.reshape(-1, *values.shape[2:]) for name, values in met_by_text.items()}
+    by_text = {name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]}
+    return {name: values.reshape(-1, *values.shape[2:]) for name, values in by_text.items()}
 
 
 def decoder_export(
-    model: keras.Model, pair: EncoderDecoder, states: dict, previous: np.ndarray, target: np.ndarray
+    model: keras.Model,
+    pair: EncoderDecoder,
+    states: dict[str, np.ndarray],
+    previous: np.ndarray,
+    target: np.ndarray,
 ) -> Export:
     """A decoder's step to deploy, proven on what it is given after the true tokens of some texts.
 
@@ -137,7 +143,7 @@ def decoder_export(
     """
     n = len(next(iter(states.values())))
     target = target[:n]
-    inputs = met(pair.step, np.concatenate([previous[:n], target[:, -1:]], axis=1), states)
+    inputs = collect_step_inputs(pair.step, np.concatenate([previous[:n], target[:, -1:]], axis=1), states)
     counts = target.ravel() != PADDING
     metric = Metric("test_tokens", lambda outputs, right: accuracy(outputs["probabilities"], right))
     inputs = {name: values[counts] for name, values in inputs.items()}

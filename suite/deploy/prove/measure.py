@@ -95,7 +95,7 @@ class _Worker:
     """A measuring process; a new one follows where it has ended."""
 
     def __init__(self) -> None:
-        self.process: subprocess.Popen | None = None
+        self.process: subprocess.Popen[str] | None = None
 
     def run(self, request: Path) -> str | None:
         """Waits until a request is answered; says how the process ended, where it did."""
@@ -118,7 +118,7 @@ class _Worker:
             return f"its process was ended by {signal.Signals(-status).name}"
         return f"its process ended with status {status}: {last}"
 
-    def _start(self) -> subprocess.Popen:
+    def _start(self) -> subprocess.Popen[str]:
         self.complaints = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  as long as it
         return subprocess.Popen(
             [sys.executable, "-m", "suite.deploy.prove.measure"],
@@ -130,7 +130,7 @@ class _Worker:
 
 
 @functools.cache
-def _worker(needs_tensorflow: bool) -> _Worker:
+def _worker(needs_tensorflow: bool) -> _Worker:  # noqa: ARG001  the key of the cache
     return _Worker()
 
 

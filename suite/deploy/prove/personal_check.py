@@ -1,8 +1,9 @@
 """Proves in LiteRT that a personal model learns as it should and that what it learned can be put back."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -73,7 +74,7 @@ def rehearse(path: str | Path, images: np.ndarray, threads: int) -> dict[str, fl
     }
 
 
-def _signatures(path: str | Path, threads: int) -> dict:
+def _signatures(path: str | Path, threads: int) -> dict[str, Callable[..., Any]]:
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(path), num_threads=threads)
@@ -83,7 +84,9 @@ def _signatures(path: str | Path, threads: int) -> dict:
     return {name: interpreter.get_signature_runner(name) for name in SIGNATURES}
 
 
-def _learn(run: dict, photos: list[np.ndarray], expected: "_Regression") -> tuple[float, dict]:
+def _learn(
+    run: Mapping[str, Callable[..., Any]], photos: list[np.ndarray], expected: "_Regression"
+) -> tuple[float, dict[str, list[float]]]:
     """Trains on pictures and on features in turn; gives the largest difference of losses, and the times."""
     features = [run["infer_features"](image=photo)["features"] for photo in photos]
     classes, differences = len(expected.bias), []
