@@ -19,6 +19,7 @@ from PIL import Image
 from suite import console
 from suite.data.source import Source
 from suite.finetuning import head, job
+from suite.finetuning.config import Config
 from suite.runs.recipe import Context
 
 SIDE, FEATURES, CLASSES = 320, 256, 4  # a picture has 307 kB when decoded
@@ -45,7 +46,7 @@ def main(folder: str, epochs: str, *counts: str) -> None:
     job.build_backbone = build_stand_in
     console.set_quiet(True)
     head.L2_CANDIDATES, head.FOLDS = (0.1,), 2
-    config = job.Config(epochs=int(epochs), views=0)
+    config = Config(epochs=int(epochs), views=0)
     for count in counts:
         root = write_photos(Path(folder) / count, int(count))
         work = Path(folder) / f"work {count}"

@@ -20,9 +20,11 @@ from suite.data.folders.labeled import ImageFolder
 from suite.data.pictures.image_source import ImageSource
 from suite.evaluation import plots
 from suite.evaluation.metrics import accuracy
-from suite.finetuning import job
+from suite.finetuning import phases
+from suite.finetuning.config import Config as FineTuning
 from suite.finetuning.data import image_source, open_folder
 from suite.finetuning.head import train_head
+from suite.finetuning.measure import measure
 from suite.models.efficientnet_lite import EfficientNetLite0
 from suite.runs.recipe import Claim, Context, Result, at_least
 
@@ -86,7 +88,7 @@ def train_from_scratch(
         )
 
     def measure() -> dict[str, float]:
-        return {"validation_accuracy": accuracy(job.predict(model, validation), validation.labels)}
+        return {"validation_accuracy": accuracy(phases.predict(model, validation), validation.labels)}
 
     return context.fit(model, batches, epochs=config.scratch_epochs, measure=measure)["validation_accuracy"]
 
@@ -94,7 +96,7 @@ def train_from_scratch(
 def run(config: Config, context: Context) -> Result:
     folder = keep_few(open_folder(context), config.images_per_class)
     num_classes = len(folder.classes)
-    settings = job.Config(
+    settings = FineTuning(
         epochs=config.epochs, batch_size=config.batch_size, learning_rate=config.learning_rate
     )
 
@@ -107,17 +109,17 @@ def run(config: Config, context: Context) -> Result:
     kernel, bias = train_head(
         backbone, sources["train"], num_classes, settings.views, context.seed, context.folder
     )
-    model = job.classifier(backbone, kernel, bias)
-    head_accuracy = accuracy(job.predict(model, test), test.labels)
+    model = phases.classifier(backbone, kernel, bias)
+    head_accuracy = accuracy(phases.predict(model, test), test.labels)
 
     # Phase 2: the last layers follow at a low rate; kept only where validation improves.
-    curves = job.fine_tune(model, sources, num_classes, settings, context)
+    curves = phases.fine_tune(model, sources, num_classes, settings, context)
 
     scratch = build_from_scratch(num_classes)
     scratch_curve = train_from_scratch(scratch, sources["train"], sources["validation"], config, context)
-    scratch_accuracy = accuracy(job.predict(scratch, test), test.labels)
+    scratch_accuracy = accuracy(phases.predict(scratch, test), test.labels)
 
-    result = job.report(model, folder, sources, curves, context.folder)
+    result = measure(model, folder, sources, curves, context.folder)
     metrics = {
         **result.metrics,
         f"{held_out}_accuracy_head": head_accuracy,

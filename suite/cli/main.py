@@ -60,7 +60,7 @@ class _FinetuneCommand(Command):
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         from suite.cli.flags import config_flags
-        from suite.finetuning.job import Config
+        from suite.finetuning.config import Config
         from suite.runs.options import RunOptions
 
         return [*config_flags(Config), *config_flags(RunOptions), *super().get_params(ctx)]

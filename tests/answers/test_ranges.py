@@ -1,16 +1,16 @@
 """`predict` and `evaluate` on models whose values of black and white, sizes or batches are of any kind."""
 
-import json
-
 import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 import suite
+from suite.bundle.rows import InputFacts
 from suite.cli import main
 from suite.deploy.runtime import load_artifact
 from tests.answers.pictures import LABELS, pixels
+from tests.records import artifact, changed, write_record
 
 
 def floats(labels=3, activation="softmax", shape=(4, 4, 3), **settings):
@@ -22,8 +22,8 @@ def floats(labels=3, activation="softmax", shape=(4, 4, 3), **settings):
 
 
 def record(folder, **inputs):
-    rows = [{"path": "model.keras", "status": "ok", "inputs": inputs}]
-    (folder / "result.json").write_text(json.dumps({"artifacts": rows}))
+    facts = {name: InputFacts.from_json(content) for name, content in inputs.items()}
+    write_record(folder, changed(artifacts=(artifact("model.keras", inputs=facts),)))
 
 
 def test_the_record_of_a_bundle_says_what_a_model_of_floats_takes(save, capsys):

@@ -91,7 +91,7 @@ def test_a_guess_without_the_texts_that_it_needs_is_none():
     ],
 )
 def test_a_wrong_task_is_refused_in_one_line(task, inputs, outputs, message):
-    with pytest.raises(ValueError, match="^expected ") as failure:
+    with pytest.raises(ValueError, match="^for the task ") as failure:
         check_task(task, signature(inputs, outputs), ["a", "b", "c"], ["vocabulary.txt"])
     expected = f"for the task {task.value} {message}; give it these, or say another task"
     assert str(failure.value) == expected

@@ -11,7 +11,7 @@ from PIL import Image
 import suite
 from suite.data.generated.textures import write_textures
 from suite.finetuning.head import class_weights
-from suite.finetuning.job import unfreeze
+from suite.finetuning.phases import unfreeze
 from tests.references.mediapipe_tasks import classify
 
 SETTINGS = dict(epochs=1, views=1, unfreeze=0.05, spare_classes=2)

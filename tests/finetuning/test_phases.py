@@ -11,7 +11,9 @@ from suite.data.folders.labeled import ImageFolder
 from suite.data.pictures.image_source import ImageSource
 from suite.data.source import EMBEDDED
 from suite.evaluation.metrics import accuracy, cross_entropy
-from suite.finetuning import head, job
+from suite.finetuning import head, phases
+from suite.finetuning.config import Config
+from suite.finetuning.measure import measure
 from suite.runs.recipe import Context
 
 SIDE, CLASSES = 8, ("room 10", "ant", "bee")  # not in the order of the alphabet
@@ -53,8 +55,8 @@ def phase_2(sources, monkeypatch):
         return {"best_epoch": [0]}
 
     monkeypatch.setattr(Context, "fit", fit)
-    config = job.Config(epochs=4, batch_size=16, learning_rate=0.01, patience=2)
-    job.fine_tune(small_model(), sources, 3, config, Context(5, EMBEDDED, None))
+    config = Config(epochs=4, batch_size=16, learning_rate=0.01, patience=2)
+    phases.fine_tune(small_model(), sources, 3, config, Context(5, EMBEDDED, None))
     return given
 
 
@@ -85,7 +87,7 @@ def test_the_second_phase_sees_other_views_each_epoch(phase_2, sources):
 
 
 def test_the_second_phase_is_judged_on_the_validation_images(phase_2, sources):
-    expected = job.predict(phase_2["model"], sources["validation"])
+    expected = phases.predict(phase_2["model"], sources["validation"])
     labels = sources["validation"].labels
     measured = phase_2["measure"]()
     assert measured["validation_accuracy"] == accuracy(expected, labels)
@@ -120,7 +122,7 @@ def test_classes_weigh_the_same_and_the_rate_decays_to_0_over_all_steps(phase_2,
 def result(sources, tmp_path):
     splits = {part: tuple((f"{color}", 0) for color in colors) for part, colors in COLORS.items()}
     folder = ImageFolder(tmp_path, CLASSES, splits, ())
-    return job.report(small_model(), folder, sources, {"train_loss": [0.0]}, tmp_path)
+    return measure(small_model(), folder, sources, {"train_loss": [0.0]}, tmp_path)
 
 
 def test_integers_are_calibrated_on_training_images_and_artifacts_judged_on_the_test(result, sources):
@@ -138,7 +140,7 @@ def test_integers_are_calibrated_on_training_images_and_artifacts_judged_on_the_
 def test_metrics_are_those_of_their_parts(result, sources):
     model = small_model()
     for part in ("validation", "test"):
-        probabilities = job.predict(model, sources[part])
+        probabilities = phases.predict(model, sources[part])
         assert result.metrics[f"{part}_accuracy"] == accuracy(probabilities, sources[part].labels)
         assert result.metrics[f"{part}_loss"] == pytest.approx(
             cross_entropy(probabilities, sources[part].labels)
@@ -149,7 +151,7 @@ def test_metrics_are_those_of_their_parts(result, sources):
 def test_without_a_test_part_validation_is_what_artifacts_are_judged_on(sources, tmp_path):
     sources["test"] = ImageSource([], [], (SIDE, SIDE), load=paint)
     splits = {"train": (("0", 0),), "validation": (("100", 0),), "test": ()}
-    result = job.report(
+    result = measure(
         small_model(), ImageFolder(tmp_path, CLASSES, splits, ()), sources, {"train_loss": [0.0]}, tmp_path
     )
     assert result.exports[0].metric.name == "validation_accuracy"

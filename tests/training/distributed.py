@@ -29,7 +29,8 @@ def finetune(training: TrainingRun) -> list[float]:
 
     from suite.data.pictures.image_source import ImageSource
     from suite.data.source import EMBEDDED
-    from suite.finetuning import job as module
+    from suite.finetuning import phases
+    from suite.finetuning.config import Config
 
     image = keras.Input((16, 16, 3), dtype="uint8", name="image")
     x = keras.layers.Rescaling(1 / 255)(image)
@@ -37,17 +38,15 @@ def finetune(training: TrainingRun) -> list[float]:
     x = keras.layers.Conv2D(4, 3, activation="relu")(keras.layers.BatchNormalization()(x))
     backbone = keras.Model(image, keras.layers.GlobalAveragePooling2D()(x))
     random = np.random.default_rng(0)
-    model = module.classifier(backbone, random.normal(size=(4, 3)), np.zeros(3))
+    model = phases.classifier(backbone, random.normal(size=(4, 3)), np.zeros(3))
     with tempfile.TemporaryDirectory() as work:
         files = [Path(work) / f"{index}.png" for index in range(33)]
         for file in files:
             Image.fromarray(random.integers(0, 256, (16, 16, 3), np.uint8)).save(file)
         source = ImageSource(files, np.arange(33) % 3, (16, 16))
-        config = module.Config(
-            epochs=STEPS // 5, batch_size=8, patience=STEPS, learning_rate=0.01, unfreeze=1.0
-        )
+        config = Config(epochs=STEPS // 5, batch_size=8, patience=STEPS, learning_rate=0.01, unfreeze=1.0)
         context = Context(0, EMBEDDED, Path(work), training)
-        curves = module.fine_tune(model, {"train": source, "validation": source}, 3, config, context)
+        curves = phases.fine_tune(model, {"train": source, "validation": source}, 3, config, context)
     return curves["train_loss"][1:] + curves["validation_loss"]
 
 

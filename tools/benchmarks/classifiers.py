@@ -53,21 +53,22 @@ def fit_head(root: Path, **settings: Any) -> float:
 
     from suite.data.folders.labeled import read_folder
     from suite.evaluation.metrics import accuracy
-    from suite.finetuning import job
+    from suite.finetuning import phases
+    from suite.finetuning.config import Config
     from suite.finetuning.data import image_source
     from suite.finetuning.head import train_head
     from suite.models.backbones import build_backbone
 
     keras.utils.set_random_seed(0)
     folder, backbone = read_folder(root, 0), build_backbone("efficientnet_lite0")
-    views = job.Config(epochs=0, **settings).views
+    views = Config(epochs=0, **settings).views
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         train, validation = (image_source(folder, part, backbone, work) for part in ("train", "validation"))
-        model = job.classifier(
+        model = phases.classifier(
             backbone, *train_head(backbone, train, len(folder.classes), views, seed=0, folder=work)
         )
-        return accuracy(job.predict(model, validation), validation.labels)
+        return accuracy(phases.predict(model, validation), validation.labels)
 
 
 def keras_guide(root: Path, batch_size: int = 32) -> float:
@@ -133,7 +134,7 @@ def fine_tuning_step(batch_size: int = 16, steps: int = 4) -> Iterator[Work]:
     import keras
     import tensorflow as tf
 
-    from suite.finetuning import job
+    from suite.finetuning import phases
     from suite.models.backbones import build_backbone
     from suite.training.checkpoints import TrainingState
     from suite.training.steps import Steps
@@ -149,8 +150,8 @@ def fine_tuning_step(batch_size: int = 16, steps: int = 4) -> Iterator[Work]:
     def build() -> keras.Model:
         backbone = build_backbone("efficientnet_lite0")
         head = np.zeros((backbone.output_shape[-1], 3), np.float32), np.zeros(3, np.float32)
-        model = job.classifier(backbone, *head)
-        job.unfreeze(model, 1.0)
+        model = phases.classifier(backbone, *head)
+        phases.unfreeze(model, 1.0)
         return model
 
     model, rival = build(), build()
@@ -198,7 +199,7 @@ def inference(calls: int = 20) -> Iterator[Work]:
     from suite.deploy.convert.saved_model import save_saved_model
     from suite.deploy.convert.tflite import FILES, convert_tflite
     from suite.deploy.runtime import load_artifact
-    from suite.finetuning import job
+    from suite.finetuning import phases
     from suite.finetuning.data import image_source
     from suite.finetuning.head import train_head
     from suite.models.backbones import build_backbone
@@ -210,7 +211,7 @@ def inference(calls: int = 20) -> Iterator[Work]:
         backbone = build_backbone("efficientnet_lite0")
         sources = {part: image_source(folder, part, backbone, work) for part in ("train", "test")}
         head = train_head(backbone, sources["train"], 3, views=0, seed=0, folder=work)
-        model = job.classifier(backbone, *head)
+        model = phases.classifier(backbone, *head)
         chosen = range(0, len(sources["test"]), len(sources["test"]) // calls)
         photos = [sources["test"].image(index)[None] for index in chosen][:calls]
         save_saved_model(model, work / "saved_model", batch_size=1)

@@ -9,7 +9,7 @@ from suite.data.pictures.images import load_image
 from suite.deploy.convert.personal import LEARNING_RATE, base_of, save_personal
 from suite.deploy.convert.tflite import convert_tflite
 from suite.deploy.feature_extractor import feature_extractor
-from suite.finetuning.job import classifier
+from suite.finetuning.phases import classifier
 from suite.linear.softmax_regression import fit_softmax_regression
 from suite.models.backbones import build_backbone
 

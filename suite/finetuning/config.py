@@ -1,0 +1,39 @@
+"""Settings of fine-tuning."""
+
+import dataclasses
+from typing import Annotated
+
+from suite.deploy.export import SPARE_CLASSES
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Settings of a fine-tuning run.
+
+    Attributes: the help texts of the flags.
+    """
+
+    backbone: Annotated[str, "efficientnet_lite0, _lite1, _lite2, or a model of keras.applications."] = (
+        "efficientnet_lite0"
+    )
+    epochs: Annotated[int, "At most this many epochs of phase 2; 0 trains the head only."] = 8
+    batch_size: Annotated[int, "Images a step of phase 2."] = 16
+    learning_rate: Annotated[float, "Rate of phase 2 at its start; it decays to 0 along a cosine."] = 1e-4
+    unfreeze: Annotated[float, "Share of the backbone's layers, from the end, that phase 2 trains."] = 0.3
+    patience: Annotated[int, "Epochs of phase 2 without improvement before it stops."] = 3
+    views: Annotated[
+        int, "Augmented views of each training image for the head, besides the image itself."
+    ] = 4
+    spare_classes: Annotated[int, "Further classes that model_personal.tflite can learn on the phone."] = (
+        SPARE_CLASSES
+    )
+
+    def __post_init__(self) -> None:
+        lowest = {"epochs": 0, "batch_size": 1, "patience": 1, "views": 0, "spare_classes": 0}
+        for name, low in lowest.items():
+            if getattr(self, name) < low:
+                raise ValueError(f"expected {name} of at least {low}, received {getattr(self, name)}")
+        if not 0 < self.unfreeze <= 1:
+            raise ValueError(f"expected unfreeze in (0, 1], received {self.unfreeze}")
+        if not self.learning_rate > 0:
+            raise ValueError(f"expected a learning_rate above 0, received {self.learning_rate}")
