@@ -16,11 +16,12 @@ class Config:
     backbone: Annotated[str, "efficientnet_lite0, _lite1, _lite2, or a model of keras.applications."] = (
         "efficientnet_lite0"
     )
-    epochs: Annotated[int, "At most this many epochs of phase 2; 0 trains the head only."] = 8
+    epochs: Annotated[int, "Epochs of phase 2; 0 trains the head only."] = 8
     batch_size: Annotated[int, "Images a step of phase 2."] = 16
-    learning_rate: Annotated[float, "Rate of phase 2 at its start; it decays to 0 along a cosine."] = 1e-4
-    unfreeze: Annotated[float, "Share of the backbone's layers, from the end, that phase 2 trains."] = 0.3
-    patience: Annotated[int, "Epochs of phase 2 without improvement before it stops."] = 3
+    learning_rate: Annotated[
+        float, "Highest rate of phase 2, after a tenth of its steps; it decays to 0 along a cosine."
+    ] = 3e-4
+    unfreeze: Annotated[float, "Share of the backbone's layers, from the end, that phase 2 trains."] = 1.0
     views: Annotated[
         int, "Augmented views of each training image for the head, besides the image itself."
     ] = 4
@@ -29,7 +30,7 @@ class Config:
     )
 
     def __post_init__(self) -> None:
-        lowest = {"epochs": 0, "batch_size": 1, "patience": 1, "views": 0, "spare_classes": 0}
+        lowest = {"epochs": 0, "batch_size": 1, "views": 0, "spare_classes": 0}
         for name, low in lowest.items():
             if getattr(self, name) < low:
                 raise ValueError(f"expected {name} of at least {low}, received {getattr(self, name)}")

@@ -1,7 +1,15 @@
-"""Phase 2 of fine-tuning: the upper layers of the backbone follow at a low rate."""
+"""Phase 2 of fine-tuning: all layers follow, and as much of it is kept as held-out photos speak for.
+
+In the first epochs the photos are told apart worse than by the head alone, as the features move away from it:
+so the whole schedule is trained, and only then compared. What is compared are points on the way between the
+two sets of weights; the middle is often better than either.
+
+Reference:
+    Wortsman et al. 2022, "Robust fine-tuning of zero-shot models" (interpolated weights).
+"""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -15,7 +23,12 @@ from suite.finetuning.config import Config
 from suite.finetuning.head import class_weights
 from suite.runs.recipe import Context
 
-SMALLEST_GAIN = 1e-3  # nats of validation loss: less is no improvement
+LABEL_SMOOTHING = 0.1
+WARM_UP = 0.1  # share of the steps
+WEIGHT_DECAY = 0.05
+SHARES = (0.0, 0.5, 1.0)  # of the way from the head's weights to the fine-tuned ones, of which one is kept
+ENOUGH = 50  # validation photos to choose by; fewer only tell whether the middle does harm
+SMALLEST_GAIN = 1e-3  # nats: less is no improvement
 
 
 @contextlib.contextmanager
@@ -47,7 +60,7 @@ def classifier(backbone: keras.Model, kernel: np.ndarray, bias: np.ndarray) -> k
 def fine_tune(
     model: keras.Model, sources: dict[str, ImageSource], num_classes: int, config: Config, context: Context
 ) -> dict[str, list[float]]:
-    """Phase 2: trains the last layers; keeps the best weights on validation, perhaps those of phase 1.
+    """Trains the layers, and keeps what is better on validation: the head alone, the whole way, or its middle.
 
     Args:
         model: From `classifier`; is changed.
@@ -57,41 +70,80 @@ def fine_tune(
         context: Of the run; its seed is that of order and augmentation.
 
     Returns:
-        The curves of `suite.training.loop.fit`.
+        The curves of `suite.training.loop.fit`, whose first values are those before training, and "kept_share",
+        one value of `SHARES`.
     """
-    train_source, validation = sources["train"], sources["validation"]
-    weights = tf.constant(class_weights(train_source.labels, num_classes))
+    train, validation = sources["train"], sources["validation"]
+    head_weights = model.get_weights()
     unfreeze(model, config.unfreeze)
-    steps = config.epochs * -(-len(train_source) // config.batch_size)
-    schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, max(1, steps))
+    compile_classifier(model, train, num_classes, config)
 
     def batches(epoch: int) -> Iterator[Any]:
         seed = context.seed * 1000 + epoch
-        return train_source.batches(config.batch_size, order_seed=seed, augment_seed=seed)
+        return train.batches(config.batch_size, order_seed=seed, augment_seed=seed)
 
-    def loss(labels: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
-        losses = keras.losses.sparse_categorical_crossentropy(labels, probabilities)
-        return losses * tf.gather(weights, tf.cast(labels, tf.int32))
-
-    def evaluate() -> dict[str, float]:
+    def measure() -> dict[str, float]:
         probabilities = predict(model, validation)
         return {
             "validation_accuracy": accuracy(probabilities, validation.labels),
             "validation_loss": cross_entropy(probabilities, validation.labels),
         }
 
-    def better(new: Mapping[str, float], old: Mapping[str, float]) -> bool:
-        not_worse = new["validation_accuracy"] >= old["validation_accuracy"]
-        return not_worse and new["validation_loss"] < old["validation_loss"] - SMALLEST_GAIN
+    console.say(f"phase 2: {config.epochs} epochs on the last {config.unfreeze:.0%} of the layers")
+    curves = context.fit(model, batches, epochs=config.epochs, measure=measure, better=lambda new, best: True)
+    share = keep_share(model, head_weights, validation) if config.epochs else 0.0
+    kept = {0.0: "did not help: kept the head of phase 1", 1.0: "kept"}
+    console.say(f"phase 2 {kept.get(share, 'kept half-way: the mean of its weights and those of phase 1')}")
+    return curves | {"kept_share": [share]}
 
-    console.say(f"phase 2: up to {config.epochs} epochs on the last {config.unfreeze:.0%} of the layers")
-    model.compile(keras.optimizers.Adam(schedule), loss)
-    curves = context.fit(
-        model, batches, epochs=config.epochs, measure=evaluate, better=better, patience=config.patience
+
+def compile_classifier(model: keras.Model, train: ImageSource, num_classes: int, config: Config) -> None:
+    """Compiles with AdamW, whose rate rises over a tenth of the steps and falls along a cosine.
+
+    The loss is the cross-entropy with smoothed labels; classes weigh the same, however many photos they have.
+    """
+    weights = tf.constant(class_weights(train.labels, num_classes))
+    steps = max(1, config.epochs * -(-len(train) // config.batch_size))
+    warm_up = max(1, round(WARM_UP * steps))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warm_up), warmup_target=config.learning_rate, warmup_steps=warm_up
     )
-    best = curves["best_epoch"][0]
-    console.say(f"kept epoch {best} of phase 2" if best else "phase 2 did not help: kept the head of phase 1")
-    return curves
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=WEIGHT_DECAY)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+
+    def loss(labels: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
+        smoothed = tf.one_hot(tf.cast(labels, tf.int32), num_classes) * (1 - LABEL_SMOOTHING)
+        losses = keras.losses.categorical_crossentropy(smoothed + LABEL_SMOOTHING / num_classes, probabilities)
+        return losses * tf.gather(weights, tf.cast(labels, tf.int32))
+
+    model.compile(optimizer, loss)
+
+
+def keep_share(model: keras.Model, head_weights: Sequence[np.ndarray], validation: ImageSource) -> float:
+    """Gives a trained model the weights of `SHARES` that validation speaks for; gives the share.
+
+    The loss is compared, at the temperature that is best for each: smoothed labels make a model that is less
+    sure, which is no fault. Of fewer than `ENOUGH` photos the middle is taken, but for the head where that is
+    worse by more than two standard errors.
+
+    Args:
+        model: After training; is changed.
+        head_weights: Its weights before.
+        validation: Held-out images.
+    """
+    trained = model.get_weights()
+    losses = {}
+    for share in SHARES:
+        mixed = [(1 - share) * old + share * new for old, new in zip(head_weights, trained, strict=True)]
+        model.set_weights(mixed)
+        losses[share] = _scaled_losses(predict(model, validation), validation.labels)
+    if len(validation) >= ENOUGH:
+        best = min(SHARES, key=lambda share: losses[share].mean() + SMALLEST_GAIN * (share > 0))
+    else:
+        harm = losses[0.5] - losses[0.0]
+        best = 0.0 if harm.mean() > 2 * harm.std() / np.sqrt(len(harm)) else 0.5
+    model.set_weights([(1 - best) * old + best * new for old, new in zip(head_weights, trained, strict=True)])
+    return best
 
 
 def unfreeze(model: keras.Model, share: float) -> None:
