@@ -13,7 +13,8 @@ from typing import Any
 from suite.data.source import EMBEDDED, Source
 from suite.finetuning.config import Config
 from suite.finetuning.data import image_source, open_folder
-from suite.finetuning.head import train_head
+from suite.finetuning.estimate import estimate_by_folds, has_few
+from suite.finetuning.head import plain_features, train_head
 from suite.finetuning.measure import measure
 from suite.finetuning.phases import classifier, fine_tune, mixed_precision_on_gpu
 from suite.models.backbones import build_backbone
@@ -77,10 +78,15 @@ def run(config: Config, context: Context) -> Result:
     sources = {part: image_source(folder, part, backbone, context.folder) for part in folder.splits}
     num_classes = len(folder.classes)
 
+    held_out = [sources["validation"], sources["test"]] if has_few(sources) else None
     kernel, bias = train_head(
-        backbone, sources["train"], num_classes, config.views, context.seed, context.folder
+        backbone, sources["train"], num_classes, config.views, context.seed, context.folder, held_out
     )
+    estimate = None
+    if held_out is not None:
+        photos = [sources["train"], *held_out]
+        estimate = estimate_by_folds(plain_features(context.folder), photos, num_classes, context.seed)
     model = classifier(backbone, kernel, bias)
     curves = fine_tune(model, sources, num_classes, config, context)
 
-    return measure(model, folder, sources, curves, context.folder, config.spare_classes)
+    return measure(model, folder, sources, curves, context.folder, config.spare_classes, estimate)
