@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from suite import console
 from suite.data.pictures.image_source import ImageSource
+from suite.evaluation.calibration import fit_temperature, with_temperature
 from suite.evaluation.metrics import accuracy, cross_entropy
 from suite.finetuning.config import Config
 from suite.finetuning.head import class_weights
@@ -113,7 +114,9 @@ def compile_classifier(model: keras.Model, train: ImageSource, num_classes: int,
 
     def loss(labels: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
         smoothed = tf.one_hot(tf.cast(labels, tf.int32), num_classes) * (1 - LABEL_SMOOTHING)
-        losses = keras.losses.categorical_crossentropy(smoothed + LABEL_SMOOTHING / num_classes, probabilities)
+        losses = keras.losses.categorical_crossentropy(
+            smoothed + LABEL_SMOOTHING / num_classes, probabilities
+        )
         return losses * tf.gather(weights, tf.cast(labels, tf.int32))
 
     model.compile(optimizer, loss)
@@ -144,6 +147,12 @@ def keep_share(model: keras.Model, head_weights: Sequence[np.ndarray], validatio
         best = 0.0 if harm.mean() > 2 * harm.std() / np.sqrt(len(harm)) else 0.5
     model.set_weights([(1 - best) * old + best * new for old, new in zip(head_weights, trained, strict=True)])
     return best
+
+
+def _scaled_losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The cross-entropy of each example at the temperature that is best for all, `(n,)` in nats."""
+    scaled = with_temperature(probabilities, fit_temperature(probabilities, labels))
+    return -np.log(np.maximum(scaled[np.arange(len(labels)), labels], np.finfo(np.float32).tiny))
 
 
 def unfreeze(model: keras.Model, share: float) -> None:
