@@ -9,7 +9,7 @@ Reference:
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -27,7 +27,14 @@ from suite.runs.recipe import Context
 LABEL_SMOOTHING = 0.1
 WARM_UP = 0.1  # share of the steps
 WEIGHT_DECAY = 0.05
-SHARES = (0.0, 0.5, 1.0)  # of the way from the head's weights to the fine-tuned ones, of which one is kept
+# Of the way from the head's weights to the trained ones; one of them is kept.
+SHARES = (0.0, 0.5, 1.0)
+KEPT = {
+    0.0: "did not help: kept the head of phase 1",
+    0.5: "kept half-way: the mean of its weights and those of phase 1",
+    1.0: "kept",
+}
+SURE = 0.05  # nats of validation loss
 ENOUGH = 50  # validation photos to choose by; fewer only tell whether the middle does harm
 SMALLEST_GAIN = 1e-3  # nats: less is no improvement
 
@@ -61,7 +68,7 @@ def classifier(backbone: keras.Model, kernel: np.ndarray, bias: np.ndarray) -> k
 def fine_tune(
     model: keras.Model, sources: dict[str, ImageSource], num_classes: int, config: Config, context: Context
 ) -> dict[str, list[float]]:
-    """Trains the layers, and keeps what is better on validation: the head alone, the whole way, or its middle.
+    """Trains the layers, and keeps what validation speaks for: the head alone, all of it, or the middle.
 
     Args:
         model: From `classifier`; is changed.
@@ -71,8 +78,8 @@ def fine_tune(
         context: Of the run; its seed is that of order and augmentation.
 
     Returns:
-        The curves of `suite.training.loop.fit`, whose first values are those before training, and "kept_share",
-        one value of `SHARES`.
+        The curves of `suite.training.loop.fit`, whose first values are those before training, and one value
+        of `SHARES` as "kept_share".
     """
     train, validation = sources["train"], sources["validation"]
     head_weights = model.get_weights()
@@ -90,12 +97,22 @@ def fine_tune(
             "validation_loss": cross_entropy(probabilities, validation.labels),
         }
 
-    console.say(f"phase 2: {config.epochs} epochs on the last {config.unfreeze:.0%} of the layers")
-    curves = context.fit(model, batches, epochs=config.epochs, measure=measure, better=lambda new, best: True)
-    share = keep_share(model, head_weights, validation) if config.epochs else 0.0
-    kept = {0.0: "did not help: kept the head of phase 1", 1.0: "kept"}
-    console.say(f"phase 2 {kept.get(share, 'kept half-way: the mean of its weights and those of phase 1')}")
+    epochs = 0 if _leaves_nothing(measure(), len(validation)) else config.epochs
+    if epochs:
+        console.say(f"phase 2: {epochs} epochs on the last {config.unfreeze:.0%} of the layers")
+    elif config.epochs:
+        console.say("phase 2 left out: the head is right about every validation photo")
+    curves = context.fit(model, batches, epochs=epochs, measure=measure, better=lambda _new, _best: True)
+    share = keep_share(model, head_weights, validation) if epochs else 0.0
+    if epochs:
+        console.say(f"phase 2 {KEPT[share]}")
     return curves | {"kept_share": [share]}
+
+
+def _leaves_nothing(measured: Mapping[str, float], photos: int) -> bool:
+    """Whether the head is right, and sure of it, about as many photos as a choice can be made by."""
+    is_right = measured["validation_accuracy"] == 1 and measured["validation_loss"] < SURE
+    return photos >= ENOUGH and is_right
 
 
 def compile_classifier(model: keras.Model, train: ImageSource, num_classes: int, config: Config) -> None:
@@ -114,9 +131,8 @@ def compile_classifier(model: keras.Model, train: ImageSource, num_classes: int,
 
     def loss(labels: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
         smoothed = tf.one_hot(tf.cast(labels, tf.int32), num_classes) * (1 - LABEL_SMOOTHING)
-        losses = keras.losses.categorical_crossentropy(
-            smoothed + LABEL_SMOOTHING / num_classes, probabilities
-        )
+        smoothed += LABEL_SMOOTHING / num_classes
+        losses = keras.losses.categorical_crossentropy(smoothed, probabilities)
         return losses * tf.gather(weights, tf.cast(labels, tf.int32))
 
     model.compile(optimizer, loss)

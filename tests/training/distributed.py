@@ -44,7 +44,7 @@ def finetune(training: TrainingRun) -> list[float]:
         for file in files:
             Image.fromarray(random.integers(0, 256, (16, 16, 3), np.uint8)).save(file)
         source = ImageSource(files, np.arange(33) % 3, (16, 16))
-        config = Config(epochs=STEPS // 5, batch_size=8, patience=STEPS, learning_rate=0.01, unfreeze=1.0)
+        config = Config(epochs=STEPS // 5, batch_size=8, learning_rate=0.01, unfreeze=1.0)
         context = Context(0, EMBEDDED, Path(work), training)
         curves = phases.fine_tune(model, {"train": source, "validation": source}, 3, config, context)
     return curves["train_loss"][1:] + curves["validation_loss"]
