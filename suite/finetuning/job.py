@@ -50,7 +50,7 @@ def finetune(
         GateError: An export failed its gates.
 
     Example:
-        >>> bundle = suite.finetune("photos/", out="saved_models/photos", epochs=0)
+        >>> bundle = suite.finetune("photos/", out="saved_models/photos", epochs=0, precisions="float32")
         >>> sorted(path.name for path in bundle.glob("*.tflite"))[0]
         'model.tflite'
     """
