@@ -8,7 +8,7 @@ import pytest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NARROW = {"width": 390, "height": 844}  # of a phone
-# Fixtures that take seconds: tests that share one stay in a process (`--dist=loadgroup`), which makes it once.
+# Fixtures that take seconds: tests that share one stay in one process (`--dist=loadgroup`), made once.
 OF_SESSION = {"exported_images", "exported_sequences"}
 OF_MODULE = {"bundle", "case", "exported", "folder", "personal", "trained"}
 PHONE = "computer.test"  # what a phone calls this machine: no secure origin
