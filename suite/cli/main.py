@@ -55,6 +55,29 @@ def run() -> None:
     """
 
 
+@cli.command()
+@click.argument("directory")
+@click.option(
+    "--out", default=None, help="Folder of the page [default: saved_models/check-NAME-OF-DIRECTORY]."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(directory: str, out: str | None, as_json: bool) -> None:
+    """List what is wrong with your photos.
+
+    DIRECTORY has one subfolder a class, with or without train, validation and test folders around them. Wrong
+    labels, near-copies, classes that their files give away, blurred and empty photos; with a page of
+    thumbnails. Nothing is trained or changed.
+    """
+    from suite.finetuning.check import check as verb
+
+    checked = verb(directory, out=out)
+    if as_json:
+        click.echo(json.dumps(checked.to_json(), ensure_ascii=False, indent=2))
+        return
+    console.result(str(checked))
+    say_next(f"suite finetune {directory}")
+
+
 class _FinetuneCommand(Command):
     """Reads the fields of the fine-tuning Config when they are needed, not for `suite --help`."""
 

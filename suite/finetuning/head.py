@@ -19,6 +19,9 @@ L2_CANDIDATES = tuple(float(10.0**exponent) for exponent in np.arange(-1, -6.1, 
 FOLDS = 5
 INDISTINGUISHABLE = 0.005  # nats: of penalties this close, the strongest gives the least overconfident model
 FOR_CHOOSING = 1000  # images that the penalty is chosen on, at most
+PLAIN_FEATURES = (
+    "plain_features.npy"  # of the images themselves, without views: the labels are checked by them
+)
 MOST_FEATURES = 20_000  # rows of augmented features; a larger data set needs fewer views an image
 
 
@@ -65,6 +68,7 @@ def train_head(
     )
     l2 = max(l2 for l2, value in losses.items() if value <= min(losses.values()) + INDISTINGUISHABLE)
     kernel, bias = fit_softmax_regression(features, labels, num_classes, l2=l2, sample_weight=weights)
+    np.save(folder / PLAIN_FEATURES, features[: len(source)])
     partial = folder / "head.partial.npz"
     np.savez(partial, kernel=kernel, bias=bias)
     partial.replace(saved)

@@ -6,11 +6,14 @@ the validation split. The model takes raw uint8 pixels; the whole picture is str
 phones do.
 """
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
 
 from suite.data.source import EMBEDDED, Source
+from suite.evaluation.findings import findings_table
+from suite.finetuning.check import check_training
 from suite.finetuning.config import Config
 from suite.finetuning.data import image_source, open_folder
 from suite.finetuning.head import train_head
@@ -83,4 +86,8 @@ def run(config: Config, context: Context) -> Result:
     model = classifier(backbone, kernel, bias)
     curves = fine_tune(model, sources, num_classes, config, context)
 
-    return measure(model, folder, sources, curves, context.folder, config.spare_classes)
+    result = measure(model, folder, sources, curves, context.folder, config.spare_classes)
+    findings = check_training(folder, context.folder)
+    if findings is None:
+        return result
+    return dataclasses.replace(result, tables=[*result.tables, findings_table(findings)])

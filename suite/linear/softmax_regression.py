@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
+from scipy.special import softmax
 from sklearn.model_selection import StratifiedKFold
 
 from suite import console
@@ -110,15 +111,10 @@ def choose_l2(
     if not strengths:
         raise ValueError("expected at least one candidate for l2, received none")
     fold_of_row = deal_folds(labels) if fold_of_row is None else fold_of_row
-    if fold_of_row.shape != labels.shape:
-        raise ValueError(f"expected fold_of_row of shape {labels.shape}, received {fold_of_row.shape}")
-    _, axes, rotated = _principal_axes(features)
-    held_out = fold_of_row == np.arange(fold_of_row.max() + 1)[:, None]  # (folds, n)
-    training = np.where(held_out, 0, weights)
-    absent = np.stack([_absent_classes(labels, fold, num_classes) for fold in training])  # (folds, K)
-    scored = np.where(held_out & ~absent[:, labels], weights, 0)
-    solutions = np.zeros((len(training), axes.shape[1] + 1, num_classes))
-    solutions[:, -1][absent] = UNTRAINED_BIAS
+    rotated, training, absent, solutions = _problem_of_each_fold(
+        features, labels, weights, fold_of_row, num_classes
+    )
+    scored = np.where((training == 0) & ~absent[:, labels], weights, 0)
     table = {}
     for strength in console.track(strengths, "choosing the L2 strength by cross-validation"):
         # The strong penalty is the easy problem, and its solution starts the next.
@@ -126,6 +122,60 @@ def choose_l2(
         losses, _ = loss_and_gradient(rotated, labels, scored.astype(features.dtype), solutions)
         table[strength] = float(np.sum(losses) / scored.sum())
     return min(table, key=lambda strength: table[strength]), table
+
+
+def out_of_fold_probabilities(
+    features: ArrayLike,
+    labels: ArrayLike,
+    num_classes: int,
+    *,
+    l2: float,
+    fold_of_row: np.ndarray | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> np.ndarray:
+    """Predicts each row by a softmax regression that was fitted to the other folds.
+
+    Args:
+        features: As for `choose_l2`.
+        labels: As there.
+        num_classes: As there.
+        l2: As for `fit_softmax_regression`.
+        fold_of_row: As for `choose_l2`.
+        sample_weight: As for `fit_softmax_regression`.
+
+    Returns:
+        `(n, num_classes)` float64, rows add up to 1; about 0 of a class that the other folds lack.
+
+    Raises:
+        ValueError: Arguments out of range or of the wrong shape.
+    """
+    features, labels, weights = _checked(features, labels, num_classes, sample_weight)
+    fold_of_row = deal_folds(labels) if fold_of_row is None else fold_of_row
+    rotated, training, _, start = _problem_of_each_fold(features, labels, weights, fold_of_row, num_classes)
+    solutions = solve(rotated, labels, training, _positive(l2), start, _SEARCH_TOLERANCE)
+    logits = np.empty((len(labels), num_classes))
+    for fold, solution in enumerate(solutions):
+        rows = fold_of_row == fold
+        logits[rows] = np.asarray(rotated)[rows] @ solution[:-1] + solution[-1]
+    return softmax(logits, axis=1)
+
+
+def _problem_of_each_fold(
+    features: np.ndarray | RowFile,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    fold_of_row: np.ndarray,
+    num_classes: int,
+) -> tuple[tf.Tensor, np.ndarray, np.ndarray, np.ndarray]:
+    """Rows along their principal axes, weights `(folds, n)`, absent classes `(folds, K)`, and starts."""
+    if fold_of_row.shape != labels.shape:
+        raise ValueError(f"expected fold_of_row of shape {labels.shape}, received {fold_of_row.shape}")
+    _, axes, rotated = _principal_axes(features)
+    training = np.where(fold_of_row == np.arange(fold_of_row.max() + 1)[:, None], 0, weights)
+    absent = np.stack([_absent_classes(labels, fold, num_classes) for fold in training])
+    solutions = np.zeros((len(training), axes.shape[1] + 1, num_classes))
+    solutions[:, -1][absent] = UNTRAINED_BIAS
+    return rotated, training, absent, solutions
 
 
 def _checked(
