@@ -6,9 +6,9 @@ import numpy as np
 
 NEIGHBORS = 5
 LEAST_TOLD = 0.9  # balanced accuracy at which a property gives a class away; guessing gets 0.5
-FEWEST_TO_TELL = 5  # pictures, in a class and outside of it
+FEWEST_TO_TELL = 8  # pictures, in a class and outside of it
 _ROBUST = 1.4826  # a standard deviation in units of the median absolute deviation
-_DEVIATIONS = 3.5
+_DEVIATIONS = 4.5
 _TIMES_BLURRED = 8  # less sharp than the median
 
 
@@ -67,7 +67,7 @@ def told_by(values: Sequence[str], labels: np.ndarray, num_classes: int) -> np.n
 
     Returns:
         Balanced accuracies `(K,)` in [0, 1], of which always naming the most frequent answer gets 0.5; 0 for
-        a class of fewer than 5 pictures, or with fewer outside of it.
+        a class of fewer than 8 pictures, or with fewer outside of it.
     """
     _, value_of_row = np.unique(np.asarray(values), return_inverse=True)
     told = np.zeros(num_classes)
@@ -91,7 +91,7 @@ def blurred(sharpness: np.ndarray) -> np.ndarray:
         sharpness: `(n,)` >= 0, as `suite.data.pictures.facts.sharpness` gives it.
 
     Returns:
-        Indices, the most blurred first: an eighth of the median or less, and 3.5 robust standard deviations
+        Indices, the most blurred first: an eighth of the median or less, and 4.5 robust standard deviations
         of the logarithm below it.
     """
     if len(sharpness) == 0:

@@ -20,7 +20,7 @@ from suite.data.splits import SPLITS
 from suite.evaluation.findings import Finding, Photo
 from suite.evaluation.photo_findings import find_faults
 from suite.finetuning.config import Config
-from suite.finetuning.head import FOLDS, PLAIN_FEATURES, class_weights, frozen_features
+from suite.finetuning.head import FOLDS, HEAD_FILE, class_weights, frozen_features
 from suite.linear.softmax_regression import deal_folds, out_of_fold_probabilities
 from suite.models.backbones import build_backbone
 from suite.report.check_page import PAGE, write_check_page
@@ -107,7 +107,8 @@ def check_training(folder: ImageFolder, work: Path) -> list[Finding] | None:
     labels = {file: label for pairs in folder.splits.values() for file, label in pairs}
     pictures, _ = scan.inspect_files(named, folder.root, read_facts, "Measuring pictures")
     photos = [Photo(each.file, labels[each.file], each.part, each.content) for each in pictures]
-    of_train = np.load(work / PLAIN_FEATURES)
+    with np.load(work / HEAD_FILE) as arrays:
+        of_train = arrays["features"]
     row_of = {file: row for row, (file, _) in enumerate(folder.splits["train"])}
     features = np.full((len(photos), of_train.shape[1]), np.nan, np.float32)
     for index, photo in enumerate(photos):

@@ -19,9 +19,7 @@ L2_CANDIDATES = tuple(float(10.0**exponent) for exponent in np.arange(-1, -6.1, 
 FOLDS = 5
 INDISTINGUISHABLE = 0.005  # nats: of penalties this close, the strongest gives the least overconfident model
 FOR_CHOOSING = 1000  # images that the penalty is chosen on, at most
-PLAIN_FEATURES = (
-    "plain_features.npy"  # of the images themselves, without views: the labels are checked by them
-)
+HEAD_FILE = "head.npz"  # with it the features of the images themselves, by which labels are checked
 MOST_FEATURES = 20_000  # rows of augmented features; a larger data set needs fewer views an image
 
 
@@ -44,7 +42,7 @@ def train_head(
     Returns:
         `kernel (features, num_classes)` and `bias (num_classes,)` float32 of the head.
     """
-    saved = folder / "head.npz"
+    saved = folder / HEAD_FILE
     if saved.exists():
         with np.load(saved) as arrays:
             return arrays["kernel"], arrays["bias"]
@@ -68,9 +66,8 @@ def train_head(
     )
     l2 = max(l2 for l2, value in losses.items() if value <= min(losses.values()) + INDISTINGUISHABLE)
     kernel, bias = fit_softmax_regression(features, labels, num_classes, l2=l2, sample_weight=weights)
-    np.save(folder / PLAIN_FEATURES, features[: len(source)])
     partial = folder / "head.partial.npz"
-    np.savez(partial, kernel=kernel, bias=bias)
+    np.savez(partial, kernel=kernel, bias=bias, features=features[: len(source)])
     partial.replace(saved)
     kept.unlink()
     return kernel, bias
