@@ -64,9 +64,8 @@ def run() -> None:
 def check(directory: str, out: str | None, as_json: bool) -> None:
     """List what is wrong with your photos.
 
-    DIRECTORY has one subfolder a class, with or without train, validation and test folders around them. Wrong
-    labels, near-copies, classes that their files give away, blurred and empty photos; with a page of
-    thumbnails. Nothing is trained or changed.
+    DIRECTORY has one subfolder a class. Finds wrong labels, near-copies, classes that their files give away,
+    blurred and empty photos, and writes a page with thumbnails. Nothing is trained or changed.
     """
     from suite.finetuning.check import check as verb
 

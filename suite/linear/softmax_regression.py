@@ -137,11 +137,8 @@ def out_of_fold_probabilities(
 
     Args:
         features: As for `choose_l2`.
-        labels: As there.
-        num_classes: As there.
+        labels, num_classes, fold_of_row, sample_weight: As there.
         l2: As for `fit_softmax_regression`.
-        fold_of_row: As for `choose_l2`.
-        sample_weight: As for `fit_softmax_regression`.
 
     Returns:
         `(n, num_classes)` float64, rows add up to 1; about 0 of a class that the other folds lack.

@@ -1,13 +1,19 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.special import softmax
 from sklearn.datasets import load_wine
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from suite.data.row_file import RowFile
 from suite.linear import softmax_solver
-from suite.linear.softmax_regression import choose_l2, deal_folds, fit_softmax_regression
+from suite.linear.softmax_regression import (
+    choose_l2,
+    deal_folds,
+    fit_softmax_regression,
+    out_of_fold_probabilities,
+)
 
 read = RowFile.__getitem__
 
@@ -174,6 +180,26 @@ def test_choose_l2_equals_refitting_every_fold():
             total += weights[outside].sum() * held_out
         np.testing.assert_allclose(received, total / weights.sum(), rtol=2e-3)  # measured 3e-4
     assert best == min(table, key=table.get)
+
+
+def test_out_of_fold_probabilities_equal_refitting_every_fold():
+    features, labels = network_features(150, 3, columns=30, dtype=np.float64)
+    weights = np.random.default_rng(1).uniform(0.5, 2, 150)
+    folds = deal_folds(labels, None, 4, 3)
+    received = out_of_fold_probabilities(
+        features, labels, 3, l2=1e-2, fold_of_row=folds, sample_weight=weights
+    )
+    for fold in range(4):
+        inside, outside = folds != fold, folds == fold
+        kernel, bias = fit_softmax_regression(
+            features[inside], labels[inside], 3, l2=1e-2, sample_weight=weights[inside]
+        )
+        wanted = softmax(features[outside] @ kernel + bias, axis=1)
+        np.testing.assert_allclose(received[outside], wanted, atol=5e-3)
+    lonely = np.where(np.arange(150) == 7, 3, labels)  # a class of one is in no other fold
+    assert out_of_fold_probabilities(features, lonely, 4, l2=1e-2)[7, 3] < 1e-3
+    with pytest.raises(ValueError, match="expected fold_of_row of shape"):
+        out_of_fold_probabilities(features, labels, 3, l2=1e-2, fold_of_row=folds[:9])
 
 
 def test_choose_l2_follows_the_noise():
