@@ -13,7 +13,7 @@ import suite
 from suite.data.generated.textures import write_textures
 
 # In an order in which each finds what the ones before it left.
-VERBS = ("finetune", "predict", "evaluate", "verify", "benchmark", "export", "preview", "run")
+VERBS = ("check", "finetune", "predict", "evaluate", "verify", "benchmark", "export", "preview", "run")
 PHOTOS = 12  # a class
 
 

@@ -22,6 +22,7 @@ L2_CANDIDATES = tuple(float(10.0**exponent) for exponent in np.arange(-1, -6.1, 
 FOLDS = 5
 INDISTINGUISHABLE = 0.005  # nats: of penalties this close, the strongest gives the least overconfident model
 FOR_CHOOSING = 1000  # images that the penalty is chosen on, at most
+HEAD_FILE = "head.npz"  # with it the features of the images themselves, by which labels are checked
 MOST_FEATURES = 20_000  # rows of augmented features; a larger data set needs fewer views an image
 
 
@@ -44,7 +45,7 @@ def train_head(
     views: int,
     seed: int,
     folder: Path,
-    held_out: Sequence[ImageSource] | None = None,
+    held_out: Sequence[ImageSource] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fits softmax regression to the features of every image and its augmented views.
 
@@ -58,13 +59,13 @@ def train_head(
         views: Augmented views of each image besides the image itself; fewer where they are many.
         seed: Of the augmentation and the choice.
         folder: Where features are kept until the head is trained, and the head then.
-        held_out: Photos whose plain features are kept with those of the source, for `plain_features`; they
-            do not touch the head. None: nothing is kept.
+        held_out: Photos whose plain features are kept after those of the source, for `plain_features`; they
+            do not touch the head.
 
     Returns:
         `kernel (features, num_classes)` and `bias (num_classes,)` float32 of the head.
     """
-    saved = folder / "head.npz"
+    saved = folder / HEAD_FILE
     if saved.exists():
         with np.load(saved) as arrays:
             return arrays["kernel"], arrays["bias"]
@@ -91,7 +92,7 @@ def train_head(
     l2 = max(l2 for l2, value in losses.items() if value <= min(losses.values()) + INDISTINGUISHABLE)
     kernel, bias = fit_softmax_regression(features, labels, num_classes, l2=l2, sample_weight=weights)
     partial = folder / "head.partial.npz"
-    np.savez(partial, kernel=kernel, bias=bias, l2=l2, plain=plain)
+    np.savez(partial, kernel=kernel, bias=bias, l2=l2, features=plain)
     partial.replace(saved)
     for path in (kept, *folder.glob("held_out_features_*.npy")):
         path.unlink()
@@ -102,13 +103,11 @@ def _plain(
     backbone: keras.Model,
     source: ImageSource,
     features: RowFile,
-    held_out: Sequence[ImageSource] | None,
+    held_out: Sequence[ImageSource],
     folder: Path,
     extractor: Callable[[keras.Model], Callable[[np.ndarray], np.ndarray]],
 ) -> np.ndarray:
-    """The plain features of the source and of what is held out, one after the other; none where none is."""
-    if held_out is None:
-        return np.zeros((0, 0), np.float32)
+    """The plain features of the source and of what is held out, one after the other."""
     parts = [features[: len(source)]]
     for number, part in enumerate(held_out):
         path = folder / f"held_out_features_{number}.npy"
@@ -117,9 +116,9 @@ def _plain(
 
 
 def plain_features(folder: Path) -> PlainFeatures:
-    """What `train_head` kept in its folder, where it was given what is held out."""
-    with np.load(folder / "head.npz") as arrays:
-        return PlainFeatures(arrays["plain"], float(arrays["l2"]))
+    """What `train_head` kept in its folder."""
+    with np.load(folder / HEAD_FILE) as arrays:
+        return PlainFeatures(arrays["features"], float(arrays["l2"]))
 
 
 def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
