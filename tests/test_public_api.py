@@ -12,7 +12,7 @@ import pytest
 import suite
 from suite.data.generated.textures import write_textures
 
-VERBS = ("benchmark", "evaluate", "export", "finetune", "predict", "preview", "run", "verify")
+VERBS = ("benchmark", "check", "evaluate", "export", "finetune", "predict", "preview", "run", "verify")
 PHOTOS = 8  # a class
 
 

@@ -21,6 +21,7 @@ from suite.deploy.labels import class_labels
 from suite.deploy.ranges import ValueRange, parse_scale
 from suite.deploy.runtime import CPU_COUNT, Artifact, load_artifact
 from suite.deploy.task import task_of
+from suite.evaluation.intervals import wilson
 from suite.evaluation.metrics import accuracy, cross_entropy
 from suite.language.encoder_decoder import ENCODER
 
@@ -217,7 +218,9 @@ def evaluate(
         console.warn(f"no loss: what {model.path} gives are no probabilities, which are in [0, 1], sum 1")
     console.result(f"{model.path}: {len(chosen)} images of {directory} ({name})")
     for metric, value in metrics.items():
-        console.result(f"{metric} {value:.4f}")
+        is_share = metric.endswith("_accuracy")
+        text = wilson(value, len(chosen), "photos").beside(value) if is_share else f"{value:.4f}"
+        console.result(f"{metric} {text}")
     return metrics
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from suite.bundle.data_facts import DataFacts
 from suite.bundle.names import RESULT_FILE
 from suite.bundle.rows import ArtifactRow, BaselineRow, ClaimRow, from_fields, number_from_json
+from suite.evaluation.intervals import Interval
 
 SCHEMA = 2  # of result.json; bundles before it have no number
 
@@ -32,6 +33,7 @@ class Record:
         wall_seconds: Of all of it.
         data: What it was trained and tested on.
         metrics: Numbers by name; NaN where one is not finite.
+        intervals: The 95 % intervals of those metrics that are shares of right answers, as far as known.
         baselines: What the trivial answers get.
         claims: What was claimed.
         artifacts: Every file of a model that was made, or could not be.
@@ -50,6 +52,7 @@ class Record:
     wall_seconds: float = 0.0
     data: DataFacts = dataclasses.field(default_factory=DataFacts)
     metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    intervals: Mapping[str, Interval] = dataclasses.field(default_factory=dict)
     baselines: tuple[BaselineRow, ...] = ()
     claims: tuple[ClaimRow, ...] = ()
     artifacts: tuple[ArtifactRow, ...] = ()
@@ -86,6 +89,9 @@ class Record:
                 content,
                 data=DataFacts.from_json(content.get("data") or {}),
                 metrics={name: number_from_json(value) for name, value in content.get("metrics", {}).items()},
+                intervals={
+                    name: Interval.from_json(each) for name, each in content.get("intervals", {}).items()
+                },
                 baselines=tuple(map(BaselineRow.from_json, content.get("baselines", ()))),
                 claims=tuple(map(ClaimRow.from_json, content.get("claims", ()))),
                 artifacts=tuple(map(ArtifactRow.from_json, artifacts)),
@@ -99,7 +105,10 @@ class Record:
         rows = {
             name: [row.to_json() for row in fields[name]] for name in ("baselines", "claims", "artifacts")
         }
-        return {"schema": SCHEMA, **fields, "data": self.data.to_json(), **rows}
+        intervals = {name: each.to_json() for name, each in self.intervals.items()}
+        return {
+            "schema": SCHEMA, **fields, "data": self.data.to_json(), "intervals": intervals, **rows
+        }  # fmt: skip
 
 
 def _damaged(path: str | Path, failure: Exception) -> str:

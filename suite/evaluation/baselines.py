@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest
+
+from suite.evaluation.intervals import wilson
 
 
 class Baseline(NamedTuple):
@@ -37,9 +38,8 @@ class Baseline(NamedTuple):
         """Tells whether the 95 % interval (Wilson's) of a share of right answers holds the trivial one's."""
         if not self.examples or not 0 <= measured <= 1:
             return False
-        right = round(measured * self.examples)
-        low, high = binomtest(right, self.examples).proportion_ci(method="wilson")
-        return bool(low <= self.value <= high)
+        interval = wilson(measured, self.examples)
+        return interval.low <= self.value <= interval.high
 
 
 def most_frequent_class(

@@ -4,7 +4,10 @@ The features of all images and views go to a file as they are computed: memory d
 interrupted run goes on where it stopped.
 """
 
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -19,11 +22,30 @@ L2_CANDIDATES = tuple(float(10.0**exponent) for exponent in np.arange(-1, -6.1, 
 FOLDS = 5
 INDISTINGUISHABLE = 0.005  # nats: of penalties this close, the strongest gives the least overconfident model
 FOR_CHOOSING = 1000  # images that the penalty is chosen on, at most
+HEAD_FILE = "head.npz"  # with it the features of the images themselves, by which labels are checked
 MOST_FEATURES = 20_000  # rows of augmented features; a larger data set needs fewer views an image
 
 
+class PlainFeatures(NamedTuple):
+    """What `train_head` keeps of photos for an estimate by folds.
+
+    Attributes:
+        features: `(n, features)` float32 of the photos as they are: those of training, then those held out.
+        l2: The strength of the head's penalty.
+    """
+
+    features: np.ndarray
+    l2: float
+
+
 def train_head(
-    backbone: keras.Model, source: ImageSource, num_classes: int, views: int, seed: int, folder: Path
+    backbone: keras.Model,
+    source: ImageSource,
+    num_classes: int,
+    views: int,
+    seed: int,
+    folder: Path,
+    held_out: Sequence[ImageSource] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fits softmax regression to the features of every image and its augmented views.
 
@@ -37,17 +59,21 @@ def train_head(
         views: Augmented views of each image besides the image itself; fewer where they are many.
         seed: Of the augmentation and the choice.
         folder: Where features are kept until the head is trained, and the head then.
+        held_out: Photos whose plain features are kept after those of the source, for `plain_features`; they
+            do not touch the head.
 
     Returns:
         `kernel (features, num_classes)` and `bias (num_classes,)` float32 of the head.
     """
-    saved = folder / "head.npz"
+    saved = folder / HEAD_FILE
     if saved.exists():
         with np.load(saved) as arrays:
             return arrays["kernel"], arrays["bias"]
     views = min(views, max(0, MOST_FEATURES // len(source) - 1))
     kept = folder / "features.npy"
-    features = frozen_features(backbone, source, views, seed, kept)
+    extractor = functools.cache(feature_extractor)  # converted once for all
+    features = frozen_features(backbone, source, views, seed, kept, extractor)
+    plain = _plain(backbone, source, features, held_out, folder, extractor)
     labels = np.tile(source.labels, views + 1)
     groups = np.tile(np.arange(len(source)), views + 1)
     weights = class_weights(labels, num_classes)[labels]
@@ -66,10 +92,33 @@ def train_head(
     l2 = max(l2 for l2, value in losses.items() if value <= min(losses.values()) + INDISTINGUISHABLE)
     kernel, bias = fit_softmax_regression(features, labels, num_classes, l2=l2, sample_weight=weights)
     partial = folder / "head.partial.npz"
-    np.savez(partial, kernel=kernel, bias=bias)
+    np.savez(partial, kernel=kernel, bias=bias, l2=l2, features=plain)
     partial.replace(saved)
-    kept.unlink()
+    for path in (kept, *folder.glob("held_out_features_*.npy")):
+        path.unlink()
     return kernel, bias
+
+
+def _plain(
+    backbone: keras.Model,
+    source: ImageSource,
+    features: RowFile,
+    held_out: Sequence[ImageSource],
+    folder: Path,
+    extractor: Callable[[keras.Model], Callable[[np.ndarray], np.ndarray]],
+) -> np.ndarray:
+    """The plain features of the source and of what is held out, one after the other."""
+    parts = [features[: len(source)]]
+    for number, part in enumerate(held_out):
+        path = folder / f"held_out_features_{number}.npy"
+        parts += [frozen_features(backbone, part, 0, 0, path, extractor)[:]] if len(part) else []
+    return np.concatenate(parts)
+
+
+def plain_features(folder: Path) -> PlainFeatures:
+    """What `train_head` kept in its folder."""
+    with np.load(folder / HEAD_FILE) as arrays:
+        return PlainFeatures(arrays["features"], float(arrays["l2"]))
 
 
 def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
@@ -78,7 +127,14 @@ def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
     return (len(labels) / (num_classes * np.maximum(counts, 1))).astype(np.float32)
 
 
-def frozen_features(backbone: keras.Model, source: ImageSource, views: int, seed: int, path: Path) -> RowFile:
+def frozen_features(
+    backbone: keras.Model,
+    source: ImageSource,
+    views: int,
+    seed: int,
+    path: Path,
+    extractor: Callable[[keras.Model], Callable[[np.ndarray], np.ndarray]] | None = None,
+) -> RowFile:
     """Runs the frozen backbone over every image and `views` augmented copies of each.
 
     Args:
@@ -87,6 +143,7 @@ def frozen_features(backbone: keras.Model, source: ImageSource, views: int, seed
         views: Number of augmented copies.
         seed: Of the augmentation.
         path: The file; rows that an interrupted call left there are not computed again.
+        extractor: Gives the way through the backbone; `feature_extractor` by default.
 
     Returns:
         Features `((views + 1) * n, features)` float32, view by view in the order of the images.
@@ -96,7 +153,7 @@ def frozen_features(backbone: keras.Model, source: ImageSource, views: int, seed
     if features.shape != shape:
         features = RowFile.create(path, shape, np.float32)
     done = features.written()
-    extract = feature_extractor(backbone)
+    extract = (extractor or feature_extractor)(backbone)
     for view in range(done // len(source), views + 1):
         # Whole batches only: what is computed together with what must not depend on the interruption.
         start = max(0, done - view * len(source)) // BATCH_SIZE * BATCH_SIZE

@@ -6,14 +6,18 @@ the validation split. The model takes raw uint8 pixels; the whole picture is str
 phones do.
 """
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
 
 from suite.data.source import EMBEDDED, Source
+from suite.evaluation.findings import findings_table
+from suite.finetuning.check import check_training
 from suite.finetuning.config import Config
 from suite.finetuning.data import image_source, open_folder
-from suite.finetuning.head import train_head
+from suite.finetuning.estimate import estimate_by_folds, has_few
+from suite.finetuning.head import plain_features, train_head
 from suite.finetuning.measure import measure
 from suite.finetuning.phases import classifier, fine_tune, mixed_precision_on_gpu
 from suite.models.backbones import build_backbone
@@ -77,10 +81,19 @@ def run(config: Config, context: Context) -> Result:
     sources = {part: image_source(folder, part, backbone, context.folder) for part in folder.splits}
     num_classes = len(folder.classes)
 
+    held_out = [sources["validation"], sources["test"]] if has_few(sources) else []
     kernel, bias = train_head(
-        backbone, sources["train"], num_classes, config.views, context.seed, context.folder
+        backbone, sources["train"], num_classes, config.views, context.seed, context.folder, held_out
     )
+    estimate = None
+    if held_out:
+        photos = [sources["train"], *held_out]
+        estimate = estimate_by_folds(plain_features(context.folder), photos, num_classes, context.seed)
     model = classifier(backbone, kernel, bias)
     curves = fine_tune(model, sources, num_classes, config, context)
 
-    return measure(model, folder, sources, curves, context.folder, config.spare_classes)
+    result = measure(model, folder, sources, curves, context.folder, config.spare_classes, estimate)
+    findings = check_training(folder, context.folder)
+    if findings is None:
+        return result
+    return dataclasses.replace(result, tables=[*result.tables, findings_table(findings)])

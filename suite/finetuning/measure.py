@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,10 +12,14 @@ from suite.data.pictures.image_source import ImageSource
 from suite.deploy.convert.tflite import calibration_rows
 from suite.deploy.export import SPARE_CLASSES
 from suite.evaluation import plots
+from suite.evaluation.calibration import expected_calibration_error, with_temperature
 from suite.evaluation.classification import classification_tables, confusion, most_wrong
 from suite.evaluation.confusion_matrix import confusion_matrix
+from suite.evaluation.intervals import Interval, wilson
 from suite.evaluation.metrics import Metric, accuracy, cross_entropy
+from suite.finetuning.calibrate import calibrate, evidence, trust
 from suite.finetuning.data import describe, images_on_disk
+from suite.finetuning.estimate import FEW, FoldEstimate, held_out_part
 from suite.finetuning.phases import predict
 from suite.runs.recipe import Export, Result, Task
 
@@ -28,43 +33,37 @@ def measure(
     curves: dict[str, list[float]],
     work: Path,
     spare_classes: int = SPARE_CLASSES,
+    estimate: FoldEstimate | None = None,
 ) -> Result:
-    """Measures the model on the held-out images and collects what the bundle shows.
+    """Calibrates the model, measures it on the held-out images and collects what the bundle shows.
 
     Args:
-        model: The trained classifier.
+        model: The trained classifier; its last layer is divided by a temperature.
         folder: From `open_folder`.
         sources: Its images by part.
         curves: From `fine_tune`.
         work: Where decoded images are kept for the export.
         spare_classes: As of `Export`.
+        estimate: The answers of the head to its folds, where few images are held out.
     """
-    held_out = "test" if len(sources["test"]) else "validation"
-    probabilities = {part: predict(model, sources[part]) for part in {"validation", held_out}}
-    metrics = {}
-    for part, values in sorted(probabilities.items()):
-        metrics[f"{part}_accuracy"] = accuracy(values, sources[part].labels)
-        metrics[f"{part}_loss"] = cross_entropy(values, sources[part].labels)
-    measured, labels = probabilities[held_out], sources[held_out].labels
-
-    figures = {
-        "confusion_matrix": confusion_matrix(confusion(measured, labels, len(folder.classes)), folder.classes)
-    }
-    if len(curves["train_loss"]) > 1:
-        losses = {name: values for name, values in curves.items() if name.endswith("loss")}
-        figures["learning_curves"] = plots.learning_curves(
-            losses, ylabel="loss, nats per image", title="Phase 2", first_epoch=0
-        )
-    wrong = most_wrong(measured, labels, WRONG_SHOWN)
-    if len(wrong):
-        figures["most_wrong"] = plots.image_grid(
-            np.stack([sources[held_out].image(index) for index in wrong]),
-            [_wrong_caption(folder.classes, measured[index], labels[index]) for index in wrong],
-            columns=4, title=f"Most wrong of {len(labels)} ({held_out})",
-        )  # fmt: skip
+    held_out = held_out_part(sources)
+    parts = [part for part in ("test", "validation") if len(sources[part])] or [held_out]
+    raw = {part: predict(model, sources[part]) for part in parts}
+    labels = sources[held_out].labels
+    temperature = calibrate(
+        model, evidence("validation", raw.get("validation"), sources["validation"].labels, estimate)
+    )
+    answers = {part: with_temperature(values, temperature) for part, values in raw.items()}
+    metrics, intervals = _numbers(raw, answers, sources, estimate, held_out)
+    metrics["temperature"] = temperature
+    is_held_out = held_out != "train"
+    seen = evidence(held_out, raw[held_out], labels, estimate) if is_held_out or estimate else None
+    trust_figures, trust_tables, none_of_these = trust(seen, temperature)
     return Result(
         metrics=metrics,
-        figures=figures,
+        intervals=intervals,
+        figures=_figures(answers[held_out], sources[held_out], folder.classes, curves, held_out)
+        | trust_figures,
         exports=[
             Export(
                 model,
@@ -79,9 +78,67 @@ def measure(
                 task=Task.CLASSIFIER,
             )
         ],
-        data=describe(folder),
-        tables=classification_tables(measured, labels, folder.classes),
+        data=describe(folder) | {"none_of_these": none_of_these},
+        tables=classification_tables(answers[held_out], labels, folder.classes) + trust_tables,
     )
+
+
+def _numbers(
+    raw: dict[str, np.ndarray],
+    answers: dict[str, np.ndarray],
+    sources: dict[str, ImageSource],
+    estimate: FoldEstimate | None,
+    held_out: str,
+) -> tuple[dict[str, float], dict[str, Interval]]:
+    """The metrics of each part, before and after the temperature, and the intervals of those that are shares.
+
+    Where few photos are held out, the estimate by folds stands first.
+    """
+    metrics, intervals = {}, {}
+    for part, values in sorted(answers.items()):
+        labels, name = sources[part].labels, f"{part}_accuracy"
+        trained_on = "on photos that it was trained on: none was held out" if part == "train" else ""
+        metrics[name] = accuracy(values, labels)
+        intervals[name] = wilson(metrics[name], len(labels), "photos", trained_on)
+        metrics[f"{part}_loss"] = cross_entropy(values, labels)
+    if held_out != "train":
+        labels = sources[held_out].labels
+        name = f"{held_out}_calibration_error"
+        metrics[f"{name}_before"] = expected_calibration_error(raw[held_out], labels)
+        metrics[name] = expected_calibration_error(answers[held_out], labels)
+    if estimate is None or (held_out != "train" and len(sources[held_out]) >= FEW):
+        return metrics, intervals
+    share, how = accuracy(estimate.probabilities, estimate.labels), str(estimate)
+    if held_out != "train":
+        alone, name = intervals[f"{held_out}_accuracy"], f"{held_out}_accuracy"
+        how += f"; the {alone.examples} {held_out} photos alone say {metrics[name]:.2f} ({alone})"
+    estimated = wilson(share, len(estimate.labels), "photos", how)
+    return {"estimated_accuracy": share} | metrics, {"estimated_accuracy": estimated} | intervals
+
+
+def _figures(
+    probabilities: np.ndarray,
+    source: ImageSource,
+    classes: Sequence[str],
+    curves: dict[str, list[float]],
+    part: str,
+) -> dict[str, Any]:
+    """What was taken for what, the course of phase 2, and the mistakes that the model was surest of."""
+    labels = source.labels
+    figures = {"confusion_matrix": confusion_matrix(confusion(probabilities, labels, len(classes)), classes)}
+    if len(curves["train_loss"]) > 1:
+        losses = {name: values for name, values in curves.items() if name.endswith("loss")}
+        figures["learning_curves"] = plots.learning_curves(
+            losses, ylabel="loss, nats per image", title="Phase 2", first_epoch=0
+        )
+    wrong = most_wrong(probabilities, labels, WRONG_SHOWN)
+    if len(wrong):
+        figures["most_wrong"] = plots.image_grid(
+            np.stack([source.image(index) for index in wrong]),
+            [_wrong_caption(classes, probabilities[index], labels[index]) for index in wrong],
+            columns=4, title=f"Most wrong of {len(labels)} ({part})",
+        )  # fmt: skip
+    return figures
 
 
 def _wrong_caption(classes: Sequence[str], probabilities: np.ndarray, label: int) -> str:

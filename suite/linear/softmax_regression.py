@@ -128,6 +128,44 @@ def choose_l2(
     return min(table, key=lambda strength: table[strength]), table
 
 
+def predict_held_out(
+    features: ArrayLike, labels: ArrayLike, num_classes: int, *, l2: float, fold_of_row: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Class probabilities of every row by a `fit_softmax_regression` to the other folds.
+
+    Classes weigh the same in each fit, however many of their rows it has.
+
+    Args:
+        features: `(n, d)` finite, in memory.
+        labels: `(n,)` integers 0..num_classes - 1.
+        num_classes: K >= 2.
+        l2: Strength of the penalty, > 0.
+        fold_of_row: `(n,)` int from 0 on, at least two folds.
+
+    Returns:
+        Probabilities `(n, K)` float32; and `(n,)` bool, whether the other folds have the row's class at all:
+        the probability of a class that they lack is 0.
+
+    Raises:
+        ValueError: Arguments out of range or of the wrong shape.
+    """
+    features, labels, _ = _checked(features, labels, num_classes, None)
+    _, axes, rotated = _principal_axes(features)
+    rows = np.asarray(rotated)
+    held_out = fold_of_row == np.arange(fold_of_row.max() + 1)[:, None]  # (folds, n)
+    counts = np.stack([np.bincount(labels[~fold], minlength=num_classes) for fold in held_out])
+    absent = counts == 0
+    training = np.where(held_out, 0, (1 / np.maximum(counts, 1))[:, labels])
+    start = np.zeros((len(training), axes.shape[1] + 1, num_classes))
+    start[:, -1][absent] = UNTRAINED_BIAS
+    solutions = solve(rotated, labels, training, _positive(l2), start, _TOLERANCE[features.dtype.name])
+    probabilities = np.zeros((len(labels), num_classes), np.float32)
+    for fold, solution in zip(held_out, solutions, strict=True):
+        logits = rows[fold] @ solution[:-1] + solution[-1]
+        probabilities[fold] = tf.nn.softmax(logits).numpy()
+    return probabilities, ~absent[fold_of_row, labels]
+
+
 def _checked(
     features: ArrayLike | RowFile, labels: ArrayLike, num_classes: int, sample_weight: ArrayLike | None
 ) -> tuple[np.ndarray | RowFile, np.ndarray, np.ndarray]:

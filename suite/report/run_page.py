@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from suite.bundle.data_facts import DataFacts
 from suite.bundle.record import Record
-from suite.bundle.rows import BaselineRow, ClaimRow
+from suite.bundle.rows import ClaimRow
 from suite.evaluation.table import Table
 from suite.report.page import TONES, format_number, format_value, heading, in_order_written, png_size, render
 
@@ -41,9 +41,9 @@ def write_report(folder: Path, record: Record, tables: Sequence[Table]) -> Path:
         created=record.created.replace("T", " ").replace("Z", " UTC"),
         record=record,
         verdict=[*headlines(record), *outcomes(record)],
-        baselines=baselines_table(record.baselines),
+        baselines=baselines_table(record),
         claims=claims_table(record.claims),
-        metrics=[(heading(name), format_number(value)) for name, value in record.metrics.items()],
+        metrics=[(heading(name), _metric(record, name)) for name in record.metrics],
         figures=[_figure(path) for path in in_order_written((folder / "figures").glob("*.png"))],
         tables=sorted(tables, key=lambda table: table.title != "Artifacts"),
         quarantined=_quarantined(record.data),
@@ -65,15 +65,23 @@ def headlines(record: Record) -> list[tuple[str, str, str]]:
     claimed = [row.metric for row in record.claims]
     measured = [name for name in record.metrics if name.startswith("test_")]
     measured += [name for name in record.metrics if name.startswith("validation_")]
-    names = list(dict.fromkeys([*trivial, *claimed, *measured]))[:_HEADLINES]
+    estimated = [name for name in record.metrics if name.startswith("estimated_")]
+    names = list(dict.fromkeys([*estimated, *trivial, *claimed, *measured]))[:_HEADLINES]
     rows = []
     for name in names:
-        value, tone = format_number(record.metrics[name]), ""
-        if name in trivial:
-            value += f" (trivial: {format_number(trivial[name].value)})"
-            tone = "" if trivial[name].beaten else "bad"
-        rows.append((heading(name), value, tone))
+        row = trivial.get(name)
+        beside = [f"trivial: {format_number(row.value)}"] if row else []
+        tone = "bad" if row and not row.beaten else ""
+        rows.append((heading(name), _metric(record, name, *beside), tone))
     return rows
+
+
+def _metric(record: Record, name: str, *beside: str) -> str:
+    """A metric as people read it, with its interval where there is one, and what stands beside it."""
+    value = record.metrics[name]
+    if name in record.intervals:
+        return record.intervals[name].beside(value, *beside)
+    return f"{format_number(value)}{f' ({beside[0]})' if beside else ''}"
 
 
 def outcomes(record: Record) -> list[tuple[str, str, str]]:
@@ -89,13 +97,14 @@ def outcomes(record: Record) -> list[tuple[str, str, str]]:
     return rows
 
 
-def baselines_table(rows: Sequence[BaselineRow]) -> Table:
+def baselines_table(record: Record) -> Table:
     """What the models and the trivial answers get."""
+    rows = record.baselines
     cells = [
         (
             "beaten" if row.beaten else "not beaten",
             heading(row.metric),
-            format_number(row.measured),
+            _metric(record, row.metric),
             row.says,
             format_number(row.value),
         )

@@ -40,6 +40,7 @@ def record_of(
         **describe_environment(),
         data=DataFacts.from_json({"source": settings["source"], **result.data, "files": {}}),
         metrics=metrics,
+        intervals=result.intervals,
         baselines=tuple(_baseline_row(each, metrics[each.metric]) for each in _baselines(result)),
         claims=tuple(claim.row(metrics) for claim in claims if result.claims_apply),
     )
@@ -112,10 +113,11 @@ def print_summary(folder: Path, record: Record) -> None:
         print_artifacts(f"{record.name}: artifacts", record.artifacts)
     trivial = {row.metric: row for row in record.baselines}
     for name, value in record.metrics.items():
-        if name in trivial:
-            console.result(f"{name} {value:.4f} ({trivial[name]})")
-        elif name.startswith(("validation_", "test_")):
-            console.result(f"{name} {value:.4f}")
+        beside = [str(trivial[name])] if name in trivial else []
+        if name in record.intervals:
+            console.result(f"{name} {record.intervals[name].beside(value, *beside)}")
+        elif beside or name.startswith(("validation_", "test_", "temperature")):
+            console.result(f"{name} {value:.4f}{f' ({beside[0]})' if beside else ''}")
     for row in record.baselines:
         if row.beaten and row.may_be_chance:
             console.warn(

@@ -16,6 +16,7 @@ from suite.bundle.task import Task
 from suite.data.source import Source
 from suite.deploy.export import Export, classifier_export
 from suite.evaluation.baselines import Baseline
+from suite.evaluation.intervals import Interval
 from suite.evaluation.table import Table
 from suite.training.loop import fit
 from suite.training.steps import Batches
@@ -129,6 +130,7 @@ class Result:
 
     Attributes:
         metrics: Numbers by name, split first: "test_accuracy".
+        intervals: Of those that are shares of right answers, as `suite.evaluation.intervals.wilson` gives it.
         figures: matplotlib figures by file name without suffix.
         exports: Trained models to deploy.
         data: {"source", "train", "validation", "test", ...}: what it was trained and tested on, for
@@ -151,3 +153,4 @@ class Result:
     title: str = ""
     claims_apply: bool = True
     baselines: Sequence[Baseline] = ()
+    intervals: Mapping[str, Interval] = dataclasses.field(default_factory=dict)

@@ -11,6 +11,7 @@ from PIL import Image
 import suite
 from suite.answers import api, continuations, sentences
 from suite.deploy.signature import Signature, Tensor
+from suite.evaluation.intervals import wilson
 from suite.evaluation.metrics import accuracy, cross_entropy
 from suite.language.decoding import TEMPERATURE
 from suite.language.encoder_decoder import ENCODER, MAX_TOKENS, STEP
@@ -93,6 +94,12 @@ def test_evaluate_measures_the_part_that_is_asked_for(artifact, divided, split, 
     found = suite.evaluate(artifact, root, split=split)
     assert list(found) == [f"{name}_accuracy", f"{name}_loss"]
     assert list(found.values()) == pytest.approx(list(wanted), abs=1e-5)
+
+
+def test_evaluate_prints_the_interval_of_the_accuracy(artifact, divided, capsys):
+    found = suite.evaluate(artifact, divided[0])["test_accuracy"]
+    interval = wilson(found, 12, "photos")
+    assert capsys.readouterr().out.splitlines()[-2] == f"test_accuracy {found:.3f} ({interval}, 12 photos)"
 
 
 @pytest.mark.parametrize("same_folder", [True, False])

@@ -155,7 +155,11 @@ def test_without_a_test_part_validation_is_what_artifacts_are_judged_on(sources,
         small_model(), ImageFolder(tmp_path, CLASSES, splits, ()), sources, {"train_loss": [0.0]}, tmp_path
     )
     assert result.exports[0].metric.name == "validation_accuracy"
-    assert set(result.metrics) == {"validation_accuracy", "validation_loss"}
+    assert set(result.metrics) == {
+        "validation_accuracy", "validation_loss", "validation_calibration_error",
+        "validation_calibration_error_before", "temperature",
+    }  # fmt: skip
+    assert result.intervals["validation_accuracy"].examples == 20
     np.testing.assert_array_equal(
         np.asarray(result.exports[0].inputs)[:, 0, -1, 0], list(COLORS["validation"])
     )
@@ -167,7 +171,7 @@ def given_to_head(sources, tmp_path, monkeypatch):
     given = {}
     losses = {0.1: 0.6, 0.01: 0.5045, 0.001: 0.5, 0.0001: 0.503}
 
-    def features(backbone, source, views, seed, path):
+    def features(backbone, source, views, seed, path, extractor):
         path.write_bytes(b"")
         given["views"] = views
         return np.arange(70 * (views + 1) * 2, dtype=np.float32).reshape(-1, 2)
