@@ -80,7 +80,7 @@ def split_labeled(
     shares = missing_parts(parts, fractions)
     few = {name for name in classes if shares and class_folders.is_few(distinct[name])}
     splits = _split(kept, classes, shares, few, seed)
-    notes = _notes_on_split(classes, few, {part: splits[part] for part in parts})
+    notes = _notes_on_split(classes, few, {part: splits[part] for part in SPLITS if part in parts})
     return LabeledSplit(splits, tuple(aside), notes)
 
 

@@ -166,7 +166,7 @@ def _by_tables(root: Path, tables: Mapping[Path, LabelTable | str]) -> LabeledFi
             else:
                 said.setdefault(found[0], set()).add((label, part or part_of[found[0]]))
     class_of, files = {}, []
-    names = " or ".join(path.name for path in usable)
+    names = " or ".join(dict.fromkeys(path.name for path in usable))
     for path in paths:
         pairs = said.get(path, set())
         if len(pairs) == 1:
@@ -176,7 +176,7 @@ def _by_tables(root: Path, tables: Mapping[Path, LabelTable | str]) -> LabeledFi
             labels = " and ".join(repr(label) for label, _ in sorted(pairs))
             aside.append(SetAside.below(root, path, f"labeled {labels}" if pairs else f"no row in {names}"))
     parts, files = _to_train(files)
-    notes = tuple(table.note() for table in usable.values())
+    notes = tuple(dict.fromkeys(table.note() for table in usable.values()))
     return LabeledFiles(parts, files, class_of, None, 0, aside, notes)
 
 
