@@ -12,10 +12,11 @@ import numpy as np
 from suite import console
 from suite.data.folders import layout, scan
 from suite.data.folders.labeled import MINIMUM_SIDE, ImageFolder
+from suite.data.folders.labeling import UNSAID, find_labels
 from suite.data.pictures.facts import PictureFacts, read_facts
 from suite.data.pictures.image_source import ImageSource
 from suite.data.pictures.images import load_image
-from suite.data.set_aside import SetAside, UnusableError
+from suite.data.set_aside import SetAside, UnusableError, with_first
 from suite.data.splits import SPLITS
 from suite.evaluation.findings import Finding, Photo
 from suite.evaluation.photo_findings import find_faults
@@ -77,7 +78,7 @@ def check(directory: str | Path, *, out: str | Path | None = None) -> PhotoCheck
     Example:
         >>> checked = suite.check("photos/")
         >>> checked.photos, checked.page.name
-        (36, 'check.html')
+        (24, 'check.html')
     """
     root = Path(directory)
     photos, classes, aside = _read(root)
@@ -133,24 +134,19 @@ def predict_labels(features: np.ndarray, labels: np.ndarray, groups: np.ndarray)
 
 def _read(root: Path) -> tuple[list[Photo], tuple[str, ...], list[SetAside]]:
     """The sound photos, the names of the classes, and what is no sound photo."""
-    layout.check_directory(root)
-    parts, unlabeled = layout.find_parts(root)
-    names = {folder.name for folders in parts.values() for folder in folders}
-    if len(names) < 2:
-        layout.check_classes(root, parts)
-    classes = tuple(sorted(names, key=layout.natural))
-    depth = layout.depth(root, parts)
-    files, unreachable = layout.find_files(root, parts)
-    pictures, unusable = scan.inspect_files(files, root, _facts, "Checking pictures")
-    photos = [
-        Photo(each.file, classes.index(Path(each.file).parts[depth]), each.part, each.content)
-        for each in pictures
-    ]
-    aside = [*unlabeled, *unreachable, *unusable]
-    if not photos:
+    found = find_labels(root, UNSAID)
+    pictures, unusable = scan.inspect_files(found.files, root, _facts, "Checking pictures")
+    aside = [*found.aside, *unusable]
+    if not pictures:
         raise ValueError(
-            f"expected photos in the class folders of {str(root)!r}, received none; {layout.advice(root)}"
+            f"expected photos in the class folders of {str(root)!r}, received none{with_first(aside)}; "
+            "put the photos of each class in a folder of their own"
         )
+    class_of = {path.relative_to(root).as_posix(): name for path, name in found.class_of.items()}
+    classes = tuple(sorted({class_of[each.file] for each in pictures}, key=layout.natural))
+    photos = [
+        Photo(each.file, classes.index(class_of[each.file]), each.part, each.content) for each in pictures
+    ]
     return photos, classes, aside
 
 

@@ -23,6 +23,7 @@ FOLDS = 5
 INDISTINGUISHABLE = 0.005  # nats: of penalties this close, the strongest gives the least overconfident model
 FOR_CHOOSING = 1000  # images that the penalty is chosen on, at most
 HEAD_FILE = "head.npz"  # with it the features of the images themselves, by which labels are checked
+UNCHOSEN_L2 = L2_CANDIDATES[len(L2_CANDIDATES) // 2]  # where no class has two images to compare penalties on
 MOST_FEATURES = 20_000  # rows of augmented features; a larger data set needs fewer views an image
 
 
@@ -78,18 +79,7 @@ def train_head(
     groups = np.tile(np.arange(len(source)), views + 1)
     weights = class_weights(labels, num_classes)[labels]
     console.say(f"phase 1: head on {len(features)} feature vectors")
-    # The penalty does not need every row of a large set; the head does.
-    chosen = np.random.default_rng(seed).permutation(len(source))[:FOR_CHOOSING]
-    some = np.flatnonzero(np.isin(groups, chosen))
-    _, losses = choose_l2(
-        features[some],
-        labels[some],
-        num_classes,
-        candidates=L2_CANDIDATES,
-        fold_of_row=deal_folds(labels[some], groups[some], FOLDS, seed),
-        sample_weight=weights[some],
-    )
-    l2 = max(l2 for l2, value in losses.items() if value <= min(losses.values()) + INDISTINGUISHABLE)
+    l2 = _choose_l2(features, labels, groups, weights, num_classes, seed)
     kernel, bias = fit_softmax_regression(features, labels, num_classes, l2=l2, sample_weight=weights)
     partial = folder / "head.partial.npz"
     np.savez(partial, kernel=kernel, bias=bias, l2=l2, features=plain)
@@ -164,3 +154,30 @@ def frozen_features(
             features.write(row, extract(images.numpy()))
             row += len(images)
     return features
+
+
+def _choose_l2(
+    features: RowFile,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    weights: np.ndarray,
+    num_classes: int,
+    seed: int,
+) -> float:
+    """The strongest penalty that is as good as the best one; a fixed one where every class has one image."""
+    # The penalty does not need every row of a large set; the head does.
+    images = len(np.unique(groups))
+    chosen = np.random.default_rng(seed).permutation(images)[:FOR_CHOOSING]
+    if np.bincount(labels[chosen]).max() < 2:  # the first rows are the images themselves
+        console.say(f"no class has two images to choose the L2 strength on: taken as {UNCHOSEN_L2:.1e}")
+        return UNCHOSEN_L2
+    some = np.flatnonzero(np.isin(groups, chosen))
+    _, losses = choose_l2(
+        features[some],
+        labels[some],
+        num_classes,
+        candidates=L2_CANDIDATES,
+        fold_of_row=deal_folds(labels[some], groups[some], FOLDS, seed),
+        sample_weight=weights[some],
+    )
+    return max(l2 for l2, value in losses.items() if value <= min(losses.values()) + INDISTINGUISHABLE)

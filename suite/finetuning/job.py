@@ -38,8 +38,9 @@ def finetune(
     """Fine-tunes a pretrained CNN on a folder of images, exports it, and proves the exports.
 
     Args:
-        directory: One subfolder a class, with or without train, validation and test folders around them, or
-            TFRecord files as `read_shards` takes; the embedded texture photos by default.
+        directory: One subfolder a class, with or without train, validation and test folders around them; or
+            photos with a table of their classes (CSV, TSV) beside them, or with classes in their names; or
+            TFRecord files as `read_shards` takes. The embedded texture photos by default.
         out: Folder of the bundle; `saved_models/NAME-OF-DIRECTORY` by default.
         seed: Seed of the split, the augmentation and the training: the same seed gives the same weights on
             the same machine.
@@ -75,7 +76,7 @@ def finetune(
 
 def run(config: Config, context: Context) -> Result:
     """Trains the classifier of a folder: what `finetune` does before the export."""
-    folder = open_folder(context)
+    folder = open_folder(context, config.labeling)
     with mixed_precision_on_gpu():
         backbone = build_backbone(config.backbone)
     sources = {part: image_source(folder, part, backbone, context.folder) for part in folder.splits}

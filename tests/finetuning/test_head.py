@@ -134,6 +134,24 @@ def test_plain_features_of_what_is_held_out_are_kept_and_do_not_touch_the_head(
     assert l2 in head.L2_CANDIDATES
 
 
+def test_classes_of_one_image_have_a_head_without_a_choice_of_penalty(backbone, source, tmp_path, capsys):
+    few = ImageSource(source.files[:2], source.labels[:2], (SIDE, SIDE))
+    kernel, bias = train_head(backbone, few, 2, VIEWS, 5, tmp_path)
+    said = "no class has two images to choose the L2 strength on: taken as 3.2e-04\n"
+    assert said in capsys.readouterr().out
+    features = np.stack([few.image(index).mean(axis=(0, 1)) / 255 for index in range(2)])
+    assert np.argmax(features @ kernel + bias, axis=1).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("labels", [(0, 0, 1), (0, 1, 1, 2), (0, 1, 2, 2, 2)])
+def test_some_classes_may_have_one_image(backbone, source, tmp_path, capsys, labels):
+    files = [source.files[index] for index in range(len(labels))]
+    few = ImageSource(files, labels, (SIDE, SIDE))
+    kernel, bias = train_head(backbone, few, max(labels) + 1, VIEWS, 5, tmp_path)
+    assert np.isfinite(kernel).all() and np.isfinite(bias).all()
+    assert "no class has two" not in capsys.readouterr().out
+
+
 def test_a_model_without_a_signature_runs_by_the_names_of_its_tensors(backbone, source, tmp_path):
     path = tmp_path / "model.tflite"
     path.write_bytes(convert_for_now(backbone))
