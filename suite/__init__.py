@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from suite.browser.server import preview
     from suite.deploy.prove.benchmarking import benchmark
     from suite.deploy.prove.verification import verify
+    from suite.finetuning.check import check
     from suite.finetuning.job import finetune
     from suite.runs.export_file import export_file as export
     from suite.runs.job import run
@@ -27,6 +28,7 @@ __version__ = "0.2.0"
 # Verb -> where it is.
 _VERBS = {
     "benchmark": "suite.deploy.prove.benchmarking:benchmark",
+    "check": "suite.finetuning.check:check",
     "evaluate": "suite.answers.api:evaluate",
     "export": "suite.runs.export_file:export_file",
     "finetune": "suite.finetuning.job:finetune",
@@ -38,6 +40,7 @@ _VERBS = {
 __all__ = [
     "__version__",
     "benchmark",
+    "check",
     "evaluate",
     "export",
     "finetune",

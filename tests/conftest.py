@@ -8,7 +8,20 @@ import pytest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NARROW = {"width": 390, "height": 844}  # of a phone
+# Fixtures that take seconds: tests that share one stay in one process (`--dist=loadgroup`), made once.
+OF_SESSION = {"exported_images", "exported_sequences"}
+OF_MODULE = {"bundle", "case", "exported", "folder", "personal", "trained"}
 PHONE = "computer.test"  # what a phone calls this machine: no secure origin
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        shared = sorted(OF_SESSION & {*item.fixturenames}) or [
+            f"{item.path.name}:{name}" for name in sorted(OF_MODULE & {*item.fixturenames})
+        ]
+        if shared:
+            item.add_marker(pytest.mark.xdist_group(shared[0]))
 
 
 @pytest.fixture

@@ -12,28 +12,27 @@ import pytest
 import suite
 from suite.data.generated.textures import write_textures
 
-# In an order in which each finds what the ones before it left.
-VERBS = ("finetune", "predict", "evaluate", "verify", "benchmark", "export", "preview", "run")
-PHOTOS = 12  # a class
+VERBS = ("benchmark", "check", "evaluate", "export", "finetune", "predict", "preview", "run", "verify")
+PHOTOS = 8  # a class
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with `photos/`, some of three classes."""
+    """A folder with `photos/`, some of three classes, and what the example of `finetune` makes of them."""
     root = tmp_path_factory.mktemp("api")
     textures = write_textures(root / "textures")
     for name in ("brick", "grass", "gravel"):
         (root / "photos" / name).mkdir(parents=True)
         for index, path in enumerate(sorted((textures / "train" / name).iterdir())[:PHOTOS]):
             path.rename(root / "photos" / name / f"{index}.png")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        try_example("finetune")
     return root
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_the_example_is_true(folder, verb, monkeypatch):
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(http.server.ThreadingHTTPServer, "serve_forever", _interrupted)
-    monkeypatch.setattr(webbrowser, "open", lambda address: True)
+def try_example(verb):
+    """Runs the example of a verb's docstring; what it says a line gives is what the line has to give."""
     examples = doctest.DocTestParser().get_examples(inspect.getdoc(getattr(suite, verb)))
     assert examples
     names = {"suite": suite}
@@ -44,6 +43,14 @@ def test_the_example_is_true(folder, verb, monkeypatch):
         value = repr(eval(example.source, names)) + "\n"
         flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
         assert doctest.OutputChecker().check_output(example.want, value, flags), value
+
+
+@pytest.mark.parametrize("verb", sorted(set(VERBS) - {"finetune"}))  # that one made the folder
+def test_the_example_is_true(folder, verb, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(http.server.ThreadingHTTPServer, "serve_forever", _interrupted)
+    monkeypatch.setattr(webbrowser, "open", lambda address: True)
+    try_example(verb)
 
 
 def _interrupted(server):

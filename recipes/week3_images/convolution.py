@@ -229,7 +229,7 @@ def run(config: Config, context: Context) -> Result:
             "equivariance": draw_features(cnn, data.images["test"][:1]),
             "shift": draw_accuracy(by_shift),
         },
-        exports=[classifier_export(cnn, data)],
+        exports=[classifier_export(cnn, dataclasses.replace(data, images=images))],
         data=data.describe(),
     )
 

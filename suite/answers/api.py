@@ -15,6 +15,7 @@ from suite.bundle.names import RESULT_FILE, SPLIT_FILE
 from suite.bundle.record import read_result
 from suite.bundle.task import Task
 from suite.data.folders.labeled import read_labeled
+from suite.data.folders.labeling import UNSAID, Labeling
 from suite.data.splits import SPLITS
 from suite.deploy.image_input import ImageInput, image_input
 from suite.deploy.labels import class_labels
@@ -170,7 +171,7 @@ def evaluate(
     Args:
         artifact: As in `predict`.
         directory: One subfolder a class, named as in `labels.txt`; with or without train, validation and test
-            folders around them.
+            folders around them; or photos with a table of their classes; or what the bundle was trained on.
         split: "train", "validation", "test" or "all". By default the held-out images, as far as known: the
             test (else validation) split that the bundle made of this very folder, or the folder's own test
             (else validation) part; otherwise all images.
@@ -195,7 +196,7 @@ def evaluate(
     artifact = _model_of(artifact)
     model, labels, image = _load_classifier(artifact, said)
     root = Path(directory)
-    parts, aside = read_labeled(root, labels)
+    parts, aside = read_labeled(root, labels, _labeling_of(artifact.resolve().parent, root))
     if aside:
         console.warn(f"{len(aside)} files set aside, first {aside[0].file}: {aside[0].reason}")
     parts = _as_trained(parts, artifact.resolve().parent, root)
@@ -232,6 +233,18 @@ def _load_classifier(path: Path, scale: ValueRange | None) -> tuple[Artifact, li
         given = ", ".join(map(str, outputs))
         raise ValueError(f"expected a classifier, which gives one vector, {path} gives {given}")
     return model, class_labels(model), image
+
+
+def _labeling_of(bundle: Path, root: Path) -> Labeling:
+    """What the bundle's own run was told of the images, if that was on this folder."""
+    try:
+        record = read_result(bundle)
+    except (ValueError, OSError):
+        return UNSAID
+    if record.data.source != str(root.resolve()):
+        return UNSAID
+    names = [field.name for field in dataclasses.fields(Labeling)]
+    return Labeling(**{name: record.config[name] for name in names if name in record.config})
 
 
 def _as_trained(

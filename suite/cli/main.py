@@ -55,6 +55,28 @@ def run() -> None:
     """
 
 
+@cli.command()
+@click.argument("directory")
+@click.option(
+    "--out", default=None, help="Folder of the page [default: saved_models/check-NAME-OF-DIRECTORY]."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(directory: str, out: str | None, as_json: bool) -> None:
+    """List what is wrong with your photos.
+
+    DIRECTORY has one subfolder a class. Finds wrong labels, near-copies, classes that their files give away,
+    blurred and empty photos, and writes a page with thumbnails. Nothing is trained or changed.
+    """
+    from suite.finetuning.check import check as verb
+
+    checked = verb(directory, out=out)
+    if as_json:
+        click.echo(json.dumps(checked.to_json(), ensure_ascii=False, indent=2))
+        return
+    console.result(str(checked))
+    say_next(f"suite finetune {directory}")
+
+
 class _FinetuneCommand(Command):
     """Reads the fields of the fine-tuning Config when they are needed, not for `suite --help`."""
 
@@ -74,9 +96,9 @@ class _FinetuneCommand(Command):
 def finetune(**arguments: Any) -> None:
     """Fine-tune a CNN on your images, and export.
 
-    DIRECTORY has one subfolder a class, with or without train, validation and test folders around them.
-    Without
-    DIRECTORY: the texture photos that ship with scikit-image.
+    DIRECTORY has one subfolder a class, with or without train, validation and test folders around them, or
+    photos with a table (CSV, TSV) of their classes beside them. Without DIRECTORY: the texture photos that
+    ship with scikit-image.
     """
     from suite.finetuning.job import finetune as verb
 

@@ -121,15 +121,16 @@ def reliability_diagram(before: np.ndarray, after: np.ndarray, labels: np.ndarra
     Returns:
         The figure; the area of a point is the share of the answers in its bin.
     """
-    figure, axes = new_figure(title, 5.6, 5.0)
+    figure, axes = new_figure(title, 5.6, 5.4)
+    bins = BINS if len(labels) >= 20 * BINS else 5  # of a handful of answers each, bins would only show noise
     with matplotlib.rc_context(STYLE):
         axes.plot((0, 1), (0, 1), "--", color=MUTED, linewidth=1, label="as sure as right")
         for name, values, color in (("before", before, COLORS[1]), ("after", after, COLORS[0])):
-            counts, sure, right = reliability(values, labels).T
+            counts, sure, right = reliability(values, labels, bins).T
             error = expected_calibration_error(values, labels)
             axes.plot(sure, right, color=color, linewidth=1.2, label=f"{name}, error {error:.3f}")
             axes.scatter(sure, right, 15 + 300 * counts / len(labels), color=color, alpha=0.75)
-        axes.legend(loc="upper left")
+        figure.legend(loc="outside lower center", ncols=3)
     axes.set(xlabel="probability of the best class", ylabel="share of right answers")
     axes.set(xlim=(-0.02, 1.04), ylim=(-0.04, 1.06))
     return figure

@@ -101,7 +101,9 @@ def trust(
     after = with_temperature(before, temperature)
     chosen = choose_threshold(after, labels, "photos")
     figures = {
-        "reliability": reliability_diagram(before, after, labels, f"Temperature {temperature:.2f}"),
+        "reliability": reliability_diagram(
+            before, after, labels, f"Reliability, temperature {temperature:.2f}"
+        ),
         "coverage": coverage_curve(after, labels, "Accuracy of the surest answers", chosen),
     }
     note = (

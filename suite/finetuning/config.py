@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Annotated
 
+from suite.data.folders.labeling import Labeling
 from suite.deploy.export import SPARE_CLASSES
 
 
@@ -29,8 +30,24 @@ class Config:
         SPARE_CLASSES
     )
 
+    label_column: Annotated[
+        str, "Column of the classes in the table (CSV, TSV) beside the photos, by name or number; else found."
+    ] = ""
+    depth: Annotated[int, "Folders down to a class: 2 makes fruit/apple one."] = 1
+    class_from_name: Annotated[
+        str,
+        "Where file names hold the class: prefix (cat of cat_001.jpg), or a regular expression with a group.",
+    ] = ""
+
+    @property
+    def labeling(self) -> Labeling:
+        """What says the classes of the photos."""
+        return Labeling(self.label_column, self.depth, self.class_from_name)
+
     def __post_init__(self) -> None:
         lowest = {"epochs": 0, "batch_size": 1, "views": 0, "spare_classes": 0}
+        _ = self.labeling
+        lowest = {"epochs": 0, "batch_size": 1, "patience": 1, "views": 0, "spare_classes": 0}
         for name, low in lowest.items():
             if getattr(self, name) < low:
                 raise ValueError(f"expected {name} of at least {low}, received {getattr(self, name)}")

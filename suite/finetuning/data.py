@@ -10,6 +10,7 @@ import numpy as np
 
 from suite import console
 from suite.data.folders.labeled import ImageFolder, read_folder
+from suite.data.folders.labeling import UNSAID, Labeling
 from suite.data.folders.shards import find_shards, read_shards
 from suite.data.generated.textures import write_textures
 from suite.data.pictures.image_source import ImageSource
@@ -18,18 +19,19 @@ from suite.data.sets.tfds_images import write_image_dataset
 from suite.runs.recipe import Context
 
 
-def open_folder(context: Context) -> ImageFolder:
+def open_folder(context: Context, labeling: Labeling = UNSAID) -> ImageFolder:
     """Reads and splits the images of a run; prints what was found.
 
     Args:
         context: Its source is the texture photos where it is embedded, and tf_flowers where it is TFDS
             without a name.
+        labeling: What says the classes of pictures in a folder of the user's.
 
     Returns:
         Classes and splits; what is no path is written below `context.folder`.
 
     Raises:
-        ValueError: As `read_folder` and `read_shards`.
+        ValueError: As `read_folder` and `read_shards`; or `labeling` says something of other data.
     """
     if context.source.path is not None:
         root = context.source.path
@@ -38,7 +40,15 @@ def open_folder(context: Context) -> ImageFolder:
     else:
         name = context.source.name or "tf_flowers"
         root = write_image_dataset(name, context.folder / name)
-    folder = (read_shards if find_shards(root) else read_folder)(root, context.seed)
+    is_sharded = bool(find_shards(root))
+    if labeling != UNSAID and (is_sharded or context.source.path is None):
+        raise ValueError(
+            "expected label_column, depth and class_from_name with a folder of pictures, received "
+            f"{'TFRecord files' if is_sharded else f'--data {context.source}'}; leave them out"
+        )
+    folder = (
+        read_shards(root, context.seed) if is_sharded else read_folder(root, context.seed, labeling=labeling)
+    )
     for part, files in folder.splits.items():
         if files:
             console.say(f"found {len(files)} images in {len({label for _, label in files})} classes ({part})")

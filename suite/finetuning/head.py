@@ -22,6 +22,8 @@ L2_CANDIDATES = tuple(float(10.0**exponent) for exponent in np.arange(-1, -6.1, 
 FOLDS = 5
 INDISTINGUISHABLE = 0.005  # nats: of penalties this close, the strongest gives the least overconfident model
 FOR_CHOOSING = 1000  # images that the penalty is chosen on, at most
+HEAD_FILE = "head.npz"  # with it the features of the images themselves, by which labels are checked
+UNCHOSEN_L2 = L2_CANDIDATES[len(L2_CANDIDATES) // 2]  # where no class has two images to compare penalties on
 MOST_FEATURES = 20_000  # rows of augmented features; a larger data set needs fewer views an image
 
 
@@ -44,7 +46,7 @@ def train_head(
     views: int,
     seed: int,
     folder: Path,
-    held_out: Sequence[ImageSource] | None = None,
+    held_out: Sequence[ImageSource] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fits softmax regression to the features of every image and its augmented views.
 
@@ -58,13 +60,13 @@ def train_head(
         views: Augmented views of each image besides the image itself; fewer where they are many.
         seed: Of the augmentation and the choice.
         folder: Where features are kept until the head is trained, and the head then.
-        held_out: Photos whose plain features are kept with those of the source, for `plain_features`; they
-            do not touch the head. None: nothing is kept.
+        held_out: Photos whose plain features are kept after those of the source, for `plain_features`; they
+            do not touch the head.
 
     Returns:
         `kernel (features, num_classes)` and `bias (num_classes,)` float32 of the head.
     """
-    saved = folder / "head.npz"
+    saved = folder / HEAD_FILE
     if saved.exists():
         with np.load(saved) as arrays:
             return arrays["kernel"], arrays["bias"]
@@ -77,21 +79,10 @@ def train_head(
     groups = np.tile(np.arange(len(source)), views + 1)
     weights = class_weights(labels, num_classes)[labels]
     console.say(f"phase 1: head on {len(features)} feature vectors")
-    # The penalty does not need every row of a large set; the head does.
-    chosen = np.random.default_rng(seed).permutation(len(source))[:FOR_CHOOSING]
-    some = np.flatnonzero(np.isin(groups, chosen))
-    _, losses = choose_l2(
-        features[some],
-        labels[some],
-        num_classes,
-        candidates=L2_CANDIDATES,
-        fold_of_row=deal_folds(labels[some], groups[some], FOLDS, seed),
-        sample_weight=weights[some],
-    )
-    l2 = max(l2 for l2, value in losses.items() if value <= min(losses.values()) + INDISTINGUISHABLE)
+    l2 = _choose_l2(features, labels, groups, weights, num_classes, seed)
     kernel, bias = fit_softmax_regression(features, labels, num_classes, l2=l2, sample_weight=weights)
     partial = folder / "head.partial.npz"
-    np.savez(partial, kernel=kernel, bias=bias, l2=l2, plain=plain)
+    np.savez(partial, kernel=kernel, bias=bias, l2=l2, features=plain)
     partial.replace(saved)
     for path in (kept, *folder.glob("held_out_features_*.npy")):
         path.unlink()
@@ -102,13 +93,11 @@ def _plain(
     backbone: keras.Model,
     source: ImageSource,
     features: RowFile,
-    held_out: Sequence[ImageSource] | None,
+    held_out: Sequence[ImageSource],
     folder: Path,
     extractor: Callable[[keras.Model], Callable[[np.ndarray], np.ndarray]],
 ) -> np.ndarray:
-    """The plain features of the source and of what is held out, one after the other; none where none is."""
-    if held_out is None:
-        return np.zeros((0, 0), np.float32)
+    """The plain features of the source and of what is held out, one after the other."""
     parts = [features[: len(source)]]
     for number, part in enumerate(held_out):
         path = folder / f"held_out_features_{number}.npy"
@@ -117,9 +106,9 @@ def _plain(
 
 
 def plain_features(folder: Path) -> PlainFeatures:
-    """What `train_head` kept in its folder, where it was given what is held out."""
-    with np.load(folder / "head.npz") as arrays:
-        return PlainFeatures(arrays["plain"], float(arrays["l2"]))
+    """What `train_head` kept in its folder."""
+    with np.load(folder / HEAD_FILE) as arrays:
+        return PlainFeatures(arrays["features"], float(arrays["l2"]))
 
 
 def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
@@ -165,3 +154,30 @@ def frozen_features(
             features.write(row, extract(images.numpy()))
             row += len(images)
     return features
+
+
+def _choose_l2(
+    features: RowFile,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    weights: np.ndarray,
+    num_classes: int,
+    seed: int,
+) -> float:
+    """The strongest penalty that is as good as the best one; a fixed one where every class has one image."""
+    # The penalty does not need every row of a large set; the head does.
+    images = len(np.unique(groups))
+    chosen = np.random.default_rng(seed).permutation(images)[:FOR_CHOOSING]
+    if np.bincount(labels[chosen]).max() < 2:  # the first rows are the images themselves
+        console.say(f"no class has two images to choose the L2 strength on: taken as {UNCHOSEN_L2:.1e}")
+        return UNCHOSEN_L2
+    some = np.flatnonzero(np.isin(groups, chosen))
+    _, losses = choose_l2(
+        features[some],
+        labels[some],
+        num_classes,
+        candidates=L2_CANDIDATES,
+        fold_of_row=deal_folds(labels[some], groups[some], FOLDS, seed),
+        sample_weight=weights[some],
+    )
+    return max(l2 for l2, value in losses.items() if value <= min(losses.values()) + INDISTINGUISHABLE)

@@ -6,11 +6,14 @@ the validation split. The model takes raw uint8 pixels; the whole picture is str
 phones do.
 """
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
 
 from suite.data.source import EMBEDDED, Source
+from suite.evaluation.findings import findings_table
+from suite.finetuning.check import check_training
 from suite.finetuning.config import Config
 from suite.finetuning.data import image_source, open_folder
 from suite.finetuning.estimate import estimate_by_folds, has_few
@@ -35,8 +38,9 @@ def finetune(
     """Fine-tunes a pretrained CNN on a folder of images, exports it, and proves the exports.
 
     Args:
-        directory: One subfolder a class, with or without train, validation and test folders around them, or
-            TFRecord files as `read_shards` takes; the embedded texture photos by default.
+        directory: One subfolder a class, with or without train, validation and test folders around them; or
+            photos with a table of their classes (CSV, TSV) beside them, or with classes in their names; or
+            TFRecord files as `read_shards` takes. The embedded texture photos by default.
         out: Folder of the bundle; `saved_models/NAME-OF-DIRECTORY` by default.
         seed: Seed of the split, the augmentation and the training: the same seed gives the same weights on
             the same machine.
@@ -51,7 +55,7 @@ def finetune(
         GateError: An export failed its gates.
 
     Example:
-        >>> bundle = suite.finetune("photos/", out="saved_models/photos", epochs=0)
+        >>> bundle = suite.finetune("photos/", out="saved_models/photos", epochs=0, precisions="float32")
         >>> sorted(path.name for path in bundle.glob("*.tflite"))[0]
         'model.tflite'
     """
@@ -72,21 +76,25 @@ def finetune(
 
 def run(config: Config, context: Context) -> Result:
     """Trains the classifier of a folder: what `finetune` does before the export."""
-    folder = open_folder(context)
+    folder = open_folder(context, config.labeling)
     with mixed_precision_on_gpu():
         backbone = build_backbone(config.backbone)
     sources = {part: image_source(folder, part, backbone, context.folder) for part in folder.splits}
     num_classes = len(folder.classes)
 
-    held_out = [sources["validation"], sources["test"]] if has_few(sources) else None
+    held_out = [sources["validation"], sources["test"]] if has_few(sources) else []
     kernel, bias = train_head(
         backbone, sources["train"], num_classes, config.views, context.seed, context.folder, held_out
     )
     estimate = None
-    if held_out is not None:
+    if held_out:
         photos = [sources["train"], *held_out]
         estimate = estimate_by_folds(plain_features(context.folder), photos, num_classes, context.seed)
     model = classifier(backbone, kernel, bias)
     curves = fine_tune(model, sources, num_classes, config, context)
 
-    return measure(model, folder, sources, curves, context.folder, config.spare_classes, estimate)
+    result = measure(model, folder, sources, curves, context.folder, config.spare_classes, estimate)
+    findings = check_training(folder, context.folder)
+    if findings is None:
+        return result
+    return dataclasses.replace(result, tables=[*result.tables, findings_table(findings)])

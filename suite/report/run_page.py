@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from suite.bundle.data_facts import DataFacts
 from suite.bundle.record import Record
-from suite.bundle.rows import BaselineRow, ClaimRow
+from suite.bundle.rows import ClaimRow
 from suite.evaluation.table import Table
 from suite.report.page import TONES, format_number, format_value, heading, in_order_written, png_size, render
 
@@ -41,7 +41,7 @@ def write_report(folder: Path, record: Record, tables: Sequence[Table]) -> Path:
         created=record.created.replace("T", " ").replace("Z", " UTC"),
         record=record,
         verdict=[*headlines(record), *outcomes(record)],
-        baselines=baselines_table(record.baselines),
+        baselines=baselines_table(record),
         claims=claims_table(record.claims),
         metrics=[(heading(name), _metric(record, name)) for name in record.metrics],
         figures=[_figure(path) for path in in_order_written((folder / "figures").glob("*.png"))],
@@ -97,13 +97,14 @@ def outcomes(record: Record) -> list[tuple[str, str, str]]:
     return rows
 
 
-def baselines_table(rows: Sequence[BaselineRow]) -> Table:
+def baselines_table(record: Record) -> Table:
     """What the models and the trivial answers get."""
+    rows = record.baselines
     cells = [
         (
             "beaten" if row.beaten else "not beaten",
             heading(row.metric),
-            format_number(row.measured),
+            _metric(record, row.metric),
             row.says,
             format_number(row.value),
         )

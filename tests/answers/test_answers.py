@@ -1,5 +1,6 @@
 """What `predict` and `evaluate` make of numbers, where the parts of an answer could be exchanged."""
 
+import dataclasses
 import json
 import types
 
@@ -11,6 +12,7 @@ from PIL import Image
 import suite
 from suite.answers import api, continuations, sentences
 from suite.deploy.signature import Signature, Tensor
+from suite.evaluation.intervals import wilson
 from suite.evaluation.metrics import accuracy, cross_entropy
 from suite.language.decoding import TEMPERATURE
 from suite.language.encoder_decoder import ENCODER, MAX_TOKENS, STEP
@@ -95,6 +97,12 @@ def test_evaluate_measures_the_part_that_is_asked_for(artifact, divided, split, 
     assert list(found.values()) == pytest.approx(list(wanted), abs=1e-5)
 
 
+def test_evaluate_prints_the_interval_of_the_accuracy(artifact, divided, capsys):
+    found = suite.evaluate(artifact, divided[0])["test_accuracy"]
+    interval = wilson(found, 12, "photos")
+    assert capsys.readouterr().out.splitlines()[-2] == f"test_accuracy {found:.3f} ({interval}, 12 photos)"
+
+
 @pytest.mark.parametrize("same_folder", [True, False])
 def test_evaluate_divides_a_folder_as_its_own_run_did(artifact, tmp_path, same_folder):
     rng, colors = np.random.default_rng(1), {}
@@ -117,6 +125,22 @@ def test_evaluate_divides_a_folder_as_its_own_run_did(artifact, tmp_path, same_f
     name = "test" if same_folder else "all"
     assert list(found.values()) == pytest.approx(list(measured(chosen)), abs=1e-5)
     assert f"{name}_loss" in found
+
+
+def test_evaluate_finds_the_classes_of_a_folder_as_its_own_run_did(artifact, tmp_path):
+    rng, rows = np.random.default_rng(2), []
+    for name in LABELS:
+        for index in range(3):
+            rows.append((rng.integers(0, 256, 3), LABELS.index(name)))
+            write(tmp_path / "photos" / f"{name}_{index}.png", rows[-1][0])
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    for file in artifact.parent.iterdir():
+        (bundle / file.name).write_bytes(file.read_bytes())
+    record = changed(data_source=str((tmp_path / "photos").resolve()))
+    write_record(bundle, dataclasses.replace(record, config={"class_from_name": r"^(.+)_\d", "depth": 1}))
+    found = suite.evaluate(bundle / "model.keras", tmp_path / "photos")
+    assert list(found.values()) == pytest.approx(list(measured(rows)), abs=1e-5)
 
 
 def language_model(words):

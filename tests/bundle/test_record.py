@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from suite.bundle.examples import load_verification, save_verification
-from suite.bundle.record import read_result, recorded_row
+from suite.bundle.record import Record, read_result, recorded_row
 from suite.bundle.rows import BaselineRow, ClaimRow, InputFacts, Latency, MetricValue
 from suite.bundle.write import write_json
 from suite.deploy.describe import digest
@@ -93,3 +93,7 @@ def test_verification_examples(tmp_path):
         (tmp_path / "v.npz").write_bytes(damaged)
         with pytest.raises(ValueError, match="expected verification.npz .* cannot be read .*; write it anew"):
             load_verification(tmp_path / "v.npz")
+
+
+def test_a_record_without_intervals_is_an_older_one():
+    assert Record.from_json({"artifacts": []}).intervals == {}

@@ -7,7 +7,7 @@ from suite.data.pictures.image_source import ImageSource
 from suite.deploy.convert.tflite import convert_for_now
 from suite.deploy.runtime import load_artifact
 from suite.finetuning import head
-from suite.finetuning.head import frozen_features, train_head
+from suite.finetuning.head import frozen_features, plain_features, train_head
 
 COUNT, VIEWS, SIDE = 70, 2, 16  # two whole batches and a rest, three times
 
@@ -102,6 +102,54 @@ def test_the_head_is_that_of_an_uninterrupted_run(backbone, source, tmp_path, mo
         ):
             np.testing.assert_array_equal(ours, theirs)
     assert [path.name for path in (tmp_path / "killed").iterdir()] == ["head.npz"]
+
+
+def test_plain_features_of_what_is_held_out_are_kept_and_do_not_touch_the_head(
+    backbone, source, tmp_path, monkeypatch
+):
+    held_out = [
+        ImageSource(source.files[:5], source.labels[:5], (SIDE, SIDE)),
+        ImageSource([], [], (SIDE, SIDE)),
+    ]
+    for name in ("without", "with"):
+        (tmp_path / name).mkdir()
+    without = train_head(backbone, source, 2, VIEWS, 5, tmp_path / "without")
+    with monkeypatch.context() as patch:
+        kill_after(patch, 9)  # in the held-out photos
+        with pytest.raises(KilledError):
+            train_head(backbone, source, 2, VIEWS, 5, tmp_path / "with", held_out)
+    conversions = []
+    monkeypatch.setattr(
+        head, "feature_extractor", lambda model: conversions.append(1) or model.predict_on_batch
+    )
+    for _ in range(2):  # the second time from the saved head
+        found = train_head(backbone, source, 2, VIEWS, 5, tmp_path / "with", held_out)
+        for ours, theirs in zip(found, without, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    assert conversions == [1]  # one for all parts
+    assert [path.name for path in (tmp_path / "with").iterdir()] == ["head.npz"]
+    features, l2 = plain_features(tmp_path / "with")
+    plain = np.stack([source.image(index).mean(axis=(0, 1)) / 255 for index in [*range(COUNT), *range(5)]])
+    np.testing.assert_allclose(features, plain, atol=1e-6)
+    assert l2 in head.L2_CANDIDATES
+
+
+def test_classes_of_one_image_have_a_head_without_a_choice_of_penalty(backbone, source, tmp_path, capsys):
+    few = ImageSource(source.files[:2], source.labels[:2], (SIDE, SIDE))
+    kernel, bias = train_head(backbone, few, 2, VIEWS, 5, tmp_path)
+    said = "no class has two images to choose the L2 strength on: taken as 3.2e-04\n"
+    assert said in capsys.readouterr().out
+    features = np.stack([few.image(index).mean(axis=(0, 1)) / 255 for index in range(2)])
+    assert np.argmax(features @ kernel + bias, axis=1).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("labels", [(0, 0, 1), (0, 1, 1, 2), (0, 1, 2, 2, 2)])
+def test_some_classes_may_have_one_image(backbone, source, tmp_path, capsys, labels):
+    files = [source.files[index] for index in range(len(labels))]
+    few = ImageSource(files, labels, (SIDE, SIDE))
+    kernel, bias = train_head(backbone, few, max(labels) + 1, VIEWS, 5, tmp_path)
+    assert np.isfinite(kernel).all() and np.isfinite(bias).all()
+    assert "no class has two" not in capsys.readouterr().out
 
 
 def test_a_model_without_a_signature_runs_by_the_names_of_its_tensors(backbone, source, tmp_path):

@@ -7,7 +7,12 @@ from sklearn.preprocessing import StandardScaler
 
 from suite.data.row_file import RowFile
 from suite.linear import softmax_solver
-from suite.linear.softmax_regression import choose_l2, deal_folds, fit_softmax_regression
+from suite.linear.softmax_regression import (
+    choose_l2,
+    deal_folds,
+    fit_softmax_regression,
+    predict_held_out,
+)
 
 read = RowFile.__getitem__
 
@@ -308,3 +313,28 @@ def test_bad_input_to_the_choice(change, message):
 def test_bad_folds(change, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
         deal_folds(Y, **change)
+
+
+def test_rows_are_predicted_by_the_other_folds():
+    """Against a fit a fold, of the same penalty and classes that weigh the same there."""
+    features, labels = network_features(90, 3, columns=30)
+    folds = deal_folds(labels, folds=4, seed=2)
+    found, known = predict_held_out(features, labels, 3, l2=1e-2, fold_of_row=folds)
+    assert known.all() and found.dtype == np.float32
+    for fold in range(4):
+        inside = folds != fold
+        weights = len(labels[inside]) / (3 * np.bincount(labels[inside]))[labels[inside]]
+        kernel, bias = fit_softmax_regression(
+            features[inside], labels[inside], 3, l2=1e-2, sample_weight=weights
+        )
+        expected = tf.nn.softmax(features[~inside] @ kernel + bias).numpy()
+        np.testing.assert_allclose(found[~inside], expected, atol=2e-3)
+
+
+def test_a_class_that_the_other_folds_lack_gets_no_probability():
+    features, labels = network_features(20, 3, columns=8)
+    labels = np.where(labels == 2, 0, labels)
+    labels[4] = 2
+    found, known = predict_held_out(features, labels, 3, l2=1e-2, fold_of_row=np.arange(20) % 5)
+    assert np.flatnonzero(~known).tolist() == [4] and found[4, 2] == 0
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)

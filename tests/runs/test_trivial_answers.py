@@ -5,9 +5,11 @@ import keras
 import numpy as np
 import pytest
 
+from suite.bundle.record import read_result
 from suite.bundle.task import Task
 from suite.data.source import EMBEDDED
 from suite.errors import GateError
+from suite.evaluation.intervals import wilson
 from suite.evaluation.metrics import Metric, accuracy
 from suite.runs import job
 from suite.runs.job import Job, execute
@@ -67,6 +69,46 @@ def test_a_model_that_may_be_better_by_chance_ships_with_a_warning(tmp_path, no_
         in (capsys.readouterr().err)
     )
     assert "may be chance" in (folder / "report.html").read_text()
+
+
+def test_shares_stand_with_their_intervals(tmp_path, no_export, capsys):
+    """On the terminal, in the report and in the record, which keeps the metrics as plain numbers."""
+
+    def run(config, context):
+        metrics = {
+            "estimated_accuracy": 94 / 114,
+            "test_accuracy": 10 / 12,
+            "test_loss": 0.5,
+            "temperature": 1.5,
+        }
+        how = "by 5 folds of the head over all 114 photos; the 12 test photos alone say 0.83 (0.55 to 0.95)"
+        intervals = {
+            "estimated_accuracy": wilson(94 / 114, 114, "photos", how),
+            "test_accuracy": wilson(10 / 12, 12, "photos"),
+        }
+        return Result(metrics, intervals=intervals, exports=[perceptron(config, context)])
+
+    folder = run_job(tmp_path, run)
+    assert capsys.readouterr().out.splitlines()[-5:-1] == [
+        "estimated_accuracy 0.82 (0.74 to 0.88) by 5 folds of the head over all 114 photos; the 12 test "
+        "photos alone say 0.83 (0.55 to 0.95)",
+        "test_accuracy 0.833 (0.55 to 0.95, 12 photos; always 'ham': 0.7500)",
+        "test_loss 0.5000",
+        "temperature 1.5000",
+    ]
+    written = json.loads((folder / "result.json").read_text())
+    assert written["metrics"]["test_accuracy"] == 10 / 12
+    assert written["intervals"]["test_accuracy"] == {
+        "low": pytest.approx(0.5520, abs=1e-4), "high": pytest.approx(0.9530, abs=1e-4), "examples": 12,
+        "unit": "photos", "how": "",
+    }  # fmt: skip
+    assert read_result(folder).intervals["test_accuracy"] == wilson(10 / 12, 12, "photos")
+    report = (folder / "report.html").read_text()
+    assert (
+        report.count("0.82 (0.74 to 0.88) by 5 folds of the head over all 114 photos") == 2
+    )  # head, metrics
+    assert "0.833 (0.55 to 0.95, 12 photos; trivial: 0.7500)" in report
+    assert report.count(">0.833 (0.55 to 0.95, 12 photos)<") == 2  # beside the trivial answer, and in metrics
 
 
 def test_a_recipes_own_baseline_stands_before_the_implied_one_and_a_tiny_run_is_not_judged(

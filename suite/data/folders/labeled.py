@@ -2,26 +2,24 @@
 
 import dataclasses
 import os
-from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from operator import attrgetter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO
 
 import numpy as np
 
-from suite.data.folders import layout, scan
-from suite.data.folders.layout import MINIMUM_PER_CLASS
-from suite.data.folders.scan import Picture
+from suite.data.folders import class_folders, layout, scan
+from suite.data.folders.labeled_split import (
+    MINIMUM_SIDE,
+    TOO_SMALL,
+    LabeledPicture,
+    check_fractions,
+    separate_strangers,
+    split_labeled,
+)
+from suite.data.folders.labeling import UNSAID, LabeledFiles, Labeling, find_labels
 from suite.data.pictures.images import decode, load_image
 from suite.data.set_aside import SetAside, UnusableError, with_first
-from suite.data.splits import SPLITS
-
-MINIMUM_SIDE = 16
-_NAMED = 6  # classes in a message
-_TOO_SMALL = f"less than {MINIMUM_SIDE} on a side"
-
-LabeledPicture: TypeAlias = Picture[str]  # its content is the name of its class
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,107 +45,127 @@ class ImageFolder:
 
 
 def read_folder(
-    directory: str | os.PathLike[str], seed: int = 0, fractions: Sequence[float] = (0.7, 0.15, 0.15)
+    directory: str | os.PathLike[str],
+    seed: int = 0,
+    fractions: Sequence[float] = (0.7, 0.15, 0.15),
+    labeling: Labeling = UNSAID,
 ) -> ImageFolder:
     """Reads a folder of class folders, or of train, validation and test folders that hold class folders.
+
+    Or one of pictures with a table of their labels, or with classes in their names, as `labeling` says.
 
     Every file is decoded once. What is not a sound picture of at least 16 x 16 pixels is set aside, and so
     are copies (the same bytes) that would stand on both sides of a split or under two classes. Parts that are
     not given are split off the training pictures, class by class: validation and test, or validation alone
-    where a test folder is given. A validation folder without a test folder means no test. Nothing in the
-    folder is changed.
+    where a test folder is given. A validation folder without a test folder means no test. Of a class of fewer
+    than 5 different pictures one is held out, for validation. Nothing in the folder is changed.
 
     Args:
         directory: The folder. Class folders may have sub-folders. Validation may be called val or valid, too.
         seed: Seed of the split.
         fractions: Shares of train, validation and test in the split.
+        labeling: What says the classes.
 
     Returns:
         An `ImageFolder`.
 
     Raises:
-        ValueError: There is no such folder, it has fewer than two class folders, a class has fewer than 5
-            different usable pictures, or validation or test have a class that train lacks.
+        ValueError: There is no such folder, it has fewer than two classes, a class has no usable training
+            picture, or only one and there is no validation part, or a part has none of the classes.
     """
     root = Path(directory)
     check_fractions(fractions)
-    layout.check_directory(root)
-    parts, unlabeled = layout.find_parts(root)
-    classes = layout.check_classes(root, parts)
-    files, unreachable = layout.find_files(root, parts)
-    pictures, unusable = scan.inspect_files(files, root, _reader(root, parts), "Checking pictures")
-    aside = [*unlabeled, *unreachable, *unusable]
-    folder = split_folder(root, parts, classes, pictures, aside, seed=seed, fractions=fractions)
-    return dataclasses.replace(folder, notes=_notes(folder, layout.depth(root, parts)))
+    found = find_labels(root, labeling)
+    pictures, unusable = _inspect(root, found)
+    aside = [*found.aside, *unusable]
+    classes = found.classes
+    if classes is None:
+        classes = classes_of(pictures, aside, f"pictures of {str(root)!r}")
+    split = split_labeled(root, found.parts, classes, pictures, aside, seed, fractions)
+    notes = (*found.notes, *_notes(split.parts, found.depth), *split.notes)
+    return ImageFolder(root, classes, split.parts, split.quarantined, notes)
 
 
-def _reader(root: Path, parts: dict[str, list[Path]]) -> Callable[[Path], str]:
-    """Checks a picture, and gives the name of the class folder that it is in."""
-    depth = layout.depth(root, parts)
+def _inspect(root: Path, found: LabeledFiles) -> tuple[list[LabeledPicture], list[SetAside]]:
+    """Checks all pictures."""
 
     def read(path: Path) -> str:
         check_picture(path)
-        return path.relative_to(root).parts[depth]
+        return found.class_of[path]
 
-    return read
+    return scan.inspect_files(found.files, root, read, "Checking pictures")
 
 
-def _notes(folder: ImageFolder, depth: int) -> tuple[str, ...]:
+def classes_of(
+    pictures: Sequence[LabeledPicture], aside: Sequence[SetAside], where: str, kind: str = "pictures"
+) -> tuple[str, ...]:
+    """Names the classes of training pictures that are in no class folders.
+
+    Args:
+        pictures: The sound ones.
+        aside: The others, for the message.
+        where: What they are in, for the message.
+        kind: What they are, for the message.
+
+    Returns:
+        Names in natural order.
+
+    Raises:
+        ValueError: Fewer than two.
+    """
+    names = {picture.content for picture in pictures if picture.part == "train"}
+    if len(names) < 2:
+        received = ", ".join(map(repr, names)) or "none"
+        raise ValueError(
+            f"expected at least 2 classes to train on in the {where}, received "
+            f"{received}{with_first(aside)}; add {kind} of others"
+        )
+    return tuple(sorted(names, key=layout.natural))
+
+
+def _notes(parts: Mapping[str, Sequence[tuple[str, int]]], depth: int) -> tuple[str, ...]:
     """Says so where pictures in sub-folders were counted to the class folder above, that deep in the root."""
-    places = [Path(file).parent for files in folder.splits.values() for file, _ in files]
-    below = [place for place in places if len(place.parts) > depth + 1]
+    places = [Path(file).parent for files in parts.values() for file, _ in files]
+    below = [place for place in places if depth and len(place.parts) > depth]
     if not below:
         return ()
-    said = " and ".join(layout.depths(below))
+    said = " and ".join(class_folders.depths(below))
     return (f"sub-folders of class folders are no classes of their own: {said} count for the folder above",)
 
 
 def read_labeled(
-    directory: str | os.PathLike[str], classes: Sequence[str]
+    directory: str | os.PathLike[str], classes: Sequence[str], labeling: Labeling = UNSAID
 ) -> tuple[dict[str, list[tuple[str, int]]], list[SetAside]]:
     """Reads a folder of labeled pictures for a model that exists already, however few there are.
 
     Args:
         directory: Laid out as for `read_folder`.
         classes: The model's class names by output index.
+        labeling: What says the classes.
 
     Returns:
         By part ("train" holds everything where the folder is not divided), pairs of a path relative to
-        `directory` and a label; and everything that was set aside.
+        `directory` and a label; and everything that was set aside, pictures of validation and test among it
+        whose class the model does not know.
 
     Raises:
-        ValueError: There is no such folder, or it has a class that the model does not know.
+        ValueError: There is no such folder, or its train part has a class that the model does not know.
     """
     root = Path(directory)
-    layout.check_directory(root)
-    parts, unlabeled = layout.find_parts(root)
-    files, unreachable = layout.find_files(root, parts)
-    depth = layout.depth(root, parts)
-    unknown = sorted({path.relative_to(root).parts[depth] for path, _ in files} - set(classes))
+    found = find_labels(root, labeling, to_train=False)
+    unknown = sorted({found.class_of[path] for path, part in found.files if part == "train"} - set(classes))
     if unknown:
+        what = "class folders" if found.depth else "classes"
         raise ValueError(
-            f"expected class folders among {', '.join(classes)} in {str(root)!r}, received {unknown[0]!r}; "
+            f"expected {what} among {', '.join(classes)} in {str(root)!r}, received {unknown[0]!r}; "
             "rename it, or move it away"
         )
-    pictures, unusable = scan.inspect_files(files, root, _reader(root, parts), "Checking pictures")
-    pairs: dict[str, list[tuple[str, int]]] = {part: [] for part in parts}
+    pictures, unusable = _inspect(root, found)
+    pictures, strange = separate_strangers(pictures, classes)
+    pairs: dict[str, list[tuple[str, int]]] = {part: [] for part in found.parts}
     for picture in pictures:
         pairs[picture.part].append((picture.file, list(classes).index(picture.content)))
-    return pairs, [*unlabeled, *unreachable, *unusable]
-
-
-def check_fractions(fractions: Sequence[float]) -> None:
-    """Refuses shares of train, validation and test that make no sense.
-
-    Raises:
-        ValueError: They do not.
-    """
-    sums_to_one = len(fractions) == 3 and abs(sum(fractions) - 1) < 1e-6
-    if not (sums_to_one and fractions[0] == max(fractions) and fractions[1] > 0 and fractions[2] >= 0):
-        raise ValueError(
-            "expected fractions of train, validation and test that sum to 1, train the largest, validation "
-            f"above 0, received {tuple(fractions)}; (0.7, 0.15, 0.15) is usual"
-        )
+    return pairs, [*found.aside, *unusable, *strange]
 
 
 def check_picture(file: str | os.PathLike[str] | BinaryIO) -> None:
@@ -159,103 +177,4 @@ def check_picture(file: str | os.PathLike[str] | BinaryIO) -> None:
     """
     height, width, _ = decode(file, size=(MINIMUM_SIDE, MINIMUM_SIDE)).shape
     if min(height, width) < MINIMUM_SIDE:
-        raise UnusableError(f"only {width} x {height} pixels, {_TOO_SMALL}")
-
-
-def split_folder(
-    root: Path,
-    parts: Collection[str],
-    classes: tuple[str, ...],
-    pictures: Sequence[LabeledPicture],
-    aside: Sequence[SetAside],
-    *,
-    seed: int,
-    fractions: Sequence[float],
-) -> ImageFolder:
-    """Splits what a scan gave; copies under two classes or in two parts are set aside.
-
-    Args:
-        root: The folder.
-        parts: Parts that it is divided into.
-        classes: All that it has folders for; label by position.
-        pictures: The sound ones.
-        aside: What is set aside already.
-        seed: As for `read_folder`.
-        fractions: As for `read_folder`.
-
-    Raises:
-        ValueError: A class of too few different pictures, or a validation part that came to nothing.
-    """
-    kept, copies = scan.separate_copies(pictures, attrgetter("content"))
-    aside = sorted([*aside, *copies], key=attrgetter("file"))
-    _check_counts(root, parts, classes, kept, aside)
-    splits = _split(kept, classes, missing_parts(parts, fractions), seed)
-    return ImageFolder(root, classes, splits, tuple(aside))
-
-
-def _check_counts(
-    root: Path,
-    parts: Collection[str],
-    classes: tuple[str, ...],
-    pictures: Sequence[LabeledPicture],
-    aside: Sequence[SetAside],
-) -> None:
-    """Refuses a class of too few different pictures, and a validation part that came to nothing."""
-    distinct = Counter(name for name, _ in {(p.content, p.digest) for p in pictures if p.part == "train"})
-    few = [name for name in classes if distinct[name] < MINIMUM_PER_CLASS]
-    if few:
-        lost = [entry for entry in aside if not set(few).isdisjoint(Path(entry.file).parts)]
-        more = f" and {len(few) - _NAMED} other classes" if len(few) > _NAMED else ""
-        received = (
-            ", ".join(f"{distinct[name]} in {name!r}" for name in few[:_NAMED]) + more + with_first(lost)
-        )
-        raise ValueError(
-            f"expected at least {MINIMUM_PER_CLASS} different usable training pictures per class "
-            f"in {str(root)!r}, received {received}; {_advice(root, few, distinct, lost)}"
-        )
-    if "validation" in parts and all(picture.part != "validation" for picture in pictures):
-        raise ValueError(
-            f"expected usable pictures in the validation folder of {str(root)!r}, received none; "
-            "add some, or remove the folder to have it split off train"
-        )
-
-
-def _advice(root: Path, few: list[str], distinct: Counter[str], lost: list[SetAside]) -> str:
-    """What to do about classes with too few pictures, of which some were lost."""
-    empty = [name for name in few if not distinct[name]]
-    elsewhere = layout.advice(root) if empty else ""
-    if elsewhere.startswith("did you mean"):
-        return elsewhere
-    empty = [name for name in empty if all(name not in Path(entry.file).parts for entry in lost)]
-    if empty:
-        names = ", ".join(map(repr, empty))
-        plural = "s" * (len(empty) > 1)
-        return f"remove the empty folder{plural} {names} or put pictures in {'them' if plural else 'it'}"
-    if lost and all(entry.reason.endswith(_TOO_SMALL) for entry in lost):
-        return f"give larger pictures, of at least {MINIMUM_SIDE} x {MINIMUM_SIDE} pixels"
-    return "add pictures or remove the class"
-
-
-def missing_parts(parts: Collection[str], fractions: Sequence[float]) -> dict[str, float]:
-    """Shares of the train folder that are split off for validation and test."""
-    train, validation, test = fractions
-    if "validation" in parts:
-        return {}
-    if "test" in parts:
-        return {"validation": validation / (train + validation)}
-    return {"validation": validation, "test": test}
-
-
-def _split(
-    pictures: Sequence[LabeledPicture], classes: tuple[str, ...], shares: dict[str, float], seed: int
-) -> dict[str, tuple[tuple[str, int], ...]]:
-    """Splits each class of the train folder; those outside of train stay where they are."""
-    of_class: dict[str, list[LabeledPicture]] = {name: [] for name in classes}
-    for picture in pictures:
-        of_class[picture.content].append(picture)
-    pairs: dict[str, list[tuple[str, int]]] = {part: [] for part in SPLITS}
-    for label, name in enumerate(classes):
-        parts = scan.divide(of_class[name], shares, np.random.default_rng((seed, label)))
-        for part in SPLITS:
-            pairs[part] += [(picture.file, label) for picture in parts[part]]
-    return {part: tuple(sorted(pairs[part])) for part in SPLITS}
+        raise UnusableError(f"only {width} x {height} pixels, {TOO_SMALL}")

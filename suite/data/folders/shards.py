@@ -5,7 +5,6 @@ again and again, from where an interrupted run stopped.
 """
 
 import contextlib
-import dataclasses
 import hashlib
 import io
 import os
@@ -19,11 +18,11 @@ import google_crc32c
 import numpy as np
 
 from suite import console
-from suite.data.folders import labeled, layout, scan
-from suite.data.folders.labeled import ImageFolder, LabeledPicture
+from suite.data.folders import class_folders, labeled, layout, scan
+from suite.data.folders.labeled import ImageFolder
+from suite.data.folders.labeled_split import check_fractions, split_labeled
 from suite.data.pictures.images import load_image
-from suite.data.set_aside import SetAside, UnusableError, with_first
-from suite.data.splits import SPLITS
+from suite.data.set_aside import SetAside, UnusableError
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -77,7 +76,7 @@ def read_shards(
         ValueError: As `read_folder`, or a folder without such files.
     """
     root = Path(directory)
-    labeled.check_fractions(fractions)
+    check_fractions(fractions)
     shards = find_shards(root)
     if not shards:
         raise ValueError(
@@ -98,10 +97,10 @@ def read_shards(
     names = _class_names(root)
     pictures, unusable = scan.inspect(files, lambda file: _check(root, file, names), "Checking pictures")
     aside += unusable
-    classes = _check_classes(root, pictures, aside)
-    given = dict.fromkeys(parts.values())
-    folder = labeled.split_folder(root, given, classes, pictures, aside, seed=seed, fractions=fractions)
-    return dataclasses.replace(folder, load=load_record)
+    classes = labeled.classes_of(pictures, aside, f"TFRecord files of {str(root)!r}", "records")
+    given = tuple(dict.fromkeys(parts.values()))
+    split = split_labeled(root, given, classes, pictures, aside, seed, fractions)
+    return ImageFolder(root, classes, split.parts, split.quarantined, split.notes, load_record)
 
 
 def load_record(file: str, size: tuple[int, int]) -> np.ndarray:
@@ -143,8 +142,8 @@ def write_shards(
     if out.exists() and any(out.iterdir()):
         raise ValueError(f"expected a new folder for the shards, received {str(out)!r}, which holds files")
     root = Path(directory)
-    layout.check_directory(root)
-    classes = layout.check_classes(root, layout.find_parts(root)[0])
+    class_folders.check_directory(root)
+    classes = class_folders.check_classes(root, layout.find_parts(root)[0])
     pairs, aside = labeled.read_labeled(root, classes)
     out.mkdir(parents=True, exist_ok=True)
     for part, files in pairs.items():
@@ -256,24 +255,3 @@ def _check(root: Path, file: str, names: list[str]) -> tuple[str, str]:
     picture = _picture(file, features)
     labeled.check_picture(picture)
     return name, hashlib.sha256(picture.getvalue()).hexdigest()
-
-
-def _check_classes(
-    root: Path, pictures: Sequence[LabeledPicture], aside: Sequence[SetAside]
-) -> tuple[str, ...]:
-    """Names of the classes of train in natural order."""
-    of_part = {part: {picture.content for picture in pictures if picture.part == part} for part in SPLITS}
-    if len(of_part["train"]) < 2:
-        received = ", ".join(map(repr, of_part["train"])) or "none"
-        raise ValueError(
-            f"expected at least 2 classes to train on in the TFRecord files of {str(root)!r}, received "
-            f"{received}{with_first(aside)}; add records of others"
-        )
-    for part, names in of_part.items():
-        strange = sorted(names - of_part["train"])
-        if strange:
-            raise ValueError(
-                f"expected every class of {str(root)!r} in its train files, received {strange[0]!r} only in "
-                f"{part}; add records of it to train or leave it out"
-            )
-    return tuple(sorted(of_part["train"], key=layout.natural))

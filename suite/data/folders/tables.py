@@ -15,7 +15,6 @@ from suite.data.set_aside import reason_of
 MOST_LINES = 1000  # of a row whose cells have line breaks in quotes
 _SAMPLE = 200  # lines that tell what stands between cells
 _DELIMITERS = "\t,;|"
-_PARTS = layout.PART_NAMES | dict.fromkeys(("dev", "devel", "development"), "validation")
 _OTHERS = {
     b"PK\x03\x04": "a spreadsheet (XLSX) or another ZIP file; save it as CSV in UTF-8",
     b"\xd0\xcf\x11\xe0": "an old spreadsheet (XLS) or document; save it as CSV or text in UTF-8",
@@ -120,7 +119,7 @@ def one_line_ends(text: str) -> str:
 def part_named(name: str) -> str | None:
     """The part that a word of a file's name stands for ("fr-ud-dev.conllu": "validation"), or None."""
     words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", Path(name).stem)
-    return next((_PARTS[word.lower()] for word in words if word.lower() in _PARTS), None)
+    return next((layout.PARTS[word.lower()] for word in words if word.lower() in layout.PARTS), None)
 
 
 def find_parts(folder: Path, suffixes: Iterable[str], wanted: str) -> dict[str, Path]:

@@ -141,6 +141,12 @@ def test_what_is_no_folder_of_class_folders_is_named(tmp_path):
     assert error(no) == f"{begin}{no!r}, which does not exist; check the path"
     assert error(empty) == f"{begin}{empty!r}, which is empty; put at least 2 class folders in it"
     assert error(file) == f"{begin}{file!r}, which is a file; give the folder that holds the class folders"
+    for name, what in (
+        ("labels.csv", "a table; give the folder that holds it and the pictures"),
+        ("film.mp4", "a video; save frames of it as JPEG or PNG, in a folder per class"),
+    ):
+        (tmp_path / name).write_bytes(b"x")
+        assert error(tmp_path / name) == f"{begin}{str(tmp_path / name)!r}, which is {what}"
     assert error(loose) == f"{two}{loose!r}, received none, only loose files; {none}"
     assert error(one) == f"{two}{one!r}, received 1 ('cats'); {mend}"
 
@@ -151,13 +157,34 @@ def test_a_train_folder_without_class_folders_is_an_error(tmp_path):
     assert "received none, only loose files; " in error(tmp_path)
 
 
-def test_a_class_that_train_lacks_is_named(tmp_path):
+def test_classes_that_train_lacks_are_set_aside_and_refused_only_where_there_are_no_others(tmp_path):
     write_classes(tmp_path / "train")
-    write_class(tmp_path / "val" / "cats", 5, 2)
     write_class(tmp_path / "val" / "birds", 6, 2)
     assert error(tmp_path) == (
-        f"expected every class of {str(tmp_path)!r} in its train folder, received 'birds' only in "
-        "validation; add pictures of it to train or remove it from validation"
+        f"expected classes of the train part of {str(tmp_path)!r} in its validation part, received only "
+        "others, as 'birds'; add pictures of them to train or remove the validation part"
+    )
+    write_class(tmp_path / "val" / "cats", 5, 2)
+    folder = read_folder(tmp_path)
+    assert folder.classes == ("cats", "dogs")
+    assert counts(folder) == {"train": {0: 5, 1: 5}, "validation": {0: 2}, "test": {}}
+    assert [(entry.file, entry.reason) for entry in folder.quarantined] == [
+        (f"val/birds/{i}.png", "of class 'birds', which train lacks") for i in range(2)
+    ]
+
+
+def test_classes_that_a_given_part_lacks_are_said(tmp_path):
+    for seed, name in enumerate("abcde"):
+        write_class(tmp_path / "train" / name, seed, 1)
+    write_class(tmp_path / "val" / "b", 9, 1)
+    write_class(tmp_path / "test" / "a", 10, 1)
+    folder = read_folder(tmp_path)
+    assert counts(folder) == {"train": dict.fromkeys(range(5), 1), "validation": {1: 1}, "test": {0: 1}}
+    assert folder.notes == (
+        "validation has no pictures of 4 of 5 classes, so its accuracy says nothing of them: 'a', 'c', 'd' "
+        "and 1 more",
+        "test has no pictures of 4 of 5 classes, so its accuracy says nothing of them: 'b', 'c', 'd' and 1 "
+        "more",
     )
 
 
@@ -190,7 +217,7 @@ def test_the_empty_folder_of_a_class_is_named_and_no_other_folder_proposed(tmp_p
     write_classes(tmp_path / "test", 1)
     (tmp_path / "train" / "birds" / "inner").mkdir(parents=True)
     expected = (
-        f"expected at least 5 different usable training pictures per class in {str(tmp_path)!r}, received "
+        f"expected at least 2 different usable training pictures per class in {str(tmp_path)!r}, received "
         "0 in 'birds'; remove the empty folder 'birds' or put pictures in it"
     )
     assert error(tmp_path) == expected
@@ -220,7 +247,7 @@ def test_a_class_without_pictures_but_not_empty_asks_for_some(tmp_path):
     )
 
 
-@pytest.mark.parametrize("short", [3, 7])
+@pytest.mark.parametrize("short", [1, 7])
 def test_a_folder_is_only_proposed_if_it_would_be_taken_and_loses_no_picture(tmp_path, short):
     """Of two sets neither is the right one; nor is one of which a class is too small."""
     write_class(tmp_path / "set" / "cats", 0, short)
