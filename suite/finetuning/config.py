@@ -47,7 +47,6 @@ class Config:
     def __post_init__(self) -> None:
         lowest = {"epochs": 0, "batch_size": 1, "views": 0, "spare_classes": 0}
         _ = self.labeling
-        lowest = {"epochs": 0, "batch_size": 1, "patience": 1, "views": 0, "spare_classes": 0}
         for name, low in lowest.items():
             if getattr(self, name) < low:
                 raise ValueError(f"expected {name} of at least {low}, received {getattr(self, name)}")
