@@ -7,6 +7,9 @@ CONSTRAINTS ?= constraints.txt
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS:%=--constraint %)
 PYTEST := $(BIN)/python -m pytest --durations=25
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadgroup
+# What needs no training: 90 s on two cores, with the linters.
+QUICK := tests/test_docstrings.py tests/test_catalog.py tests/recipes/test_catalog.py \
+	tests/backprop tests/bundle tests/data tests/evaluation tests/report
 
 .PHONY: demo check test test-all test-slow lint lint-js coverage constraints results soak benchmark clean
 
@@ -16,7 +19,7 @@ demo: $(VENV)/.installed
 	$(BIN)/suite benchmark saved_models/textures
 
 check: lint
-	$(PYTEST) -m check
+	$(PYTEST) -m "not slow" $(PARALLEL) $(QUICK)
 
 test: lint
 	$(PYTEST) -m "not slow" $(PARALLEL)

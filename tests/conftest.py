@@ -6,6 +6,8 @@ import signal
 
 import pytest
 
+from suite import console
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NARROW = {"width": 390, "height": 844}  # of a phone
 # Fixtures that take seconds: tests that share one stay in one process (`--dist=loadgroup`), made once.
@@ -22,6 +24,13 @@ def pytest_collection_modifyitems(items):
         ]
         if shared:
             item.add_marker(pytest.mark.xdist_group(shared[0]))
+
+
+@pytest.fixture(autouse=True)
+def loud_again():
+    """The `--quiet` of a command that a test runs is not that of the next test."""
+    yield
+    console.set_quiet(False)
 
 
 @pytest.fixture

@@ -151,10 +151,10 @@ def inception_d(
     From 768 channels, the 3 x 3 convolution would cost four times as much without the 1 x 1 before, to 192.
 
     Args:
-        x: `(batch, height, width, channels)`.
-        name: Name of the block.
-        width: Factor on all numbers of filters, for smaller networks.
-        padding: "valid", or "same" where the image is too small to lose its border.
+        x: As of `inception_b`.
+        name: As there.
+        width: As there.
+        padding: As there.
 
     Returns:
         `(batch, height / 2, width / 2, width * 512 + channels)`, rounded by the padding.

@@ -121,13 +121,10 @@ def summary(model: keras.Model) -> list[LayerSummary]:
     """Prints what `describe_layers` finds, and returns it.
 
     Args:
-        model: Functional model whose first input is `(batch, *size, channels)`.
-
-    Returns:
-        One row a layer, in the order of computation.
+        model: As of `describe_layers`.
 
     Raises:
-        ValueError: The model is not functional.
+        ValueError: As of it.
     """
     rows = describe_layers(model)
     cells = [

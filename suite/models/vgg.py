@@ -1,5 +1,8 @@
 """VGG: deep stacks of 3 x 3 convolutions."""
 
+import functools
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
@@ -11,19 +14,22 @@ _VGG19 = (2, 2, 4, 4, 4)  # configuration E
 _MIN_SIZE = 32
 
 
-def VGG16(
+def VGG(
+    depths: Sequence[int],
     include_top: bool = True,
     input_shape: Shape | None = None,
     classes: int = 1000,
     classifier_activation: Activation = "softmax",
+    *,
     dropout: float = 0.5,
-    name: str = "vgg16",
+    name: str,
 ) -> keras.Model:
-    """VGG16: 13 convolutions and 3 dense layers, 138,357,544 parameters.
+    """Five blocks of 3 x 3 convolutions and 3 dense layers: `VGG16` and `VGG19` are the deepest two.
 
-    The weights of `keras.applications.VGG16` fit, in the same order.
+    The weights of `keras.applications.VGG16` and `VGG19` fit, in the same order.
 
     Args:
+        depths: Convolutions in each block.
         include_top: Whether to end with the classifier.
         input_shape: `(height, width, channels)`, at least 32 x 32 pixels; None for 224 x 224 x 3, or without
             the top for any size.
@@ -46,32 +52,19 @@ def VGG16(
         Simonyan, Zisserman (2015), Very Deep Convolutional Networks for Large-Scale Image Recognition,
         table 1.
     """
-    top = (classes, classifier_activation, dropout) if include_top else None
-    return _build(_VGG16, input_shape, top, name)
-
-
-def VGG19(
-    include_top: bool = True,
-    input_shape: Shape | None = None,
-    classes: int = 1000,
-    classifier_activation: Activation = "softmax",
-    dropout: float = 0.5,
-    name: str = "vgg19",
-) -> keras.Model:
-    """VGG19: 16 convolutions and 3 dense layers, 143,667,240 parameters; otherwise as `VGG16`."""
-    top = (classes, classifier_activation, dropout) if include_top else None
-    return _build(_VGG19, input_shape, top, name)
-
-
-def _build(
-    depths: tuple[int, ...], input_shape: Shape | None, top: tuple[int, Activation, float] | None, name: str
-) -> keras.Model:
-    x = image = image_input(input_shape, 224, _MIN_SIZE, bool(top))
+    x = image = image_input(input_shape, 224, _MIN_SIZE, include_top)
     for number, (depth, filters) in enumerate(zip(depths, _FILTERS, strict=True), start=1):
         x = vgg_block(x, filters, depth, name=f"block{number}")
-    if top:
-        x = dense_classifier(x, 4096, *top)
+    if include_top:
+        x = dense_classifier(x, 4096, classes, classifier_activation, dropout)
     return keras.Model(image, x, name=name)
+
+
+VGG16 = functools.partial(VGG, _VGG16, name="vgg16")
+"""VGG16: 13 convolutions and 3 dense layers, 138,357,544 parameters."""
+
+VGG19 = functools.partial(VGG, _VGG19, name="vgg19")
+"""VGG19: 16 convolutions and 3 dense layers, 143,667,240 parameters."""
 
 
 def vgg_block(x: keras.KerasTensor, filters: int, depth: int, *, name: str) -> keras.KerasTensor:

@@ -1,11 +1,9 @@
 """Nesterov momentum."""
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 
-from suite.optimizers.base import LearningRate, UpdateRule, decay_rate
+from suite.optimizers.momentum import Momentum
 
 
 def nesterov_momentum(
@@ -18,7 +16,7 @@ def nesterov_momentum(
 
 
 @keras.saving.register_keras_serializable("suite")
-class NesterovMomentum(UpdateRule):
+class NesterovMomentum(Momentum):
     """Steps along the momentum first, then corrects by the gradient found there.
 
         g = gradient at w - momentum * h
@@ -50,12 +48,6 @@ class NesterovMomentum(UpdateRule):
         Advances in optimizing recurrent networks, equations 6 and 7.
     """
 
-    state_names = ("velocity",)
-
-    def __init__(self, learning_rate: LearningRate = 0.01, momentum: float = 0.9, **keras_arguments: Any):
-        super().__init__(learning_rate, **keras_arguments)
-        self.momentum = decay_rate("momentum", momentum)
-
     def step(
         self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor, velocity: tf.Tensor
     ) -> tuple[tf.Tensor, ...]:
@@ -66,6 +58,3 @@ class NesterovMomentum(UpdateRule):
         (velocities,) = self._states
         velocity = tf.convert_to_tensor(velocities[self._get_variable_index(variable)])
         return tf.cast(variable, velocity.dtype) + self.momentum * velocity
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"momentum": self.momentum}
