@@ -112,7 +112,7 @@ def run(config: Config, context: Context) -> Result:
     model = phases.classifier(backbone, kernel, bias)
     head_accuracy = accuracy(phases.predict(model, test), test.labels)
 
-    # Phase 2: the last layers follow at a low rate; kept only where validation improves.
+    # Phase 2: all layers follow; as much of it is kept as validation speaks for.
     curves = phases.fine_tune(model, sources, num_classes, settings, context)
 
     scratch = build_from_scratch(num_classes)
