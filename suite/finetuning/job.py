@@ -1,8 +1,8 @@
 """The main job: a folder of images in, a verified model for a phone out.
 
 Phase 1 fits a linear head on frozen features, a convex problem that is solved exactly in seconds. Phase 2
-trains all layers over one schedule, of which as much is kept as the validation split speaks for. The model takes raw uint8 pixels; the whole picture is stretched to the input size, as
-phones do.
+trains all layers over one schedule, of which as much is kept as the validation split speaks for. The model
+takes raw uint8 pixels; the whole picture is stretched to the input size, as phones do.
 """
 
 import dataclasses
