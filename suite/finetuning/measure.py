@@ -50,14 +50,16 @@ def measure(
     parts = [part for part in ("test", "validation") if len(sources[part])] or [held_out]
     raw = {part: predict(model, sources[part]) for part in parts}
     labels = sources[held_out].labels
+    # How sure the head is says nothing of a model that was trained further.
+    of_model = estimate if curves.get("kept_share", [0.0]) == [0.0] else None
     temperature = calibrate(
-        model, evidence("validation", raw.get("validation"), sources["validation"].labels, estimate)
+        model, evidence("validation", raw.get("validation"), sources["validation"].labels, of_model)
     )
     answers = {part: with_temperature(values, temperature) for part, values in raw.items()}
     metrics, intervals = _numbers(raw, answers, sources, estimate, held_out)
     metrics["temperature"] = temperature
     is_held_out = held_out != "train"
-    seen = evidence(held_out, raw[held_out], labels, estimate) if is_held_out or estimate else None
+    seen = evidence(held_out, raw[held_out], labels, of_model) if is_held_out or of_model else None
     trust_figures, trust_tables, none_of_these = trust(seen, temperature)
     return Result(
         metrics=metrics,

@@ -54,8 +54,8 @@ def folder_of(tmp_path, sources):
     return ImageFolder(tmp_path, CLASSES, splits, ())
 
 
-def measured(model, sources, tmp_path, estimate=None):
-    curves = {"train_loss": [0.0]}
+def measured(model, sources, tmp_path, estimate=None, kept_share=0.0):
+    curves = {"train_loss": [0.0], "kept_share": [kept_share]}
     return measure(model, folder_of(tmp_path, sources), sources, curves, tmp_path, 0, estimate)
 
 
@@ -137,6 +137,15 @@ def test_of_few_validation_photos_the_folds_choose_the_temperature():
     assert temperature == pytest.approx(np.log(9) / np.log(1.5), rel=0.03)
     kernel, _ = model.layers[-1].get_weights()
     np.testing.assert_allclose(kernel * temperature, classifier().layers[-1].get_weights()[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("kept_share", [0.0, 0.5, 1.0])
+def test_the_folds_of_the_head_say_nothing_of_a_model_that_was_trained_further(tmp_path, kept_share):
+    sources = {"train": drawn(80, 1), "validation": drawn(17, 2), "test": drawn(17, 3)}
+    result = measured(classifier(3.0), sources, tmp_path, answered(70, 44, sure=0.99), kept_share)
+    assert (result.metrics["temperature"] > 1.5) == (kept_share == 0)
+    assert (result.metrics["temperature"] == 1) == (kept_share > 0)
+    assert "estimated_accuracy" in result.metrics
 
 
 def test_photos_of_classes_that_no_other_fold_has_choose_nothing():
