@@ -16,14 +16,12 @@ OF_MODULE = {"bundle", "case", "exported", "folder", "personal", "trained"}
 PHONE = "computer.test"  # what a phone calls this machine: no secure origin
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    for item in items:
-        shared = sorted(OF_SESSION & {*item.fixturenames}) or [
-            f"{item.path.name}:{name}" for name in sorted(OF_MODULE & {*item.fixturenames})
-        ]
-        if shared:
-            item.add_marker(pytest.mark.xdist_group(shared[0]))
+def pytest_itemcollected(item):  # before xdist looks for groups
+    shared = sorted(OF_SESSION & {*item.fixturenames}) or [
+        f"{item.path.name}:{name}" for name in sorted(OF_MODULE & {*item.fixturenames})
+    ]
+    if shared:
+        item.add_marker(pytest.mark.xdist_group(shared[0]))
 
 
 @pytest.fixture(autouse=True)

@@ -38,7 +38,7 @@ class Config:
     min_count: int = 2  # of a word in training; the rarer ones are one unknown word
 
 
-SMOKE = Config(order=3, min_count=5)
+SMOKE = Config(min_count=5)
 DATA = ("embedded", "tfds", "path")
 
 CLAIMS = (
