@@ -53,6 +53,6 @@ __all__ = [
 
 def __getattr__(name: str) -> Callable[..., Any]:
     if name not in _VERBS:
-        raise AttributeError(f"module 'suite' has no attribute {name!r}; it has {', '.join(__all__)}")
+        raise AttributeError(f"module 'suite' has no attribute {name!r}; it has {', '.join(_VERBS)}")
     module, function = _VERBS[name].split(":")
     return getattr(importlib.import_module(module), function)

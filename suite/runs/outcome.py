@@ -29,6 +29,7 @@ def record_of(
         settings: Its "seed", "source" and "config".
     """
     metrics = {name: float(value) for name, value in result.metrics.items()}
+    facts = {name: value for name, value in result.data.items() if name != "files"}  # they go to split.json
     return Record(
         name=name,
         kind=kind,
@@ -38,7 +39,7 @@ def record_of(
         seed=settings["seed"],
         config=settings["config"],
         **describe_environment(),
-        data=DataFacts.from_json({"source": settings["source"], **result.data, "files": {}}),
+        data=DataFacts.from_json({"source": settings["source"]} | facts),
         metrics=metrics,
         intervals=result.intervals,
         baselines=tuple(_baseline_row(each, metrics[each.metric]) for each in _baselines(result)),
