@@ -73,6 +73,8 @@ def test_the_command_line_takes_it(line):
     while isinstance(command, click.Group):
         context = click.Context(command, parent=context, info_name=words[0], **command.context_settings)
         words = words[1:]
+        if not words and line in INLINE:
+            return  # a group's name alone, in a sentence
         command = command.get_command(context, words[0].replace(NEW, OLD))
         assert command is not None, f"{line}: there is no command {words[0]}"
     if len(words) == 1 and line in INLINE:
@@ -99,7 +101,8 @@ def test_the_other_commands_are_there(line):
     elif words[0] == "-m":
         assert words[1] == "pytest" and (ROOT / words[2]).exists()
     else:
-        assert (ROOT / words[0]).is_file()
+        file = ROOT / words[0]
+        assert file.is_file() or (file.stem == NEW and file.parent.is_dir())
         if words[0] in TOOLS:
             TOOLS[words[0]].make_context(words[0], words[1:])
 

@@ -119,6 +119,12 @@ def compile_classifier(model: keras.Model, train: ImageSource, num_classes: int,
     """Compiles with AdamW, whose rate rises over a tenth of the steps and falls along a cosine.
 
     The loss is the cross-entropy with smoothed labels; classes weigh the same, however many photos they have.
+
+    Args:
+        model: Classifier that answers with probabilities of shape `(batch, num_classes)`.
+        train: Photos that it will be trained on; they give the class weights and the number of steps.
+        num_classes: Number of classes, above 1.
+        config: Learning rate, batch size and epochs.
     """
     weights = tf.constant(class_weights(train.labels, num_classes))
     steps = max(1, config.epochs * -(-len(train) // config.batch_size))
