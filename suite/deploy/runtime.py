@@ -191,7 +191,7 @@ def _load_keras(path: Path) -> Loaded:
     import tensorflow as tf
 
     model = load_keras(path)
-    infer = tf.function(lambda tensors: call_model(model, tensors), reduce_retracing=True)
+    infer = tf.function(lambda tensors: call_model(model, tensors), reduce_retracing=True, autograph=False)
 
     def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         tensors = {name: tf.constant(value) for name, value in inputs.items()}

@@ -85,6 +85,7 @@ class ReplicatedLoss:
         compute = self._differentiate
         self._compute = tf.function(compute, jit_compile=True) if jit_compile else compute
 
+    @tf.autograph.experimental.do_not_convert  # which takes a second; there is no flow to convert
     def __call__(self, batch: Any, scale: Any = 1.0) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
         """Computes a step, and changes the states of the models.
 

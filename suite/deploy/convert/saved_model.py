@@ -34,7 +34,7 @@ def serving_function(
         for name, dtype, shape in signature.inputs
     ]
 
-    @tf.function(input_signature=specs)
+    @tf.function(input_signature=specs, autograph=False)  # nothing to convert, which takes a second
     def serve(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
         outputs = call_model(model, {spec.name: tensor for spec, tensor in zip(specs, tensors, strict=True)})
         return {name: tf.identity(value, name=name) for name, value in outputs.items()}

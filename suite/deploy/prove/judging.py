@@ -158,7 +158,7 @@ def predict_batches(
         inputs: Arrays by name, batch first.
         batch_size: Examples a call.
     """
-    infer = tf.function(lambda tensors: call_model(model, tensors), reduce_retracing=True)
+    infer = tf.function(lambda tensors: call_model(model, tensors), reduce_retracing=True, autograph=False)
     batches = []
     for start in range(0, len(next(iter(inputs.values()))), batch_size):
         batch = {name: tf.constant(array[start : start + batch_size]) for name, array in inputs.items()}
