@@ -164,6 +164,12 @@ def predict(artifact: str, inputs: tuple[str, ...], top: int, scale: str | None,
 @SCALE
 @click.option("--size", default=None, help="Pixels of an image of any size: 224, or 224,160 (height, width).")
 @click.option("--task", default=None, help="What the model is for, such as classifier [default: guessed].")
+@click.option(
+    "--precisions",
+    default="all",
+    show_default=True,
+    help="all, or float32: neither smaller files nor a learner",
+)
 def export(model: str, **arguments: Any) -> None:
     """Export MODEL.keras, and prove the exports.
 
