@@ -42,7 +42,7 @@ def list_recipes() -> None:
         if folder != week:
             week = folder
             console.result(week.replace("_", " ", 1).replace("_", " "))
-        console.result(f"  {name:<32} {catalog.summary(entry)}")
+        console.result(f"  {name:<32} {catalog.about(entry).title}")
     console.say("\nnext: suite run linear_regression")
 
 

@@ -34,12 +34,16 @@ class Claim(NamedTuple):
         at_most: Upper bound, or None.
         data: What `--data` must be for it: "embedded", "tfds" or "tfds:NAME". None: any, a user's own data,
             too; only for facts of mathematics or of the implementation.
+        says: What it comes to, a sentence that could be false.
+        lecture: The statement of the lecture that it stands for, in a few of the lecture's words.
     """
 
     metric: str
     at_least: float | None = None
     at_most: float | None = None
     data: str | None = None
+    says: str = ""
+    lecture: str = ""
 
     def holds(self, metrics: Mapping[str, float]) -> bool:
         """Tells whether the metric keeps the bounds; NaN never does."""
@@ -51,8 +55,19 @@ class Claim(NamedTuple):
     def row(self, metrics: Mapping[str, float]) -> ClaimRow:
         """Gives what the record says of it: the bounds, what was measured, and whether it keeps them."""
         return ClaimRow(
-            self.metric, metrics[self.metric], self.holds(metrics), self.at_least, self.at_most, self.data
+            self.metric,
+            metrics[self.metric],
+            self.holds(metrics),
+            self.at_least,
+            self.at_most,
+            self.data,
+            self.says or None,
         )
+
+    @property
+    def text(self) -> str:
+        """For people: the sentence with metric and bounds behind it, or these alone."""
+        return f"{self.says} ({self})" if self.says else str(self)
 
     def __str__(self) -> str:
         return f"{self.metric} {bounds_text(self.at_least, self.at_most)}"
