@@ -16,10 +16,12 @@ class Cell(NamedTuple):
     Attributes:
         kind: "markdown" or "code".
         text: Prose without its comment signs, or code; without blank lines around.
+        title: Of code that is not the lesson, such as "The figures": folded on the page.
     """
 
     kind: str
     text: str
+    title: str = ""
 
 
 class About(NamedTuple):
@@ -55,15 +57,17 @@ def read_cells(source: str) -> list[Cell]:
     for part in re.split(rf"^{MARK}", source, flags=re.M)[1:]:
         head, _, body = part.partition("\n")
         if head.strip() == "[markdown]":
-            body = re.sub(r"^# ?", "", body, flags=re.M)
-        cells.append(Cell(head.strip(" []") or CODE, body.strip("\n")))
+            cells.append(Cell(MARKDOWN, re.sub(r"^# ?", "", body, flags=re.M).strip("\n")))
+        else:
+            cells.append(Cell(CODE, body.strip("\n"), head.strip()))
     return cells
 
 
 def code_lines(source: str) -> int:
-    """How many lines of code a recipe in cells has; prose and blank lines are not counted."""
-    code = [cell.text for cell in read_cells(source) if cell.kind == CODE]
-    return sum(bool(line.strip()) for text in code for line in text.split("\n"))
+    """Counts the lines of code, without blank ones and without the claims, which are sentences."""
+    code = "\n".join(cell.text for cell in read_cells(source) if cell.kind == CODE)
+    code = re.sub(r"^CLAIMS = \(\n.*?^\)", "", code, flags=re.M | re.S)
+    return sum(bool(line.strip()) for line in code.split("\n"))
 
 
 def read_about(path: Path) -> About:

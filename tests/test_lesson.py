@@ -4,7 +4,7 @@ import pytest
 
 from suite.lesson import Cell, code_lines, read_about, read_cells
 
-SOURCE = '''\
+SOURCE = """\
 # %% [markdown]
 # # Count to a number
 #
@@ -27,7 +27,7 @@ CLAIMS = (
 
 # %% [markdown]
 # Done.
-'''
+"""
 
 
 def test_cells():
@@ -36,7 +36,7 @@ def test_cells():
     assert prose.text.endswith("## Why\n\n    indented")
     assert code.kind == "code" and code.text.startswith("from suite") and code.text.endswith(")")
     assert end == Cell("markdown", "Done.")
-    assert code_lines(SOURCE) == 5
+    assert code_lines(SOURCE) == 1  # a claim is a sentence
 
 
 def test_cells_are_those_of_jupytext():
@@ -59,6 +59,8 @@ def test_what_it_says_of_itself(tmp_path):
 def test_a_first_cell_without_a_title_is_named(tmp_path):
     path = tmp_path / "half.py"
     path.write_text("# %% [markdown]\n# Some prose.\n")
-    message = r"expected a first cell of a title, two sentences and \*Week \.\.\.\* in half\.py, received 'Some"
+    message = (
+        r"expected a first cell of a title, two sentences and \*Week \.\.\.\* in half\.py, received 'Some"
+    )
     with pytest.raises(ValueError, match=message):
         read_about(path)

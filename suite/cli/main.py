@@ -56,6 +56,20 @@ def run() -> None:
 
 
 @cli.command()
+@click.argument("recipe")
+@click.option("--out", default=None, help="The file [default: RECIPE.ipynb].")
+def notebook(recipe: str, out: str | None) -> None:
+    """Write RECIPE as a notebook.
+
+    "Run all" in it gives the figures of the recipe, each in its place.
+    """
+    from suite.runs.notebook_file import notebook as verb
+
+    verb(recipe, out=out)
+    say_next(f"suite run {recipe}")
+
+
+@cli.command()
 @click.argument("directory")
 @click.option(
     "--out", default=None, help="Folder of the page [default: saved_models/check-NAME-OF-DIRECTORY]."

@@ -14,7 +14,7 @@ import keras
 from suite.bundle.rows import ClaimRow, bounds_text
 from suite.bundle.task import Task
 from suite.data.source import Source
-from suite.deploy.export import Export, classifier_export
+from suite.deploy.export import Export, classifier_export, regressor_export
 from suite.evaluation.baselines import Baseline
 from suite.evaluation.intervals import Interval
 from suite.evaluation.table import Table
@@ -22,7 +22,16 @@ from suite.training.loop import fit
 from suite.training.steps import Batches
 from suite.training.training_run import TrainingRun
 
-__all__ = ["Baseline", "Claim", "Context", "Export", "Result", "Task", "classifier_export"]
+__all__ = [
+    "Baseline",
+    "Claim",
+    "Context",
+    "Export",
+    "Result",
+    "Task",
+    "classifier_export",
+    "regressor_export",
+]
 
 
 class Claim(NamedTuple):

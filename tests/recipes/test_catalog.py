@@ -165,4 +165,6 @@ def test_results_have_every_claim(modules):
         assert first is not None, f"RESULTS.md has no row of {name}: run python tools/results.py {name}"
         claims = [claim for claim in recipe.CLAIMS if claim.data in (None, "embedded")]
         for row, claim in zip(rows[first:], claims, strict=False):
-            assert f"| {claim.text} |" in row and row.endswith("| kept |"), f"run python tools/results.py {name}"
+            assert f"| {claim.text} |" in row and row.endswith("| kept |"), (
+                f"run python tools/results.py {name}"
+            )
