@@ -61,12 +61,14 @@ def code_block(code: str) -> str:
 
 def claims_table(record: dict[str, Any]) -> str:
     """What the last run claimed and measured."""
-    rows = ["| | claim | bound | measured |", "|---|---|---|---|"]
+    rows = ["| | claim | measured |", "|---|---|---|"]
     for row in record.get("claims", ()):
-        bounds = [f"{word} {row[key]:g}" for key, word in (("at_least", "≥"), ("at_most", "≤")) if key in row]
+        bounds = [
+            f"{word}\u00a0{row[key]:g}" for key, word in (("at_least", "≥"), ("at_most", "≤")) if key in row
+        ]
         mark = "✓" if row["passed"] else "**missed**"
         said = row.get("says") or f"`{row['metric']}`"
-        rows.append(f"| {mark} | {said} | {', '.join(bounds)} | {row['value']:.3g} |".replace("\n", " "))
+        rows.append(f"| {mark} | {said} | {row['value']:.3g} ({', '.join(bounds)}) |")
     return "\n".join(rows) if len(rows) > 2 else "*Not run here yet.*"
 
 

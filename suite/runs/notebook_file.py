@@ -16,7 +16,10 @@ from suite.runs.recipe import Claim, Context, Result, claims_on
 from suite.training.reproducibility import set_seed
 
 FIGURE = re.compile(r"^!\[[^\]]*\]\(figures/(\w+)\.png\)$", re.M)  # in prose: a figure of the run, by name
-_SET_UP = "%matplotlib inline\nfrom suite.runs.notebook_file import check, try_out"
+_SET_UP = """\
+%env TF_CPP_MIN_LOG_LEVEL=3
+%matplotlib inline
+from suite.runs.notebook_file import check, try_out"""
 _RUN = "result = try_out(run, Config())"
 
 

@@ -10,6 +10,8 @@ autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 add_module_names = False
 language = "en"
+smartquotes = False  # X' is a transposed matrix
+highlight_language = "none"  # formulas and commands; code says that it is Python
 
 html_theme = "furo"
 html_static_path = ["static"]
