@@ -11,7 +11,7 @@ PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadgroup
 QUICK := tests/test_docstrings.py tests/test_catalog.py tests/recipes/test_catalog.py \
 	tests/backprop tests/bundle tests/data tests/evaluation tests/report
 
-.PHONY: demo check test test-all test-slow lint lint-js coverage constraints results soak benchmark clean
+.PHONY: demo check test test-all test-slow lint lint-js coverage constraints results soak benchmark site clean
 
 demo: $(VENV)/.installed
 	$(BIN)/suite finetune
@@ -49,7 +49,7 @@ coverage: $(VENV)/.installed-test
 # Once in a while, and before a release: the newest versions that pyproject.toml allows, for every Python.
 constraints: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --upgrade --extra test --no-header --no-annotate \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --upgrade --extra test --extra site --no-header --no-annotate \
 		pyproject.toml --output-file constraints.txt
 
 results: $(VENV)/.installed-test
@@ -61,6 +61,12 @@ soak: $(VENV)/.installed-test
 benchmark: $(VENV)/.installed-bench
 	$(BIN)/python tools/benchmark.py
 
+# From the bundles in saved_models: run the recipes first whose figures and numbers it shall show.
+site: $(VENV)/.installed-site
+	$(BIN)/python tools/pages.py
+	$(BIN)/sphinx-build -q -b html build/pages build/site
+	@echo "open build/site/index.html"
+
 clean:
 	rm -rf $(VENV) build node_modules *.egg-info
 
@@ -71,6 +77,10 @@ $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(PIP) -e ".[test]"
+	touch $@
+
+$(VENV)/.installed-site: $(VENV)/.installed
+	$(PIP) -e ".[site]"
 	touch $@
 
 $(VENV)/.installed-bench: $(VENV)/.installed-test

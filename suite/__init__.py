@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from suite.finetuning.job import finetune
     from suite.runs.export_file import export_file as export
     from suite.runs.job import run
+    from suite.runs.notebook_file import notebook
 
 __version__ = "0.2.0"
 
@@ -32,6 +33,7 @@ _VERBS = {
     "evaluate": "suite.answers.api:evaluate",
     "export": "suite.runs.export_file:export_file",
     "finetune": "suite.finetuning.job:finetune",
+    "notebook": "suite.runs.notebook_file:notebook",
     "predict": "suite.answers.api:predict",
     "preview": "suite.browser.server:preview",
     "run": "suite.runs.job:run",
@@ -44,6 +46,7 @@ __all__ = [
     "evaluate",
     "export",
     "finetune",
+    "notebook",
     "predict",
     "preview",
     "run",

@@ -1,6 +1,5 @@
 """The recipes by name, read without importing TensorFlow."""
 
-import ast
 import difflib
 import functools
 import importlib
@@ -9,6 +8,8 @@ import re
 import sys
 from pathlib import Path
 from types import ModuleType
+
+from suite.lesson import About, from_docstring, read_about
 
 PARTS = ("Config", "SMOKE", "CLAIMS", "run")  # that every recipe has
 
@@ -33,32 +34,25 @@ def _package() -> ModuleType:
     return importlib.import_module("recipes")
 
 
-def summary(entry: str) -> str:
-    """Reads the first line of a recipe's docstring without importing it."""
-    return _docstring(entry).split("\n")[0]
+def about(entry: str) -> About:
+    """Reads what a recipe says of itself, without importing it."""
+    return _about(recipe_file(entry))
 
 
-def topics(entry: str) -> list[str]:
-    """Reads the lecture's headings that a recipe is about, from its docstring."""
-    about = re.search(r"^Week \d, (.*?)^Claim:", _docstring(entry), re.M | re.S)
-    return re.findall(r'"([^"]+)"', " ".join(about.group(1).split())) if about else []
-
-
-def section(entry: str, name: str) -> str:
-    """Reads what a recipe's docstring says after "Claim:", "Cost:" or "Run:", on one line."""
-    found = re.search(rf"^{name}:(.*?)(?=^[A-Z]\w*:|\Z)", _docstring(entry), re.M | re.S)
-    return " ".join(found.group(1).split()) if found else ""
+def about_module(recipe: ModuleType) -> About:
+    """What an imported recipe says of itself, in its docstring or in its first cell."""
+    return from_docstring(recipe.__doc__) if recipe.__doc__ else _about(Path(str(recipe.__file__)))
 
 
 def seconds(entry: str) -> float:
-    """Reads what a run on the embedded data takes, from a recipe's docstring; 0 where it does not say."""
-    found = re.match(r"(\d+) (s|min)\b", section(entry, "Cost"))
+    """What a run on the embedded data takes, as a recipe says; 0 where it does not say."""
+    found = re.match(r"(\d+) (s|min)\b", about(entry).cost)
     return float(found.group(1)) * {"s": 1, "min": 60}[found.group(2)] if found else 0.0
 
 
 @functools.cache
-def _docstring(entry: str) -> str:
-    return ast.get_docstring(ast.parse(recipe_file(entry).read_text(encoding="utf-8"))) or ""
+def _about(path: Path) -> About:
+    return read_about(path)
 
 
 def select(name: str) -> list[str]:

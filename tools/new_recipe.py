@@ -19,7 +19,7 @@ recipes/{entry}.py is a recipe that runs; its last claim fails until you fill it
 
     suite run {name} --smoke                  a tiny run, seconds
     suite run {name}                          claim missed: {claim}
-    1. Write the docstring: the sentence, the heading of the lecture, the claims with their bounds.
+    1. Write the first cell: the title, two sentences, the heading of the lecture; then the method.
     2. Measure what the lecture says, in run(); name it and bound it in CLAIMS. Keep what is the lecture in
        the recipe, and put what others could use into suite/, with a test against an independent reference.
     3. python tools/results.py {name}         three seeds; writes its rows into RESULTS.md

@@ -113,7 +113,7 @@ def claim_rows(name: str, data: str, runs: list[Record]) -> list[str]:
         seeds = f"seed {runs[0].seed}" if len(runs) == 1 else f"{min(values):.4g} to {max(values):.4g}"
         found = f"{statistics.mean(values):.4g} ({seeds})"
         recipe = f"`{name}` | {seconds:.0f}" if index == 0 else " | "
-        rows.append(f"| {recipe} | {claim} | {found} | {'kept' if passed else '**missed**'} |")
+        rows.append(f"| {recipe} | {claim.text} | {found} | {'kept' if passed else '**missed**'} |")
     return rows
 
 
@@ -140,7 +140,7 @@ def published_rows(claims: dict[str, dict[str, list[str]]]) -> dict[str, list[st
     for other in PUBLISHED:
         for row in claims.get(other.data, {}).get(other.recipe, ()):
             _, _, _, claim, measured, *_ = (cell.strip() for cell in row.split("|"))
-            if claim.split()[0] == other.metric:
+            if re.search(rf"(?:^|\(){other.metric} at ", claim):
                 project = f"[{other.project}]({other.address})"
                 rows.setdefault(other.recipe, []).append(
                     f"| `{other.recipe}` | {other.data} | {other.metric} | {measured} | {other.figure} "

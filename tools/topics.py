@@ -1,4 +1,4 @@
-"""Writes the table of topics and recipes into README.md, from the docstrings of the recipes.
+"""Writes the table of topics and recipes into README.md, from what the recipes say of themselves.
 
 python tools/topics.py
 """
@@ -19,7 +19,7 @@ def topics_table() -> list[str]:
     for entry in catalog.catalog():
         week, name = entry.split("/")
         number = week[4] if week != before else ""
-        topics = ", ".join(catalog.topics(entry))
+        topics = ", ".join(catalog.about(entry).topics)
         rows.append(f"| {number} | {topics} | [`{name}`](recipes/{entry}.py) |")
         before = week
     return [*HEAD, *rows]

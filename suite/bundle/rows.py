@@ -188,6 +188,7 @@ class ClaimRow:
         at_least: Lower bound, or None.
         at_most: Upper bound, or None.
         data: The kind of data that it is about, or None: any.
+        says: What it comes to, a sentence, or None.
     """
 
     metric: str
@@ -196,6 +197,7 @@ class ClaimRow:
     at_least: float | None = None
     at_most: float | None = None
     data: str | None = None
+    says: str | None = None
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "ClaimRow":

@@ -42,7 +42,7 @@ def list_recipes() -> None:
         if folder != week:
             week = folder
             console.result(week.replace("_", " ", 1).replace("_", " "))
-        console.result(f"  {name:<32} {catalog.summary(entry)}")
+        console.result(f"  {name:<32} {catalog.about(entry).title}")
     console.say("\nnext: suite run linear_regression")
 
 
@@ -53,6 +53,20 @@ def run() -> None:
     suite run NAME trains, measures, checks its claims, exports and proves the exports; NAME may be week1 or
     all.
     """
+
+
+@cli.command()
+@click.argument("recipe")
+@click.option("--out", default=None, help="The file [default: RECIPE.ipynb].")
+def notebook(recipe: str, out: str | None) -> None:
+    """Write RECIPE as a notebook.
+
+    "Run all" in it gives the figures of the recipe, each in its place.
+    """
+    from suite.runs.notebook_file import notebook as verb
+
+    verb(recipe, out=out)
+    say_next(f"suite run {recipe}")
 
 
 @cli.command()

@@ -1,5 +1,6 @@
 """`suite run NAME`: a command for each recipe, with the fields of its Config as flags, each week and all."""
 
+from types import ModuleType
 from typing import Any
 
 import click
@@ -25,7 +26,7 @@ class RecipeGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         names = zip(self.list_commands(ctx), catalog.catalog(), strict=True)
         with formatter.section("Recipes"):
-            formatter.write_dl([(name, catalog.summary(entry)) for name, entry in names])
+            formatter.write_dl([(name, catalog.about(entry).title) for name, entry in names])
 
 
 def _options() -> list[click.Option]:
@@ -66,8 +67,17 @@ def _recipe_command(name: str) -> click.Command:
         name,
         params=[*_options(), *config_flags(recipe.Config), *config_flags(RunOptions)],
         callback=run_one,
-        help=(recipe.__doc__ or "").replace("\n\n", "\n\n\b\n"),
+        help=_help(recipe),
     )
+
+
+def _help(recipe: ModuleType) -> str:
+    """The docstring, line by line; of a recipe in cells its title, what it is about, and its claims."""
+    if recipe.__doc__:
+        return recipe.__doc__.replace("\n\n", "\n\n\b\n")
+    about = catalog.about_module(recipe)
+    claims = "\n\n".join(f"- {claim}" for claim in about.claims)
+    return f"{about.title}.\n\n{about.lead}\n\nA run claims:\n\n{claims}\n\nTakes {about.cost}."
 
 
 def _selection_command(name: str, entries: list[str]) -> click.Command:

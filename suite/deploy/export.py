@@ -7,7 +7,7 @@ from typing import Any
 from suite.bundle.task import Task
 from suite.data.sets.image_sets import ImageSet
 from suite.deploy.ranges import ValueRange
-from suite.evaluation.metrics import Metric, accuracy
+from suite.evaluation.metrics import Metric, accuracy, r2
 
 SPARE_CLASSES = 4
 CALIBRATION_IMAGES = 300
@@ -66,3 +66,16 @@ def classifier_export(model: Any, data: ImageSet, name: str = "") -> Export:
         name,
         task=Task.CLASSIFIER,
     )
+
+
+def regressor_export(model: Any, inputs: Any, targets: Any, calibration: Any = None) -> Export:
+    """A model of one quantity, judged by the share of its variance that it explains.
+
+    Args:
+        model: Its one output is `(batch, 1)`.
+        inputs: As of `Export`.
+        targets: `(n,)`.
+        calibration: As of `Export`.
+    """
+    metric = Metric("test_r2", lambda outputs, targets: r2(next(iter(outputs.values())), targets))
+    return Export(model, inputs, calibration, targets, metric, task=Task.REGRESSOR)

@@ -147,12 +147,12 @@ def _recipe_card(entry: str, folder: Path) -> _Card:
     source = catalog.recipe_file(entry)
     root = folder.resolve().parent
     near = source.resolve().is_relative_to(root)  # else the link would break with the next move
-    claim = catalog.section(entry, "Claim")
+    about = catalog.about(entry)
     return _Card(
         name=entry.split("/")[1],
-        title=catalog.summary(entry).rstrip("."),
-        claim=claim[:1].upper() + claim[1:],
-        cost=catalog.section(entry, "Cost").rstrip("."),
+        title=about.title.rstrip("."),
+        claim=" ".join(about.claims),
+        cost=about.cost,
         source=f"recipes/{entry}.py",
         source_link=_link("..", source.resolve().relative_to(root)) if near else "",
     )

@@ -122,7 +122,7 @@ def claims_table(rows: Sequence[ClaimRow]) -> Table:
         (
             "kept" if row.passed else "missed",
             heading(row.metric),
-            row.bounds,
+            f"{row.says} ({row.bounds})" if row.says else row.bounds,
             f"{row.value:.6g}" if math.isfinite(row.value) else "none",
         )
         for row in rows

@@ -19,7 +19,7 @@ from suite.bundle.partial import SETTINGS_FILE, PartialBundle
 from suite.bundle.record import Record
 from suite.bundle.rows import ArtifactRow
 from suite.bundle.write import write_json
-from suite.catalog import is_file, load_recipe
+from suite.catalog import about_module, is_file, load_recipe
 from suite.data.set_aside import losses
 from suite.data.source import Source
 from suite.deploy.app.mobile import write_mobile
@@ -250,8 +250,7 @@ def run(
     options, settings = split_options(settings)
     config = dataclasses.replace(recipe.SMOKE if smoke else recipe.Config(), **settings)
     claims = () if smoke else claims_on(recipe.CLAIMS, source)
-    title = (recipe.__doc__ or "").split("\n")[0]
-    job = Job(name, "recipe", title, recipe.run, claims, is_judged=not smoke)
+    job = Job(name, "recipe", about_module(recipe).title, recipe.run, claims, is_judged=not smoke)
     # Small matrices in NumPy gain nothing from a second BLAS thread; where other work, or TensorFlow's own
     # threads, keep the cores busy, each product waits for it (measured: 40 times as long).
     with threadpool_limits(1, user_api="blas"):

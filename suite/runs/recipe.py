@@ -14,7 +14,7 @@ import keras
 from suite.bundle.rows import ClaimRow, bounds_text
 from suite.bundle.task import Task
 from suite.data.source import Source
-from suite.deploy.export import Export, classifier_export
+from suite.deploy.export import Export, classifier_export, regressor_export
 from suite.evaluation.baselines import Baseline
 from suite.evaluation.intervals import Interval
 from suite.evaluation.table import Table
@@ -22,7 +22,16 @@ from suite.training.loop import fit
 from suite.training.steps import Batches
 from suite.training.training_run import TrainingRun
 
-__all__ = ["Baseline", "Claim", "Context", "Export", "Result", "Task", "classifier_export"]
+__all__ = [
+    "Baseline",
+    "Claim",
+    "Context",
+    "Export",
+    "Result",
+    "Task",
+    "classifier_export",
+    "regressor_export",
+]
 
 
 class Claim(NamedTuple):
@@ -34,12 +43,16 @@ class Claim(NamedTuple):
         at_most: Upper bound, or None.
         data: What `--data` must be for it: "embedded", "tfds" or "tfds:NAME". None: any, a user's own data,
             too; only for facts of mathematics or of the implementation.
+        says: What it comes to, a sentence that could be false.
+        lecture: The statement of the lecture that it stands for, in a few of the lecture's words.
     """
 
     metric: str
     at_least: float | None = None
     at_most: float | None = None
     data: str | None = None
+    says: str = ""
+    lecture: str = ""
 
     def holds(self, metrics: Mapping[str, float]) -> bool:
         """Tells whether the metric keeps the bounds; NaN never does."""
@@ -51,8 +64,19 @@ class Claim(NamedTuple):
     def row(self, metrics: Mapping[str, float]) -> ClaimRow:
         """Gives what the record says of it: the bounds, what was measured, and whether it keeps them."""
         return ClaimRow(
-            self.metric, metrics[self.metric], self.holds(metrics), self.at_least, self.at_most, self.data
+            self.metric,
+            metrics[self.metric],
+            self.holds(metrics),
+            self.at_least,
+            self.at_most,
+            self.data,
+            self.says or None,
         )
+
+    @property
+    def text(self) -> str:
+        """For people: the sentence with metric and bounds behind it, or these alone."""
+        return f"{self.says} ({self})" if self.says else str(self)
 
     def __str__(self) -> str:
         return f"{self.metric} {bounds_text(self.at_least, self.at_most)}"

@@ -56,7 +56,7 @@ def test_every_recipe_has_a_card_in_lecture_order_run_or_not(home):
     for name in names:
         assert ("suite run " + name in shown[name]) == (name != "dropout")
         assert ("report.html" in shown[name]) == (name == "dropout")
-    cost = catalog.section("week1_optimization/regularization", "Cost").rstrip(".")
+    cost = catalog.about("week1_optimization/regularization").cost
     assert cost in shown["regularization"] and cost.startswith("30 s")
 
 

@@ -26,3 +26,10 @@ def test_claims_about_several_kinds_of_data():
     for data in ("embedded", "tfds"):
         assert claims_on(claims, Source.parse(data)) == [Claim("m", 1, None, data), Claim("n", None, 2, data)]
     assert claims_on(claims, Source.parse("/home/me/photos")) == []
+
+
+def test_a_claim_in_words():
+    claim = Claim("m", at_least=1.0, says="It grows.")
+    assert claim.text == "It grows. (m at least 1)" and Claim("m", at_most=2).text == "m at most 2"
+    assert claim.row({"m": 3.0}).to_json()["says"] == "It grows."
+    assert "says" not in Claim("m", at_most=2).row({"m": 1.0}).to_json()

@@ -14,6 +14,7 @@ import sys
 from suite.catalog import load_recipe
 from suite.cli.main import execute
 from tests.recipes import test_catalog as tests
+from tests.recipes import test_lessons as lessons
 
 out, name, entry = sys.argv[1:]
 print("smoke", execute(["run", name, "--smoke", "--quiet", f"--out={out}"]))
@@ -24,6 +25,13 @@ tests.test_docstrings()
 module = {entry: load_recipe(name)}
 tests.test_modules(module)
 tests.test_every_bound_stands_in_the_docstring(module)
+for holds in (
+    lessons.test_the_parts_of_a_lesson,
+    lessons.test_the_method_comes_first,
+    lessons.test_claims_are_sentences_and_figures_exist,
+    lessons.test_worked_examples_are_right,
+):
+    holds(entry)
 try:
     tests.test_results_have_every_claim(module)
 except AssertionError as failure:

@@ -1,0 +1,64 @@
+"""Recipes in cells: what each has, in which order, and that their worked examples are right."""
+
+import doctest
+import re
+
+import pytest
+
+from suite.catalog import catalog, load_recipe, recipe_file
+from suite.lesson import CODE, MARKDOWN, is_lesson, read_about, read_cells
+from suite.runs.notebook_file import FIGURE
+
+LESSONS = [entry for entry in catalog() if is_lesson(recipe_file(entry).read_text(encoding="utf-8"))]
+SHOWN = 60  # lines of code within which the method stands
+
+
+@pytest.fixture(params=LESSONS, ids=lambda entry: entry.split("/")[1])
+def entry(request):
+    return request.param
+
+
+def test_the_parts_of_a_lesson(entry):
+    source = recipe_file(entry).read_text(encoding="utf-8")
+    about, name = read_about(recipe_file(entry)), entry.split("/")[1]
+    assert re.fullmatch(r"[A-Z].{15,80}[^.]", about.title), about.title
+    assert len(re.findall(r"\.(?: |$)", about.lead)) == 2, "two plain sentences"
+    assert about.topics and about.cost and f"suite run {name}" in source
+    prose = "\n".join(cell.text for cell in read_cells(source) if cell.kind == MARKDOWN)
+    headings = re.findall(r"^## (.*)", prose, re.M)
+    assert "The method" in headings[:3], "the method comes after why it matters"
+    assert [each for each in headings if each in ("Run it", "What was measured", "Try", "To take away")] == [
+        "Run it",
+        "What was measured",
+        "Try",
+        "To take away",
+    ]
+    exercises = re.findall(r"^\*\*\d\.\*\* ", prose, re.M)
+    assert 2 <= len(exercises) <= 4 and len(exercises) == prose.count("<summary>Answer</summary>")
+    assert f"suite run {name} --" in prose.split("## Try")[1], "an exercise sets a flag"
+    assert re.search(r"(Before|Next): \[\w+\]\(\w+\.md\)", prose.split("## To take away")[1])
+    for neighbor in re.findall(r"\]\((\w+)\.md\)", prose):
+        assert any(each.endswith(f"/{neighbor}") for each in catalog()), neighbor
+
+
+def test_the_method_comes_first(entry):
+    code = [cell for cell in read_cells(recipe_file(entry).read_text()) if cell.kind == CODE]
+    lines = [line for line in code[0].text.split("\n") if line.strip()]
+    assert any(line.startswith("def ") for line in lines[:SHOWN]), "no method in the first cell of code"
+
+
+def test_claims_are_sentences_and_figures_exist(entry):
+    recipe, source = load_recipe(entry.split("/")[1]), recipe_file(entry).read_text()
+    assert all(claim.says for claim in recipe.CLAIMS)
+    cells = read_cells(source)
+    ran = next(index for index, cell in enumerate(cells) if re.search(r"^def run\(", cell.text, re.M))
+    named = [name for cell in cells[ran:] for name in FIGURE.findall(cell.text)]
+    assert named and all(f'"{name}":' in cells[ran].text for name in named)
+    assert not any(FIGURE.search(cell.text) for cell in cells[:ran]), (
+        "a notebook has no figures before it ran"
+    )
+
+
+def test_worked_examples_are_right(entry):
+    found = doctest.testmod(load_recipe(entry.split("/")[1]))
+    assert found.attempted and not found.failed

@@ -1,0 +1,37 @@
+"""The pages of the site."""
+
+from suite.bundle.rows import ClaimRow
+from suite.catalog import recipe_file
+from tests.records import changed, write_record
+from tools import pages
+
+ENTRY = "week2_neural_networks/mlp_from_scratch"
+
+
+def test_a_lesson_with_the_figures_and_numbers_of_its_run(tmp_path):
+    bundle = tmp_path / "bundle"
+    (bundle / "figures").mkdir(parents=True)
+    (bundle / "figures" / "loss.png").write_bytes(b"png")
+    claim = ClaimRow("test_accuracy", 0.97, True, at_least=0.95, says="It reads digits.")
+    write_record(bundle, changed(metrics={"test_accuracy": 0.97}, claims=(claim,), seed=3))
+    page = pages.recipe_page(ENTRY, bundle, tmp_path / "out")
+    assert page.startswith("# Train a multilayer perceptron")
+    assert "](../figures/mlp_from_scratch/loss.png)" in page and "seed 3" in page
+    assert "*(A figure goes here, `weights`: `suite run mlp_from_scratch` draws it.)*" in page
+    assert "| ✓ | It reads digits. | 0.97 (≥\u00a00.95) |" in page
+    assert "<details><summary><code>mlp</code></summary>" in page  # what it takes from the suite
+    assert "__main__" not in page
+    assert (tmp_path / "out/figures/mlp_from_scratch/loss.png").is_file()
+
+
+def test_methods_are_found_in_modules_and_packages():
+    source = recipe_file("week1_optimization/linear_regression").read_text()
+    methods = dict(pages.imported_methods(source))
+    assert {"fit", "redundant_columns", "GradientDescent", "standardized_linear"} == set(methods)
+    assert methods["fit"].startswith("def fit(X: ArrayLike")
+
+
+def test_links_of_documents():
+    text = "[a](docs/export.md#x) [b](recipes/week4_unsupervised/gan.py) [c](LICENSE) [d](https://x.y)"
+    linked = pages.with_links(text, "README.md")
+    assert linked.startswith("[a](../docs/export.md#x) ") and linked.endswith(" c [d](https://x.y)")

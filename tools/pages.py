@@ -1,0 +1,286 @@
+"""Writes the pages of the site, in Markdown: a lesson a recipe, the course, the results, the documents.
+
+python tools/pages.py                          into build/pages; `make site` makes HTML of them
+python tools/pages.py --bundles saved_models/results/embedded/seed-0
+
+A recipe's figures and numbers are those of its bundle; a page without one says how to get it.
+"""
+
+import ast
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from suite import catalog, console
+from suite.bundle.names import RESULT_FILE
+from suite.lesson import MARKDOWN, Cell, is_lesson, read_cells
+from suite.runs.notebook_file import FIGURE, notebook, without_script_part
+
+ROOT = Path(__file__).parents[1]
+SITE = Path(__file__).parent / "site"
+METHODS = ("backprop", "language", "layers", "linear", "models", "optimizers")  # rooms whose code is shown
+DOCUMENTS = {  # file -> page
+    "README.md": "docs/readme.md",
+    "RESULTS.md": "docs/results.md",
+    "BENCHMARKS.md": "docs/benchmarks.md",
+    "CHANGELOG.md": "docs/changelog.md",
+    "docs/adding-a-recipe.md": "docs/adding-a-recipe.md",
+    "docs/architecture.md": "docs/architecture.md",
+    "docs/export.md": "docs/export.md",
+    "docs/performance.md": "docs/performance.md",
+    "docs/scaling.md": "docs/scaling.md",
+}
+WEEKS = {  # of the course
+    "1": "Optimization",
+    "2": "Neural networks",
+    "3": "Images",
+    "4": "Unsupervised representation learning",
+    "5": "Sequences",
+    "6": "Sequence to sequence",
+}
+
+
+def read_run(bundle: Path) -> dict[str, Any]:
+    """The record of the last run; empty where there is none."""
+    path = bundle / RESULT_FILE
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def folded(summary: str, text: str) -> str:
+    return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
+
+
+def code_block(code: str) -> str:
+    return f"```python\n{code}\n```"
+
+
+def claims_table(record: dict[str, Any]) -> str:
+    """What the last run claimed and measured."""
+    rows = ["| | claim | measured |", "|---|---|---|"]
+    for row in record.get("claims", ()):
+        bounds = [
+            f"{word}\u00a0{row[key]:g}" for key, word in (("at_least", "≥"), ("at_most", "≤")) if key in row
+        ]
+        mark = "✓" if row["passed"] else "**missed**"
+        said = row.get("says") or f"`{row['metric']}`"
+        rows.append(f"| {mark} | {said} | {row['value']:.3g} ({', '.join(bounds)}) |")
+    return "\n".join(rows) if len(rows) > 2 else "*Not run here yet.*"
+
+
+def run_line(name: str, record: dict[str, Any], cost: str) -> str:
+    """How to get the page's numbers, and of when they are."""
+    lines = [f"`suite run {name}` ({cost}), or as a notebook: [{name}.ipynb](../notebooks/{name}.ipynb)."]
+    if record:
+        measured = [
+            f"{key.replace('_', ' ')} {value:.4g}"
+            for key, value in record["metrics"].items()
+            if key.startswith("test_") and isinstance(value, float)
+        ][:3]
+        lines.append(
+            f"Numbers and figures below: seed {record['seed']}, {record['wall_seconds']:.0f} s, "
+            f"{record['created'][:10]}{''.join(f', {each}' for each in measured)}."
+        )
+    return "\n".join(f"*{line}*\n" for line in lines)
+
+
+def imported_methods(source: str) -> Iterator[tuple[str, str]]:
+    """Name and source of each function and class that a recipe takes from the rooms of the methods."""
+    tree = ast.parse(source)
+    for node in tree.body:
+        if not isinstance(node, ast.ImportFrom) or not node.module:
+            continue
+        if node.module.partition("suite.")[2].split(".")[0] not in METHODS:
+            continue
+        base = ROOT / node.module.replace(".", "/")
+        for alias in node.names:
+            name = alias.name
+            if (base / f"{name}.py").is_file():  # a module: what is used of it
+                used = dict.fromkeys(re.findall(rf"\b{name}\.([A-Za-z]\w*)", source))
+                yield from (
+                    (each, found) for each in used if (found := definition(base / f"{name}.py", each))
+                )
+            elif found := definition(base.with_suffix(".py"), name) or search_package(base, name):
+                yield name, found
+
+
+def search_package(folder: Path, name: str) -> str:
+    """Finds what a package passes on."""
+    return next(filter(None, (definition(path, name) for path in sorted(folder.glob("*.py")))), "")
+
+
+def definition(path: Path, name: str) -> str:
+    """Source of a function or class of a module; empty where there is none of that name."""
+    if not path.is_file():
+        return ""
+    text = path.read_text(encoding="utf-8")
+    for node in ast.parse(text).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == name:
+            return ast.get_source_segment(text, node) or ""
+    return ""
+
+
+def place_figures(text: str, name: str, there: set[str]) -> str:
+    """Lets the prose point at the figures of the bundle; one that is not there says how to get it."""
+
+    def place(match: re.Match[str]) -> str:
+        if match.group(1) not in there:
+            return f"*(A figure goes here, `{match.group(1)}`: `suite run {name}` draws it.)*"
+        return match.group(0).replace("(figures/", f"(../figures/{name}/")
+
+    return FIGURE.sub(place, text)
+
+
+def lesson_page(
+    name: str, cells: list[Cell], record: dict[str, Any], there: set[str], cost: str
+) -> list[str]:
+    """The parts of a page of a recipe in cells, in the order of the file."""
+    title, lead, _, *rest = cells[0].text.split("\n\n")
+    parts = [title, lead, run_line(name, record, cost), place_figures("\n\n".join(rest), name, there)]
+    for cell in cells[1:]:
+        if cell.kind == MARKDOWN:
+            parts.append(place_figures(cell.text, name, there))
+            continue
+        code = code_block(without_script_part(cell.text))
+        if cell.text.startswith("CLAIMS = "):
+            parts += [claims_table(record), folded("The claims in the file", code)]
+        elif cell.title:
+            parts.append(folded(cell.title, code))
+        elif without_script_part("\n" + cell.text):
+            parts.append(code)
+    return parts
+
+
+def docstring_page(name: str, source: str, record: dict[str, Any], there: set[str], cost: str) -> list[str]:
+    """The parts of a page of a recipe that is not a lesson yet."""
+    about = catalog.about(next(entry for entry in catalog.catalog() if entry.endswith(f"/{name}")))
+    pictures = [f"![{figure.replace('_', ' ')}](../figures/{name}/{figure}.png)" for figure in sorted(there)]
+    body = source.split('"""', 2)[2] if source.startswith('"""') else source
+    code = folded("The recipe", code_block(without_script_part(body)))
+    return [
+        f"# {about.title.rstrip('.')}",
+        run_line(name, record, cost),
+        *about.claims,
+        "## Measured",
+        claims_table(record),
+        *pictures,
+        "## The program",
+        code,
+    ]
+
+
+def recipe_page(entry: str, bundle: Path, out: Path) -> str:
+    """The page of a recipe; its figures are copied beside it."""
+    name = entry.split("/")[1]
+    source = catalog.recipe_file(entry).read_text(encoding="utf-8")
+    record, figures = read_run(bundle), sorted((bundle / "figures").glob("*.png"))
+    if figures:
+        shutil.copytree(bundle / "figures", out / "figures" / name, dirs_exist_ok=True)
+    there = {path.stem for path in figures}
+    cost = catalog.about(entry).cost
+    if is_lesson(source):
+        parts = lesson_page(name, read_cells(source), record, there, cost)
+    else:
+        parts = docstring_page(name, source, record, there, cost)
+    methods = [folded(f"<code>{each}</code>", code_block(code)) for each, code in imported_methods(source)]
+    if methods:
+        parts += ["## What it takes from the suite", *methods]
+    return "\n\n".join(parts) + "\n"
+
+
+def course_page(bundles: Path) -> str:
+    """Week by week: a line and a figure a recipe."""
+    lines, week = ["# The course\n"], ""
+    for entry in catalog.catalog():
+        folder, name = entry.split("/")
+        if folder != week:
+            week = folder
+            lines.append(f"\n## Week {week[4]}: {WEEKS[week[4]]}\n")
+        about = catalog.about(entry)
+        is_run = (bundles / name / RESULT_FILE).is_file()
+        lines.append(
+            f"- [**{about.title.rstrip('.')}**](recipes/{name}.md){'' if is_run else ' *(not run here)*'}  \n"
+            f"  {about.lead or ', '.join(about.topics)}"
+        )
+    return "\n".join(lines) + "\n\n" + contents([f"recipes/{e.split('/')[1]}" for e in catalog.catalog()])
+
+
+def contents(pages: list[str], *options: str) -> str:
+    """A table of contents, from which Sphinx takes previous and next."""
+    return "\n".join(["```{toctree}", *(options or [":hidden:"]), "", *pages, "```", ""])
+
+
+def with_links(text: str, file: str) -> str:
+    """Points the links of a document at pages of the site; of what has no page the words stay."""
+    pages = {str((ROOT / name).resolve()): page for name, page in DOCUMENTS.items()}
+    pages |= {
+        str(catalog.recipe_file(entry).resolve()): f"recipes/{entry.split('/')[1]}.md"
+        for entry in catalog.catalog()
+    }
+
+    def link(match: re.Match[str]) -> str:
+        words, target = match.groups()
+        if target.startswith(("http", "#", "mailto")):
+            return match.group(0)
+        path, _, anchor = target.partition("#")
+        page = pages.get(str((ROOT / file).parent.joinpath(path).resolve()))
+        return f"[{words}](../{page}{f'#{anchor}' if anchor else ''})" if page else words
+
+    text = re.sub(r"!\[([^\]]*)\]\((?:docs/)?images/", r"![\1](../images/", text)
+    return re.sub(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)", link, text)
+
+
+def api_page() -> str:
+    """The verbs and the methods, from their docstrings."""
+    import suite
+
+    verbs = "\n".join(f".. autofunction:: suite.{name}" for name in suite.__all__ if name[0] != "_")
+    modules = [
+        f"suite.{room}.{path.stem}"
+        for room in METHODS
+        for path in sorted((ROOT / "suite" / room).glob("*.py"))
+        if path.stem != "__init__"
+    ]
+    members = "\n".join(
+        f"{name}\n{'-' * len(name)}\n.. automodule:: {name}\n   :members:\n" for name in modules
+    )
+    return f"# API\n\n```{{eval-rst}}\n{verbs}\n\n{members}```\n"
+
+
+def write_site(out: Path, bundles: Path, with_api: bool) -> None:
+    """Writes every page, and what Sphinx needs beside them."""
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(SITE, out, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "docs/images", out / "images")
+    pages = {"course.md": course_page(bundles)}
+    for entry in catalog.catalog():
+        name = entry.split("/")[1]
+        pages[f"recipes/{name}.md"] = recipe_page(entry, bundles / name, out)
+        notebook(name, out=out / "notebooks" / f"{name}.ipynb")
+    for file, page in DOCUMENTS.items():
+        pages[page] = with_links((ROOT / file).read_text(encoding="utf-8"), file)
+    if with_api:
+        pages["api.md"] = api_page()
+    parts = ["course", *(page.removesuffix(".md") for page in DOCUMENTS.values()), *(["api"] * with_api)]
+    pages["index.md"] = (SITE / "index.md").read_text(encoding="utf-8") + contents(parts)
+    for page, text in pages.items():
+        (out / page).parent.mkdir(parents=True, exist_ok=True)
+        (out / page).write_text(text, encoding="utf-8")
+    console.result(f"{len(pages)} pages in {out}")
+
+
+@click.command()
+@click.option("--out", default="build/pages", show_default=True, help="Folder of the pages.")
+@click.option("--bundles", default="saved_models", show_default=True, help="Folder of the recipes' bundles.")
+@click.option("--api/--no-api", "with_api", default=True, help="With the reference, from the docstrings.")
+def main(out: str, bundles: str, with_api: bool) -> None:
+    """Write the pages of the site."""
+    write_site(Path(out), Path(bundles), with_api)
+
+
+if __name__ == "__main__":
+    main()
