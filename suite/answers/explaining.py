@@ -63,7 +63,7 @@ def _way(model: Artifact) -> tuple[Callable[[np.ndarray, int], np.ndarray], str]
 
         network = load_keras(model.path)
         if last_map(network) is not None:
-            return (lambda image, label: grad_cam(network, image, label)), "Grad-CAM"
+            return (lambda image, label: grad_cam(network, image[None], [label])[0]), "Grad-CAM"
     (name,) = (tensor.name for tensor in model.signature.inputs)
     (output,) = (tensor.name for tensor in model.signature.outputs)
 

@@ -1,6 +1,6 @@
 """Which region of a picture made a classifier say what it says: maps of heat, and how they are shown."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -34,18 +34,18 @@ def last_map(model: keras.Model) -> Any:
     return None
 
 
-def grad_cam(model: keras.Model, image: np.ndarray, label: int) -> np.ndarray:
+def grad_cam(model: keras.Model, images: np.ndarray, labels: Sequence[int]) -> np.ndarray:
     """Heat by gradients: the last maps of features, weighed by how much each adds to the class.
 
     Of a softmax the gradient is that of the class' logit: the probability of a sure answer has none.
 
     Args:
         model: A functional classifier of one picture that has a `last_map`.
-        image: A picture as the model takes it, `(height, width, channels)`.
-        label: Index of the class.
+        images: Pictures as the model takes them, `(n, height, width, channels)`.
+        labels: `(n,)`, the index of the class of each that is asked about.
 
     Returns:
-        `(h, w)` float32 in [0, 1], of the size of the maps; all 0 where no place speaks for the class.
+        `(n, h, w)` float32 in [0, 1], of the size of the maps; all 0 where no place speaks for the class.
 
     Raises:
         ValueError: The model has no such maps.
@@ -59,14 +59,14 @@ def grad_cam(model: keras.Model, image: np.ndarray, label: int) -> np.ndarray:
         raise ValueError(
             f"expected a model with a layer of several places, received {model.name}; occlude it"
         )
-    features = keras.Model(model.inputs, maps)(tf.constant(image[None]), training=False)
+    features = keras.Model(model.inputs, maps)(tf.constant(images), training=False)
     rest = keras.Model(maps, _logits(model))
     with tf.GradientTape() as tape:
         tape.watch(features)
-        score = rest(features, training=False)[0, label]
-    weights = tf.reduce_mean(tape.gradient(score, features), axis=(1, 2), keepdims=True)
-    heat = tf.nn.relu(tf.reduce_sum(tf.cast(weights * features, tf.float32), axis=-1))[0]
-    return _to_one(heat.numpy())
+        scores = tf.gather(rest(features, training=False), labels, axis=1, batch_dims=1)
+    weights = tf.reduce_mean(tape.gradient(scores, features), axis=(1, 2), keepdims=True)
+    heat = tf.nn.relu(tf.reduce_sum(tf.cast(weights * features, tf.float32), axis=-1))
+    return np.stack([_to_one(each) for each in heat.numpy()])
 
 
 def _logits(model: keras.Model) -> Any:

@@ -146,13 +146,12 @@ def _figures(
             np.stack(images), captions, columns=4, title=f"Most wrong of {len(labels)} ({part})"
         )
         if last_map(model) is not None:
-            said = np.argmax(probabilities[wrong], axis=1)
-            hot = [
-                show_heat(image, grad_cam(model, image, label))
-                for image, label in zip(images, said, strict=True)
-            ]
+            heat = grad_cam(model, np.stack(images), np.argmax(probabilities[wrong], axis=1))
             figures["most_wrong_explained"] = plots.image_grid(
-                np.stack(hot), captions, columns=4, title="What made the model say so (Grad-CAM)"
+                np.stack([show_heat(*each) for each in zip(images, heat, strict=True)]),
+                captions,
+                columns=4,
+                title="What made the model say so (Grad-CAM)",
             )
     return figures
 

@@ -41,7 +41,7 @@ def predict(model):
 )
 def test_both_maps_are_hot_in_the_corner_that_decides_and_nowhere_else(label, rows, columns):
     model, image = red_or_green(), picture()
-    for heat in (grad_cam(model, image, label), occlusion_map(predict(model), image, label)):
+    for heat in (grad_cam(model, image[None], [label])[0], occlusion_map(predict(model), image, label)):
         assert heat.shape == (CELLS, CELLS) and heat.dtype == np.float32
         assert heat.max() == 1 and heat.min() >= 0
         row, column = np.unravel_index(heat.argmax(), heat.shape)
@@ -52,7 +52,7 @@ def test_both_maps_are_hot_in_the_corner_that_decides_and_nowhere_else(label, ro
 def test_the_maps_agree():
     model, image = red_or_green(), picture()
     for label in (RED, GREEN):
-        maps = grad_cam(model, image, label), occlusion_map(predict(model), image, label)
+        maps = grad_cam(model, image[None], [label])[0], occlusion_map(predict(model), image, label)
         assert np.corrcoef(*(heat.ravel() for heat in maps))[0, 1] > 0.6
 
 
@@ -61,12 +61,22 @@ def test_a_sure_answer_still_has_a_gradient():
     model = red_or_green()
     model.layers[-1].set_weights([4000 * np.eye(2), np.zeros(2)])
     assert predict(model)(picture()[None])[0, RED] == 1
-    assert grad_cam(model, picture(), RED).max() == 1
+    assert grad_cam(model, picture()[None], [RED])[0].max() == 1
+
+
+def test_pictures_are_explained_apart_in_one_batch():
+    model, image = red_or_green(), picture()
+    both = grad_cam(model, np.stack([image, image]), [RED, GREEN])
+    for heat, label in zip(both, (RED, GREEN), strict=True):
+        np.testing.assert_allclose(heat, grad_cam(model, image[None], [label])[0], atol=1e-6)
 
 
 def test_where_nothing_speaks_for_the_class_nothing_is_hot():
     gray = np.full((SIDE, SIDE, 3), 90, np.uint8)
-    for heat in (grad_cam(red_or_green(), gray, RED), occlusion_map(predict(red_or_green()), gray, RED)):
+    for heat in (
+        grad_cam(red_or_green(), gray[None], [RED])[0],
+        occlusion_map(predict(red_or_green()), gray, RED),
+    ):
         assert not heat.any()
 
 
@@ -75,7 +85,7 @@ def test_a_model_without_places_is_refused():
     model = keras.Model(image, keras.layers.Dense(2, "softmax")(keras.layers.Flatten()(image)))
     assert last_map(model) is None
     with pytest.raises(ValueError, match="^expected a model with a layer of several places"):
-        grad_cam(model, np.zeros((4, 4, 3), np.float32), 0)
+        grad_cam(model, np.zeros((1, 4, 4, 3), np.float32), [0])
 
 
 def test_heat_colors_its_own_place_only():

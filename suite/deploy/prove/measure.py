@@ -1,8 +1,8 @@
 """Runs artifacts in processes of their own, which have nothing of the training in them.
 
-`python -m suite.deploy.prove.measure` is such a process: it answers requests, each the path of a JSON file,
-until its input ends. There are two, which stay: one for TensorFlow's formats, which take seconds to import
-it, and one that imports nothing of it.
+`python -m suite.deploy.prove.measure MODULE...` is such a process: it imports the modules, and answers
+requests, each the path of a JSON file, until its input ends. Two are kept: one for TensorFlow's formats,
+which takes seconds to import it, and one for all others.
 """
 
 import contextlib
@@ -35,7 +35,6 @@ from suite.deploy.runtime import CPU_COUNT, Artifact, format_of, load_artifact
 REQUEST_FILE, ANSWER_FILE = "request.json", "answer.json"
 LATENCY_RUNS = 50
 LATENCY_SECONDS = 1.5
-_IMPORT_TENSORFLOW = "tensorflow"  # argument of a process that will need it
 
 
 class Measurement(NamedTuple):
@@ -167,7 +166,7 @@ class _Worker:
 
     def __init__(self, needs_tensorflow: bool = False) -> None:
         self.process: subprocess.Popen[str] | None = None
-        self._arguments = [_IMPORT_TENSORFLOW] if needs_tensorflow else []
+        self._imports = ["keras"] if needs_tensorflow else []
         self._lock = threading.Lock()
 
     def start(self) -> None:
@@ -208,7 +207,7 @@ class _Worker:
     def _start(self) -> subprocess.Popen[str]:
         self.complaints = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  as long as it
         return subprocess.Popen(
-            [sys.executable, "-m", "suite.deploy.prove.measure", *self._arguments],
+            [sys.executable, "-m", "suite.deploy.prove.measure", *self._imports],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.complaints,
@@ -291,8 +290,8 @@ def _loaded(path: str | Path, folder: Path, **threads: int) -> Artifact:
 def _main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what runtimes print is no answer
-    if _IMPORT_TENSORFLOW in sys.argv:
-        importlib.import_module("keras")
+    for name in sys.argv[1:]:
+        importlib.import_module(name)
     for line in sys.stdin:
         _answer(line.rstrip("\n"))
         gc.collect()
