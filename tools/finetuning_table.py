@@ -89,11 +89,11 @@ def by_the_suite(photos: Photos) -> dict[str, dict[str, float]]:
         backbone, sources["train"], num_classes, config.views, context.seed, context.folder
     )
     model = classifier(backbone, kernel, bias)
-    head = measured(lambda: predict(model, sources["test"]), sources["test"], started)
+    head = measured(model, sources["test"], started)
     fine_tune(model, sources, num_classes, config, context)
     return {
         "head": head,
-        "suite": measured(lambda: predict(model, sources["test"]), sources["test"], started),
+        "suite": measured(model, sources["test"], started),
     }
 
 
