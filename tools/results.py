@@ -9,8 +9,6 @@ A recipe without runs on this machine keeps the rows that the file has. TFDS set
 run with fewer seeds; their row says so where it was one.
 """
 
-import os
-import platform
 import re
 import shutil
 import statistics
@@ -191,8 +189,9 @@ def write_table(seeds: list[int]) -> None:
     heading = f"Artifacts, seed {seeds[0]}"
     rows = with_those_on_file(heading, {name: artifact_rows(name, run) for name, run in first.items()})
     lines += markdown_tables.table(heading, ARTIFACTS_HEAD, rows, names)
-    hardware = f"{os.cpu_count()} CPU cores, {platform.machine()}"
+    hardware = markdown_tables.hardware()
     lines.append(f"Hardware: {hardware}, shared with other work. Times and latencies are of one run.\n")
+    lines.append(markdown_tables.between(TABLE, markdown_tables.FINE_TUNING))
     TABLE.write_text("\n".join(lines), encoding="utf-8")
     console.result(f"{TABLE} written")
 

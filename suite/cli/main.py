@@ -147,8 +147,13 @@ def evaluate(**arguments: Any) -> None:
     "--top", type=click.IntRange(min=1), default=3, show_default=True, help="How many classes to show."
 )
 @SCALE
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Write to explanations/ which region made a classifier say so.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def predict(artifact: str, inputs: tuple[str, ...], top: int, scale: str | None, as_json: bool) -> None:
+def predict(artifact: str, inputs: tuple[str, ...], explain: bool, as_json: bool, **arguments: Any) -> None:
     """Name what ARTIFACT sees in each of the INPUTS.
 
     INPUTS are images; an encoder with a decoder describes them. They may be texts: a classifier names their
@@ -156,10 +161,11 @@ def predict(artifact: str, inputs: tuple[str, ...], top: int, scale: str | None,
     with them; word embeddings give the words nearest to a word. A bundle stands for its TFLite model.
     """
     from suite.answers.api import ask
+    from suite.answers.explaining import FOLDER
     from suite.bundle.record import bundle_of
     from suite.bundle.task import Task
 
-    rows = ask(artifact, *inputs, top=top, scale=scale)
+    rows = ask(artifact, *inputs, explain=FOLDER if explain else None, **arguments)
     if as_json:
         click.echo(json.dumps([row.to_json() for row in rows], ensure_ascii=False, indent=2))
         return

@@ -3,7 +3,7 @@
 import dataclasses
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,22 +92,26 @@ def check(directory: str | Path, *, out: str | Path | None = None) -> PhotoCheck
     return checked
 
 
-def check_training(folder: ImageFolder, work: Path) -> list[Finding] | None:
+def check_training(
+    folder: ImageFolder, work: Path, facts: Mapping[str, PictureFacts] | None = None
+) -> list[Finding] | None:
     """Finds what is wrong with the photos of a training, with the labels of those that the head learned.
 
     Args:
         folder: From `open_folder`.
         work: Where `train_head` left the features of the train part.
+        facts: Of the pictures that were measured when they were loaded, by file; the others are measured now.
 
     Returns:
         As `find_faults`; None where the pictures are not files of their own.
     """
     if folder.load is not load_image:
         return None
-    named = [(folder.root / file, part) for part in SPLITS for file, _ in folder.splits.get(part, ())]
-    labels = {file: label for pairs in folder.splits.values() for file, label in pairs}
-    pictures, _ = scan.inspect_files(named, folder.root, read_facts, "Measuring pictures")
-    photos = [Photo(each.file, labels[each.file], each.part, each.content) for each in pictures]
+    photos = [
+        Photo(file, label, part, (facts or {}).get(str(folder.root / file)) or read_facts(folder.root / file))
+        for part in SPLITS
+        for file, label in folder.splits.get(part, ())
+    ]
     with np.load(work / HEAD_FILE) as arrays:
         of_train = arrays["features"]
     row_of = {file: row for row, (file, _) in enumerate(folder.splits["train"])}

@@ -10,8 +10,16 @@ import re
 from pathlib import Path
 from typing import Any
 
+from suite import stopwatch
+from suite.data.folders import paired
+from suite.data.folders.coco import find_coco
+from suite.data.folders.voc import find_voc
+from suite.data.pictures.facts import MeasuringLoader
+from suite.data.pictures.images import load_image
 from suite.data.source import EMBEDDED, Source
+from suite.deploy.prove.measure import start_processes
 from suite.evaluation.findings import findings_table
+from suite.finetuning import detector, segmenter
 from suite.finetuning.check import check_training
 from suite.finetuning.config import Config
 from suite.finetuning.data import image_source, open_folder
@@ -23,7 +31,7 @@ from suite.models.backbones import build_backbone
 from suite.report.gallery import FOLDER
 from suite.runs.job import Job, execute
 from suite.runs.options import split_options
-from suite.runs.recipe import Context, Result
+from suite.runs.recipe import Context, Result, Task
 
 
 def finetune(
@@ -74,26 +82,54 @@ def finetune(
 
 
 def run(config: Config, context: Context) -> Result:
-    """Trains the classifier of a folder: what `finetune` does before the export."""
-    folder = open_folder(context, config.labeling)
-    with mixed_precision_on_gpu():
-        backbone = build_backbone(config.backbone)
-    sources = {part: image_source(folder, part, backbone, context.folder) for part in folder.splits}
-    num_classes = len(folder.classes)
+    """Trains the model that a folder asks for: what `finetune` does before the export."""
+    task = find_task(config, context)
+    if task == Task.DETECTOR:
+        return detector.run(config, context)
+    if task == Task.SEGMENTER:
+        return segmenter.run(config, context)
+    return _classifier(config, context)
 
-    held_out = [sources["validation"], sources["test"]] if has_few(sources) else []
-    kernel, bias = train_head(
-        backbone, sources["train"], num_classes, config.views, context.seed, context.folder, held_out
-    )
+
+def find_task(config: Config, context: Context) -> Task:
+    """What the photos of a run are for: what the settings say, else what the folder holds."""
+    root = context.source.path
+    if root is None or config.task == Task.CLASSIFIER:
+        return Task.CLASSIFIER
+    if config.task:
+        return Task(config.task)
+    has_boxes = find_voc(root) or paired.find_pairs(root, "images", "labels") or find_coco(root)
+    return Task.DETECTOR if has_boxes else Task.CLASSIFIER
+
+
+def _classifier(config: Config, context: Context) -> Result:
+    """Trains the classifier of a folder."""
+    with stopwatch.stage("reading photos"):
+        folder = open_folder(context, config.labeling)
+    start_processes()  # which import while the head is trained
+    with stopwatch.stage("head"):
+        with mixed_precision_on_gpu():
+            backbone = build_backbone(config.backbone)
+        load = MeasuringLoader() if folder.load is load_image else folder.load
+        sources = {part: image_source(folder, part, backbone, context.folder, load) for part in folder.splits}
+        num_classes = len(folder.classes)
+        held_out = [sources["validation"], sources["test"]] if has_few(sources) else []
+        kernel, bias = train_head(
+            backbone, sources["train"], num_classes, config.views, context.seed, context.folder, held_out
+        )
     estimate = None
     if held_out:
         photos = [sources["train"], *held_out]
-        estimate = estimate_by_folds(plain_features(context.folder), photos, num_classes, context.seed)
-    model = classifier(backbone, kernel, bias)
-    curves = fine_tune(model, sources, num_classes, config, context)
-
-    result = measure(model, folder, sources, curves, context.folder, config.spare_classes, estimate)
-    findings = check_training(folder, context.folder)
+        with stopwatch.stage("folds"):
+            plain = plain_features(context.folder)
+            estimate = estimate_by_folds(plain, photos, num_classes, context.seed)
+    with stopwatch.stage("phase 2"):
+        model = classifier(backbone, kernel, bias)
+        curves = fine_tune(model, sources, num_classes, config, context)
+    with stopwatch.stage("measuring the model"):
+        result = measure(model, folder, sources, curves, context.folder, config.spare_classes, estimate)
+    with stopwatch.stage("checking photos"):
+        findings = check_training(folder, context.folder, getattr(load, "facts", {}))
     if findings is None:
         return result
     return dataclasses.replace(result, tables=[*result.tables, findings_table(findings)])

@@ -11,6 +11,7 @@ from suite.bundle.record import Record
 from suite.bundle.rows import FAILED, BaselineRow
 from suite.deploy.prove.benchmarking import print_artifacts
 from suite.evaluation.baselines import implied
+from suite.report.run_page import where_it_went
 from suite.runs.recipe import Baseline, Claim, Result
 from suite.training.reproducibility import describe_environment
 
@@ -125,5 +126,7 @@ def print_summary(folder: Path, record: Record) -> None:
                 f"{row.metric} {row.measured:.4f} of {row.examples} may be chance, the trivial answer "
                 f"({row.says}) gets {row.value:.4f}: more held-out data would tell"
             )
+    if stages := where_it_went(record):
+        console.say(f"time: {stages}")
     where = console.shown(folder)
     console.result(f"{where} written in {record.wall_seconds:.0f} s; open {where}/report.html")
