@@ -11,6 +11,8 @@ import numpy as np
 from PIL import ImageOps
 
 from suite.data.folders import companions, paired, scan
+from suite.data.folders.folder_pairs import parts_of
+from suite.data.folders.mask_files import find_masks, match_masks
 from suite.data.folders.scan import Picture
 from suite.data.generated.scenes import COUNTS, SHAPES, class_masks, draw_scenes
 from suite.data.pictures.images import load_image, open_picture, upright_size
@@ -119,20 +121,20 @@ def read_segmentation_folder(
     """
     root = Path(directory)
     paired.check_folder(root, _EXPECTED)
-    pairs = paired.find_pairs(root, "images", "masks")
+    pairs = find_masks(root)
     if not pairs:
         raise ValueError(
             f"expected images/ and masks/ in {str(root)!r}, received {paired.contents(root)}; put the "
             "pictures in images/ and the mask of each, a PNG of the same name, in masks/"
         )
-    files, mask_of, aside = _match(root, pairs)
+    files, mask_of, aside = match_masks(root, pairs)
     pictures, unreadable = scan.inspect_files(
         files, root, lambda path: _read_pair(path, mask_of[path], size), "Reading pictures and masks"
     )
     names_file = companions.child(root, "classes.txt")
     names = paired.read_names(names_file)
     resolved, wrong, classes = _resolve(pictures, names)
-    parts, aside = paired.divide(resolved, pairs, root, seed, [*aside, *unreadable, *wrong])
+    parts, aside = paired.divide(resolved, parts_of(pairs), root, seed, [*aside, *unreadable, *wrong])
     return SegmentationSet(
         images={part: stack([p.content[0] for p in parts[part]], (*size, 3)) for part in SPLITS},
         masks={part: stack([p.content[1] for p in parts[part]], size) for part in SPLITS},
@@ -142,28 +144,6 @@ def read_segmentation_folder(
         files=parts_of_files(parts),
         unread=companions.unread(root, {names_file, *mask_of, *mask_of.values()}, aside),
     )
-
-
-def _match(
-    root: Path, pairs: Mapping[str, tuple[Path, Path]]
-) -> tuple[list[tuple[Path, str]], dict[Path, Path], list[SetAside]]:
-    """Pictures with their part, the mask of each, and entries for what stands alone."""
-    files: list[tuple[Path, str]] = []
-    aside: list[SetAside] = []
-    mask_of: dict[Path, Path] = {}
-    for part, (image_folder, mask_folder) in pairs.items():
-        images, others = paired.list_files(image_folder, root)
-        masks, more = paired.list_files(mask_folder, root)
-        aside += others + more
-        masks.sort(key=lambda mask: mask.suffix.lower() != ".png")
-        found, alone = companions.match(images, masks, root, "mask")
-        mask_of |= found
-        files += [(image, part) for image in found]
-        gone = {entry.file for entry in alone}
-        lone = [image for image in images if image not in found]
-        entries = [SetAside.below(root, image, f"no mask {image.stem}.png for it") for image in lone]
-        aside += alone + [entry for entry in entries if entry.file not in gone]
-    return files, mask_of, aside
 
 
 def _read_pair(path: Path, mask_path: Path, size: tuple[int, int]) -> tuple[np.ndarray, _Mask]:
