@@ -4,13 +4,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from suite.data.folders import companions, paired
 from suite.data.folders.folder_pairs import FolderPair, find_folder_pairs, is_named_for_masks
+from suite.data.folders.mask_values import MOST_COLORS, read_mask
 from suite.data.pictures.file_kinds import is_picture
-from suite.data.pictures.images import open_picture
-from suite.data.set_aside import SetAside
+from suite.data.set_aside import SetAside, UnusableError
 
 _WORDS = (
     r"masks?|labels?|label_?ids|label_?train_?ids|manual\d*|l|gts?|gtfine|seg(?:mentation)?s?|annotations?|annot|"
@@ -20,10 +18,7 @@ _OF_PICTURES = r"training|train|test|val|images?|imgs?|rgb|sat|leftimg8bit|photo
 _ENDING = re.compile(rf"(?:[\W_]+(?:{_WORDS}|{_OF_PICTURES}))+$")
 _BEGINNING = re.compile(rf"^(?:{_WORDS}|{_OF_PICTURES})[\W_]+(?=.)")
 _OF_MASK = re.compile(rf"[\W_]+(?:{_WORDS})$|^(?:masks?|labels?|gt)[\W_]+")
-_MOST_COLORS = 64  # of a mask
 _SAMPLE, _FOLDERS = 6, 3  # masks of a folder that are looked into, and folders
-_BLACK, _WHITE = 32, 223  # levels that JPEG may leave of 0 and 255
-_SHARE = 0.9  # of the pixels of a mask in JPEG
 
 
 def find_masks(root: Path) -> list[FolderPair]:
@@ -86,10 +81,6 @@ def look_like_masks(pairs: Sequence[FolderPair], mask_of: dict[Path, Path]) -> b
 
 def _looks_like_mask(path: Path) -> bool:
     try:
-        with open_picture(path) as image:
-            if image.getcolors(_MOST_COLORS):
-                return True
-            gray = np.asarray(image.convert("L"))
-    except Exception:  # a broken file can raise anything from inside Pillow
+        return len(read_mask(path).values) <= MOST_COLORS
+    except UnusableError:
         return False
-    return bool(np.mean((gray < _BLACK) | (gray > _WHITE)) > _SHARE)

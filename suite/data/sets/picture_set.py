@@ -46,16 +46,17 @@ class Rows:
 class Store:
     """Arrays of one shape, written by threads: in memory, or in a file without a name in a folder."""
 
-    def __init__(self, count: int, shape: tuple[int, ...], folder: Path | None):
+    def __init__(self, count: int, shape: tuple[int, ...], folder: Path | None, dtype: DTypeLike = np.uint8):
         """Makes room.
 
         Args:
             count: How many there may be.
             shape: Of each.
             folder: Where the file is; None: in memory.
+            dtype: Of their numbers.
         """
-        self._all = RowFile.temporary((count, *shape), np.uint8, folder) if folder else None
-        self._arrays = np.zeros((0 if folder else count, *shape), np.uint8)
+        self._all = RowFile.temporary((count, *shape), dtype, folder) if folder else None
+        self._arrays = np.zeros((0 if folder else count, *shape), dtype)
 
     def write(self, row: int, pixels: np.ndarray) -> None:
         """Keeps an array as number `row`."""
@@ -68,7 +69,7 @@ class Store:
         return self._arrays[row] if self._all is None else self._all[row]
 
     def take(self, rows: Sequence[int]) -> np.ndarray:
-        """Some of the arrays: `(n, *shape)` uint8; `Rows`, which index alike, where a file has them."""
+        """Some of the arrays: `(n, *shape)`; `Rows`, which index alike, where a file has them."""
         chosen = np.array(rows, np.int64)
         return self._arrays[chosen] if self._all is None else cast("np.ndarray", Rows(self._all, chosen))
 
