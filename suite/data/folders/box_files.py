@@ -8,10 +8,14 @@ import numpy as np
 
 from suite.data.folders import paired, scan
 from suite.data.folders.boxes import Boxes, Listing
-from suite.data.folders.coco import find_coco, list_coco
+from suite.data.folders.coco import find_coco, find_json, list_coco
+from suite.data.folders.csv_boxes import find_csv, list_csv
+from suite.data.folders.labelme import find_labelme, list_labelme
+from suite.data.folders.via import find_via, list_via
 from suite.data.folders.voc import find_voc, list_voc
 from suite.data.folders.yolo import find_yolo, list_yolo
-from suite.data.set_aside import first_names
+from suite.data.pictures.images import UndecodableImageError
+from suite.data.set_aside import UnusableError, first_names
 
 
 class Form(NamedTuple):
@@ -31,7 +35,10 @@ class Form(NamedTuple):
 FORMS = (
     Form("Pascal VOC", find_voc, list_voc),
     Form("YOLO", find_yolo, list_yolo),
+    Form("LabelMe", find_labelme, list_labelme),
+    Form("VIA", find_via, list_via),
     Form("COCO", find_coco, list_coco),
+    Form("CSV", find_csv, list_csv),
 )
 
 
@@ -50,6 +57,8 @@ def list_boxes(root: Path) -> Listing:
         found = form.find(root)
         if found:
             return form.list(root, found)
+    if files := find_json(root):  # which says what is expected of them
+        return list_coco(root, files)
     raise ValueError(
         f"expected images/ and labels/, annotations/*.json or JPEGImages/ and Annotations/ in {str(root)!r}, "
         f"received {paired.contents(root)}; put the pictures in images/ and a YOLO label file for each in "
@@ -63,7 +72,7 @@ def read_all_boxes(listing: Listing) -> dict[Path, Boxes | Exception]:
     def read(path: Path) -> Boxes | Exception:
         try:
             return listing.read_boxes(path)
-        except (ValueError, OSError) as error:
+        except (UnusableError, UndecodableImageError, OSError) as error:
             return error
 
     paths = [path for path, _ in listing.files]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from suite import console
 from suite.data.folders import layout
-from suite.data.set_aside import reason_of
+from suite.data.set_aside import UnusableError, reason_of
 
 MOST_LINES = 1000  # of a row whose cells have line breaks in quotes
 _SAMPLE = 200  # lines that tell what stands between cells
@@ -77,6 +77,41 @@ def read_text(path: Path, wanted: str) -> str:
         if content.startswith(beginning):
             raise ValueError(f"expected {wanted}, received {str(path)!r}, which is {what}")
     return _decode(content, path, wanted).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_text_of_picture(path: Path, what: str) -> str:
+    """As `read_text`, of a file that belongs to a picture.
+
+    Args:
+        path: The file.
+        what: Such as "label file".
+
+    Raises:
+        UnusableError: It cannot be read.
+    """
+    try:
+        return read_text(path, what)
+    except ValueError as error:
+        wrong = str(error).rpartition(repr(str(path)))[2].removeprefix(",").strip(" :")
+        raise UnusableError(f"its {what} {path.name} cannot be read: {wrong}") from error
+
+
+def read_json(path: Path, wanted: str) -> Any:
+    """A file's JSON.
+
+    Args:
+        path: The file.
+        wanted: What is expected in it, for the message.
+
+    Raises:
+        ValueError: It is no file, or none of JSON.
+    """
+    try:
+        return json.loads(read_text(path, wanted))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"expected {wanted} of valid JSON, received {path.name!r}: {error}; mend it"
+        ) from error
 
 
 def _decode(content: bytes, path: Path, wanted: str) -> str:

@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 from suite.data.folders import companions, layout, paired, part_lists
 from suite.data.folders.boxes import Boxes, Listing, clipped
 from suite.data.folders.folder_pairs import FolderPair, find_folder_pairs, parts_of
-from suite.data.folders.tables import read_text
+from suite.data.folders.tables import read_text, read_text_of_picture
+from suite.data.folders.things import check_size, number_of
 from suite.data.pictures.images import upright_size
 from suite.data.set_aside import SetAside, UnusableError
 
@@ -80,7 +81,7 @@ def list_voc(root: Path, pairs: Sequence[FolderPair]) -> Listing:
 
 def _parse(path: Path) -> ElementTree.Element:
     try:
-        return ElementTree.fromstring(read_text(path, "an XML file").lstrip())
+        return ElementTree.fromstring(read_text_of_picture(path, "annotation file").lstrip())
     except ElementTree.ParseError as error:
         raise UnusableError(f"its annotation file {path.name} is no XML ({error})") from error
 
@@ -90,21 +91,13 @@ def _name(thing: ElementTree.Element) -> str:
 
 
 def _number(element: ElementTree.Element | None, name: str) -> float:
-    """A number in an element, with a point or a comma; NaN if it is none."""
-    text = element.findtext(name) if element is not None else None
-    try:
-        return float((text or "nan").strip().replace(",", "."))
-    except ValueError:
-        return math.nan
+    return number_of(element.findtext(name) if element is not None else None)
 
 
 def _voc_boxes(path: Path, tree: ElementTree.Element, classes: tuple[str, ...]) -> Boxes:
     height, width = upright_size(path)
-    stated = [_number(tree.find("size"), name) for name in ("height", "width")]
-    if all(size > 0 for size in stated) and stated != [height, width]:  # 0 or nothing: it was not known
-        raise UnusableError(
-            f"{width} x {height} pixels upright, but its annotations say {stated[1]:g} x {stated[0]:g}"
-        )
+    size = tree.find("size")
+    check_size((height, width), (_number(size, "height"), _number(size, "width")))
     boxes, labels, are_difficult = [], [], []
     for number, thing in enumerate(tree.iter("object"), 1):
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from suite.data.folders import companions, paired, part_lists
 from suite.data.folders.boxes import Boxes, Listing, around, clipped
 from suite.data.folders.folder_pairs import FolderPair, find_folder_pairs, parts_of
-from suite.data.folders.tables import read_text
+from suite.data.folders.tables import read_text, read_text_of_picture
 from suite.data.set_aside import UnusableError
 
 _NAMES = "classes.txt"
@@ -143,7 +143,7 @@ def _read_lines(path: Path | None, num_classes: int, have_keypoints: bool) -> Bo
     if path is None:
         return Boxes.of([], [], [], ("without a label file, taken as background",))
     rows = []
-    for number, line in enumerate(read_text(path, "a label file").splitlines(), 1):
+    for number, line in enumerate(read_text_of_picture(path, "label file").splitlines(), 1):
         if line.strip():
             try:
                 rows.append(_parse_line(line, num_classes, have_keypoints))
