@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from suite.data.folders import companions, layout, paired, part_lists
+from suite.data.folders import layout, part_lists
 from suite.data.folders.boxes import Listing, around
-from suite.data.folders.folder_pairs import FolderPair, find_folder_pairs
+from suite.data.folders.folder_pairs import FolderPair, find_folder_pairs, match_pairs
 from suite.data.folders.tables import read_text, read_text_of_picture
 from suite.data.folders.things import POLYGON, ROUND, Annotated, Thing, list_things, number_of, numbers_of
-from suite.data.set_aside import SetAside, UnusableError
+from suite.data.set_aside import UnusableError
 
 LAYOUT = "LabelMe"
 _SAMPLE = 20  # JSON files of a folder that are looked into
@@ -42,21 +42,10 @@ def list_labelme(root: Path, pairs: Sequence[FolderPair]) -> Listing:
         root: The folder.
         pairs: As `find_labelme` gives them.
     """
-    pictures: dict[Path, Annotated] = {}
-    aside: list[SetAside] = []
-    read: set[Path] = set()
-    for part, image_folder, json_folder in pairs:
-        images, json_files, others = paired.list_both(
-            image_folder, json_folder, root, lambda path: path.suffix.lower() == ".json"
-        )
-        found, alone = companions.match(images, json_files, root, "annotation file")
-        gone = {entry.file for entry in alone}
-        lone = [
-            SetAside.below(root, image, "no annotation file for it") for image in images if image not in found
-        ]
-        aside += [*others, *alone, *(entry for entry in lone if entry.file not in gone)]
-        read |= {*found.values()}
-        pictures |= {image: _annotated(part, path) for image, path in found.items()}
+    matched = match_pairs(root, pairs, "annotation file", lambda _, path: path.suffix.lower() == ".json")
+    files, aside = matched.complete(root, "no annotation file for it")
+    read = {*matched.other_of.values()}
+    pictures = {image: _annotated(part, matched.other_of[image]) for image, part in files}
     if {picture.part for picture in pictures.values()} == {"train"}:
         files, _, lists = part_lists.divide(root, [(path, "train") for path in pictures], aside)
         pictures = {path: pictures[path]._replace(part=part) for path, part in files}

@@ -118,9 +118,9 @@ def _things(entry: Any, attribute: str) -> list[Thing] | UnusableError:
             if not label:
                 raise UnusableError(f"has no {attribute}")
             sides, remark = _sides(region)
-            things.append(Thing(f"region number {number}", label, sides, remark if attribute else _UNNAMED))
+            things.append(Thing(f"region {number}", label, sides, remark if attribute else _UNNAMED))
         except UnusableError as error:
-            return UnusableError(f"its region number {number} {error.reason}")
+            return UnusableError(f"its region {number} {error.reason}")
     return things
 
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from suite.data.folders import companions, layout, paired, part_lists
+from suite.data.folders import layout, part_lists
 from suite.data.folders.boxes import Boxes, Listing, clipped
-from suite.data.folders.folder_pairs import FolderPair, find_folder_pairs, parts_of
+from suite.data.folders.folder_pairs import FolderPair, find_folder_pairs, match_pairs, parts_of
 from suite.data.folders.tables import read_text, read_text_of_picture
 from suite.data.folders.things import check_size, number_of
 from suite.data.pictures.images import upright_size
@@ -49,33 +49,30 @@ def list_voc(root: Path, pairs: Sequence[FolderPair]) -> Listing:
         root: The folder.
         pairs: As `find_voc` gives them.
     """
-    files, aside = [], []
+    matched = match_pairs(root, pairs, "annotation file", lambda _, path: path.suffix.lower() == ".xml")
+    complete, aside = matched.complete(root, "no annotation file for it")
+    files = []
     objects_of: dict[Path, ElementTree.Element] = {}
-    read: set[Path] = set()
-    for part, image_folder, xml_folder in pairs:
-        images, xml_files, others = paired.list_both(
-            image_folder, xml_folder, root, lambda path: path.suffix.lower() == ".xml"
-        )
-        found, alone = companions.match(images, xml_files, root, "annotation file")
-        gone = {entry.file for entry in alone}
-        lone = [image for image in images if image not in found]
-        entries = [SetAside.below(root, image, "no annotation file for it") for image in lone]
-        aside += [*others, *alone, *(entry for entry in entries if entry.file not in gone)]
-        read |= {*found.values()}
-        for image, xml_file in found.items():
-            try:
-                objects_of[image] = _parse(xml_file)
-                files.append((image, part))
-            except UnusableError as error:
-                aside.append(SetAside.below(root, image, error.reason))
+    for image, part in complete:
+        try:
+            objects_of[image] = _parse(matched.other_of[image])
+            files.append((image, part))
+        except UnusableError as error:
+            aside.append(SetAside.below(root, image, error.reason))
     names = {_name(thing) for tree in objects_of.values() for thing in tree.iter("object")} - {""}
     classes = tuple(sorted(names, key=layout.natural))
     parts = parts_of(pairs)
+    lists: set[Path] = set()
     if parts == {"train"}:
         files, parts, lists = part_lists.divide(root, files, aside)
-        read |= lists
     return Listing(
-        files, parts, lambda path: _voc_boxes(path, objects_of[path], classes), classes, aside, read, LAYOUT
+        files,
+        parts,
+        lambda path: _voc_boxes(path, objects_of[path], classes),
+        classes,
+        aside,
+        {*matched.other_of.values(), *lists},
+        LAYOUT,
     )
 
 

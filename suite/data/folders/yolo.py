@@ -5,9 +5,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from suite.data.folders import companions, paired, part_lists
+from suite.data.folders import paired, part_lists
 from suite.data.folders.boxes import Boxes, Listing, around, clipped
-from suite.data.folders.folder_pairs import FolderPair, find_folder_pairs, parts_of
+from suite.data.folders.folder_pairs import FolderPair, find_folder_pairs, match_pairs, parts_of
 from suite.data.folders.tables import read_text, read_text_of_picture
 from suite.data.set_aside import UnusableError
 
@@ -59,28 +59,25 @@ def list_yolo(root: Path, pairs: Sequence[FolderPair]) -> Listing:
         ValueError: There are no class names.
     """
     classes, names_files, keypoints = _class_names(root, pairs)
-    files, aside = [], []
-    label_of: dict[Path, Path] = {}
-    for part, image_folder, label_folder in pairs:
-        images, labels, others = paired.list_both(image_folder, label_folder, root, _may_be_labels)
-        found, alone = companions.match(images, labels, root, "label file")
-        if image_folder == label_folder:  # other texts lie there, too
-            alone = [entry for entry in alone if _is_of_lines(root / entry.file)]
-        aside += [*others, *alone]
-        doubles = {entry.file for entry in alone}
-        files += [(image, part) for image in images if image.relative_to(root).as_posix() not in doubles]
-        label_of |= found
-    read, parts = {*names_files, *label_of.values()}, parts_of(pairs)
+    matched = match_pairs(root, pairs, "label file", lambda _, path: _may_be_labels(path))
+    beside = {pair.others for pair in pairs if pair.pictures == pair.others}  # where other texts lie, too
+    aside = [
+        entry
+        for entry in matched.aside
+        if (root / entry.file).parent not in beside or _is_of_lines(root / entry.file)
+    ]
+    files, parts = matched.files, parts_of(pairs)
+    lists: set[Path] = set()
     if parts == {"train"}:
         files, parts, lists = part_lists.divide(root, files, aside)
-        read |= lists
+    label_of = matched.other_of
     return Listing(
         files,
         parts,
         lambda path: _read_lines(label_of.get(path), len(classes), keypoints),
         classes,
         aside,
-        read,
+        {*names_files, *label_of.values(), *lists},
         "Darknet" if any(path.suffix.lower() in _OF_DARKNET for path in names_files) else "YOLO",
     )
 

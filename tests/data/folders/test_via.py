@@ -78,18 +78,23 @@ def test_regions_without_a_class_in_parts(tmp_path):
     assert found.notes[0].startswith("8 pictures whose regions have no class, taken as 'object': ")
 
 
+def rect(x=4, y=5, width=8, height=10):
+    return region(name="rect", x=x, y=y, width=width, height=height)
+
+
 def test_ten_broken_entries(via):
+    no_corner = region(name="polygon", all_points_x=[1, 2], all_points_y=[1])
     broken = [
-        ([region("")], "region number 1 has no class"),
-        ([region(name="rect", x=4, y=5, width=8)], "region number 1 has a side that is no number"),
-        ([region(name="rect", x="a", y=5, width=8, height=1)], "region number 1 has a side that is no number"),
-        ([region(name="rect", x=30, y=5, width=30, height=1)], "region number 1 has a box that reaches out of the image"),
-        ([region(name="rect", x=30, y=5, width=-3, height=1)], "region number 1 has a box that ends before it begins"),
-        ([region(), region(name="point", cx=1, cy=2)], "region number 2 is a point, which has no box"),
-        ([region(name="polygon", all_points_x=[1, 2], all_points_y=[1])], "region number 1 is a polygon, which has no box"),
-        ([{"region_attributes": {"class": "dog"}}], "region number 1 has no shape"),
-        (["no region"], "region number 1 has no class"),
-    ]  # fmt: skip
+        ([region("")], "region 1 has no class"),
+        ([region(name="rect", x=4, y=5, width=8)], "region 1 has a side that is no number"),
+        ([rect(x="a")], "region 1 has a side that is no number"),
+        ([rect(width=60)], "region 1 has a box that reaches out of the image"),
+        ([rect(width=-3)], "region 1 has a box that ends before it begins"),
+        ([region(), region(name="point", cx=1, cy=2)], "region 2 is a point, which has no box"),
+        ([no_corner], "region 1 is a polygon, which has no box"),
+        ([{"region_attributes": {"class": "dog"}}], "region 1 has no shape"),
+        (["no region"], "region 1 has no class"),
+    ]
 
     def edit(entries):
         for number, (regions, _) in enumerate(broken):
