@@ -94,7 +94,7 @@ def _of_classes(folders: Sequence[Path]) -> str:
 
 def _of_boxes(root: Path) -> str:
     listing = box_files.list_boxes(root)
-    found = box_files.read_all_boxes(listing).values()
+    found = box_files.read_all_boxes(root, listing).values()
     sound = [boxes for boxes in found if isinstance(boxes, Boxes)]
     classes = {int(label) for boxes in sound for label in boxes.labels}
     things = sum(len(boxes.boxes) for boxes in sound)

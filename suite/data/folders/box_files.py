@@ -15,7 +15,7 @@ from suite.data.folders.via import find_via, list_via
 from suite.data.folders.voc import find_voc, list_voc
 from suite.data.folders.yolo import find_yolo, list_yolo
 from suite.data.pictures.images import UndecodableImageError
-from suite.data.set_aside import UnusableError, first_names
+from suite.data.set_aside import SetAside, UnusableError, first_names, with_reasons
 
 
 class Form(NamedTuple):
@@ -60,14 +60,22 @@ def list_boxes(root: Path) -> Listing:
     if files := find_json(root):  # which says what is expected of them
         return list_coco(root, files)
     raise ValueError(
-        f"expected images/ and labels/, annotations/*.json or JPEGImages/ and Annotations/ in {str(root)!r}, "
-        f"received {paired.contents(root)}; put the pictures in images/ and a YOLO label file for each in "
-        "labels/, or a COCO file in annotations/"
+        f"expected boxes as Pascal VOC, YOLO, Darknet, COCO, LabelMe, VIA or a CSV table have them in "
+        f"{str(root)!r}, received {paired.contents(root)}; put the pictures in images/ and a YOLO label file "
+        "for each in labels/, or a COCO file in annotations/"
     )
 
 
-def read_all_boxes(listing: Listing) -> dict[Path, Boxes | Exception]:
-    """The boxes of every picture of a listing, or why it has none: `UnusableError`, or it does not open."""
+def read_all_boxes(root: Path, listing: Listing) -> dict[Path, Boxes | Exception]:
+    """The boxes of every picture of a listing, or why it has none: `UnusableError`, or it does not open.
+
+    Args:
+        root: The folder.
+        listing: Of it.
+
+    Raises:
+        ValueError: The listing has problems; the message tells what is wrong with the pictures, too.
+    """
 
     def read(path: Path) -> Boxes | Exception:
         try:
@@ -76,7 +84,12 @@ def read_all_boxes(listing: Listing) -> dict[Path, Boxes | Exception]:
             return error
 
     paths = [path for path, _ in listing.files]
-    return dict(zip(paths, scan.in_threads(read, paths, "Reading boxes"), strict=True))
+    found = dict(zip(paths, scan.in_threads(read, paths, "Reading boxes"), strict=True))
+    if listing.problems:
+        wrong = [(path, each) for path, each in found.items() if isinstance(each, UnusableError)]
+        aside = [*listing.aside, *(SetAside.below(root, path, error.reason) for path, error in wrong)]
+        raise ValueError("; ".join(listing.problems) + with_reasons(aside))
+    return found
 
 
 def drop_unused(

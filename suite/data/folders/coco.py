@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from suite.data.folders import paired
 from suite.data.folders.boxes import Boxes, Listing, around, clipped
 from suite.data.folders.named_pictures import NamedPictures
-from suite.data.folders.tables import read_json, read_text
+from suite.data.folders.tables import read_each, read_json, read_text
 from suite.data.folders.things import check_size, number_of
 from suite.data.pictures.images import upright_size
 from suite.data.set_aside import SetAside, UnusableError
@@ -169,7 +169,7 @@ def _meaning(row: _Annotation) -> tuple[Key | None, str]:
 
 def _read_json_files(root: Path, json_files: Sequence[Path]) -> dict[str, tuple[Path, _Json]]:
     """Annotation files and their contents by part; files of other content are left out if there are any."""
-    read = [(path, read_json(path, "a COCO file")) for path in json_files]
+    read = [*read_each(json_files, lambda path: read_json(path, "a COCO file")).items()]
     found = [(path, content) for path, content in read if _is_coco(content)]
     if not found:
         path, content = read[0]

@@ -10,7 +10,7 @@ from suite.data.folders import layout
 from suite.data.folders.boxes import Listing
 from suite.data.folders.folder_pairs import place_of
 from suite.data.folders.named_pictures import NamedPictures
-from suite.data.folders.tables import Row, Table, part_named, read_table
+from suite.data.folders.tables import Row, Table, part_named, read_each, read_table
 from suite.data.folders.things import Annotated, Thing, list_things, number_of, numbers_of
 from suite.data.pictures.file_kinds import is_picture
 from suite.data.set_aside import SetAside, UnusableError
@@ -91,8 +91,7 @@ def list_csv(root: Path, paths: Sequence[Path]) -> Listing:
     pictures = NamedPictures(root)
     found: dict[Path, Annotated] = {}
     aside: list[SetAside] = []
-    for path in paths:
-        table = _read(path)
+    for path, table in read_each(paths, _read).items():
         is_relative = _is_relative(table)
         for row in table.rows:
             name, part = _picture(row, table, path, root)

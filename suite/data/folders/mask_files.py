@@ -59,7 +59,9 @@ def match_masks(
         root,
         pairs,
         "mask",
-        lambda pair, path: pair.pictures != pair.others or is_named_as_mask(path),
+        lambda pair, path: (
+            is_picture(path.suffix) and (pair.pictures != pair.others or is_named_as_mask(path))
+        ),
         mask_names,
     )
     files, aside = matched.complete(root, "no mask {}.png for it")

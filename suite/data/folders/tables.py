@@ -4,9 +4,9 @@ import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from suite import console
 from suite.data.folders import layout
@@ -26,6 +26,9 @@ _OTHERS = {
     b"PAR1": "a Parquet file; write it as CSV, as by pandas.read_parquet(...).to_csv(...)",
     b"SQLite format 3": "an SQLite database; write its table as CSV",
 }
+
+
+Content = TypeVar("Content")
 
 
 class Row(NamedTuple):
@@ -112,6 +115,27 @@ def read_json(path: Path, wanted: str) -> Any:
         raise ValueError(
             f"expected {wanted} of valid JSON, received {path.name!r}: {error}; mend it"
         ) from error
+
+
+def read_each(paths: Iterable[Path], read: Callable[[Path], Content]) -> dict[Path, Content]:
+    """Reads files, and tells all that are wrong at once.
+
+    Args:
+        paths: The files.
+        read: Gives the content of one, or raises ValueError.
+
+    Raises:
+        ValueError: Some cannot be read.
+    """
+    contents, wrong = {}, []
+    for path in paths:
+        try:
+            contents[path] = read(path)
+        except ValueError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    return contents
 
 
 def _decode(content: bytes, path: Path, wanted: str) -> str:

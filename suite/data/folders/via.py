@@ -9,7 +9,7 @@ from suite.data.folders import layout
 from suite.data.folders.boxes import Listing, around
 from suite.data.folders.folder_pairs import place_of
 from suite.data.folders.named_pictures import NamedPictures
-from suite.data.folders.tables import part_named, read_json, read_text
+from suite.data.folders.tables import part_named, read_each, read_json, read_text
 from suite.data.folders.things import POLYGON, ROUND, Annotated, Thing, list_things, numbers_of
 from suite.data.set_aside import SetAside, UnusableError
 
@@ -48,7 +48,7 @@ def list_via(root: Path, paths: Sequence[Path]) -> Listing:
     Raises:
         ValueError: A file is broken.
     """  # noqa: DOC501  UnusableError is caught
-    contents = {path: _entries(path) for path in paths}
+    contents = read_each(paths, _entries)
     attribute = _attribute(
         region for entries in contents.values() for entry in entries for region in _regions(entry)
     )

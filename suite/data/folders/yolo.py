@@ -13,6 +13,11 @@ from suite.data.set_aside import UnusableError
 
 _NAMES = "classes.txt"
 _OF_DARKNET = (".names", ".labels")
+_NO_NAMES = (
+    "expected the names of the classes in classes.txt or data.yaml in {!r}, received none; write classes.txt "
+    "with one name a line, the first for class 0"
+)
+_ANY = 2**31  # classes, where they are not named
 _SAMPLE = 50  # label files of a folder that are looked into
 _LINE = re.compile(r"\d+(\.0+)?([\s,;]+-?[\d.,]+(e-?\d+)?){4}")
 _EMPTY = "with an empty label file, taken as background"
@@ -54,9 +59,6 @@ def list_yolo(root: Path, pairs: Sequence[FolderPair]) -> Listing:
     Args:
         root: The folder.
         pairs: As `find_yolo` gives them.
-
-    Raises:
-        ValueError: There are no class names.
     """
     classes, names_files, keypoints = _class_names(root, pairs)
     matched = match_pairs(root, pairs, "label file", lambda _, path: _may_be_labels(path))
@@ -71,14 +73,17 @@ def list_yolo(root: Path, pairs: Sequence[FolderPair]) -> Listing:
     if parts == {"train"}:
         files, parts, lists = part_lists.divide(root, files, aside)
     label_of = matched.other_of
+    problems = () if classes else (_NO_NAMES.format(str(root)),)
+    num_classes = len(classes) or _ANY
     return Listing(
         files,
         parts,
-        lambda path: _read_lines(label_of.get(path), len(classes), keypoints),
+        lambda path: _read_lines(label_of.get(path), num_classes, keypoints),
         classes,
         aside,
         {*names_files, *label_of.values(), *lists},
         "Darknet" if any(path.suffix.lower() in _OF_DARKNET for path in names_files) else "YOLO",
+        problems,
     )
 
 
@@ -96,12 +101,7 @@ def _class_names(root: Path, pairs: Sequence[FolderPair]) -> tuple[tuple[str, ..
             keypoints = is_yaml and bool(re.search(r"^kpt_shape[ \t]*:", text, re.MULTILINE))
         if names and (not found or names == next(iter(found.values()))):
             found[path] = names
-    if not found:
-        raise ValueError(
-            f"expected the names of the classes in classes.txt or data.yaml in {str(root)!r}, received none; "
-            "write classes.txt with one name a line, the first for class 0"
-        )
-    return next(iter(found.values())), set(found), keypoints
+    return next(iter(found.values()), ()), set(found), keypoints
 
 
 def _names_files(root: Path, below: Sequence[Path]) -> list[Path]:
