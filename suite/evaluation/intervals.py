@@ -1,15 +1,16 @@
-"""The uncertainty of a share of right answers, and how it is written."""
+"""The uncertainty of what was measured on a few examples, and how it is written."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 from scipy.stats import binomtest
 
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """The 95 % interval of a share of right answers.
+    """The 95 % interval of a number that was measured on examples, such as a share of right answers.
 
     Attributes:
         low: Lower end, in [0, 1].
@@ -72,3 +73,36 @@ def wilson(share: float, examples: int, unit: str = "examples", how: str = "") -
         )
     low, high = binomtest(round(share * examples), examples).proportion_ci(method="wilson")
     return Interval(float(low), float(high), examples, unit, how)
+
+
+def bootstrap(
+    rows: np.ndarray,
+    statistic: Callable[[np.ndarray], float],
+    unit: str = "examples",
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+) -> Interval:
+    """The 95 % interval of any statistic of examples, by drawing as many of them again, with repetition.
+
+    It says how much depends on which examples were held out; of a handful, too little.
+
+    Args:
+        rows: `(n, ...)`, what is known of each example, at least one.
+        statistic: Of such rows; NaN where it has none.
+        unit: As of `Interval`.
+        draws: How often examples are drawn.
+        seed: Of the draws.
+
+    Raises:
+        ValueError: There is no example, or the statistic has no value in any draw.
+
+    Reference:
+        Efron (1979), Bootstrap methods: another look at the jackknife (percentiles).
+    """
+    rng = np.random.default_rng(seed)
+    values = [statistic(rows[rng.integers(len(rows), size=len(rows))]) for _ in range(draws if len(rows) else 0)]
+    if not np.isfinite(values).any():
+        raise ValueError(f"expected a statistic of at least one example, received {len(rows)}")
+    low, high = np.nanpercentile(values, (2.5, 97.5))
+    return Interval(float(low), float(high), len(rows), unit)

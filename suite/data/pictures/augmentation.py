@@ -39,10 +39,10 @@ def augment(image: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
         use_image_if_no_bounding_boxes=True,
     )
     colors = tf.image.resize(tf.slice(flipped, begin, size), tf.shape(flipped)[:2])
-    return tf.ensure_shape(_recolor(colors, color_seed), image.shape)
+    return tf.ensure_shape(recolor(colors, color_seed), image.shape)
 
 
-def _recolor(colors: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
+def recolor(colors: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
     """Brightness, contrast and saturation in one: (r, g, b) times a matrix, a third of the passes."""
     import tensorflow as tf
 
