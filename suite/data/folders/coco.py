@@ -14,6 +14,7 @@ from suite.data.folders.tables import read_text
 from suite.data.pictures.images import upright_size
 from suite.data.set_aside import SetAside, UnusableError
 
+LAYOUT = "COCO"
 _COCO_KEYS = ("images", "annotations", "categories")
 _BACKGROUND = "without an annotation, taken as background"
 _POLYGON = "with a polygon and no bbox, of which the box around it is taken"
@@ -89,6 +90,7 @@ def list_coco(root: Path, json_files: Sequence[Path]) -> Listing:
         tuple(names[category] for category in labels),
         aside,
         {path for path, _ in contents.values()},
+        LAYOUT,
     )
 
 

@@ -1,6 +1,6 @@
 """What sets of pictures with masks, boxes or captions share: finding files, parts, counts."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from suite.data.folders import layout, scan
 from suite.data.folders.companions import child
 from suite.data.folders.scan import Content, Picture, separate_copies
 from suite.data.folders.tables import read_text
+from suite.data.pictures.file_kinds import is_picture
 from suite.data.set_aside import SetAside, first_names, printable, with_first
 from suite.data.splits import SPLITS
 
@@ -72,6 +73,31 @@ def list_files(folder: Path, root: Path) -> tuple[list[Path], list[SetAside]]:
     folders, files, aside = layout.list_entries(folder, root)
     aside += [SetAside.below(root, path, "a folder, where a file is expected") for path in folders]
     return files, aside
+
+
+def list_both(
+    pictures: Path, others: Path, root: Path, is_other: Callable[[Path], bool]
+) -> tuple[list[Path], list[Path], list[SetAside]]:
+    """Files of a folder of pictures, and those of the folder of what belongs to them.
+
+    Args:
+        pictures: The former: all files in it; where it is the latter, too, those that are named as pictures.
+        others: The latter.
+        root: The folder that entries are relative to.
+        is_other: Whether a file is one of what belongs to pictures.
+
+    Returns:
+        Pictures, others, and what is neither; a folder in one of them that has others in it is not told.
+    """
+    images, aside = list_files(pictures, root)
+    if pictures == others:
+        found = [path for path in images if is_other(path)]
+        return [path for path in images if is_picture(path.suffix) and not is_other(path)], found, []
+    if others.is_relative_to(pictures):
+        aside = []
+    beside, more = list_files(others, root)
+    aside += [entry for entry in more if entry not in aside]
+    return images, [path for path in beside if is_other(path)], aside
 
 
 def remarks(pictures: Sequence[tuple[str, Collection[str]]]) -> tuple[str, ...]:

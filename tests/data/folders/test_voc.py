@@ -62,7 +62,7 @@ def test_names_in_the_encoding_of_a_windows_editor(voc):
 
 def test_what_is_set_aside(voc):
     for name, text in {
-        "0": xml(thing(box=(4, 5, 4, 15))),
+        "0": xml(thing(box=(12, 5, 4, 15))),
         "1": xml(thing(box=(4, "x", 12, 15))),
         "2": xml(thing(), "<object><name>dog</name></object>"),
         "3": xml(thing(name=" ")),
@@ -76,7 +76,7 @@ def test_what_is_set_aside(voc):
     write_text(voc / "test.csv", "a")
     found = read(voc)
     assert reasons(found) == {
-        "JPEGImages/0.png": "its object number 1 has a box without area",
+        "JPEGImages/0.png": "its object number 1 has a box that ends before it begins",
         "JPEGImages/1.png": "its object number 1 has no bndbox of four numbers",
         "JPEGImages/2.png": "its object number 2 has no bndbox of four numbers",
         "JPEGImages/3.png": "its object number 1 has no name",

@@ -156,19 +156,21 @@ def test_what_has_to_be_set_aside(root):
     (root / "images" / ".hidden").write_text("x")
     (root / "classes.txt").write_text("a\nb\nc\nd\n")
     found = read(root)
-    assert sum(sizes(found)) == 20
+    assert sum(sizes(found)) == 21
     assert reasons(found) == {
         "images/alone.png": "no mask alone.png for it",
         "masks/lonely.png": "no image for it",
-        "images/colors.png": f"its mask has RGB colors, not class indices; {mend}",
-        "images/see through.png": f"its mask has RGBA colors, not class indices; {mend}",
+        **{
+            f"images/{name}.png": "its mask has 192 colors, as photos or smoothed masks have; save it with an "
+            "exact color or a class index for each class"
+            for name in ("colors", "see through")
+        },
         "images/small.png": "16 x 12 pixels upright, but its mask is 8 x 6; "
         "save the mask at the size of the image",
         "images/void.png": "its mask has only ignored pixels (255)",
         "images/beyond.png": "its mask has class 5, but classes.txt names 4 (0 to 3)",
         "images/deep.png": "its mask has values up to 302; class indices are at most 254",
         "images/lossy.png": f"its mask is a JPEG, which changes labels; {mend}",
-        "images/scan.png": f"its mask is a TIFF; {mend}",
         "images/broken mask.png": f"its mask cannot be decoded; {mend}",
         "images/broken.png": "truncated",
         "images/folder": "a folder, where a file is expected",
