@@ -10,8 +10,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+from suite.data.folders import paired
+from suite.data.folders.coco import find_coco
+from suite.data.folders.voc import find_voc
 from suite.data.source import EMBEDDED, Source
 from suite.evaluation.findings import findings_table
+from suite.finetuning import detector, segmenter
 from suite.finetuning.check import check_training
 from suite.finetuning.config import Config
 from suite.finetuning.data import image_source, open_folder
@@ -23,7 +27,7 @@ from suite.models.backbones import build_backbone
 from suite.report.gallery import FOLDER
 from suite.runs.job import Job, execute
 from suite.runs.options import split_options
-from suite.runs.recipe import Context, Result
+from suite.runs.recipe import Context, Result, Task
 
 
 def finetune(
@@ -74,7 +78,28 @@ def finetune(
 
 
 def run(config: Config, context: Context) -> Result:
-    """Trains the classifier of a folder: what `finetune` does before the export."""
+    """Trains the model that a folder asks for: what `finetune` does before the export."""
+    task = find_task(config, context)
+    if task == Task.DETECTOR:
+        return detector.run(config, context)
+    if task == Task.SEGMENTER:
+        return segmenter.run(config, context)
+    return _classifier(config, context)
+
+
+def find_task(config: Config, context: Context) -> Task:
+    """What the photos of a run are for: what the settings say, else what the folder holds."""
+    root = context.source.path
+    if root is None or config.task == Task.CLASSIFIER:
+        return Task.CLASSIFIER
+    if config.task:
+        return Task(config.task)
+    has_boxes = find_voc(root) or paired.find_pairs(root, "images", "labels") or find_coco(root)
+    return Task.DETECTOR if has_boxes else Task.CLASSIFIER
+
+
+def _classifier(config: Config, context: Context) -> Result:
+    """Trains the classifier of a folder."""
     folder = open_folder(context, config.labeling)
     with mixed_precision_on_gpu():
         backbone = build_backbone(config.backbone)

@@ -12,7 +12,6 @@ import numpy as np
 import tensorflow as tf
 
 from suite import console
-from suite.data.folders import paired
 from suite.data.pictures.mask_facts import class_pixels, have_up, thinnest
 from suite.data.pictures.masked_batches import masked_batches
 from suite.data.sets.segmentation_sets import SegmentationSet, read_segmentation_folder
@@ -20,7 +19,7 @@ from suite.evaluation.segmentation import iou_counts, mean_ratio
 from suite.finetuning.budget import LOOKS, seconds_a_step, within
 from suite.finetuning.config import Config
 from suite.finetuning.phases import mixed_precision_on_gpu
-from suite.finetuning.segmenter_result import measure
+from suite.finetuning.segmenter_result import guess, measure, seen_by
 from suite.models.encoder import build_encoder, freeze_up_to
 from suite.models.unet import build_unet
 from suite.runs.recipe import Context, Result
@@ -70,7 +69,7 @@ def run(config: Config, context: Context) -> Result:
         freeze_up_to(encoder, 0)
         model = build_unet(encoder, len(data.classes))
     curves = train(model, encoder.trainable_variables, data, plan, config, context)
-    return measure(model, data, plan.pixels, curves)
+    return measure(model, data, plan.pixels, curves, context.folder)
 
 
 def make_plan(data: SegmentationSet, config: Config) -> Plan:
@@ -152,23 +151,3 @@ def steps_for(photos: int, batch_size: int) -> int:
     """Steps of a training on so many photos."""
     seen = max(min(max(VIEWS * photos, LEAST_SEEN), MOST_SEEN), photos)
     return -(-seen // batch_size)
-
-
-def seen_by(
-    data: SegmentationSet, part: str, side: int, rows: Sequence[int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Photos of a part and their masks as the model sees them.
-
-    Args:
-        data: Photos with masks.
-        part: "train", "validation" or "test".
-        side: Height and width in pixels.
-        rows: Which of them.
-
-    Returns:
-        `(n, side, side, 3)` and `(n, side, side)` uint8.
-    """
-    size = (side, side)
-    images = [paired.stretch(data.images[part][row], size) for row in rows]
-    masks = [paired.stretch(data.masks[part][row], size, is_mask=True) for row in rows]
-    return np.stack(images), np.stack(masks)
