@@ -42,8 +42,8 @@ class Config:
     ] = 3e-4
     ignore: Annotated[
         str,
-        "Pixels of masks that count for nothing: names of classes, indices or colors, such as \"void\" or "
-        "\"11,#000000\".",
+        'Pixels of masks that count for nothing: names of classes, indices or colors, such as "void" or '
+        '"11,#000000".',
     ] = ""
     turns: Annotated[
         bool | None, "Whether photos with masks are turned in training; by default where they have no up."

@@ -1,13 +1,12 @@
 """What a fine-tuned segmenter is worth on held-out photos, and what its bundle shows."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from suite.data.folders import paired
 from suite.data.row_file import RowFile
 from suite.data.sets.segmentation_sets import SegmentationSet
 from suite.deploy.convert.tflite import calibration_rows
@@ -21,7 +20,6 @@ from suite.runs.recipe import Export, Result, Task
 
 TOLERANCE = 0.02  # of the mean IoU, that a smaller file may lose
 WORST_SHOWN = 6
-AT_ONCE = 8  # photos
 MOST_BYTES = 2**26  # of a file's answers to the photos that it is proven on: seven files' are in memory
 
 
@@ -41,11 +39,16 @@ def measure(
         curves: Of the training.
         work: Where photos are kept for the export.
     """
-    classes, side = data.classes, model.input_shape[1]
-    guesses, counts, contours = _answers(model, data, side, work)
+    classes, masks = data.classes, data.masks["test"]
+    guesses = RowFile.temporary(masks.shape, np.uint8, work)
+    counts, contours = answers(model, data, "test", range(len(masks)), guesses)
     most = int(np.argmax(pixels))
-    masks = (seen_by(data, "test", side, [row])[1] for row in range(len(guesses)))
-    constant = np.concatenate([iou_counts(np.full_like(mask, most), mask, len(classes)) for mask in masks])
+    constant = np.concatenate(
+        [
+            iou_counts(np.full_like(masks[row][None], most), masks[row][None], len(classes))
+            for row in range(len(masks))
+        ]
+    )
     test = mean_ratio(counts)
     return Result(
         metrics={
@@ -57,98 +60,65 @@ def measure(
             name: bootstrap(each, _mean_or_nan, "photos")
             for name, each in (("test_mean_iou", counts), ("test_boundary_iou", contours))
         },
-        figures=_figures(data, guesses, counts, curves, side),
-        exports=[_export(model, data, side)],
-        data=data.describe() | {"side": side},
+        figures=_figures(data, guesses, counts, curves),
+        exports=[_export(model, data)],
+        data=data.describe() | {"side": masks.shape[1]},
         baselines=[Baseline("test_mean_iou", mean_ratio(constant), f"{classes[most]!r} everywhere")],
         tables=[iou_table(counts, contours, constant, pixels, classes)],
     )
 
 
-def seen_by(
-    data: SegmentationSet, part: str, side: int, rows: Iterable[int]
+def answers(
+    model: keras.Model,
+    data: SegmentationSet,
+    part: str,
+    rows: Sequence[int],
+    guesses: RowFile | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Photos of a part and their masks as the model sees them.
-
-    Args:
-        data: Photos with masks.
-        part: "train", "validation" or "test".
-        side: Height and width in pixels.
-        rows: Which of them, at least one.
-
-    Returns:
-        `(n, side, side, 3)` and `(n, side, side)` uint8.
-    """
-    size = (side, side)
-    pairs = [
-        (
-            paired.stretch(data.images[part][row], size),
-            paired.stretch(data.masks[part][row], size, is_mask=True),
-        )
-        for row in rows
-    ]
-    images, masks = zip(*pairs, strict=True)
-    return np.stack(images), np.stack(masks)
-
-
-def guess(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """The most probable class of each pixel.
+    """Counts what the model is right about.
 
     Args:
         model: A segmenter.
-        images: `(n, side, side, 3)` uint8.
+        data: Photos with masks, as the model sees them.
+        part: "train", "validation" or "test".
+        rows: Which of them.
+        guesses: Gets the most probable class of each pixel, row by row, and asks for contours.
 
     Returns:
-        `(n, side, side)` uint8.
+        `(n, 2, num_classes)` of each photo, as `iou_counts` gives them; and as `boundary_counts` does, of no
+        photo without `guesses`.
     """
-    batches = (images[start : start + AT_ONCE] for start in range(0, len(images), AT_ONCE))
-    return np.concatenate(
-        [
-            np.argmax(model.predict_on_batch(batch)["probabilities"], axis=-1).astype(np.uint8)
-            for batch in batches
-        ]
-    )
-
-
-def _answers(
-    model: keras.Model, data: SegmentationSet, side: int, work: Path
-) -> tuple[RowFile, np.ndarray, np.ndarray]:
-    """What the model says of the test photos, kept on disk, and the counts of its IoU and boundary IoU."""
-    guesses = RowFile.temporary((len(data.images["test"]), side, side), np.uint8, work)
-    counts, contours = [], []
-    for rows in _in_groups(len(guesses)):
-        images, masks = seen_by(data, "test", side, rows)
-        answers = guess(model, images)
-        guesses.write(rows[0], answers)
-        counts.append(iou_counts(answers, masks, len(data.classes)))
-        contours.append(boundary_counts(answers, masks, len(data.classes)))
-    return guesses, np.concatenate(counts), np.concatenate(contours)
-
-
-def _in_groups(count: int) -> Iterator[range]:
-    return (range(start, min(start + AT_ONCE, count)) for start in range(0, count, AT_ONCE))
+    num_classes = len(data.classes)
+    counts, contours = [], [np.zeros((0, 2, num_classes), np.int64)]
+    for row in rows:
+        mask = data.masks[part][row][None]
+        probabilities = model.predict_on_batch(data.images[part][row][None])["probabilities"]
+        guess = np.argmax(probabilities, axis=-1).astype(np.uint8)
+        counts.append(iou_counts(guess, mask, num_classes))
+        if guesses is not None:
+            guesses.write(row, guess)
+            contours.append(boundary_counts(guess, mask, num_classes))
+    return np.concatenate(counts), np.concatenate(contours)
 
 
 def _mean_or_nan(counts: np.ndarray) -> float:
     return mean_ratio(counts) if counts[:, 1].any() else np.nan
 
 
-def _export(model: keras.Model, data: SegmentationSet, side: int) -> Export:
+def _export(model: keras.Model, data: SegmentationSet) -> Export:
     """The model with the test photos that its files are proven on: as many as their answers leave room for."""
-    num_classes = len(data.classes)
-    count = min(len(data.images["test"]), max(1, MOST_BYTES // (side * side * num_classes * 4)))
-    name = "test_mean_iou" + (f"_of_{count}_photos" if count < len(data.images["test"]) else "")
-    images, masks = seen_by(data, "test", side, range(count))
-    calibration, _ = seen_by(data, "train", side, calibration_rows(len(data.images["train"])))
+    num_classes, masks = len(data.classes), data.masks["test"]
+    count = min(len(masks), max(1, MOST_BYTES // (masks[0].size * num_classes * 4)))
+    name = "test_mean_iou" + (f"_of_{count}_photos" if count < len(masks) else "")
 
     def metric(outputs: Any, targets: np.ndarray) -> float:
         return mean_iou(np.argmax(outputs["probabilities"], axis=-1), targets, num_classes)
 
     return Export(
         model,
-        inputs=images,
-        calibration=calibration,
-        targets=masks,
+        inputs=data.images["test"][:count],
+        calibration=data.images["train"][calibration_rows(len(data.images["train"]))],
+        targets=masks[:count],
         metric=Metric(name, metric, tolerance=TOLERANCE),
         labels=data.classes,
         task=Task.SEGMENTER,
@@ -156,7 +126,7 @@ def _export(model: keras.Model, data: SegmentationSet, side: int) -> Export:
 
 
 def _figures(
-    data: SegmentationSet, guesses: RowFile, counts: np.ndarray, curves: dict[str, list[float]], side: int
+    data: SegmentationSet, guesses: RowFile, counts: np.ndarray, curves: dict[str, list[float]]
 ) -> dict[str, Any]:
     """The photos that the model is most wrong about, the others beside them, and the course of training."""
     worst = worst_first(counts)
@@ -164,7 +134,7 @@ def _figures(
     if len(worst) > WORST_SHOWN:
         ordinary = worst[np.unique(np.linspace(0, len(worst) - 1, WORST_SHOWN, dtype=int))]
         photos.append(("masks", ordinary, "From the worst to the best"))
-    figures = {name: _drawn(data, guesses, counts, rows, side, title) for name, rows, title in photos}
+    figures = {name: _drawn(data, guesses, counts, rows, title) for name, rows, title in photos}
     ious = {"validation": curves["validation_mean_iou"]}
     figures["learning_curve"] = plots.learning_curves(
         ious, ylabel="mean IoU", title="Training", first_epoch=0
@@ -172,10 +142,8 @@ def _figures(
     return figures
 
 
-def _drawn(
-    data: SegmentationSet, guesses: RowFile, counts: np.ndarray, rows: Sequence[int], side: int, title: str
-) -> Any:
-    images, masks = seen_by(data, "test", side, rows)
+def _drawn(data: SegmentationSet, guesses: RowFile, counts: np.ndarray, rows: np.ndarray, title: str) -> Any:
+    images, masks = data.images["test"][rows], data.masks["test"][rows]
     captions = [f"mean IoU {_mean_or_nan(counts[[row]]):.2f}" for row in rows]
     title = f"{title} of {len(counts)} test photos"
-    return masks_over_photos(images, masks, guesses[np.asarray(rows)], data.classes, captions, title)
+    return masks_over_photos(images, masks, guesses[rows], data.classes, captions, title)

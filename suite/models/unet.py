@@ -10,7 +10,9 @@ from suite.models.encoder import STRIDES
 WIDTHS = {2: 32, 4: 48, 8: 64, 16: 64, 32: 64}  # channels of the decoder by stride
 
 
-def build_unet(encoder: keras.Model, num_classes: int, widths: Mapping[int, int] | None = None) -> keras.Model:
+def build_unet(
+    encoder: keras.Model, num_classes: int, widths: Mapping[int, int] | None = None
+) -> keras.Model:
     """Builds the decoder on an encoder.
 
     From the smallest map on, to which its average over the picture is added, each map is enlarged twofold and

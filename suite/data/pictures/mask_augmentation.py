@@ -11,8 +11,9 @@ from suite.data.pictures.augmentation import recolor
 if TYPE_CHECKING:
     import tensorflow as tf
 
-_WINDOW = (0.5, 1.15)  # side of what is seen, in sides of the picture
+_ZOOM = (0.6, 1.25)  # pixels of the picture for one of the window
 _STRETCH = 0.2  # of one side against the other, as a logarithm
+_PLAIN = 0.5  # share of the windows whose pixels are those of the picture
 _TILT = math.radians(10)
 _OUTSIDE = 255  # no class
 
@@ -22,15 +23,17 @@ def augment_with_mask(
 ) -> "tuple[tf.Tensor, tf.Tensor]":
     """Shows a random window of a picture and of its mask: a pure function of the seed, fit for `tf.function`.
 
-    The window has 0.5 to 1.15 of the picture's sides, up to a fifth longer one way than the other; it is
-    mirrored and tilted by up to 10 degrees, or by any angle. Colors change as those of `augment`.
+    It is mirrored in half of the cases. Half of the windows are cut out as they are, as the model will see
+    pictures: what is zoomed or tilted is blurred. The others have 0.6 to 1.25 pixels of the picture for one
+    of theirs, up to a tenth more one way and fewer the other, tilted by up to 10 degrees, or by any angle.
+    Colors change as those of `augment`.
 
     Args:
         image: `(height, width, 3)` uint8.
         mask: `(height, width)` uint8, class indices or 255.
         seed: Two integers, `(2,)`.
         size: `(height, width)` of the result, in pixels.
-        turns: Whether the picture may stand on its head or lie on its side.
+        turns: Whether the picture may stand on its head or lie on its side, as may what is cut out.
 
     Returns:
         The window `(*size, 3)` uint8, and its mask `(*size)` uint8, 255 beyond the picture's border.
@@ -56,20 +59,24 @@ def _transform(seed: "tf.Tensor", sides: "tf.Tensor", size: tuple[int, int], tur
     """The 8 numbers that say where in the picture each pixel of the window lies."""
     import tensorflow as tf
 
-    drawn = tf.unstack(tf.random.stateless_uniform((6,), seed))
-    share = tf.exp(drawn[0] * math.log(_WINDOW[1] / _WINDOW[0])) * _WINDOW[0]
-    stretch = tf.exp((drawn[1] - 0.5) * _STRETCH)
-    mirror = tf.where(drawn[2] < 0.5, -1.0, 1.0)
-    angle = 2 * math.pi * drawn[3] if turns else (2 * drawn[3] - 1) * _TILT
+    drawn = tf.unstack(tf.random.stateless_uniform((7,), seed))
+    is_plain = drawn[0] < _PLAIN
+    zoom = _ZOOM[0] * tf.exp(drawn[1] * math.log(_ZOOM[1] / _ZOOM[0]))
+    stretch = tf.exp((drawn[2] - 0.5) * _STRETCH)
+    mirror = tf.where(drawn[3] < 0.5, -1.0, 1.0)
+    angle = 2 * math.pi * drawn[4] if turns else (2 * drawn[4] - 1) * _TILT
+    quarters = tf.floor(4 * drawn[4]) if turns else 0.0
+    zoom, stretch = tf.where(is_plain, 1.0, zoom), tf.where(is_plain, 1.0, stretch)
+    angle = tf.where(is_plain, quarters * math.pi / 2, angle)
     cosine, sine = tf.cos(angle), tf.sin(angle)
     # Steps in the picture, in its pixels, for one pixel of the window to the right, and for one down.
-    height, width = sides[0] * share * stretch / size[0], sides[1] * share / stretch / size[1]
-    right, down = (cosine * width * mirror, sine * height), (-sine * width * mirror, cosine * height)
-    middle = (0.5 + (drawn[4] - 0.5) * tf.abs(1 - share)) * sides[1], (
-        0.5 + (drawn[5] - 0.5) * tf.abs(1 - share)
-    ) * sides[0]
-    # Pixel (0, 0) of the window, whose middle is at half of its size.
-    start = [
-        middle[axis] - 0.5 - right[axis] * (size[1] - 1) / 2 - down[axis] * (size[0] - 1) / 2 for axis in (0, 1)
-    ]
+    wide, high = zoom / stretch * mirror, zoom * stretch
+    right, down = (cosine * wide, sine * wide), (-sine * high, cosine * high)
+    # Pixel (0, 0) of the window, which lies in the picture as far as it fits.
+    start = []
+    for axis, place in enumerate(drawn[5:]):
+        spare = sides[1 - axis] - zoom * size[1 - axis]
+        middle = spare * place + (zoom * size[1 - axis] - 1) / 2
+        begin = middle - right[axis] * (size[1] - 1) / 2 - down[axis] * (size[0] - 1) / 2
+        start.append(tf.where(is_plain, tf.round(begin), begin))
     return tf.stack([right[0], down[0], start[0], right[1], down[1], start[1], 0.0, 0.0])

@@ -11,8 +11,9 @@ _LEAST = 0.02  # of the range: what differs by less looks the same
 def have_up(pictures: Iterable[tuple[np.ndarray, np.ndarray]], num_classes: int) -> bool:
     """Tells whether the upper halves of pictures differ from the lower ones, all in the same way.
 
-    Only of pictures without an up is a turned copy one more picture of the same kind. Under a sky there are light and other things than on the ground; a tissue under a microscope looks alike
-    whichever way the slide lies. What is compared are the means of the colors and the shares of the classes.
+    Only of pictures without an up is a turned copy one more picture of the same kind. Under a sky there are
+    light and other things than on the ground; a tissue under a microscope looks alike whichever way the slide
+    lies. What is compared are the means of the colors and the shares of the classes.
 
     Args:
         pictures: Pairs of `(height, width, 3)` uint8 and its mask `(height, width)`, class indices or 255.
