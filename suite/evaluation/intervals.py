@@ -101,9 +101,8 @@ def bootstrap(
         Efron (1979), Bootstrap methods: another look at the jackknife (percentiles).
     """
     rng = np.random.default_rng(seed)
-    values = [
-        statistic(rows[rng.integers(len(rows), size=len(rows))]) for _ in range(draws if len(rows) else 0)
-    ]
+    drawn = (rng.integers(len(rows), size=len(rows)) for _ in range(draws if len(rows) else 0))
+    values = [statistic(rows[chosen]) for chosen in drawn]
     if not np.isfinite(values).any():
         raise ValueError(f"expected a statistic of at least one example, received {len(rows)}")
     low, high = np.nanpercentile(values, (2.5, 97.5))

@@ -43,11 +43,9 @@ def measure(
     guesses = RowFile.temporary(masks.shape, np.uint8, work)
     counts, contours = answers(model, data, "test", range(len(masks)), guesses)
     most = int(np.argmax(pixels))
+    truths = (masks[row][None] for row in range(len(masks)))
     constant = np.concatenate(
-        [
-            iou_counts(np.full_like(masks[row][None], most), masks[row][None], len(classes))
-            for row in range(len(masks))
-        ]
+        [iou_counts(np.full_like(truth, most), truth, len(classes)) for truth in truths]
     )
     test = mean_ratio(counts)
     return Result(
@@ -106,7 +104,7 @@ def _mean_or_nan(counts: np.ndarray) -> float:
 
 
 def _export(model: keras.Model, data: SegmentationSet) -> Export:
-    """The model with the test photos that its files are proven on: as many as their answers leave room for."""
+    """The model with the test photos that its files are proven on, as many as there is room for."""
     num_classes, masks = len(data.classes), data.masks["test"]
     count = min(len(masks), max(1, MOST_BYTES // (masks[0].size * num_classes * 4)))
     name = "test_mean_iou" + (f"_of_{count}_photos" if count < len(masks) else "")

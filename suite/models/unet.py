@@ -29,8 +29,8 @@ def build_unet(
         `(batch, side, side, num_classes)` float32.
 
     Reference:
-        Ronneberger, Fischer, Brox (2015), U-Net; Liu, Rabinovich, Berg (2015), ParseNet (the average); Chollet
-        (2017), Xception (separable convolutions).
+        Ronneberger, Fischer, Brox (2015), U-Net; Liu, Rabinovich, Berg (2015), ParseNet (the average);
+        Chollet (2017), Xception (separable convolutions).
     """
     widths = WIDTHS if widths is None else widths
     maps = {stride: encoder.output.get(f"stride_{stride}") for stride in STRIDES}
