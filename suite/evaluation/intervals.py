@@ -1,4 +1,4 @@
-"""The uncertainty of what was measured on a few examples, and how it is written."""
+"""The uncertainty of what is measured on some examples, and how it is written."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """The 95 % interval of a number that was measured on examples, such as a share of right answers.
+    """The 95 % interval of a share of right answers.
 
     Attributes:
         low: Lower end, in [0, 1].
@@ -76,34 +76,30 @@ def wilson(share: float, examples: int, unit: str = "examples", how: str = "") -
 
 
 def bootstrap(
-    rows: np.ndarray,
-    statistic: Callable[[np.ndarray], float],
+    measured: Callable[[np.ndarray], float],
+    examples: int,
     unit: str = "examples",
-    *,
-    draws: int = 1000,
+    draws: int = 200,
     seed: int = 0,
 ) -> Interval:
-    """The 95 % interval of any statistic of examples, by drawing as many of them again, with repetition.
-
-    It says how much depends on which examples were held out; of a handful, too little.
+    """The 95 % interval of a number by the bootstrap: as if other examples had been held out.
 
     Args:
-        rows: `(n, ...)`, what is known of each example, at least one.
-        statistic: Of such rows; NaN where it has none.
+        measured: Gives the number on examples by their indices, which repeat; NaN where there is none.
+        examples: How many there are, at least 1.
         unit: As of `Interval`.
-        draws: How often examples are drawn.
+        draws: How often as many examples are drawn.
         seed: Of the draws.
 
     Raises:
-        ValueError: There is no example, or the statistic has no value in any draw.
+        ValueError: There is no example.
 
     Reference:
-        Efron (1979), Bootstrap methods: another look at the jackknife (percentiles).
+        Efron (1979), Bootstrap methods: another look at the jackknife (percentiles of the draws).
     """
+    if examples < 1:
+        raise ValueError(f"expected at least one example, received {examples}")
     rng = np.random.default_rng(seed)
-    drawn = (rng.integers(len(rows), size=len(rows)) for _ in range(draws if len(rows) else 0))
-    values = [statistic(rows[chosen]) for chosen in drawn]
-    if not np.isfinite(values).any():
-        raise ValueError(f"expected a statistic of at least one example, received {len(rows)}")
+    values = [measured(rng.integers(examples, size=examples)) for _ in range(draws)]
     low, high = np.nanpercentile(values, (2.5, 97.5))
-    return Interval(float(low), float(high), len(rows), unit)
+    return Interval(float(low), float(high), examples, unit)

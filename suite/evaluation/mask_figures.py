@@ -93,9 +93,9 @@ def _interval(counts: np.ndarray) -> str:
         return ""
 
     def iou(rows: np.ndarray) -> float:
-        return float(ratios(rows.sum(axis=0))[0])
+        return float(ratios(counts[rows].sum(axis=0))[0])
 
-    return str(bootstrap(counts, iou, "photos"))
+    return str(bootstrap(iou, len(counts), "photos"))
 
 
 def _number(value: float) -> str:

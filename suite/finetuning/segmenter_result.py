@@ -1,5 +1,6 @@
 """What a fine-tuned segmenter is worth on held-out photos, and what its bundle shows."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def measure(
             "validation_mean_iou": curves["validation_mean_iou"][int(curves["best_epoch"][0])],
         },
         intervals={
-            name: bootstrap(each, _mean_or_nan, "photos")
+            name: bootstrap(functools.partial(_mean_of_rows, each), len(each), "photos")
             for name, each in (("test_mean_iou", counts), ("test_boundary_iou", contours))
         },
         figures=_figures(data, guesses, counts, curves),
@@ -99,8 +100,9 @@ def answers(
     return np.concatenate(counts), np.concatenate(contours)
 
 
-def _mean_or_nan(counts: np.ndarray) -> float:
-    return mean_ratio(counts) if counts[:, 1].any() else np.nan
+def _mean_of_rows(counts: np.ndarray, rows: np.ndarray) -> float:
+    """The mean IoU of some photos; NaN where all of their pixels are ignored."""
+    return mean_ratio(counts[rows]) if counts[rows, 1].any() else np.nan
 
 
 def _export(model: keras.Model, data: SegmentationSet) -> Export:
@@ -142,6 +144,6 @@ def _figures(
 
 def _drawn(data: SegmentationSet, guesses: RowFile, counts: np.ndarray, rows: np.ndarray, title: str) -> Any:
     images, masks = data.images["test"][rows], data.masks["test"][rows]
-    captions = [f"mean IoU {_mean_or_nan(counts[[row]]):.2f}" for row in rows]
+    captions = [f"mean IoU {_mean_of_rows(counts, np.array([row])):.2f}" for row in rows]
     title = f"{title} of {len(counts)} test photos"
     return masks_over_photos(images, masks, guesses[rows], data.classes, captions, title)
