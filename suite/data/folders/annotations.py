@@ -57,7 +57,11 @@ def find_kind(root: Path, task: str = "") -> Kind:
     masks = find_masks(root)
     masks = masks if masks and look_like_masks(masks, match_masks(root, masks)[1]) else []
     claimed = {pair.others for pair in masks}
-    folders = [folder for folder in _class_folders(root) if folder not in claimed]
+    folders = [
+        folder
+        for folder in _class_folders(root)
+        if folder not in claimed and not is_named_for_its_role(folder)
+    ]
     readings = {DETECTOR: f"boxes ({form})"} if form else {}
     readings |= {SEGMENTER: f"masks in {_folder(root, masks[0].others)}"} if masks else {}
     if readings and len(folders) > 1:
@@ -71,7 +75,7 @@ def find_kind(root: Path, task: str = "") -> Kind:
 
 
 def _class_folders(root: Path) -> list[Path]:
-    """The folders with pictures that are named as classes may be, of the training part if there is one."""
+    """The folders with pictures, of the training part if there is one."""
     try:
         folders = layout.find_parts(root)[0].get("train", [])
     except ValueError:  # two folders for one part, which reading them says
@@ -79,8 +83,7 @@ def _class_folders(root: Path) -> list[Path]:
     return [
         folder
         for folder in folders
-        if not is_named_for_its_role(folder)
-        and any(is_picture(path.suffix) for path, _ in layout.find_files(root, {"": [folder]})[0])
+        if any(is_picture(path.suffix) for path, _ in layout.find_files(root, {"": [folder]})[0])
     ]
 
 
@@ -91,7 +94,7 @@ def _of_classes(folders: Sequence[Path]) -> str:
 
 def _of_boxes(root: Path) -> str:
     listing = box_files.list_boxes(root)
-    found = box_files.read_all_boxes(listing).values()
+    found = box_files.read_all_boxes(root, listing).values()
     sound = [boxes for boxes in found if isinstance(boxes, Boxes)]
     classes = {int(label) for boxes in sound for label in boxes.labels}
     things = sum(len(boxes.boxes) for boxes in sound)

@@ -8,10 +8,14 @@ import numpy as np
 
 from suite.data.folders import paired, scan
 from suite.data.folders.boxes import Boxes, Listing
-from suite.data.folders.coco import find_coco, list_coco
+from suite.data.folders.coco import find_coco, find_json, list_coco
+from suite.data.folders.csv_boxes import find_csv, list_csv
+from suite.data.folders.labelme import find_labelme, list_labelme
+from suite.data.folders.via import find_via, list_via
 from suite.data.folders.voc import find_voc, list_voc
 from suite.data.folders.yolo import find_yolo, list_yolo
-from suite.data.set_aside import first_names
+from suite.data.pictures.images import UndecodableImageError
+from suite.data.set_aside import SetAside, UnusableError, first_names, with_reasons
 
 
 class Form(NamedTuple):
@@ -31,7 +35,10 @@ class Form(NamedTuple):
 FORMS = (
     Form("Pascal VOC", find_voc, list_voc),
     Form("YOLO", find_yolo, list_yolo),
+    Form("LabelMe", find_labelme, list_labelme),
+    Form("VIA", find_via, list_via),
     Form("COCO", find_coco, list_coco),
+    Form("CSV", find_csv, list_csv),
 )
 
 
@@ -50,24 +57,39 @@ def list_boxes(root: Path) -> Listing:
         found = form.find(root)
         if found:
             return form.list(root, found)
+    if files := find_json(root):  # which says what is expected of them
+        return list_coco(root, files)
     raise ValueError(
-        f"expected images/ and labels/, annotations/*.json or JPEGImages/ and Annotations/ in {str(root)!r}, "
-        f"received {paired.contents(root)}; put the pictures in images/ and a YOLO label file for each in "
-        "labels/, or a COCO file in annotations/"
+        f"expected boxes as Pascal VOC, YOLO, Darknet, COCO, LabelMe, VIA or a CSV table have them in "
+        f"{str(root)!r}, received {paired.contents(root)}; put the pictures in images/ and a YOLO label file "
+        "for each in labels/, or a COCO file in annotations/"
     )
 
 
-def read_all_boxes(listing: Listing) -> dict[Path, Boxes | Exception]:
-    """The boxes of every picture of a listing, or why it has none: `UnusableError`, or it does not open."""
+def read_all_boxes(root: Path, listing: Listing) -> dict[Path, Boxes | Exception]:
+    """The boxes of every picture of a listing, or why it has none: `UnusableError`, or it does not open.
+
+    Args:
+        root: The folder.
+        listing: Of it.
+
+    Raises:
+        ValueError: The listing has problems; the message tells what is wrong with the pictures, too.
+    """
 
     def read(path: Path) -> Boxes | Exception:
         try:
             return listing.read_boxes(path)
-        except (ValueError, OSError) as error:
+        except (UnusableError, UndecodableImageError, OSError) as error:
             return error
 
     paths = [path for path, _ in listing.files]
-    return dict(zip(paths, scan.in_threads(read, paths, "Reading boxes"), strict=True))
+    found = dict(zip(paths, scan.in_threads(read, paths, "Reading boxes"), strict=True))
+    if listing.problems:
+        wrong = [(path, each) for path, each in found.items() if isinstance(each, UnusableError)]
+        aside = [*listing.aside, *(SetAside.below(root, path, error.reason) for path, error in wrong)]
+        raise ValueError("; ".join(listing.problems) + with_reasons(aside))
+    return found
 
 
 def drop_unused(

@@ -63,6 +63,7 @@ class Listing(NamedTuple):
         aside: What is left out already.
         read: Files beside the pictures that were read: labels and names.
         layout: What the form is called, such as "Pascal VOC".
+        problems: Why the folder cannot be used as a whole.
     """
 
     files: list[tuple[Path, str]]
@@ -72,6 +73,7 @@ class Listing(NamedTuple):
     aside: list[SetAside]
     read: Collection[Path]
     layout: str
+    problems: tuple[str, ...] = ()
 
 
 def clipped(top: float, left: float, bottom: float, right: float) -> list[float]:

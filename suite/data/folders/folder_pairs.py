@@ -2,12 +2,14 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from suite.data.folders import companions, layout
+from suite.data.folders import companions, layout, paired
 from suite.data.pictures.file_kinds import is_picture
+from suite.data.set_aside import SetAside
 
 _PART = r"(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?)\d*"
 _PICTURES = (
@@ -83,16 +85,26 @@ def find_folder_pairs(
     """
     pictures: dict[str, set[Path]] = defaultdict(set)  # folders by a name of a picture in them
     others: list[Path] = []
+    count: Counter[Path] = Counter()  # of pictures
     for path, _ in layout.find_files(root, {"": [root]})[0]:
         if is_other(path):
             others.append(path)
         elif is_picture(path.suffix):
+            count[path.parent] += 1
             for name in names(path):
                 pictures[name].add(path.parent)
     shared = Counter(
         (folder, path.parent)
         for path in others
         for folder in {folder for name in names(path) for folder in pictures.get(name, ())}
+    )
+    # Folders that are in other places belong together where most names do, not by chance.
+    shared = Counter(
+        {
+            (folder, other): common
+            for (folder, other), common in shared.items()
+            if 2 * common >= count[folder] or place_of(folder, root).rest == place_of(other, root).rest
+        }
     )
     if not shared:  # none has the name of a picture: each of them is told
         folders = {folder for some in pictures.values() for folder in some}
@@ -129,6 +141,65 @@ def _undivided(pairs: list[FolderPair]) -> list[FolderPair]:
     """The pairs, where no part is named as those of train; and all as those where none is."""
     has_train = any(pair.part in ("", "train") for pair in pairs)
     return [pair._replace(part=(pair.part if has_train else "") or "train") for pair in pairs]
+
+
+class Matched(NamedTuple):
+    """The files of pairs of folders.
+
+    Attributes:
+        files: All pictures with their parts, but those whose other file is that of a picture before.
+        other_of: What belongs to a picture, where there is something.
+        aside: What is in none of the two roles, or alone among the others.
+    """
+
+    files: list[tuple[Path, str]]
+    other_of: dict[Path, Path]
+    aside: list[SetAside]
+
+    def complete(self, root: Path, reason: str) -> tuple[list[tuple[Path, str]], list[SetAside]]:
+        """The pictures to which something belongs, and what is set aside, the others with a reason.
+
+        Args:
+            root: The folder.
+            reason: Why a picture alone is; `{}` is its name without the ending.
+        """
+        lone = [path for path, _ in self.files if path not in self.other_of]
+        entries = [SetAside.below(root, path, reason.format(path.stem)) for path in lone]
+        return [pair for pair in self.files if pair[0] in self.other_of], [*self.aside, *entries]
+
+
+def match_pairs(
+    root: Path,
+    pairs: Iterable[FolderPair],
+    kind: str,
+    is_other: Callable[[FolderPair, Path], bool],
+    names: Callable[[Path], Sequence[str]] = companions.names_of,
+) -> Matched:
+    """Finds what belongs to each picture of pairs of folders.
+
+    Args:
+        root: The folder.
+        pairs: As `find_folder_pairs` gives them.
+        kind: What the other files are, such as "label file".
+        is_other: Whether a file of a pair is one of them.
+        names: As in `find_folder_pairs`, the nearest name first.
+    """
+    matched = Matched([], {}, [])
+    told: dict[SetAside, Path] = {}
+    for pair in pairs:
+        images, others, neither = paired.list_both(pair.pictures, pair.others, root, partial(is_other, pair))
+        others.sort(key=lambda path: path.suffix.lower() != ".png")
+        found, alone = companions.match(images, others, root, kind, names)
+        matched.other_of.update(found)
+        matched.aside.extend(neither)
+        told |= {entry: root / entry.file for entry in alone}
+        doubles = {entry.file for entry in alone}
+        matched.files.extend(
+            (image, pair.part) for image in images if image.relative_to(root).as_posix() not in doubles
+        )
+    used = {*matched.other_of.values()}  # the other files of several parts may be in one folder
+    matched.aside.extend(entry for entry, path in told.items() if path not in used)
+    return matched
 
 
 def parts_of(pairs: Iterable[FolderPair]) -> set[str]:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from suite.data.folders import companions, paired
-from suite.data.folders.folder_pairs import FolderPair, find_folder_pairs, is_named_for_masks
+from suite.data.folders import companions
+from suite.data.folders.folder_pairs import FolderPair, find_folder_pairs, is_named_for_masks, match_pairs
 from suite.data.folders.mask_values import MOST_COLORS, read_mask
 from suite.data.pictures.file_kinds import is_picture
 from suite.data.set_aside import SetAside, UnusableError
@@ -55,21 +55,17 @@ def match_masks(
         root: The folder.
         pairs: As `find_masks` gives them.
     """
-    files: list[tuple[Path, str]] = []
-    aside: list[SetAside] = []
-    mask_of: dict[Path, Path] = {}
-    for part, image_folder, mask_folder in pairs:
-        is_mask = is_named_as_mask if image_folder == mask_folder else (lambda _: True)
-        images, masks, others = paired.list_both(image_folder, mask_folder, root, is_mask)
-        masks.sort(key=lambda mask: mask.suffix.lower() != ".png")
-        found, alone = companions.match(images, masks, root, "mask", mask_names)
-        mask_of |= found
-        files += [(image, part) for image in found]
-        gone = {entry.file for entry in alone}
-        lone = [image for image in images if image not in found]
-        entries = [SetAside.below(root, image, f"no mask {image.stem}.png for it") for image in lone]
-        aside += [*others, *alone, *(entry for entry in entries if entry.file not in gone)]
-    return files, mask_of, aside
+    matched = match_pairs(
+        root,
+        pairs,
+        "mask",
+        lambda pair, path: (
+            is_picture(path.suffix) and (pair.pictures != pair.others or is_named_as_mask(path))
+        ),
+        mask_names,
+    )
+    files, aside = matched.complete(root, "no mask {}.png for it")
+    return files, matched.other_of, aside
 
 
 def look_like_masks(pairs: Sequence[FolderPair], mask_of: dict[Path, Path]) -> bool:

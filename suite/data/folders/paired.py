@@ -13,7 +13,7 @@ from suite.data.folders.companions import child
 from suite.data.folders.scan import Content, Picture, separate_copies
 from suite.data.folders.tables import read_text
 from suite.data.pictures.file_kinds import is_picture
-from suite.data.set_aside import SetAside, first_names, printable, with_first
+from suite.data.set_aside import SetAside, first_names, printable, with_reasons
 from suite.data.splits import SPLITS
 
 LEAST = {"train": 5, "validation": 1, "test": 1}
@@ -171,7 +171,7 @@ def _check_counts(root: Path, parts: Mapping[str, Sequence[Picture[Any]]], aside
     received = ", ".join(f"{len(parts[part])} for {part}" for part in SPLITS)
     raise ValueError(
         f"expected at least {needed} usable pictures in {str(root)!r}, received {received}"
-        f"{with_first(aside)}; {'mend those or add others' if aside else 'add pictures'}"
+        f"{with_reasons(aside)}; {'mend those or add others' if aside else 'add pictures'}"
     )
 
 

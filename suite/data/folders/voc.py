@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from suite.data.folders import companions, layout, paired, part_lists
+from suite.data.folders import layout, part_lists
 from suite.data.folders.boxes import Boxes, Listing, clipped
-from suite.data.folders.folder_pairs import FolderPair, find_folder_pairs, parts_of
-from suite.data.folders.tables import read_text
+from suite.data.folders.folder_pairs import FolderPair, find_folder_pairs, match_pairs, parts_of
+from suite.data.folders.tables import read_text, read_text_of_picture
+from suite.data.folders.things import check_size, number_of
 from suite.data.pictures.images import upright_size
 from suite.data.set_aside import SetAside, UnusableError
 
@@ -48,39 +49,36 @@ def list_voc(root: Path, pairs: Sequence[FolderPair]) -> Listing:
         root: The folder.
         pairs: As `find_voc` gives them.
     """
-    files, aside = [], []
+    matched = match_pairs(root, pairs, "annotation file", lambda _, path: path.suffix.lower() == ".xml")
+    complete, aside = matched.complete(root, "no annotation file for it")
+    files = []
     objects_of: dict[Path, ElementTree.Element] = {}
-    read: set[Path] = set()
-    for part, image_folder, xml_folder in pairs:
-        images, xml_files, others = paired.list_both(
-            image_folder, xml_folder, root, lambda path: path.suffix.lower() == ".xml"
-        )
-        found, alone = companions.match(images, xml_files, root, "annotation file")
-        gone = {entry.file for entry in alone}
-        lone = [image for image in images if image not in found]
-        entries = [SetAside.below(root, image, "no annotation file for it") for image in lone]
-        aside += [*others, *alone, *(entry for entry in entries if entry.file not in gone)]
-        read |= {*found.values()}
-        for image, xml_file in found.items():
-            try:
-                objects_of[image] = _parse(xml_file)
-                files.append((image, part))
-            except UnusableError as error:
-                aside.append(SetAside.below(root, image, error.reason))
+    for image, part in complete:
+        try:
+            objects_of[image] = _parse(matched.other_of[image])
+            files.append((image, part))
+        except UnusableError as error:
+            aside.append(SetAside.below(root, image, error.reason))
     names = {_name(thing) for tree in objects_of.values() for thing in tree.iter("object")} - {""}
     classes = tuple(sorted(names, key=layout.natural))
     parts = parts_of(pairs)
+    lists: set[Path] = set()
     if parts == {"train"}:
         files, parts, lists = part_lists.divide(root, files, aside)
-        read |= lists
     return Listing(
-        files, parts, lambda path: _voc_boxes(path, objects_of[path], classes), classes, aside, read, LAYOUT
+        files,
+        parts,
+        lambda path: _voc_boxes(path, objects_of[path], classes),
+        classes,
+        aside,
+        {*matched.other_of.values(), *lists},
+        LAYOUT,
     )
 
 
 def _parse(path: Path) -> ElementTree.Element:
     try:
-        return ElementTree.fromstring(read_text(path, "an XML file").lstrip())
+        return ElementTree.fromstring(read_text_of_picture(path, "annotation file").lstrip())
     except ElementTree.ParseError as error:
         raise UnusableError(f"its annotation file {path.name} is no XML ({error})") from error
 
@@ -90,21 +88,13 @@ def _name(thing: ElementTree.Element) -> str:
 
 
 def _number(element: ElementTree.Element | None, name: str) -> float:
-    """A number in an element, with a point or a comma; NaN if it is none."""
-    text = element.findtext(name) if element is not None else None
-    try:
-        return float((text or "nan").strip().replace(",", "."))
-    except ValueError:
-        return math.nan
+    return number_of(element.findtext(name) if element is not None else None)
 
 
 def _voc_boxes(path: Path, tree: ElementTree.Element, classes: tuple[str, ...]) -> Boxes:
     height, width = upright_size(path)
-    stated = [_number(tree.find("size"), name) for name in ("height", "width")]
-    if all(size > 0 for size in stated) and stated != [height, width]:  # 0 or nothing: it was not known
-        raise UnusableError(
-            f"{width} x {height} pixels upright, but its annotations say {stated[1]:g} x {stated[0]:g}"
-        )
+    size = tree.find("size")
+    check_size((height, width), (_number(size, "height"), _number(size, "width")))
     boxes, labels, are_difficult = [], [], []
     for number, thing in enumerate(tree.iter("object"), 1):
         try:

@@ -5,14 +5,19 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from suite.data.folders import companions, paired, part_lists
+from suite.data.folders import paired, part_lists
 from suite.data.folders.boxes import Boxes, Listing, around, clipped
-from suite.data.folders.folder_pairs import FolderPair, find_folder_pairs, parts_of
-from suite.data.folders.tables import read_text
+from suite.data.folders.folder_pairs import FolderPair, find_folder_pairs, match_pairs, parts_of
+from suite.data.folders.tables import read_text, read_text_of_picture
 from suite.data.set_aside import UnusableError
 
 _NAMES = "classes.txt"
 _OF_DARKNET = (".names", ".labels")
+_NO_NAMES = (
+    "expected the names of the classes in classes.txt or data.yaml in {!r}, received none; write classes.txt "
+    "with one name a line, the first for class 0"
+)
+_ANY = 2**31  # classes, where they are not named
 _SAMPLE = 50  # label files of a folder that are looked into
 _LINE = re.compile(r"\d+(\.0+)?([\s,;]+-?[\d.,]+(e-?\d+)?){4}")
 _EMPTY = "with an empty label file, taken as background"
@@ -54,34 +59,31 @@ def list_yolo(root: Path, pairs: Sequence[FolderPair]) -> Listing:
     Args:
         root: The folder.
         pairs: As `find_yolo` gives them.
-
-    Raises:
-        ValueError: There are no class names.
     """
     classes, names_files, keypoints = _class_names(root, pairs)
-    files, aside = [], []
-    label_of: dict[Path, Path] = {}
-    for part, image_folder, label_folder in pairs:
-        images, labels, others = paired.list_both(image_folder, label_folder, root, _may_be_labels)
-        found, alone = companions.match(images, labels, root, "label file")
-        if image_folder == label_folder:  # other texts lie there, too
-            alone = [entry for entry in alone if _is_of_lines(root / entry.file)]
-        aside += [*others, *alone]
-        doubles = {entry.file for entry in alone}
-        files += [(image, part) for image in images if image.relative_to(root).as_posix() not in doubles]
-        label_of |= found
-    read, parts = {*names_files, *label_of.values()}, parts_of(pairs)
+    matched = match_pairs(root, pairs, "label file", lambda _, path: _may_be_labels(path))
+    beside = {pair.others for pair in pairs if pair.pictures == pair.others}  # where other texts lie, too
+    aside = [
+        entry
+        for entry in matched.aside
+        if (root / entry.file).parent not in beside or _is_of_lines(root / entry.file)
+    ]
+    files, parts = matched.files, parts_of(pairs)
+    lists: set[Path] = set()
     if parts == {"train"}:
         files, parts, lists = part_lists.divide(root, files, aside)
-        read |= lists
+    label_of = matched.other_of
+    problems = () if classes else (_NO_NAMES.format(str(root)),)
+    num_classes = len(classes) or _ANY
     return Listing(
         files,
         parts,
-        lambda path: _read_lines(label_of.get(path), len(classes), keypoints),
+        lambda path: _read_lines(label_of.get(path), num_classes, keypoints),
         classes,
         aside,
-        read,
+        {*names_files, *label_of.values(), *lists},
         "Darknet" if any(path.suffix.lower() in _OF_DARKNET for path in names_files) else "YOLO",
+        problems,
     )
 
 
@@ -99,12 +101,7 @@ def _class_names(root: Path, pairs: Sequence[FolderPair]) -> tuple[tuple[str, ..
             keypoints = is_yaml and bool(re.search(r"^kpt_shape[ \t]*:", text, re.MULTILINE))
         if names and (not found or names == next(iter(found.values()))):
             found[path] = names
-    if not found:
-        raise ValueError(
-            f"expected the names of the classes in classes.txt or data.yaml in {str(root)!r}, received none; "
-            "write classes.txt with one name a line, the first for class 0"
-        )
-    return next(iter(found.values())), set(found), keypoints
+    return next(iter(found.values()), ()), set(found), keypoints
 
 
 def _names_files(root: Path, below: Sequence[Path]) -> list[Path]:
@@ -143,7 +140,7 @@ def _read_lines(path: Path | None, num_classes: int, have_keypoints: bool) -> Bo
     if path is None:
         return Boxes.of([], [], [], ("without a label file, taken as background",))
     rows = []
-    for number, line in enumerate(read_text(path, "a label file").splitlines(), 1):
+    for number, line in enumerate(read_text_of_picture(path, "label file").splitlines(), 1):
         if line.strip():
             try:
                 rows.append(_parse_line(line, num_classes, have_keypoints))

@@ -21,7 +21,7 @@ from suite.data.sets.tfds_images import tfds_builder, tfds_examples
 from suite.data.source import Source
 from suite.data.splits import SPLITS
 
-_EXPECTED = "a folder with images and COCO or Pascal VOC annotations, or with images/ and labels/"
+_EXPECTED = "a folder of pictures with boxes"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -126,7 +126,7 @@ def read_detection_folder(
     root = Path(directory)
     paired.check_folder(root, _EXPECTED)
     listing = list_boxes(root)
-    boxes_of = read_all_boxes(listing)
+    boxes_of = read_all_boxes(root, listing)
     used, unused, boxes_of = drop_unused(listing.classes, boxes_of)
     if not isinstance(size, tuple):
         size = size([boxes.boxes for boxes in boxes_of.values() if isinstance(boxes, Boxes)])

@@ -19,7 +19,7 @@ from suite.data.folders.mask_files import find_masks, match_masks
 from suite.data.folders.mask_values import Value, read_mask
 from suite.data.generated.scenes import COUNTS, SHAPES, class_masks, draw_scenes
 from suite.data.pictures.images import load_image, upright_size
-from suite.data.set_aside import SetAside, UnusableError
+from suite.data.set_aside import SetAside, UnusableError, with_reasons
 from suite.data.sets.picture_set import PictureSet, Store, parts_of_files
 from suite.data.sets.tfds_images import split_training, tfds_builder, tfds_examples
 from suite.data.source import Source
@@ -140,9 +140,11 @@ def read_segmentation_folder(
     listed, colors = find_colors(root, {pair.others for pair in pairs})
     names_file = companions.child(root, "classes.txt")
     names = () if listed == names_file else paired.read_names(names_file)
-    meaning = find_meaning(
-        [picture.content.values for picture in pictures], names, colors, listed.name if listed else "", ignore
-    )
+    masks = [picture.content.values for picture in pictures]
+    try:
+        meaning = find_meaning(masks, names, colors, listed.name if listed else "", ignore)
+    except ValueError as error:
+        raise ValueError(f"{error}{with_reasons([*aside, *unreadable])}") from error
     wrong = {picture: why for picture in pictures if (why := unknown(picture.content.values, meaning))}
     usable = [picture for picture in pictures if picture not in wrong]
     aside += [*unreadable, *(SetAside(picture.file, why) for picture, why in wrong.items())]

@@ -153,6 +153,14 @@ def test_files_that_are_not_coco(coco, text, expected):
     assert expected in message(coco)
 
 
+def test_broken_files_are_told_together(coco):
+    for name in ("a", "b"):
+        write_text(coco / "annotations" / f"{name}.json", '{"images": [')
+    said = message(coco)
+    for name in "ab":
+        assert f"expected a COCO file of valid JSON, received '{name}.json': Expecting" in said
+
+
 def test_coco_files_for_no_part_or_for_one_part_twice(coco):
     write_text(coco / "annotations" / "more.json", json.dumps(content(range(2))))
     assert message(coco) == (

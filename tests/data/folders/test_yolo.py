@@ -87,6 +87,44 @@ def test_wrong_lines_set_the_picture_aside(yolo, line, reason):
     assert sum(sizes(found)) == 19
 
 
+def test_ten_broken_files(yolo):
+    broken = {
+        b"\x1f\x8b\x08": "its label file NAME cannot be read: which is compressed (gzip); unpack it",
+        b"PAR1": "its label file NAME cannot be read: which is a Parquet file; write it as CSV, as by "
+        "pandas.read_parquet(...).to_csv(...)",
+        b"1 0.5 \0": "its label file NAME cannot be read: with a zero byte (the first is number 7), so it is "
+        "no text; save it in UTF-8",
+        b"1 0.5 0.5 0.5 0.5 1 1 1": "line 1 of its label file has 8 fields, not the 5 of class cx cy w h",
+        b"1": "line 1 of its label file has 1 fields, not the 5 of class cx cy w h",
+        b"cat 0.5 0.5 0.5 0.5": "line 1 of its label file has a field that is no number, or a class that is "
+        "no whole number",
+        b"9 0.5 0.5 0.5 0.5": "line 1 of its label file has class 9, but 2 are named (0 to 1)",
+        b"1 5 5 50 50": "line 1 of its label file has a box that reaches out of the image",
+        b"1 0.5 0.5 inf 0.5": "line 1 of its label file has a box with a side that is no finite number",
+        b"1 0.5 0.5 -1 0.5": "line 1 of its label file has a box that ends before it begins",
+    }
+    for number, content in enumerate(broken):
+        (yolo / "labels" / f"{number}.txt").write_bytes(content)
+    found = read(yolo)
+    assert reasons(found) == {
+        f"images/{number}.png": reason.replace("NAME", f"{number}.txt")
+        for number, reason in enumerate(broken.values())
+    }
+    assert sum(sizes(found)) == 20 - len(broken) and not found.unread
+
+
+def test_all_problems_are_told_at_once(yolo):
+    (yolo / "classes.txt").unlink()
+    write_text(yolo / "labels" / "alone.txt", "1 0.5 0.5 0.5 0.5")
+    for number in range(3):
+        write_text(yolo / "labels" / f"{number}.txt", "1 0.5")
+    assert message(yolo) == (
+        "expected the names of the classes in classes.txt or data.yaml in 'ROOT', received none; write "
+        "classes.txt with one name a line, the first for class 0 (4 set aside, as 'labels/alone.txt': no "
+        "image for it; 'images/0.png': line 1 of its label file has 2 fields, not the 5 of class cx cy w h)"
+    )
+
+
 def test_files_that_are_set_aside(yolo):
     write_text(yolo / "labels" / "alone.txt", "1 0.5 0.5 0.5 0.5\n")
     write_text(yolo / "labels" / "classes.txt", "ignored\n")
