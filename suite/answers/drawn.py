@@ -23,7 +23,7 @@ def save_drawings(answers: Sequence[tuple[str, Answer]], path: str | Path) -> li
         The files.
 
     Raises:
-        ValueError: Answers that cannot be drawn, several of them in one file, or a file of no kind of picture.
+        ValueError: Answers that cannot be drawn, several of them in one file, or no kind of picture.
         OSError: A file cannot be written.
     """
     path = Path(path)

@@ -61,7 +61,8 @@ def measure(
         },
         figures=_figures(data, guesses, counts, curves),
         exports=[_export(model, data)],
-        data=data.describe() | {"side": masks.shape[1]},
+        data=data.describe() | {"side": masks.shape[1], "steps": int(curves["steps"][0])},
+        title=f"Segmenter fine-tuned on {Path(data.source).name}",
         baselines=[Baseline("test_mean_iou", mean_ratio(constant), f"{classes[most]!r} everywhere")],
         tables=[iou_table(counts, contours, constant, pixels, classes)],
     )
