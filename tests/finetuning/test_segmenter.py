@@ -32,9 +32,14 @@ def small_encoder(name, side):
     return keras.Model(image, maps)
 
 
+def make_small(patch):
+    patch.setattr(segmenter, "build_encoder", small_encoder)
+    patch.setattr(segmenter, "LOOKS", 2)
+
+
 @pytest.fixture(autouse=True)
-def no_pretraining(monkeypatch):
-    monkeypatch.setattr(segmenter, "build_encoder", small_encoder)
+def small(monkeypatch):
+    make_small(monkeypatch)
 
 
 @pytest.fixture
@@ -70,7 +75,7 @@ def photos(tmp_path_factory):
 @pytest.fixture(scope="module")
 def bundle(photos, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(segmenter, "build_encoder", small_encoder)
+        make_small(patch)
         return suite.finetune(
             photos, out=tmp_path_factory.mktemp("models") / "plums", ignore="gap", **SETTINGS
         )
@@ -131,7 +136,7 @@ def test_one_class_everywhere_fails(photos, tmp_path):
 
 
 def test_an_interrupted_run_ends_with_the_same_weights(photos, exported, tmp_path, monkeypatch):
-    settings = SETTINGS | dict(steps=12, checkpoint_seconds=0)
+    settings = SETTINGS | dict(steps=4, checkpoint_seconds=0)
     monkeypatch.setattr("suite.runs.job.faults", lambda *_: [])
     suite.finetune(photos, out=tmp_path / "whole", **settings)
 
@@ -139,7 +144,7 @@ def test_an_interrupted_run_ends_with_the_same_weights(photos, exported, tmp_pat
 
     def interrupted(*arguments):
         looks.append(None)
-        if len(looks) == 4:
+        if len(looks) == 2:
             raise KeyboardInterrupt
         return answers(*arguments)
 
