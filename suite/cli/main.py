@@ -133,8 +133,11 @@ def evaluate(**arguments: Any) -> None:
     "--top", type=click.IntRange(min=1), default=3, show_default=True, help="How many classes to show."
 )
 @SCALE
+@click.option("--draw", default=None, help="Picture to draw what is found on; of several images, a folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def predict(artifact: str, inputs: tuple[str, ...], top: int, scale: str | None, as_json: bool) -> None:
+def predict(
+    artifact: str, inputs: tuple[str, ...], top: int, scale: str | None, draw: str | None, as_json: bool
+) -> None:
     """Name what ARTIFACT sees in each of the INPUTS.
 
     INPUTS are images; an encoder with a decoder describes them. They may be texts: a classifier names their
@@ -146,6 +149,11 @@ def predict(artifact: str, inputs: tuple[str, ...], top: int, scale: str | None,
     from suite.bundle.task import Task
 
     rows = ask(artifact, *inputs, top=top, scale=scale)
+    if draw is not None:
+        from suite.answers.drawn import save_drawings
+
+        for file in save_drawings([(row.given, row.answer) for row in rows], draw):
+            console.say(f"drawn: {console.shown(file)}")
     if as_json:
         click.echo(json.dumps([row.to_json() for row in rows], ensure_ascii=False, indent=2))
         return

@@ -219,6 +219,27 @@ class _Reader:
             self.labels.write(row, table[self._numbers[row]])
 
 
+def stretched(data: SegmentationSet, side: int, work: str | os.PathLike[str]) -> SegmentationSet:
+    """The same pictures and masks at another size.
+
+    Args:
+        data: A set.
+        side: Height and width in pixels.
+        work: As of `read_segmentation_folder`, for those of the new size.
+    """
+    if data.masks["train"].shape[1:] == (side, side):
+        return data
+    images, masks = {}, {}
+    for part in SPLITS:
+        count = len(data.masks[part])
+        stores = [Store(count, shape, Path(work)) for shape in ((side, side, 3), (side, side))]
+        for row in range(count):
+            stores[0].write(row, paired.stretch(data.images[part][row], (side, side)))
+            stores[1].write(row, paired.stretch(data.masks[part][row], (side, side), is_mask=True))
+        images[part], masks[part] = (store.take(range(count)) for store in stores)
+    return dataclasses.replace(data, images=images, masks=masks)
+
+
 def draw_segmentation_set(seed: int, size: tuple[int, int]) -> SegmentationSet:
     """Draws a `SegmentationSet` of `COUNTS` scenes a part; classes are the background and `SHAPES`."""
     drawings = {part: draw_scenes(part, count, seed, size) for part, count in COUNTS.items()}
