@@ -2,54 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
-from suite.data.set_aside import SetAside
+from suite.data.set_aside import SetAside, counted
 from suite.evaluation.detection import box_iou
-from suite.evaluation.findings import Finding, Item
+from suite.evaluation.findings import BoxedPhoto, Finding, Item, MaskedPhoto
+from suite.evaluation.thing_sizes import pixels_of, sizes_of_boxes, sizes_of_masks, small_things
 
-SIDE = 320  # pixels of a model's input, at which sizes are told
-SMALL, TINY = 16, 8  # pixels on the shorter side of a thing
 FEW, FEW_PHOTOS = 20, 5  # boxes of a class; photos with pixels of it
 TIMES = 20  # of the most frequent class, against which another one is rare
 DOUBLE = 0.9  # intersection over union of two boxes of one thing
-_MANY = 0.05  # share of things that may be small without being told
 _RARE_PIXELS = 0.005  # share of the pixels
-
-
-class BoxedPhoto(NamedTuple):
-    """A photo with its boxes.
-
-    Attributes:
-        file: Its path below the folder.
-        part: "train", "validation" or "test".
-        boxes: `(m, 4)` of (top, left, bottom, right) in [0, 1].
-        labels: `(m,)` integers.
-        without_area: How many boxes of no area were left out.
-    """
-
-    file: str
-    part: str
-    boxes: np.ndarray
-    labels: np.ndarray
-    without_area: int
-
-
-class MaskedPhoto(NamedTuple):
-    """A photo with its mask.
-
-    Attributes:
-        file: Its path below the folder.
-        part: "train", "validation" or "test".
-        mask: `(height, width)` integers, 255 for pixels of no class; at the size of a model's input.
-    """
-
-    file: str
-    part: str
-    mask: np.ndarray
 
 
 def find_box_faults(
@@ -67,11 +31,11 @@ def find_box_faults(
     found = [
         _outside(aside),
         _doubled(photos, classes),
-        _few(counts, classes, FEW, "box", "boxes"),
+        _few(counts, classes, FEW, "box"),
         _unbalanced(counts, classes),
         _unused(unused, "box"),
         _without_area(photos),
-        _small(_of_boxes(photos, classes)),
+        small_things(sizes_of_boxes(photos, classes)),
         _without_boxes(photos),
     ]
     return [finding for finding in found if finding.items]
@@ -92,7 +56,7 @@ def find_mask_faults(
     found = [
         _few(present, classes, FEW_PHOTOS, "photo", "photos"),
         _rare_pixels(photos, classes),
-        _small(_of_masks(photos, classes)),
+        small_things(sizes_of_masks(photos, classes)),
         _one_class(photos, classes),
         _assumed(notes),
     ]
@@ -108,7 +72,7 @@ def _outside(aside: Sequence[SetAside]) -> Finding:
     items = tuple(Item(entry.reason, (entry.file,)) for entry in aside if is_outside(entry))
     return Finding(
         "boxes outside",
-        f"{_count(len(items), 'photo')} with a box that reaches out of the picture",
+        f"{counted(len(items), 'photo')} with a box that reaches out of the picture",
         "the boxes may be those of another picture or another size; these photos are left out",
         "look whether the annotations belong to these files, as they are now, and draw the boxes again",
         items,
@@ -122,12 +86,12 @@ def _doubled(photos: Sequence[BoxedPhoto], classes: Sequence[str]) -> Finding:
         pairs = np.argwhere(overlap >= DOUBLE)
         if len(pairs):
             names = sorted({classes[photo.labels[row]] for pair in pairs for row in pair})
-            says = f"{_count(len(pairs), 'pair')} of boxes at one place, of {' and '.join(map(repr, names))}"
+            says = f"{counted(len(pairs), 'pair')} of boxes at one place, of {' and '.join(map(repr, names))}"
             items.append((len(pairs), Item(says, (photo.file,))))
     items.sort(key=lambda pair: -pair[0])
     return Finding(
         "doubled boxes",
-        f"{_count(len(items), 'photo')} with two boxes around one thing",
+        f"{counted(len(items), 'photo')} with two boxes around one thing",
         "a detector is to give one box a thing: the second counts as missed, or as of a wrong class",
         "delete one of the two, or keep the right class",
         tuple(item for _, item in items),
@@ -141,7 +105,7 @@ def _few(counts: Counter[int], classes: Sequence[str], least: int, noun: str, pl
         f"{len(few)} of {len(classes)} classes with fewer than {least} {plural} to train on",
         "a model learns those few by heart, or not at all",
         "annotate more of them: other days, places, things",
-        tuple(Item(f"{_count(count, noun, plural)} of {name!r}", ()) for count, name in few),
+        tuple(Item(f"{counted(count, noun, plural)} of {name!r}", ()) for count, name in few),
     )
 
 
@@ -152,11 +116,11 @@ def _unbalanced(counts: Counter[int], classes: Sequence[str]) -> Finding:
     )
     return Finding(
         "imbalance",
-        f"{_count(len(rare), 'class', 'classes')} with less than a {TIMES}th of the boxes of "
-        f"{classes[most]!r}, {_count(counts[most], 'box', 'boxes')}",
+        f"{counted(len(rare), 'class')} with less than a {TIMES}th of the boxes of "
+        f"{classes[most]!r}, {counted(counts[most], 'box')}",
         "a model that hardly ever says them is right nearly everywhere, and an average over classes falls",
         "annotate more of them, or merge classes",
-        tuple(Item(f"{_count(count, 'box', 'boxes')} of {classes[label]!r}", ()) for count, label in rare),
+        tuple(Item(f"{counted(count, 'box')} of {classes[label]!r}", ()) for count, label in rare),
     )
 
 
@@ -164,7 +128,7 @@ def _unused(names: Iterable[str], noun: str) -> Finding:
     items = tuple(Item(repr(name), ()) for name in names)
     return Finding(
         "unused classes",
-        f"{_count(len(items), 'class', 'classes')} named without a {noun}",
+        f"{counted(len(items), 'class')} named without a {noun}",
         "there is nothing to learn of them; they are no classes of a model",
         "delete their names, or annotate some",
         items,
@@ -175,10 +139,10 @@ def _without_area(photos: Sequence[BoxedPhoto]) -> Finding:
     of = [photo for photo in photos if photo.without_area]
     return Finding(
         "no area",
-        f"{_count(sum(photo.without_area for photo in of), 'box', 'boxes')} of no area",
+        f"{counted(sum(photo.without_area for photo in of), 'box')} of no area",
         "a click that was meant as none, or a thing that lost its box: they are left out",
         "delete them, or draw the box",
-        tuple(Item(_count(photo.without_area, "box", "boxes"), (photo.file,)) for photo in of),
+        tuple(Item(counted(photo.without_area, "box"), (photo.file,)) for photo in of),
     )
 
 
@@ -187,87 +151,15 @@ def _without_boxes(photos: Sequence[BoxedPhoto]) -> Finding:
     items = tuple(Item("no box", (file,)) for file in of)
     return Finding(
         "empty",
-        f"{_count(len(of), 'photo')} of {len(photos):,} without a box",
+        f"{counted(len(of), 'photo')} of {len(photos):,} without a box",
         "they teach what is no thing, which helps where it is so; a forgotten thing teaches the opposite",
         "look through them: annotate what was forgotten",
         items,
     )
 
 
-class _Sizes(NamedTuple):
-    """Things of a class: how many there are, how many are small, and photos with small ones."""
-
-    name: str
-    things: int
-    small: int
-    tiny: int
-    files: tuple[str, ...]
-
-
-def _of_boxes(photos: Sequence[BoxedPhoto], classes: Sequence[str]) -> list[_Sizes]:
-    sizes = []
-    for label, name in enumerate(classes):
-        sides = [(photo.file, _sides(photo.boxes[photo.labels == label])) for photo in photos]
-        sizes.append(_sizes(name, sides))
-    return sizes
-
-
-def _sides(boxes: np.ndarray) -> np.ndarray:
-    """The shorter sides of boxes in pixels of a model's input."""
-    shorter: np.ndarray = (boxes[:, 2:] - boxes[:, :2]).min(axis=1) * SIDE
-    return shorter
-
-
-def _of_masks(photos: Sequence[MaskedPhoto], classes: Sequence[str]) -> list[_Sizes]:
-    """Connected regions of each class but the one with most pixels."""
-    pixels = _pixels(photos)
-    sizes = []
-    for label, name in enumerate(classes):
-        if label != int(np.argmax(pixels[: len(classes)])):
-            sizes.append(_sizes(name, [(photo.file, _regions(photo.mask == label)) for photo in photos]))
-    return sizes
-
-
-def _pixels(photos: Sequence[MaskedPhoto]) -> np.ndarray:
-    """`(256,)`, the pixels of each value."""
-    counts = [np.bincount(photo.mask.ravel(), minlength=256) for photo in photos]
-    return np.array(counts, np.int64).reshape(-1, 256).sum(axis=0)
-
-
-def _regions(is_of_class: np.ndarray) -> np.ndarray:
-    places = ndimage.find_objects(ndimage.label(is_of_class)[0])
-    return np.array([min(piece.stop - piece.start for piece in place) for place in places], float)
-
-
-def _sizes(name: str, sides: Sequence[tuple[str, np.ndarray]]) -> _Sizes:
-    all_sides = np.concatenate([each for _, each in sides]) if sides else np.zeros(0)
-    files = sorted(sides, key=lambda pair: -int((pair[1] < SMALL).sum()))
-    small = tuple(file for file, each in files if (each < SMALL).any())
-    return _Sizes(name, len(all_sides), int((all_sides < SMALL).sum()), int((all_sides < TINY).sum()), small)
-
-
-def _small(sizes: Sequence[_Sizes]) -> Finding:
-    told = [each for each in sizes if each.things and each.small > _MANY * each.things]
-    told.sort(key=lambda each: -each.small / each.things)
-    items = [
-        Item(
-            f"{each.name!r}: {each.small:,} of {each.things:,} less than {SMALL} pixels on a side, "
-            f"{each.tiny:,} less than {TINY}",
-            each.files[:3],
-        )
-        for each in told
-    ]
-    return Finding(
-        "small things",
-        f"{_count(len(items), 'class', 'classes')} with small things, at an input of {SIDE} x {SIDE} pixels",
-        f"a model sees little of a thing below {SMALL} pixels, and next to nothing below {TINY}",
-        "go nearer, cut photos into tiles, or train with a larger --side",
-        tuple(items),
-    )
-
-
 def _rare_pixels(photos: Sequence[MaskedPhoto], classes: Sequence[str]) -> Finding:
-    pixels = _pixels(photos)[: len(classes)]
+    pixels = pixels_of(photos)[: len(classes)]
     shares = pixels / max(1, pixels.sum())
     rare = sorted((share, name) for share, name in zip(shares, classes, strict=True) if share < _RARE_PIXELS)
     return Finding(
@@ -287,7 +179,7 @@ def _one_class(photos: Sequence[MaskedPhoto], classes: Sequence[str]) -> Finding
             items.append(Item(f"{classes[labels[0]]!r} alone", (photo.file,)))
     return Finding(
         "empty",
-        f"{_count(len(items), 'photo')} of {len(photos):,} whose mask has one class",
+        f"{counted(len(items), 'photo')} of {len(photos):,} whose mask has one class",
         "they teach what is no thing, which helps where it is so; a forgotten thing teaches the opposite",
         "look through them: draw what was forgotten",
         tuple(items),
@@ -297,12 +189,8 @@ def _one_class(photos: Sequence[MaskedPhoto], classes: Sequence[str]) -> Finding
 def _assumed(notes: Sequence[str]) -> Finding:
     return Finding(
         "assumed",
-        f"{_count(len(notes), 'thing')} assumed of the masks",
+        f"{counted(len(notes), 'thing')} assumed of the masks",
         "a wrong reading of the masks is learned as it is",
         "name the classes and colors in classes.txt where this is not so",
         tuple(Item(note, ()) for note in notes),
     )
-
-
-def _count(number: int, noun: str, plural: str = "") -> str:
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -15,16 +15,10 @@ from suite.data.pictures.facts import read_facts
 from suite.data.set_aside import SetAside, UnusableError, with_reasons
 from suite.data.sets.segmentation_sets import read_segmentation_folder
 from suite.data.splits import SPLITS
-from suite.evaluation.annotation_findings import (
-    SIDE,
-    BoxedPhoto,
-    MaskedPhoto,
-    find_box_faults,
-    find_mask_faults,
-    is_outside,
-)
-from suite.evaluation.findings import Finding, Photo
+from suite.evaluation.annotation_findings import find_box_faults, find_mask_faults, is_outside
+from suite.evaluation.findings import BoxedPhoto, Finding, MaskedPhoto, Photo
 from suite.evaluation.photo_findings import find_file_faults
+from suite.evaluation.thing_sizes import SIDE
 
 _UNSEEDED = 0  # parts that the owner did not divide are divided in any way
 
