@@ -31,7 +31,7 @@ def find_box_faults(
     found = [
         _outside(aside),
         _doubled(photos, classes),
-        _few(counts, classes, FEW, "box"),
+        _few(counts, classes, FEW, "box", "boxes"),
         _unbalanced(counts, classes),
         _unused(unused, "box"),
         _without_area(photos),
