@@ -101,8 +101,8 @@ def finetune(**arguments: Any) -> None:
     """Fine-tune a CNN on your images, and export.
 
     DIRECTORY has one subfolder a class, with or without train, validation and test folders around them, or
-    photos with a table (CSV, TSV) of their classes beside them. Without DIRECTORY: the texture photos that
-    ship with scikit-image.
+    photos with a table (CSV, TSV) of their classes beside them. Of photos with boxes or masks it makes a
+    detector or a segmenter. Without DIRECTORY: the texture photos that ship with scikit-image.
     """
     from suite.finetuning.job import finetune as verb
 

@@ -18,7 +18,7 @@ from suite.finetuning.config import Config
 from suite.finetuning.segmenter import make_plan, steps_for
 from suite.models.encoder import STRIDES
 
-SETTINGS = dict(task="segmenter", side=32, steps=40, batch_size=32, learning_rate=3e-3, precisions="float32")
+SETTINGS = dict(side=32, steps=40, batch_size=32, learning_rate=3e-3, precisions="float32")
 BLUE, ORANGE = (30, 60, 200), (230, 140, 20)
 
 
