@@ -1,4 +1,4 @@
-"""How many steps a detector or segmenter is trained for: by the number of photos, and by the minutes given."""
+"""How many steps a detector or segmenter is trained for: by its photos, and by the minutes given."""
 
 import json
 import time

@@ -40,6 +40,14 @@ class Config:
         float,
         "Highest rate of the pretrained layers, after a tenth of the steps; it decays to 0 along a cosine.",
     ] = 3e-4
+    ignore: Annotated[
+        str,
+        'Pixels of masks that count for nothing: names of classes, indices or colors, such as "void" or '
+        '"11,#000000".',
+    ] = ""
+    turns: Annotated[
+        bool | None, "Whether photos with masks are turned in training; by default where they have no up."
+    ] = None
     unfreeze: Annotated[float, "Share of the backbone's layers, from the end, that phase 2 trains."] = 1.0
     views: Annotated[
         int, "Augmented views of each training image for the head, besides the image itself."

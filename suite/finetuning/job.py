@@ -10,10 +10,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from suite import stopwatch
-from suite.data.folders import paired
-from suite.data.folders.coco import find_coco
-from suite.data.folders.voc import find_voc
+from suite import console, stopwatch
+from suite.data.folders.annotations import find_kind
+from suite.data.folders.labeling import UNSAID
 from suite.data.pictures.facts import MeasuringLoader
 from suite.data.pictures.images import load_image
 from suite.data.source import EMBEDDED, Source
@@ -47,7 +46,8 @@ def finetune(
     Args:
         directory: One subfolder a class, with or without train, validation and test folders around them; or
             photos with a table of their classes (CSV, TSV) beside them, or with classes in their names; or
-            TFRecord files as `read_shards` takes. The embedded texture photos by default.
+            TFRecord files as `read_shards` takes; or photos with boxes or masks, of which a detector or a
+            segmenter is made. The embedded texture photos by default.
         out: Folder of the bundle; `saved_models/NAME-OF-DIRECTORY` by default.
         seed: Seed of the split, the augmentation and the training: the same seed gives the same weights on
             the same machine.
@@ -75,7 +75,7 @@ def finetune(
     config = Config(**settings)
     source = EMBEDDED if directory is None else Source.parse(Path(directory))
     name = "textures" if source.path is None else re.sub(r"[^\w.-]+", "_", source.path.name) or "model"
-    job = Job(name, "finetune", f"Image classifier fine-tuned on {name}", run)
+    job = Job(name, "finetune", f"Fine-tuned on {name}", run)
     return execute(
         job, config, source=source, out=out or Path(FOLDER) / name, seed=seed, resume=resume, options=options
     )
@@ -92,14 +92,16 @@ def run(config: Config, context: Context) -> Result:
 
 
 def find_task(config: Config, context: Context) -> Task:
-    """What the photos of a run are for: what the settings say, else what the folder holds."""
+    """What the photos of a run are for: what the settings say, else what the folder holds, which is said."""
     root = context.source.path
-    if root is None or config.task == Task.CLASSIFIER:
+    if root is None or not root.is_dir() or not any(root.iterdir()):
         return Task.CLASSIFIER
-    if config.task:
-        return Task(config.task)
-    has_boxes = find_voc(root) or paired.find_pairs(root, "images", "labels") or find_coco(root)
-    return Task.DETECTOR if has_boxes else Task.CLASSIFIER
+    if config.task == Task.CLASSIFIER or config.labeling != UNSAID:
+        return Task.CLASSIFIER  # what reads class folders says what is wrong
+    kind = find_kind(root, config.task)
+    if kind.task != Task.CLASSIFIER:
+        console.say(str(kind))
+    return Task(kind.task)
 
 
 def _classifier(config: Config, context: Context) -> Result:

@@ -79,7 +79,7 @@ def test_what_runs_beside_the_caller_is_ended_with_it(doubler):
     measuring = Measuring(inputs)
     running = measuring.run(path)
     measuring.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
-    assert running.cancelled() or running.done()
+    assert running.canceled() or running.done()
     (measured,) = measure_artifacts([path], inputs)  # by a new process
     np.testing.assert_array_equal(*measured.outputs.values(), [[2, 4]])
     assert measured.latency_ms.p50 is None
