@@ -20,9 +20,10 @@ import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from suite import catalog, console
+from suite import console
 from suite.cli.main import silence_libraries
 from suite.errors import FAILED, INTERRUPTED, PASSED
+from suite.lessons import catalog
 
 if __name__ == "__main__":
     silence_libraries()  # before TensorFlow is imported

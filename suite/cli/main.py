@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from suite import __version__, catalog, console
+from suite import __version__, console
 from suite.cli.chatter import silence_libraries
 from suite.cli.options import SCALE, SETTINGS, Command, given, say_next
 from suite.cli.recipes import RecipeGroup
 from suite.errors import BAD_INPUT, FAILED, INTERRUPTED, PASSED
+from suite.lessons import catalog
 
 
 class _Suite(click.Group):

@@ -19,7 +19,6 @@ from suite.bundle.partial import SETTINGS_FILE, PartialBundle
 from suite.bundle.record import Record
 from suite.bundle.rows import ArtifactRow
 from suite.bundle.write import write_json
-from suite.catalog import about_module, is_file, load_recipe
 from suite.data.set_aside import losses
 from suite.data.source import Source
 from suite.deploy.app.mobile import write_mobile
@@ -27,6 +26,7 @@ from suite.deploy.export import Export
 from suite.deploy.pipeline import export_model
 from suite.deploy.prove.benchmarking import artifacts_table
 from suite.errors import GateError, disk_is_full
+from suite.lessons.catalog import about_module, is_file, load_recipe
 from suite.report.gallery import FOLDER, SMOKE_FOLDER, update_gallery
 from suite.report.run_page import write_report
 from suite.runs.options import RunOptions, split_options

@@ -6,11 +6,11 @@ import pytest
 
 import suite
 from suite.bundle.names import LABELS_FILE
-from suite.catalog import catalog, load_recipe
 from suite.data.source import EMBEDDED
 from suite.deploy.convert.tflite import PERSONAL_FILE
 from suite.deploy.exports import steps
 from suite.deploy.tflite_metadata import read_associated_file
+from suite.lessons.catalog import catalog, load_recipe
 from suite.runs import job
 from suite.runs.recipe import claims_on
 from tests.recipes.stand_ins import keras_alone
