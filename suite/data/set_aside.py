@@ -110,7 +110,13 @@ def with_reasons(entries: Sequence[SetAside], most: int = 4) -> str:
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """A number of things: "1 box", "1,200 boxes"; a plural is given where it is no plain "s" or "es"."""
+    """A number of things: "1 box", "1,200 boxes".
+
+    Args:
+        number: How many there are.
+        noun: Of one.
+        plural: Of several, where it has not just "s" or "es" more.
+    """
     plural = plural or noun + ("es" if noun.endswith(("s", "x")) else "s")
     return f"{number:,} {noun if number == 1 else plural}"
 

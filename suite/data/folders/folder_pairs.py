@@ -117,11 +117,12 @@ def _best(root: Path, shared: Counter[tuple[Path, Path]]) -> list[FolderPair]:
     """Of the pairs that agree in their part, the best for each folder, in the order of the pictures'."""
     places = {folder: place_of(folder, root) for pair in shared for folder in pair}
 
-    def merit(pair: tuple[Path, Path]) -> tuple[bool, int, bool, bool]:
+    def merit(pair: tuple[Path, Path]) -> tuple[bool, int, bool, bool, bool]:
         one, other = (places[folder] for folder in pair)
         # Beside manual segmentations, a mask is that of the field of view.
         is_of_view = re.fullmatch("masks?", pair[1].name.casefold()) is not None
-        return one == other, shared[pair], pair[0] == pair[1], not is_of_view
+        has_photos = not is_named_for_masks(pair[0])
+        return one == other, shared[pair], pair[0] == pair[1], has_photos, not is_of_view
 
     pairs: list[FolderPair] = []
     users: dict[Path, list[Place]] = defaultdict(list)

@@ -85,7 +85,9 @@ def _by_index(masks: Sequence[Collection[Value]], names: Sequence[str]) -> Meani
     values = {value for mask in masks for value in mask}
     if len(names) <= 2 and _are_binary(masks):
         labels = {value: 1 if value.level else 0 for value in values}
-        return Meaning(labels, tuple(names) or ("background", "foreground"))
+        return Meaning(
+            labels, tuple(names) if len(names) == 2 else ("background", *(names or ["foreground"]))
+        )
     levels = sorted({int(value.level or 0) for value in values})
     gaps = [after - before for before, after in itertools.pairwise(levels)]
     if not names and levels and levels[-1] > MOST_COLORS and min(gaps, default=0) >= _APART:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from suite.data.folders import companions, paired, scan
-from suite.data.folders.folder_pairs import parts_of
+from suite.data.folders.folder_pairs import FolderPair, parts_of
 from suite.data.folders.mask_classes import IGNORED, Meaning, find_meaning, unknown
 from suite.data.folders.mask_colors import find_colors
 from suite.data.folders.mask_files import find_masks, match_masks
@@ -137,17 +137,13 @@ def read_segmentation_folder(
     files, mask_of, aside = match_masks(root, pairs)
     reader = _Reader(files, mask_of, size, Path(work) if work else None)
     pictures, unreadable = scan.inspect_files(files, root, reader.read, "Reading pictures and masks")
-    listed, colors = find_colors(root, {pair.others for pair in pairs})
-    names_file = companions.child(root, "classes.txt")
-    names = () if listed == names_file else paired.read_names(names_file)
-    masks = [picture.content.values for picture in pictures]
-    try:
-        meaning = find_meaning(masks, names, colors, listed.name if listed else "", ignore)
-    except ValueError as error:
-        raise ValueError(f"{error}{with_reasons([*aside, *unreadable])}") from error
+    aside += unreadable
+    meaning, read = _find_meaning(
+        root, pairs, [picture.content.values for picture in pictures], aside, ignore
+    )
     wrong = {picture: why for picture in pictures if (why := unknown(picture.content.values, meaning))}
     usable = [picture for picture in pictures if picture not in wrong]
-    aside += [*unreadable, *(SetAside(picture.file, why) for picture, why in wrong.items())]
+    aside += [SetAside(picture.file, why) for picture, why in wrong.items()]
     parts, aside = paired.divide(usable, parts_of(pairs), root, seed, aside)
     if len(meaning.classes) < 2:
         raise ValueError(
@@ -165,8 +161,26 @@ def read_segmentation_folder(
         quarantined=tuple(sorted(aside, key=attrgetter("file"))),
         files=parts_of_files(parts),
         notes=(*meaning.notes, *paired.remarks(lossy)),
-        unread=companions.unread(root, {names_file, listed or root, *mask_of, *mask_of.values()}, aside),
+        unread=companions.unread(root, {*read, *mask_of, *mask_of.values()}, aside),
     )
+
+
+def _find_meaning(
+    root: Path,
+    pairs: Sequence[FolderPair],
+    masks: Sequence[frozenset[Value]],
+    aside: Sequence[SetAside],
+    ignore: Sequence[str],
+) -> tuple[Meaning, set[Path]]:
+    """What the values of masks mean, and the files that say it."""
+    listed, colors = find_colors(root, {pair.others for pair in pairs})
+    names_file = companions.child(root, "classes.txt")
+    names = () if listed == names_file else paired.read_names(names_file)
+    try:
+        meaning = find_meaning(masks, names, colors, listed.name if listed else "", ignore)
+    except ValueError as error:
+        raise ValueError(f"{error}{with_reasons(aside)}") from error
+    return meaning, {names_file, *([listed] if listed else [])}
 
 
 class _Content(NamedTuple):

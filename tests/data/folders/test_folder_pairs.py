@@ -95,6 +95,15 @@ def test_other_texts_beside_pictures_are_no_labels(tmp_path):
     assert "line 1 of its label file has a field that is no number" in message(tmp_path)
 
 
+def test_masks_are_not_taken_for_the_pictures_of_boxes(tmp_path):
+    for i in range(8):
+        write(tmp_path / "masks" / f"{i}.png", 50 + i)
+        write(tmp_path / "photos" / f"{i}.png", i)
+        write_text(tmp_path / "labels" / f"{i}.txt", LINE)
+    write_text(tmp_path / "classes.txt", "dog")
+    assert set(read(tmp_path).files) == {f"photos/{i}.png" for i in range(8)}
+
+
 def test_one_folder_of_pictures_has_the_folder_that_shares_more_names(tmp_path):
     for i in range(8):
         write(tmp_path / "images" / f"{i}.png", i)

@@ -107,6 +107,14 @@ def test_black_and_white(tmp_path, masks, image_of):
     assert len(found.classes) == 2 and found.classes[0] == "background"
 
 
+def test_one_name_is_that_of_white(tmp_path):
+    make(tmp_path, "images/{}.png", "masks/{}.png", black_and_white, num_classes=2)
+    (tmp_path / "classes.txt").write_text("vessel\n")
+    found = read(tmp_path)
+    check(found, num_classes=2)
+    assert found.classes == ("background", "vessel")
+
+
 def test_black_and_white_in_jpeg(tmp_path):
     square = np.zeros(SIZE, np.uint8)
     square[:8, :8] = 255
