@@ -91,8 +91,9 @@ def run(config: Config, context: Context) -> Result:
 def find_task(config: Config, context: Context) -> Task:
     """What the photos of a run are for: what the settings say, else what the folder holds, which is said."""
     root = context.source.path
-    is_readable = root is not None and root.is_dir() and any(root.iterdir())
-    if not is_readable or config.task == Task.CLASSIFIER or config.labeling != UNSAID:
+    if root is None or config.task == Task.CLASSIFIER or config.labeling != UNSAID:
+        return Task.CLASSIFIER
+    if not root.is_dir() or not any(root.iterdir()):
         return Task.CLASSIFIER  # what reads class folders says what is wrong
     kind = find_kind(root, config.task)
     if kind.task != Task.CLASSIFIER:
