@@ -1,5 +1,7 @@
 """The main job: a folder of images in, a verified model for a phone out.
 
+Photos with boxes go to `detector.py`, photos with masks to `segmenter.py`; here are those with classes.
+
 Phase 1 fits a linear head on frozen features, a convex problem that is solved exactly in seconds. Phase 2
 trains all layers over one schedule, of which as much is kept as the validation split speaks for. The model
 takes raw uint8 pixels; the whole picture is stretched to the input size, as phones do.
@@ -10,9 +12,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from suite.data.folders import paired
-from suite.data.folders.coco import find_coco
-from suite.data.folders.voc import find_voc
+from suite import console
+from suite.data.folders.annotations import find_kind
+from suite.data.folders.labeling import UNSAID
 from suite.data.source import EMBEDDED, Source
 from suite.evaluation.findings import findings_table
 from suite.finetuning import detector, segmenter
@@ -38,12 +40,13 @@ def finetune(
     resume: bool = False,
     **settings: Any,
 ) -> Path | None:
-    """Fine-tunes a pretrained CNN on a folder of images, exports it, and proves the exports.
+    """Fine-tunes a pretrained CNN on a folder of photos with classes, boxes or masks, and proves its exports.
 
     Args:
         directory: One subfolder a class, with or without train, validation and test folders around them; or
             photos with a table of their classes (CSV, TSV) beside them, or with classes in their names; or
-            TFRecord files as `read_shards` takes. The embedded texture photos by default.
+            TFRecord files as `read_shards` takes; or photos with boxes as `read_detection_folder` takes, or
+            with masks as `read_segmentation_folder` does. The embedded texture photos by default.
         out: Folder of the bundle; `saved_models/NAME-OF-DIRECTORY` by default.
         seed: Seed of the split, the augmentation and the training: the same seed gives the same weights on
             the same machine.
@@ -90,12 +93,11 @@ def run(config: Config, context: Context) -> Result:
 def find_task(config: Config, context: Context) -> Task:
     """What the photos of a run are for: what the settings say, else what the folder holds."""
     root = context.source.path
-    if root is None or config.task == Task.CLASSIFIER:
-        return Task.CLASSIFIER
-    if config.task:
-        return Task(config.task)
-    has_boxes = find_voc(root) or paired.find_pairs(root, "images", "labels") or find_coco(root)
-    return Task.DETECTOR if has_boxes else Task.CLASSIFIER
+    if root is None or config.labeling != UNSAID:
+        return Task(config.task or Task.CLASSIFIER)
+    kind = find_kind(root, config.task)
+    console.say(str(kind))
+    return Task(kind.task)
 
 
 def _classifier(config: Config, context: Context) -> Result:
