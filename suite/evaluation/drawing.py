@@ -68,7 +68,8 @@ def draw_boxes(
     pen = ImageDraw.Draw(image)
     height, width = photo.shape[:2]
     thickness = max(1, round(min(height, width) / 200))
-    font = ImageFont.load_default(max(10, min(height, width) // 30))
+    letters = max(10, min(height, width) // 30)
+    font = ImageFont.load_default(letters)
     colors = class_colors(int(np.max(labels, initial=0)) + 1)
     # The surest last, over the others.
     for index in reversed(range(len(boxes))):
@@ -76,7 +77,7 @@ def draw_boxes(
         color = tuple(map(int, colors[int(labels[index])]))
         pen.rectangle((left, top, right, bottom), outline=color, width=thickness)
         if captions:
-            place = left, max(0.0, top - font.size - 2)
+            place = left, max(0.0, top - letters - 2)
             pen.rectangle(pen.textbbox(place, captions[index], font=font), fill=color)
             pen.text(place, captions[index], fill="white", font=font)
     return np.array(image)
