@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from PIL import Image
@@ -10,6 +11,15 @@ from suite.answers.answer import Answer
 from suite.data.pictures.images import decode
 
 LARGEST = 1600  # pixels, the longer side of what is drawn
+
+
+@runtime_checkable
+class Drawable(Protocol):
+    """An answer that is somewhere in the photo."""
+
+    def draw(self, photo: np.ndarray) -> np.ndarray:
+        """The photo, `(height, width, 3)` uint8, with what was found in it."""
+        ...
 
 
 def save_drawings(answers: Sequence[tuple[str, Answer]], path: str | Path) -> list[Path]:
@@ -28,7 +38,7 @@ def save_drawings(answers: Sequence[tuple[str, Answer]], path: str | Path) -> li
     """
     path = Path(path)
     for _, answer in answers:
-        if not hasattr(answer, "draw"):
+        if not isinstance(answer, Drawable):
             raise ValueError(
                 "expected a model that finds things in photos with --draw, a detector or segmenter, "
                 f"received {type(answer).__name__}; leave --draw out"
@@ -45,5 +55,6 @@ def save_drawings(answers: Sequence[tuple[str, Answer]], path: str | Path) -> li
         file.parent.mkdir(parents=True, exist_ok=True)
         image = Image.fromarray(decode(photo))
         image.thumbnail((LARGEST, LARGEST))
+        assert isinstance(answer, Drawable)
         Image.fromarray(answer.draw(np.asarray(image))).save(file)
     return files

@@ -60,16 +60,20 @@ def run() -> None:
 @click.option(
     "--out", default=None, help="Folder of the page [default: saved_models/check-NAME-OF-DIRECTORY]."
 )
+@click.option(
+    "--task", default="", help="classifier, detector or segmenter, where DIRECTORY can be read in two ways."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def check(directory: str, out: str | None, as_json: bool) -> None:
+def check(directory: str, out: str | None, task: str, as_json: bool) -> None:
     """List what is wrong with your photos.
 
-    DIRECTORY has one subfolder a class. Finds wrong labels, near-copies, classes that their files give away,
-    blurred and empty photos, and writes a page with thumbnails. Nothing is trained or changed.
+    DIRECTORY has one subfolder a class, or photos with boxes or masks. Finds wrong labels, near-copies,
+    classes that their files give away, blurred and empty photos; boxes that are doubled, outside or small;
+    rare classes. Writes a page with thumbnails. Nothing is trained or changed.
     """
     from suite.finetuning.check import check as verb
 
-    checked = verb(directory, out=out)
+    checked = verb(directory, out=out, task=task)
     if as_json:
         click.echo(json.dumps(checked.to_json(), ensure_ascii=False, indent=2))
         return
@@ -97,8 +101,8 @@ def finetune(**arguments: Any) -> None:
     """Fine-tune a CNN on your images, and export.
 
     DIRECTORY has one subfolder a class, with or without train, validation and test folders around them, or
-    photos with a table (CSV, TSV) of their classes beside them. Without DIRECTORY: the texture photos that
-    ship with scikit-image.
+    photos with a table (CSV, TSV) of their classes beside them. Of photos with boxes or masks it makes a
+    detector or a segmenter. Without DIRECTORY: the texture photos that ship with scikit-image.
     """
     from suite.finetuning.job import finetune as verb
 

@@ -109,6 +109,12 @@ def with_reasons(entries: Sequence[SetAside], most: int = 4) -> str:
     return f" ({len(entries)} set aside, as {printable('; '.join(told[:most]))}{more})" if told else ""
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number of things: "1 box", "1,200 boxes"; a plural is given where it is no plain "s" or "es"."""
+    plural = plural or noun + ("es" if noun.endswith(("s", "x")) else "s")
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
 def first_names(names: Sequence[str], most: int = 3) -> str:
     """Lists the first of some names: "a, b, c and 4 more"."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

@@ -45,8 +45,8 @@ def finetune(
     Args:
         directory: One subfolder a class, with or without train, validation and test folders around them; or
             photos with a table of their classes (CSV, TSV) beside them, or with classes in their names; or
-            TFRecord files as `read_shards` takes; or photos with boxes as `read_detection_folder` takes, or
-            with masks as `read_segmentation_folder` does. The embedded texture photos by default.
+            TFRecord files as `read_shards` takes; or photos with boxes or masks, of which a detector or a
+            segmenter is made. The embedded texture photos by default.
         out: Folder of the bundle; `saved_models/NAME-OF-DIRECTORY` by default.
         seed: Seed of the split, the augmentation and the training: the same seed gives the same weights on
             the same machine.
@@ -91,12 +91,15 @@ def run(config: Config, context: Context) -> Result:
 
 
 def find_task(config: Config, context: Context) -> Task:
-    """What the photos of a run are for: what the settings say, else what the folder holds."""
+    """What the photos of a run are for: what the settings say, else what the folder holds, which is said."""
     root = context.source.path
-    if root is None or config.labeling != UNSAID:
-        return Task(config.task or Task.CLASSIFIER)
+    if root is None or not root.is_dir() or not any(root.iterdir()):
+        return Task.CLASSIFIER  # what reads class folders says what is wrong
+    if config.task == Task.CLASSIFIER or config.labeling != UNSAID:
+        return Task.CLASSIFIER
     kind = find_kind(root, config.task)
-    console.say(str(kind))
+    if kind.task != Task.CLASSIFIER:
+        console.say(str(kind))
     return Task(kind.task)
 
 

@@ -32,7 +32,7 @@ SIDES = (224, 256, 320, 384, 512)
 WINDOW = 256  # pixels, at most, of a side of what is trained on
 LEAST_WIDTH = 8  # pixels that the thinnest class is wide where the side allows
 HEAD_RATE = 2e-3
-VIEWS, LEAST_SEEN, MOST_SEEN = 20, 2800, 6000  # windows of a photo; of all of them together
+VIEWS, LEAST_SEEN, MOST_SEEN = 20, 2000, 6000  # windows of a photo; of all of them together
 LOOKED_AT = 100  # photos: so many tell one epoch from another, and masks
 
 

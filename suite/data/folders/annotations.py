@@ -9,7 +9,7 @@ from suite.data.folders.boxes import Boxes
 from suite.data.folders.folder_pairs import FolderPair, is_named_for_its_role
 from suite.data.folders.mask_files import find_masks, look_like_masks, match_masks
 from suite.data.pictures.file_kinds import is_picture
-from suite.data.set_aside import first_names, printable
+from suite.data.set_aside import counted, first_names, printable
 
 CLASSIFIER, DETECTOR, SEGMENTER = "classifier", "detector", "segmenter"
 TASKS = (CLASSIFIER, DETECTOR, SEGMENTER)
@@ -100,9 +100,9 @@ def _of_boxes(root: Path) -> str:
     things = sum(len(boxes.boxes) for boxes in sound)
     without_area = sum(boxes.without_area for boxes in sound)
     aside = len(found) - len(sound) + len(listing.aside)
-    says = f"{_count(len(sound), 'photo')}, {_count(things, 'box')} in {_count(len(classes), 'class')}"
-    more = [f"{_count(without_area, 'box')} of no area set aside"] if without_area else []
-    more += [f"{_count(aside, 'photo or annotation', 'photos or annotations')} set aside"] if aside else []
+    says = f"{counted(len(sound), 'photo')}, {counted(things, 'box')} in {counted(len(classes), 'class')}"
+    more = [f"{counted(without_area, 'box')} of no area set aside"] if without_area else []
+    more += [f"{counted(aside, 'photo or annotation', 'photos or annotations')} set aside"] if aside else []
     return f"{listing.layout}: {'; '.join([says, *more])}"
 
 
@@ -113,17 +113,12 @@ def _of_masks(root: Path, pairs: Sequence[FolderPair]) -> str:
             "photos in images/ and the mask of each, a PNG of the same name, in masks/"
         )
     files, _, aside = match_masks(root, pairs)
-    more = f"; {_count(len(aside), 'file')} set aside" if aside else ""
+    more = f"; {counted(len(aside), 'file')} set aside" if aside else ""
     of = sorted({_folder(root, pair.pictures) for pair in pairs})
     at = sorted({_folder(root, pair.others) for pair in pairs})
     where = f"in {first_names(of)}" if of == at else f"of {first_names(of)} in {first_names(at)}"
-    return f"masks: {_count(len(files), 'photo')} with a mask, {where}{more}"
+    return f"masks: {counted(len(files), 'photo')} with a mask, {where}{more}"
 
 
 def _folder(root: Path, folder: Path) -> str:
     return printable(f"{folder.relative_to(root).as_posix()}/") if folder != root else "the folder itself"
-
-
-def _count(number: int, noun: str, plural: str = "") -> str:
-    plural = plural or noun + ("es" if noun.endswith(("s", "x")) else "s")
-    return f"{number:,} {noun if number == 1 else plural}"

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, TypeAlias
 from suite.data.folders import paired
 from suite.data.folders.boxes import Boxes, Listing, around, clipped
 from suite.data.folders.named_pictures import NamedPictures
-from suite.data.folders.tables import read_each, read_json, read_text
+from suite.data.folders.tables import read_text
+from suite.data.folders.text_files import read_each, read_json
 from suite.data.folders.things import check_size, number_of
 from suite.data.pictures.images import upright_size
 from suite.data.set_aside import SetAside, UnusableError

@@ -10,7 +10,8 @@ from suite.data.folders import layout
 from suite.data.folders.boxes import Listing
 from suite.data.folders.folder_pairs import place_of
 from suite.data.folders.named_pictures import NamedPictures
-from suite.data.folders.tables import Row, Table, part_named, read_each, read_table
+from suite.data.folders.tables import Row, Table, part_named, read_table
+from suite.data.folders.text_files import read_each
 from suite.data.folders.things import Annotated, Thing, list_things, number_of, numbers_of
 from suite.data.pictures.file_kinds import is_picture
 from suite.data.set_aside import SetAside, UnusableError

@@ -8,7 +8,8 @@ from typing import Any
 from suite.data.folders import layout, part_lists
 from suite.data.folders.boxes import Listing, around
 from suite.data.folders.folder_pairs import FolderPair, find_folder_pairs, match_pairs
-from suite.data.folders.tables import read_text, read_text_of_picture
+from suite.data.folders.tables import read_text
+from suite.data.folders.text_files import read_text_of_picture
 from suite.data.folders.things import POLYGON, ROUND, Annotated, Thing, list_things, number_of, numbers_of
 from suite.data.set_aside import UnusableError
 

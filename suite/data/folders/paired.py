@@ -9,7 +9,6 @@ import numpy as np
 from PIL import Image
 
 from suite.data.folders import layout, scan
-from suite.data.folders.companions import child
 from suite.data.folders.scan import Content, Picture, separate_copies
 from suite.data.folders.tables import read_text
 from suite.data.pictures.file_kinds import is_picture
@@ -37,35 +36,6 @@ def check_folder(root: Path, expected: str) -> None:
 def part_named(name: str) -> str | None:
     """The part that a folder or file name stands for ("val2017": "validation"), or None."""
     return layout.PART_NAMES.get(name.casefold().rstrip("0123456789"))
-
-
-def find_pairs(root: Path, first: str, second: str) -> dict[str, tuple[Path, Path]]:
-    """Finds two folders that belong together, in a root divided into parts or not.
-
-    Args:
-        root: Holds images/ and masks/, or train/images/ and train/masks/ and so on, or images/train/ and
-            masks/train/ and so on; in upper or lower case.
-        first: Name of the folder of pictures, such as "images".
-        second: Name of the folder of annotations, such as "masks".
-
-    Returns:
-        The two folders by part, all under "train" where there is no division; empty where there is no pair.
-    """
-    below = [(part_named(path.name), path) for path in sorted(root.iterdir()) if path.is_dir()]
-    pairs = {part: (child(path, first), child(path, second)) for part, path in below if part}
-    firsts, seconds = child(root, first), child(root, second)
-    if not _complete(pairs):
-        inner = sorted(firsts.iterdir()) if firsts.is_dir() else []
-        named = [(part_named(path.name), path) for path in inner if path.is_dir()]
-        pairs = {part: (path, child(seconds, path.name)) for part, path in named if part}
-    if not _complete(pairs):
-        pairs = {"train": (firsts, seconds)}
-    return _complete(pairs)
-
-
-def _complete(pairs: Mapping[str, tuple[Path, Path]]) -> dict[str, tuple[Path, Path]]:
-    complete = {part: pair for part, pair in pairs.items() if all(path.is_dir() for path in pair)}
-    return complete if "train" in complete else {}
 
 
 def list_files(folder: Path, root: Path) -> tuple[list[Path], list[SetAside]]:

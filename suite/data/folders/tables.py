@@ -4,13 +4,13 @@ import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from suite import console
 from suite.data.folders import layout
-from suite.data.set_aside import UnusableError, reason_of
+from suite.data.set_aside import reason_of
 
 MOST_LINES = 1000  # of a row whose cells have line breaks in quotes
 _SAMPLE = 200  # lines that tell what stands between cells
@@ -26,9 +26,6 @@ _OTHERS = {
     b"PAR1": "a Parquet file; write it as CSV, as by pandas.read_parquet(...).to_csv(...)",
     b"SQLite format 3": "an SQLite database; write its table as CSV",
 }
-
-
-Content = TypeVar("Content")
 
 
 class Row(NamedTuple):
@@ -80,62 +77,6 @@ def read_text(path: Path, wanted: str) -> str:
         if content.startswith(beginning):
             raise ValueError(f"expected {wanted}, received {str(path)!r}, which is {what}")
     return _decode(content, path, wanted).replace("\r\n", "\n").replace("\r", "\n")
-
-
-def read_text_of_picture(path: Path, what: str) -> str:
-    """As `read_text`, of a file that belongs to a picture.
-
-    Args:
-        path: The file.
-        what: Such as "label file".
-
-    Raises:
-        UnusableError: It cannot be read.
-    """
-    try:
-        return read_text(path, what)
-    except ValueError as error:
-        wrong = str(error).rpartition(repr(str(path)))[2].removeprefix(",").strip(" :")
-        raise UnusableError(f"its {what} {path.name} cannot be read: {wrong}") from error
-
-
-def read_json(path: Path, wanted: str) -> Any:
-    """A file's JSON.
-
-    Args:
-        path: The file.
-        wanted: What is expected in it, for the message.
-
-    Raises:
-        ValueError: It is no file, or none of JSON.
-    """
-    try:
-        return json.loads(read_text(path, wanted))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f"expected {wanted} of valid JSON, received {path.name!r}: {error}; mend it"
-        ) from error
-
-
-def read_each(paths: Iterable[Path], read: Callable[[Path], Content]) -> dict[Path, Content]:
-    """Reads files, and tells all that are wrong at once.
-
-    Args:
-        paths: The files.
-        read: Gives the content of one, or raises ValueError.
-
-    Raises:
-        ValueError: Some cannot be read.
-    """
-    contents, wrong = {}, []
-    for path in paths:
-        try:
-            contents[path] = read(path)
-        except ValueError as error:
-            wrong.append(str(error))
-    if wrong:
-        raise ValueError("; ".join(wrong))
-    return contents
 
 
 def _decode(content: bytes, path: Path, wanted: str) -> str:

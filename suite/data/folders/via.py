@@ -9,7 +9,8 @@ from suite.data.folders import layout
 from suite.data.folders.boxes import Listing, around
 from suite.data.folders.folder_pairs import place_of
 from suite.data.folders.named_pictures import NamedPictures
-from suite.data.folders.tables import part_named, read_each, read_json, read_text
+from suite.data.folders.tables import part_named, read_text
+from suite.data.folders.text_files import read_each, read_json
 from suite.data.folders.things import POLYGON, ROUND, Annotated, Thing, list_things, numbers_of
 from suite.data.set_aside import SetAside, UnusableError
 

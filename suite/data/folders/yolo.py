@@ -8,7 +8,8 @@ from pathlib import Path
 from suite.data.folders import paired, part_lists
 from suite.data.folders.boxes import Boxes, Listing, around, clipped
 from suite.data.folders.folder_pairs import FolderPair, find_folder_pairs, match_pairs, parts_of
-from suite.data.folders.tables import read_text, read_text_of_picture
+from suite.data.folders.tables import read_text
+from suite.data.folders.text_files import read_text_of_picture
 from suite.data.set_aside import UnusableError
 
 _NAMES = "classes.txt"
