@@ -1,6 +1,7 @@
 """The boxes of the things in an image."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,9 @@ from suite.deploy.labels import class_labels
 from suite.deploy.ranges import ValueRange
 from suite.deploy.runtime import Artifact
 from suite.deploy.task import MIN_SCORE
+from suite.evaluation.drawing import draw_boxes
 
+FEW = 12  # detections, up to which each is named in a drawing
 SIDES = ("top", "left", "bottom", "right")
 
 
@@ -55,9 +58,15 @@ class Detection(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Detections:
-    """The things in an image, best first; in words those with a score of at least `MIN_SCORE`."""
+    """The things in an image, best first; in words those with a score of at least `MIN_SCORE`.
+
+    Attributes:
+        detections: The things.
+        classes: Names of all classes.
+    """
 
     detections: tuple[Detection, ...]
+    classes: Sequence[str] = dataclasses.field(default=(), compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """{"detections": [{"class", "score", "box"}, ...]}."""
@@ -65,7 +74,18 @@ class Detections:
         return {"detections": rows}
 
     def __str__(self) -> str:
-        return ", ".join(str(each) for each in self.detections if each.score >= MIN_SCORE) or "nothing"
+        return ", ".join(map(str, self._sure())) or "nothing"
+
+    def draw(self, photo: np.ndarray) -> np.ndarray:
+        """The photo, `(height, width, 3)` uint8, with the outlines of what `str` names."""
+        sure = self._sure()
+        names = list(self.classes) or sorted({each.label for each in self.detections})
+        captions = [f"{each.label} {each.score:.2f}" for each in sure] if len(sure) <= FEW else []
+        boxes = np.array([each.box for each in sure], np.float64).reshape(-1, 4)
+        return draw_boxes(photo, boxes, np.array([names.index(each.label) for each in sure], int), captions)
+
+    def _sure(self) -> list[Detection]:
+        return [each for each in self.detections if each.score >= MIN_SCORE]
 
 
 def localizer(model: Artifact, scale: ValueRange | None) -> Reader:
@@ -89,7 +109,8 @@ def detector(model: Artifact, scale: ValueRange | None) -> Reader:
                 Detection(labels[int(label)], float(score), _box(box))
                 for label, score, box in rows
                 if score > 0
-            )
+            ),
+            labels,
         )
 
     answer = picture_reader(model, scale, read)

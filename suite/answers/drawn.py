@@ -2,14 +2,24 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from PIL import Image
 
-from suite.answers.answer import Answer, DrawnAnswer
+from suite.answers.answer import Answer
 from suite.data.pictures.images import decode
 
 LARGEST = 1600  # pixels, the longer side of what is drawn
+
+
+@runtime_checkable
+class Drawable(Protocol):
+    """An answer that is somewhere in the photo."""
+
+    def draw(self, photo: np.ndarray) -> np.ndarray:
+        """The photo, `(height, width, 3)` uint8, with what was found in it."""
+        ...
 
 
 def save_drawings(answers: Sequence[tuple[str, Answer]], path: str | Path) -> list[Path]:
@@ -27,9 +37,8 @@ def save_drawings(answers: Sequence[tuple[str, Answer]], path: str | Path) -> li
         OSError: A file cannot be written.
     """
     path = Path(path)
-    drawn = [(photo, answer) for photo, answer in answers if isinstance(answer, DrawnAnswer)]
     for _, answer in answers:
-        if not isinstance(answer, DrawnAnswer):
+        if not isinstance(answer, Drawable):
             raise ValueError(
                 "expected a model that finds things in photos with --draw, a detector or segmenter, "
                 f"received {type(answer).__name__}; leave --draw out"
@@ -41,10 +50,11 @@ def save_drawings(answers: Sequence[tuple[str, Answer]], path: str | Path) -> li
         )
     if path.suffix and path.suffix.lower() not in Image.registered_extensions():
         raise ValueError(f"expected a picture file for --draw, received {str(path)!r}; try .png")
-    files = [path if path.suffix else path / f"{Path(photo).stem}.png" for photo, _ in drawn]
-    for (photo, answer), file in zip(drawn, files, strict=True):
+    files = [path if path.suffix else path / f"{Path(photo).stem}.png" for photo, _ in answers]
+    for (photo, answer), file in zip(answers, files, strict=True):
         file.parent.mkdir(parents=True, exist_ok=True)
         image = Image.fromarray(decode(photo))
         image.thumbnail((LARGEST, LARGEST))
+        assert isinstance(answer, Drawable)
         Image.fromarray(answer.draw(np.asarray(image))).save(file)
     return files

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 BACKGROUNDS = ("background", "_background_")  # names of a class that is not drawn
 _TINT = 0.25  # share of the class's color inside
@@ -47,6 +48,39 @@ def draw_mask(photo: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> 
     shown = np.where(drawn[..., None], tinted, photo)
     shown = np.where((drawn & _is_contour(labels, thickness))[..., None], ink, shown)
     return np.round(shown).astype(np.uint8)
+
+
+def draw_boxes(
+    photo: np.ndarray, boxes: np.ndarray, labels: np.ndarray, captions: Sequence[str] = ()
+) -> np.ndarray:
+    """Draws the outline of each box in the color of its class, and above it what it is.
+
+    Args:
+        photo: `(height, width, 3)` uint8.
+        boxes: `(n, 4)` float of (top, left, bottom, right) in [0, 1].
+        labels: `(n,)` int.
+        captions: n short texts, or none.
+
+    Returns:
+        `(height, width, 3)` uint8.
+    """
+    image = Image.fromarray(photo)
+    pen = ImageDraw.Draw(image)
+    height, width = photo.shape[:2]
+    thickness = max(1, round(min(height, width) / 200))
+    letters = max(10, min(height, width) // 30)
+    font = ImageFont.load_default(letters)
+    colors = class_colors(int(np.max(labels, initial=0)) + 1)
+    # The surest last, over the others.
+    for index in reversed(range(len(boxes))):
+        top, left, bottom, right = boxes[index] * (height - 1, width - 1, height - 1, width - 1)
+        color = tuple(map(int, colors[int(labels[index])]))
+        pen.rectangle((left, top, right, bottom), outline=color, width=thickness)
+        if captions:
+            place = left, max(0.0, top - letters - 2)
+            pen.rectangle(pen.textbbox(place, captions[index], font=font), fill=color)
+            pen.text(place, captions[index], fill="white", font=font)
+    return np.array(image)
 
 
 def _is_contour(labels: np.ndarray, thickness: int) -> np.ndarray:

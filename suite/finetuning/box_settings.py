@@ -38,9 +38,11 @@ def choose_grid(boxes: Sequence[np.ndarray], side: int = 0) -> Grid:
     """Chooses the least side at which small things have enough pixels.
 
     Args:
-        boxes: A photo of training, `(m, 4)` in [0, 1].
+        boxes: A photo, `(m, 4)` in [0, 1].
         side: What was asked for; 0: any of `SIDES`.
     """
+    if not any(len(rows) for rows in boxes):
+        return Grid(side or SIDES[0], 8)  # reading the folder says so
     small = float(np.quantile(sizes_of(boxes), SMALL))
     if not side:
         side = next((each for each in SIDES if each * small >= ENOUGH_PIXELS), SIDES[-1])

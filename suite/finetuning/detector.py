@@ -6,7 +6,7 @@ moving averages, those of the epoch after which the validation photos were answe
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -103,12 +103,16 @@ def run(config: Config, context: Context) -> Result:
 
 def read(config: Config, context: Context) -> tuple[DetectionSet, Grid]:
     """Reads the folder of a run at a size that small things of training are seen at."""
-    assert context.source.path is not None
-    grid = Grid(config.side or 320, 8)
-    kept = round(STORED * grid.side)
-    data = read_detection_folder(context.source.path, context.seed, (kept, kept))
-    grid = choose_grid(data.boxes["train"], config.side)
-    console.say(f"images of {grid.side} x {grid.side} pixels, a cell every {grid.stride}")
+    chosen: list[Grid] = []
+
+    def size(boxes: Sequence[np.ndarray]) -> tuple[int, int]:
+        chosen.append(choose_grid(boxes, config.side))
+        kept = round(STORED * chosen[0].side)
+        return kept, kept
+
+    data = read_detection_folder(str(context.source.path), context.seed, size, context.folder)
+    (grid,) = chosen
+    console.say(f"seen at {grid.side} x {grid.side} pixels, a cell every {grid.stride}")
     return data, grid
 
 

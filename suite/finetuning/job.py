@@ -1,5 +1,7 @@
 """The main job: a folder of images in, a verified model for a phone out.
 
+Photos with boxes go to `detector.py`, photos with masks to `segmenter.py`; here are those with classes.
+
 Phase 1 fits a linear head on frozen features, a convex problem that is solved exactly in seconds. Phase 2
 trains all layers over one schedule, of which as much is kept as the validation split speaks for. The model
 takes raw uint8 pixels; the whole picture is stretched to the input size, as phones do.
@@ -41,7 +43,7 @@ def finetune(
     resume: bool = False,
     **settings: Any,
 ) -> Path | None:
-    """Fine-tunes a pretrained CNN on a folder of images, exports it, and proves the exports.
+    """Fine-tunes a pretrained CNN on a folder of photos with classes, boxes or masks, and proves its exports.
 
     Args:
         directory: One subfolder a class, with or without train, validation and test folders around them; or
@@ -95,9 +97,9 @@ def find_task(config: Config, context: Context) -> Task:
     """What the photos of a run are for: what the settings say, else what the folder holds, which is said."""
     root = context.source.path
     if root is None or not root.is_dir() or not any(root.iterdir()):
-        return Task.CLASSIFIER
-    if config.task == Task.CLASSIFIER or config.labeling != UNSAID:
         return Task.CLASSIFIER  # what reads class folders says what is wrong
+    if config.task == Task.CLASSIFIER or config.labeling != UNSAID:
+        return Task.CLASSIFIER
     kind = find_kind(root, config.task)
     if kind.task != Task.CLASSIFIER:
         console.say(str(kind))

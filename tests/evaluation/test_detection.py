@@ -5,6 +5,7 @@ import pytest
 
 from suite.evaluation.detection import (
     COCO_THRESHOLDS,
+    MatchedDetections,
     Truths,
     average_precisions,
     box_iou,
@@ -286,3 +287,18 @@ def test_nothing_to_find_is_refused():
         ValueError, match="^expected at least one box to find that is no crowd, received none$"
     ):
         mean_average_precision(detections([]), truths([]), 1)
+
+
+def test_a_choice_of_images_is_measured_as_if_there_were_no_others():
+    rng = np.random.default_rng(0)
+    images = [[(BELOW, 0), (LEFT, 1)][: rng.integers(1, 3)] for _ in range(6)]
+    rows = [
+        [((BELOW, LEFT, NOWHERE)[rng.integers(3)], rng.random(), rng.integers(2)) for _ in range(3)]
+        for _ in images
+    ]
+    matched = MatchedDetections(detections(*rows), truths(*images), 2)
+    for chosen in ([0, 1, 2, 3, 4, 5], [2, 4], [1, 1, 5]):
+        alone = average_precisions(
+            detections(*(rows[index] for index in chosen)), truths(*(images[index] for index in chosen)), 2
+        )
+        np.testing.assert_array_equal(matched.average_precisions(chosen), alone)

@@ -1,7 +1,7 @@
 import numpy as np
 from scipy.ndimage import binary_erosion
 
-from suite.evaluation.drawing import class_colors, draw_mask
+from suite.evaluation.drawing import class_colors, draw_boxes, draw_mask
 
 PHOTO = np.random.default_rng(0).integers(256, size=(30, 40, 3), dtype=np.uint8)
 CLASSES = ("background", "leaf", "spot")
@@ -39,3 +39,15 @@ def test_classes_are_told_apart_and_keep_their_colors():
     np.testing.assert_array_equal(class_colors(20)[:5], class_colors(5))
     # Without a background every class is drawn.
     assert (draw_mask(PHOTO, labels(), ("sky", "road", "car")) != PHOTO).any(axis=-1).all()
+
+
+def test_boxes_are_outlines_in_the_color_of_their_class():
+    photo = np.zeros((100, 200, 3), np.uint8)
+    drawn = draw_boxes(photo, np.array([(0.2, 0.25, 0.6, 0.75)]), np.array([2]))
+    rows, columns = np.nonzero(np.any(drawn, axis=2))
+    np.testing.assert_allclose(
+        [rows.min(), columns.min(), rows.max(), columns.max()], [20, 50, 59, 149], atol=1
+    )
+    assert (drawn[rows.min(), 100] == class_colors(3)[2]).all()
+    assert not drawn[22:58, 52:148].any()  # the photo stays visible
+    np.testing.assert_array_equal(draw_boxes(photo, np.zeros((0, 4)), np.zeros(0, int)), photo)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from suite.evaluation.intervals import Interval, wilson
+from suite.evaluation.intervals import Interval, bootstrap, wilson
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,14 @@ def test_an_interval_is_read_as_it_was_written():
 def test_what_is_no_share_is_refused(share, examples):
     with pytest.raises(ValueError, match=r"^expected a share in \[0, 1\] of at least one example, received"):
         wilson(share, examples)
+
+
+def test_the_bootstrap_of_a_mean_is_that_of_its_standard_error():
+    values = np.random.default_rng(0).normal(5, 2, size=400)
+    interval = bootstrap(lambda rows: values[rows].mean(), len(values), "photos", draws=1000)
+    error = values.std() / np.sqrt(len(values))
+    assert interval.low == pytest.approx(values.mean() - 1.96 * error, abs=0.25 * error)
+    assert interval.high == pytest.approx(values.mean() + 1.96 * error, abs=0.25 * error)
+    assert (interval.examples, interval.unit) == (400, "photos")
+    with pytest.raises(ValueError, match="^expected at least one example, received 0$"):
+        bootstrap(lambda rows: 0.0, 0)

@@ -53,3 +53,15 @@ def test_both_models_share_their_weights_and_agree():
 def test_bad_sides():
     with pytest.raises(ValueError, match=r"^expected sides that are multiples of 8, received \(32, 36\)$"):
         build_detector((32, 36, 3), 3)
+
+
+def test_small_things_are_cared_for_by_their_neighbors():
+    tiny = np.float32([(0.3, 0.35, 0.32, 0.37)])
+    heat, cells = (maps.numpy() for maps in encode(tiny, np.array([1]), GRID, 3))
+    same, wide = (maps.numpy() for maps in encode(tiny, np.array([1]), GRID, 3, least_spread=0.7))
+    np.testing.assert_array_equal(heat, same)  # where it is stays as sharp
+    assert np.sum(cells[..., 4] > 0.1) == 1
+    np.testing.assert_allclose(wide[2, 4, 4], np.exp(-0.5 / 0.7**2), rtol=1e-5)  # one cell beside the center
+    np.testing.assert_allclose(wide[2, 4, :4], tiny[0], atol=1e-6)
+    plain, cared = (encode(BOXES, LABELS, (80, 80), 3, least_spread=least) for least in (0.0, 0.7))
+    np.testing.assert_array_equal(plain[1], cared[1])  # large things are as they were
