@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTR
 PYTEST := $(BIN)/python -m pytest --durations=25
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadgroup
 # What needs no training: 90 s on two cores, with the linters.
-QUICK := tests/test_docstrings.py tests/test_catalog.py tests/recipes/test_catalog.py \
+QUICK := tests/test_docstrings.py tests/lessons tests/recipes/test_catalog.py \
 	tests/backprop tests/bundle tests/data tests/evaluation tests/report
 
 .PHONY: demo check test test-all test-slow lint lint-js coverage constraints results soak benchmark site clean

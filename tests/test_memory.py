@@ -19,8 +19,8 @@ def peaks(folder, epochs, *counts):
     return [json.loads(line)["peak_bytes"] for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-def test_twenty_times_the_images_in_the_same_memory(tmp_path):
-    small, large = peaks(tmp_path, 0, 100, 2000)
+def test_ten_times_the_images_in_the_same_memory(tmp_path):
+    small, large = peaks(tmp_path, 0, 60, 600)
     assert large < 1.5 * small
 
 

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from suite.catalog import catalog
 from suite.cli.main import cli
 from suite.deploy.convert.personal import base_of, save_personal
 from suite.deploy.convert.saved_model import save_saved_model
 from suite.deploy.convert.tflite import convert_tflite
+from suite.lessons.catalog import catalog
 from tools import new_recipe, results, topics
 
 ROOT = Path(__file__).parents[1]

@@ -10,7 +10,8 @@ from string import Template
 
 import click
 
-from suite import catalog, console
+from suite import console
+from suite.lessons import catalog
 
 ROOT = Path(__file__).parents[1]
 SKELETON = Path(__file__).with_name("recipe_skeleton.txt")

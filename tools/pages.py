@@ -16,9 +16,10 @@ from typing import Any
 
 import click
 
-from suite import catalog, console
+from suite import console
 from suite.bundle.names import RESULT_FILE
-from suite.lesson import MARKDOWN, Cell, is_lesson, read_cells
+from suite.lessons import catalog
+from suite.lessons.cells import MARKDOWN, Cell, is_lesson, read_cells
 from suite.runs.notebook_file import FIGURE, notebook, without_script_part
 
 ROOT = Path(__file__).parents[1]

@@ -9,8 +9,6 @@ A recipe without runs on this machine keeps the rows that the file has. TFDS set
 run with fewer seeds; their row says so where it was one.
 """
 
-import os
-import platform
 import re
 import shutil
 import statistics
@@ -22,9 +20,10 @@ import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from suite import catalog, console
+from suite import console
 from suite.cli.main import silence_libraries
 from suite.errors import FAILED, INTERRUPTED, PASSED
+from suite.lessons import catalog
 
 if __name__ == "__main__":
     silence_libraries()  # before TensorFlow is imported
@@ -191,8 +190,9 @@ def write_table(seeds: list[int]) -> None:
     heading = f"Artifacts, seed {seeds[0]}"
     rows = with_those_on_file(heading, {name: artifact_rows(name, run) for name, run in first.items()})
     lines += markdown_tables.table(heading, ARTIFACTS_HEAD, rows, names)
-    hardware = f"{os.cpu_count()} CPU cores, {platform.machine()}"
+    hardware = markdown_tables.hardware()
     lines.append(f"Hardware: {hardware}, shared with other work. Times and latencies are of one run.\n")
+    lines.append(markdown_tables.between(TABLE, markdown_tables.FINE_TUNING))
     TABLE.write_text("\n".join(lines), encoding="utf-8")
     console.result(f"{TABLE} written")
 

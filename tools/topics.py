@@ -6,7 +6,8 @@ python tools/topics.py
 import re
 from pathlib import Path
 
-from suite import catalog, console
+from suite import console
+from suite.lessons import catalog
 
 README = Path(__file__).parents[1] / "README.md"
 HEAD = ["| week | topics of the lecture | recipe |", "|---|---|---|"]

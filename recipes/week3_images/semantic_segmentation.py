@@ -10,6 +10,8 @@ Claim: on drawn scenes, the decoder that is best on validation, which is exporte
        epoch, fails: mean IoU at most 0.4.
 Cost:  6 min on 2 CPU cores.
 Run:   suite run semantic_segmentation [--data tfds | --data FOLDER]
+
+For photos of your own: suite finetune FOLDER, which starts from a pretrained encoder.
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
 """What every answer can do, and what all pictures and all texts go through before a model answers."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -17,6 +17,15 @@ class Answer(Protocol):
 
     def to_json(self) -> dict[str, Any]:
         """The answer as `suite.predict` gives it, without what was asked."""
+        ...
+
+
+@runtime_checkable
+class DrawnAnswer(Answer, Protocol):
+    """An answer that says where things are in a photo."""
+
+    def draw(self, photo: np.ndarray) -> np.ndarray:
+        """The photo, `(height, width, 3)` uint8, with what was found drawn over it; of the same shape."""
         ...
 
 

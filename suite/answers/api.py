@@ -11,6 +11,7 @@ import numpy as np
 from suite import console
 from suite.answers import boxes, classes, continuations, neighbors, segments, sentences, tags
 from suite.answers.answer import Answer, Reader
+from suite.answers.explaining import Explainer
 from suite.bundle.names import RESULT_FILE, SPLIT_FILE
 from suite.bundle.record import read_result
 from suite.bundle.task import Task
@@ -31,7 +32,11 @@ SPLIT_CHOICES = (*SPLITS, "all")
 
 
 def predict(
-    artifact: str | Path, *inputs: str | Path, top: int = 3, scale: str | tuple[float, float] | None = None
+    artifact: str | Path,
+    *inputs: str | Path,
+    top: int = 3,
+    scale: str | tuple[float, float] | None = None,
+    explain: str | Path | None = None,
 ) -> list[dict[str, Any]]:
     """Names what a classifier, localizer, detector or segmenter sees in each image, or finds the like.
 
@@ -46,6 +51,8 @@ def predict(
         top: How many classes or neighbors to give at most, best first; a detector gives all that it finds.
         scale: "LOW..HIGH" or a pair, what the model takes for black and white, where neither its dtype, its
             bundle nor its file says so: "0..1", "-1..1" or "0..255".
+        explain: A folder, for a classifier of images: gets a PNG a picture that shows which region made it
+            say its best class, by Grad-CAM of a .keras file, by occlusion of any other.
 
     Returns:
         A dict an image: {"file", "classes": [{"class", "probability"}, ...]}, "score" for "probability" where
@@ -55,7 +62,8 @@ def predict(
         "neighbors": [{"name", "distance"}, ...]}; from word embeddings the same with "word", the distance
         being 1 - cosine; from a classifier of texts {"text", "classes"}; from a tagger {"text", "tags":
         [{"word", "tag", "probability"}, ...]}, one a word; from the step of a language model {"text",
-        "continuations": [...]}, `top` of them, the same at each call.
+        "continuations": [...]}, `top` of them, the same at each call. With `explain` also
+        "explanation": {"file", "method"}.
 
     Raises:
         ValueError: The artifact is none of these, its labels or words are missing, an image cannot be read,
@@ -67,7 +75,7 @@ def predict(
         >>> row["classes"][0]["class"]
         'grass'
     """
-    return [row.to_json() for row in ask(artifact, *inputs, top=top, scale=scale)]
+    return [row.to_json() for row in ask(artifact, *inputs, top=top, scale=scale, explain=explain)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,18 +86,24 @@ class Row:
         task: The model's.
         given: The file, text or word.
         answer: What the model says.
+        explanation: The picture of where it saw that, and how it was found, if that was asked for.
     """
 
     task: Task
     given: str
     answer: Answer
+    explanation: tuple[Path, str] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The row of `predict`."""
-        return {_READERS[self.task].takes: self.given, **self.answer.to_json()}
+        row = {_READERS[self.task].takes: self.given, **self.answer.to_json()}
+        if self.explanation:
+            row["explanation"] = {"file": str(self.explanation[0]), "method": self.explanation[1]}
+        return row
 
     def __str__(self) -> str:
-        return f"{self.given}: {self.answer}"
+        where = f"; where: {self.explanation[0]} ({self.explanation[1]})" if self.explanation else ""
+        return f"{self.given}: {self.answer}{where}"
 
 
 def ask(
@@ -97,6 +111,7 @@ def ask(
     *inputs: str | Path,
     top: int = 3,
     scale: str | tuple[float, float] | None = None,
+    explain: str | Path | None = None,
 ) -> list[Row]:
     """`predict`, with the answers as what they are.
 
@@ -105,6 +120,7 @@ def ask(
         *inputs: As in `predict`.
         top: As in `predict`.
         scale: As in `predict`.
+        explain: As in `predict`.
 
     Raises:
         ValueError: As in `predict`.
@@ -114,7 +130,19 @@ def ask(
     task = task_of(model)
     _check_answers(model, task, said)
     read = _READERS[task].reader(model, said)
-    return [Row(task, str(given), read(str(given), top)) for given in inputs]
+    if explain is None:
+        return [Row(task, str(given), read(str(given), top)) for given in inputs]
+    if task is not Task.CLASSIFIER:
+        raise ValueError(
+            f"expected a classifier of images to explain, received {model.path} ({task}); leave --explain out"
+        )
+    explainer, labels = Explainer(model, said, explain), class_labels(model)
+    rows = []
+    for given in map(str, inputs):
+        answer = read(given, top)
+        best = labels.index(answer.to_json()["classes"][0]["class"])
+        rows.append(Row(task, given, answer, (explainer.explain(given, best), explainer.method)))
+    return rows
 
 
 class _Kind(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any
 
 from suite.bundle.data_facts import DataFacts
 from suite.bundle.names import RESULT_FILE
-from suite.bundle.rows import ArtifactRow, BaselineRow, ClaimRow, from_fields, number_from_json
+from suite.bundle.rows import UNPROVEN, ArtifactRow, BaselineRow, ClaimRow, from_fields, number_from_json
 from suite.evaluation.intervals import Interval
 
 SCHEMA = 2  # of result.json; bundles before it have no number
@@ -31,6 +31,7 @@ class Record:
         versions: Of Python and packages; None of one that is not installed.
         device: What it ran on, in words.
         wall_seconds: Of all of it.
+        stage_seconds: Where they went, by stage; {} where that was not recorded.
         data: What it was trained and tested on.
         metrics: Numbers by name; NaN where one is not finite.
         intervals: The 95 % intervals of those metrics that are shares of right answers, as far as known.
@@ -50,6 +51,7 @@ class Record:
     versions: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
     device: str = ""
     wall_seconds: float = 0.0
+    stage_seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
     data: DataFacts = dataclasses.field(default_factory=DataFacts)
     metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
     intervals: Mapping[str, Interval] = dataclasses.field(default_factory=dict)
@@ -143,16 +145,18 @@ def read_result(bundle: str | Path) -> Record:
     return Record.from_json(content, path)
 
 
-def read_shipped(bundle: str | Path) -> list[ArtifactRow]:
+def read_shipped(bundle: str | Path, unproven: bool = False) -> list[ArtifactRow]:
     """The artifact rows whose files a bundle has.
 
     Args:
         bundle: Its folder.
+        unproven: Whether those count that were written and not run.
 
     Raises:
         ValueError: As of `read_result`, or there are none.
     """
-    shipped = read_result(bundle).shipped
+    rows = read_result(bundle).artifacts
+    shipped = [row for row in rows if row.is_shipped or (unproven and row.status == UNPROVEN)]
     if not shipped:
         raise ValueError(f"expected a bundle with artifacts, received {bundle} without; it exports no model")
     return shipped

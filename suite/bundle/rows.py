@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-OK, FAILED, SKIPPED = "ok", "failed", "skipped"  # statuses of an artifact
+OK, FAILED, SKIPPED, UNPROVEN = "ok", "failed", "skipped", "unproven"  # statuses of an artifact
 
 Row = TypeVar("Row")
 
@@ -109,7 +109,8 @@ class ArtifactRow:
 
     Attributes:
         path: Of the file, or of the folder of a SavedModel, in the bundle.
-        status: "ok", "failed", or "skipped": a reduced precision that is not shipped.
+        status: "ok", "failed", "skipped": a reduced precision that is not shipped, or one that was left out;
+            or "unproven": a file that was written and not run.
         reason: Why it is not shipped, or what a reader should know of one that is.
         format: "keras", "saved_model", "tflite" or "onnx".
         variant: "float32", a reduced precision, or "personal".

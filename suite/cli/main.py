@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from suite import __version__, catalog, console
+from suite import __version__, console
 from suite.cli.chatter import silence_libraries
 from suite.cli.options import SCALE, SETTINGS, Command, given, say_next
 from suite.cli.recipes import RecipeGroup
 from suite.errors import BAD_INPUT, FAILED, INTERRUPTED, PASSED
+from suite.lessons import catalog
 
 
 class _Suite(click.Group):
@@ -74,16 +75,20 @@ def notebook(recipe: str, out: str | None) -> None:
 @click.option(
     "--out", default=None, help="Folder of the page [default: saved_models/check-NAME-OF-DIRECTORY]."
 )
+@click.option(
+    "--task", default="", help="classifier, detector or segmenter, where DIRECTORY can be read in two ways."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def check(directory: str, out: str | None, as_json: bool) -> None:
+def check(directory: str, out: str | None, task: str, as_json: bool) -> None:
     """List what is wrong with your photos.
 
-    DIRECTORY has one subfolder a class. Finds wrong labels, near-copies, classes that their files give away,
-    blurred and empty photos, and writes a page with thumbnails. Nothing is trained or changed.
+    DIRECTORY has one subfolder a class, or photos with boxes or masks. Finds wrong labels, near-copies,
+    classes that their files give away, blurred and empty photos; boxes that are doubled, outside or small;
+    rare classes. Writes a page with thumbnails. Nothing is trained or changed.
     """
     from suite.finetuning.check import check as verb
 
-    checked = verb(directory, out=out)
+    checked = verb(directory, out=out, task=task)
     if as_json:
         click.echo(json.dumps(checked.to_json(), ensure_ascii=False, indent=2))
         return
@@ -111,8 +116,8 @@ def finetune(**arguments: Any) -> None:
     """Fine-tune a CNN on your images, and export.
 
     DIRECTORY has one subfolder a class, with or without train, validation and test folders around them, or
-    photos with a table (CSV, TSV) of their classes beside them. Without DIRECTORY: the texture photos that
-    ship with scikit-image.
+    photos with a table (CSV, TSV) of their classes beside them. Of photos with boxes or masks it makes a
+    detector or a segmenter. Without DIRECTORY: the texture photos that ship with scikit-image.
     """
     from suite.finetuning.job import finetune as verb
 
@@ -147,8 +152,17 @@ def evaluate(**arguments: Any) -> None:
     "--top", type=click.IntRange(min=1), default=3, show_default=True, help="How many classes to show."
 )
 @SCALE
+@click.option("--explain", is_flag=True, help="Write to explanations/ which region made a classifier say so.")
+@click.option("--draw", default=None, help="Picture to draw what is found on; of several images, a folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def predict(artifact: str, inputs: tuple[str, ...], top: int, scale: str | None, as_json: bool) -> None:
+def predict(
+    artifact: str,
+    inputs: tuple[str, ...],
+    explain: bool,
+    draw: str | None,
+    as_json: bool,
+    **arguments: Any,
+) -> None:
     """Name what ARTIFACT sees in each of the INPUTS.
 
     INPUTS are images; an encoder with a decoder describes them. They may be texts: a classifier names their
@@ -156,10 +170,16 @@ def predict(artifact: str, inputs: tuple[str, ...], top: int, scale: str | None,
     with them; word embeddings give the words nearest to a word. A bundle stands for its TFLite model.
     """
     from suite.answers.api import ask
+    from suite.answers.explaining import FOLDER
     from suite.bundle.record import bundle_of
     from suite.bundle.task import Task
 
-    rows = ask(artifact, *inputs, top=top, scale=scale)
+    rows = ask(artifact, *inputs, explain=FOLDER if explain else None, **arguments)
+    if draw is not None:
+        from suite.answers.drawn import save_drawings
+
+        for file in save_drawings([(row.given, row.answer) for row in rows], draw):
+            console.say(f"drawn: {console.shown(file)}")
     if as_json:
         click.echo(json.dumps([row.to_json() for row in rows], ensure_ascii=False, indent=2))
         return
@@ -178,6 +198,12 @@ def predict(artifact: str, inputs: tuple[str, ...], top: int, scale: str | None,
 @SCALE
 @click.option("--size", default=None, help="Pixels of an image of any size: 224, or 224,160 (height, width).")
 @click.option("--task", default=None, help="What the model is for, such as classifier [default: guessed].")
+@click.option(
+    "--precisions",
+    default="all",
+    show_default=True,
+    help="all, or float32: neither smaller files nor a learner",
+)
 def export(model: str, **arguments: Any) -> None:
     """Export MODEL.keras, and prove the exports.
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
-from suite import catalog, console
+from suite import console
 from suite.cli.options import Command, given, say_next
+from suite.lessons import catalog
 
 
 class RecipeGroup(click.Group):

@@ -1,6 +1,7 @@
 """What is said of a user's data: what was set aside and why, what was assumed, which files nobody read."""
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,34 @@ def reason_of(error: OSError) -> str:
 def with_first(entries: Sequence[SetAside]) -> str:
     """Says in brackets how many files were set aside and why the first of them was; "" where none was."""
     return f" ({len(entries)} set aside, as {entries[0].file!r}: {entries[0].reason})" if entries else ""
+
+
+def with_reasons(entries: Sequence[SetAside], most: int = 4) -> str:
+    """As `with_first`, with an example of each kind of reason.
+
+    Args:
+        entries: What was set aside.
+        most: How many kinds are told.
+    """
+    examples: dict[str, SetAside] = {}
+    for entry in entries:
+        alike = re.sub(r"\d+", "0", entry.reason.replace(f"{Path(entry.file).stem}.", ""))
+        examples.setdefault(alike, entry)
+    told = [f"{entry.file!r}: {entry.reason}" for entry in examples.values()]
+    more = f"; and {len(told) - most} other reasons" if len(told) > most else ""
+    return f" ({len(entries)} set aside, as {printable('; '.join(told[:most]))}{more})" if told else ""
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number of things: "1 box", "1,200 boxes".
+
+    Args:
+        number: How many there are.
+        noun: Of one.
+        plural: Of several, where it has not just "s" or "es" more.
+    """
+    plural = plural or noun + ("es" if noun.endswith(("s", "x")) else "s")
+    return f"{number:,} {noun if number == 1 else plural}"
 
 
 def first_names(names: Sequence[str], most: int = 3) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from suite import console
+from suite import console, stopwatch
 from suite.bundle.examples import save_verification
 from suite.bundle.names import LABELS_FILE, VERIFICATION_FILE
-from suite.bundle.rows import FAILED, SKIPPED, ArtifactRow
+from suite.bundle.rows import FAILED, SKIPPED, UNPROVEN, ArtifactRow
 from suite.deploy.convert import tflite
 from suite.deploy.convert.files import WRITTEN, Converter, without_file
 from suite.deploy.convert.metadata import add_metadata, associated_files
@@ -20,9 +20,11 @@ from suite.deploy.convert.saved_model import as_float32
 from suite.deploy.export import Export
 from suite.deploy.labels import with_spare_labels
 from suite.deploy.obstacles import check_exportable
-from suite.deploy.prove.judging import Original, measure_and_judge, predict_batches
-from suite.deploy.prove.measure import measure_artifacts
+from suite.deploy.prove.benchmarking import timed
+from suite.deploy.prove.judging import Original, predict_batches
+from suite.deploy.prove.measure import Measuring, measure_artifacts
 from suite.deploy.prove.personal_check import known_classes
+from suite.deploy.prove.proving import Proving
 from suite.deploy.ranges import describe_inputs, known_ranges
 from suite.deploy.signature import as_functional, check_class_names, named_inputs, renamed, signature_of
 from suite.deploy.task import check_task
@@ -30,12 +32,20 @@ from suite.errors import GateError
 from suite.evaluation.metrics import agreement
 
 REDUCED = ("float16", "dynamic", "int8")
+FILES = ("model.keras", "saved_model", "model.onnx", *tflite.FILES.values())
+NOT_RUN = "written, not run (--fast): `suite verify` proves it, `suite export` makes the files left out of it"
 
 
 def export_model(
-    item: Export, folder: str | Path, work: str | Path | None = None, precisions: str = "all"
+    item: Export,
+    folder: str | Path,
+    work: str | Path | None = None,
+    precisions: str = "all",
+    fast: bool = False,
 ) -> list[ArtifactRow]:
     """Writes a model in every format, runs each artifact in another process, and removes those it skips.
+
+    An artifact runs while the next is written; each is timed at the end, when nothing else goes on.
 
     A classifier with `labels` whose only input is `image`, uint8 pixels of one size, and whose last layer is
     a dense softmax on a vector also gets a personal model, which goes on learning on the phone.
@@ -46,6 +56,8 @@ def export_model(
             The TFLite files carry the labels and those files, too.
         work: Where temporary files go; the system's folder by default, which keeps those of a killed process.
         precisions: "all", or "float32": neither reduced precisions nor a personal model.
+        fast: Whether to prove only what a phone needs, `model.tflite` and `model_int8.tflite`; `model.keras`
+            is then written, and not run.
 
     Returns:
         One row an artifact, with paths relative to `folder`.
@@ -71,7 +83,8 @@ def export_model(
     if item.labels:
         check_class_names(signature.outputs, item.labels, LABELS_FILE)
     check_task(item.task, signature, item.labels, item.files)
-    outputs = predict_batches(model, signature, inputs)
+    with stopwatch.stage("the Keras model's answers"):
+        outputs = predict_batches(model, signature, inputs)
     expected = len(as_functional(item.model).outputs)
     if len(outputs) != expected:
         raise GateError(f"{len(outputs)} of {expected} outputs have a name")
@@ -87,35 +100,59 @@ def export_model(
         ranges = {name: range for name, (range, _) in known.items()}
     item = dataclasses.replace(item, model=model, ranges=ranges)
     calibration = None if item.calibration is None else named_inputs(signature, item.calibration)
-    with tempfile.TemporaryDirectory(prefix="suite-export-", dir=work) as work:
-        converter = Converter(item, folder, Path(work), inputs, calibration)
-        rows = _export_files(converter, original, notes, REDUCED if precisions == "all" else ())
-        base = base_of(model, item.labels) if precisions == "all" else None
+    with (
+        tempfile.TemporaryDirectory(prefix="suite-export-", dir=work) as place,
+        Measuring(inputs) as measuring,
+    ):
+        converter = Converter(item, folder, Path(place), inputs, calibration)
+        proving = Proving(folder, original, measuring)
+        rows = _export_files(converter, proving, REDUCED if precisions == "all" else (), fast)
+        if notes and rows[0].reason is None:
+            rows[0] = dataclasses.replace(rows[0], reason="; ".join(notes))
+        base = base_of(model, item.labels) if precisions == "all" and not fast else None
         if base is not None:
             images = (calibration or inputs)["image"]
             images = images[tflite.calibration_rows(len(images))]
-            rows.append(export_personal(item, base, images, original, folder, Path(work)))
+            with stopwatch.stage("personal model"):
+                rows.append(export_personal(item, base, images, original, folder, Path(place)))
+        with stopwatch.stage("latency"):
+            shipped = [folder / row.path for row in rows if row.is_shipped]
+            times = dict(zip(shipped, measuring.time(shipped), strict=True))
+        rows = [timed(row, times[folder / row.path]) if folder / row.path in times else row for row in rows]
     shapes = {name: array.shape[1:] for name, array in inputs.items()}
     described = describe_inputs(signature, shapes, ranges)
     return [dataclasses.replace(row, inputs=described, task=item.task.value) for row in rows]
 
 
 def _export_files(
-    converter: Converter, original: Original, notes: list[str], reduced: Sequence[str]
+    converter: Converter, proving: Proving, reduced: Sequence[str], fast: bool
 ) -> list[ArtifactRow]:
-    """Writes and measures every file but the personal one; int16x8 where int8 loses too much.
+    """Writes and proves every file but the personal one; int16x8 where int8 loses too much.
 
-    The notes stand with the Keras model, the first row.
+    What phones run comes first. The rows stand in the order of `FILES`, those without a file last.
     """
-    rows = [*converter.float32_files(), *map(converter.tflite_file, reduced)]
-    measured = measure_and_judge([row for row in rows if row.status == WRITTEN], converter.folder, original)
-    if any(map(_is_int8_that_loses_too_much, measured)):
-        row = converter.tflite_file("int16x8")
-        measured += measure_and_judge([row], converter.folder, original) if row.status == WRITTEN else []
-        rows.append(row)
-    if notes and measured[0].reason is None:
-        measured[0] = dataclasses.replace(measured[0], reason="; ".join(notes))
-    return measured + [row for row in rows if row.status != WRITTEN]
+    tflite_file, first = converter.tflite_file, tflite.FILES["float32"]
+    with stopwatch.stage("conversion"):
+        proving.add(tflite_file("float32"))
+        if fast:
+            others = [variant for variant in reduced if variant == "int8"]
+            proving.leave(converter.keras_file(), UNPROVEN, NOT_RUN)
+        else:
+            others = sorted(reduced, reverse=True)  # int8 takes longest: it comes first
+            proving.add(converter.keras_file())
+        for variant in others:
+            proving.add(tflite_file(variant))
+            proving.tell(first)
+        for write in () if fast else (converter.saved_model, converter.onnx_file):
+            proving.add(write())
+            proving.tell(first)
+    with stopwatch.stage("proof"):
+        proving.tell(first, wait=True)
+        if tflite.FILES["int8"] in proving and _is_int8_that_loses_too_much(
+            proving.judged(tflite.FILES["int8"])
+        ):
+            proving.add(tflite_file("int16x8"))
+        return proving.rows(FILES)
 
 
 def _is_int8_that_loses_too_much(row: ArtifactRow) -> bool:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from suite.evaluation.detection import Truths, average_precisions
 from suite.evaluation.intervals import wilson
 
 
@@ -56,6 +57,44 @@ def most_frequent_class(
     best = int(np.bincount(known).argmax())
     share = float(np.mean(np.asarray(labels) == best))
     return Baseline(metric, share, f"always {str(classes[best])!r}", examples=len(labels))
+
+
+def constant_boxes(
+    known: Truths, truths: Truths, num_classes: int, metric: str, thresholds: Sequence[float]
+) -> tuple[Baseline, np.ndarray]:
+    """The mean average precision of one answer to every image.
+
+    For each class it is its mean box of training, or the whole image; what training has more of has the
+    higher score.
+
+    Args:
+        known: Of training.
+        truths: Of the images that the model is measured on.
+        num_classes: Number of classes.
+        metric: The model's mean average precision.
+        thresholds: IoUs, as for `mean_average_precision`.
+
+    Returns:
+        The baseline, and its average precision by class, `(num_classes,)`.
+    """
+    boxes, labels = np.concatenate(known.boxes), np.concatenate(known.labels)
+    if known.is_crowd is not None:
+        is_thing = ~np.concatenate(known.is_crowd)
+        boxes, labels = boxes[is_thing], labels[is_thing]
+    classes, counts = np.unique(labels, return_counts=True)
+
+    def score(answer: np.ndarray) -> np.ndarray:
+        found = {"boxes": answer, "scores": counts / counts.sum(), "labels": classes}
+        everywhere = {name: np.stack([value] * len(truths.boxes)) for name, value in found.items()}
+        return average_precisions(everywhere, truths, num_classes, thresholds).mean(axis=0)
+
+    means = np.stack([boxes[labels == label].mean(axis=0) for label in classes])
+    by_class = {
+        "the mean box of each class": score(means),
+        "the whole image as each class": score(np.tile([0.0, 0.0, 1.0, 1.0], (len(classes), 1))),
+    }
+    best = max(by_class, key=lambda name: float(np.nanmean(by_class[name])))
+    return Baseline(metric, float(np.nanmean(by_class[best])), f"{best}, in every image"), by_class[best]
 
 
 def unigrams(

@@ -81,11 +81,60 @@ def average_precisions(
     Reference:
         Lin et al. (2014), Microsoft COCO; `COCOeval` of pycocotools, area "all".
     """
-    limits = _limits(thresholds)
-    detections = _check_detections(detections, num_classes)
-    checked = _check_truths(truths, len(detections["scores"]), num_classes)
-    columns = [_average_precision(detections, checked, label, limits) for label in range(num_classes)]
-    return np.stack(columns, axis=1)
+    return MatchedDetections(detections, truths, num_classes, thresholds).average_precisions()
+
+
+class MatchedDetections:
+    """Detections beside the truths of their images, for average precisions of any choice of images."""
+
+    def __init__(
+        self,
+        detections: Mapping[str, np.ndarray],
+        truths: Truths,
+        num_classes: int,
+        thresholds: Sequence[float] = COCO_THRESHOLDS,
+    ):
+        """Takes what `average_precisions` does, and raises what it does."""
+        limits = _limits(thresholds)
+        detections = _check_detections(detections, num_classes)
+        checked = _check_truths(truths, len(detections["scores"]), num_classes)
+        self._thresholds = len(limits)
+        self._matched = [
+            list(_match_images(detections, checked, label, limits)) for label in range(num_classes)
+        ]
+        self._totals = np.array(
+            [
+                [int(np.sum((labels == label) & ~crowd)) for _, labels, crowd in checked]
+                for label in range(num_classes)
+            ]
+        ).reshape(num_classes, len(checked))
+
+    def average_precisions(self, images: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
+        """Gives the average precision of each class at each IoU.
+
+        Args:
+            images: Numbers of images, which may repeat; by default each once.
+
+        Returns:
+            As the function of that name.
+        """
+        rows = np.arange(self._totals.shape[1]) if images is None else np.asarray(images)
+        columns = [
+            self._of_class([of_class[row] for row in rows], int(totals[rows].sum()))
+            for of_class, totals in zip(self._matched, self._totals, strict=True)
+        ]
+        return np.stack(columns, axis=1)
+
+    def _of_class(self, matched: Sequence["_Matched"], total: int) -> np.ndarray:
+        """Average precision of one class, `(thresholds,)`."""
+        if not total:
+            return np.full(self._thresholds, np.nan)
+        scores, is_right, is_ignored = (
+            np.concatenate(parts, axis=-1) for parts in zip(*matched, strict=True)
+        )
+        order = np.argsort(-scores, kind="stable")
+        rows = zip(is_right[:, order], is_ignored[:, order], strict=True)
+        return np.array([_interpolated(right[~ignored], total) for right, ignored in rows])
 
 
 def mean_average_precision(
@@ -181,20 +230,6 @@ def _check_labels(name: str, labels: np.ndarray, num_classes: int) -> None:
     wrong = labels[~((labels >= 0) & (labels < num_classes) & (labels == np.floor(labels)))]
     if wrong.size:
         raise ValueError(f"expected labels of {name} in 0, ..., {num_classes - 1}, received {wrong[0]}")
-
-
-def _average_precision(
-    detections: dict[str, np.ndarray], truths: list[tuple[np.ndarray, ...]], label: int, limits: np.ndarray
-) -> np.ndarray:
-    """Average precision of one class, `(thresholds,)`."""
-    total = sum(int(np.sum((labels == label) & ~crowd)) for _, labels, crowd in truths)
-    if not total:
-        return np.full(len(limits), np.nan)
-    matched = list(_match_images(detections, truths, label, limits))
-    scores, is_right, is_ignored = (np.concatenate(parts, axis=-1) for parts in zip(*matched, strict=True))
-    order = np.argsort(-scores, kind="stable")
-    rows = zip(is_right[:, order], is_ignored[:, order], strict=True)
-    return np.array([_interpolated(right[~ignored], total) for right, ignored in rows])
 
 
 def _match_images(

@@ -2,7 +2,9 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from suite.data.pictures.facts import PictureFacts
 from suite.data.set_aside import first_names, printable
@@ -28,6 +30,38 @@ class Photo:
     label: int
     part: str
     facts: PictureFacts
+
+
+class BoxedPhoto(NamedTuple):
+    """A photo with its boxes.
+
+    Attributes:
+        file: Its path below the folder.
+        part: "train", "validation" or "test".
+        boxes: `(m, 4)` of (top, left, bottom, right) in [0, 1].
+        labels: `(m,)` integers.
+        without_area: How many boxes of no area were left out.
+    """
+
+    file: str
+    part: str
+    boxes: np.ndarray
+    labels: np.ndarray
+    without_area: int
+
+
+class MaskedPhoto(NamedTuple):
+    """A photo with its mask.
+
+    Attributes:
+        file: Its path below the folder.
+        part: "train", "validation" or "test".
+        mask: `(height, width)` integers, 255 for pixels of no class; at the size of a model's input.
+    """
+
+    file: str
+    part: str
+    mask: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,9 +1,10 @@
-"""The uncertainty of a share of right answers, and how it is written."""
+"""The uncertainty of what is measured on some examples, and how it is written."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 from scipy.stats import binomtest
 
 
@@ -72,3 +73,33 @@ def wilson(share: float, examples: int, unit: str = "examples", how: str = "") -
         )
     low, high = binomtest(round(share * examples), examples).proportion_ci(method="wilson")
     return Interval(float(low), float(high), examples, unit, how)
+
+
+def bootstrap(
+    measured: Callable[[np.ndarray], float],
+    examples: int,
+    unit: str = "examples",
+    draws: int = 200,
+    seed: int = 0,
+) -> Interval:
+    """The 95 % interval of a number by the bootstrap: as if other examples had been held out.
+
+    Args:
+        measured: Gives the number on examples by their indices, which repeat; NaN where there is none.
+        examples: How many there are, at least 1.
+        unit: As of `Interval`.
+        draws: How often as many examples are drawn.
+        seed: Of the draws.
+
+    Raises:
+        ValueError: There is no example.
+
+    Reference:
+        Efron (1979), Bootstrap methods: another look at the jackknife (percentiles of the draws).
+    """
+    if examples < 1:
+        raise ValueError(f"expected at least one example, received {examples}")
+    rng = np.random.default_rng(seed)
+    values = [measured(rng.integers(examples, size=examples)) for _ in range(draws)]
+    low, high = np.nanpercentile(values, (2.5, 97.5))
+    return Interval(float(low), float(high), examples, unit)

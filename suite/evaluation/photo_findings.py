@@ -41,22 +41,45 @@ def find_faults(
     Returns:
         A finding of each kind that there is.
     """
-    facts = [photo.facts for photo in photos]
-    empty = {index for index, its in enumerate(facts) if its.one_color >= EMPTY}
-    full = [index for index in range(len(photos)) if index not in empty]
-    groups = near_copies([facts[i].hash for i in full], np.array([facts[i].thumbnail for i in full]))
-    copies = [[full[index] for index in group] for group in groups]
+    empty, full, copies = _grouped(photos)
     found = [
         _given_away(photos, classes),
         *_copies(photos, classes, copies),
         _mislabeled(photos, classes, copies, features, predict),
         _unsound(aside),
         _few(photos, classes),
-        _empty(photos, sorted(empty)),
+        _empty(photos, empty),
         _tiny(photos),
         _blurred(photos, full),
     ]
     return [finding for finding in found if finding is not None and finding.items]
+
+
+def find_file_faults(photos: Sequence[Photo], aside: Sequence[SetAside]) -> list[Finding]:
+    """Finds what is wrong with photos whatever is in them: copies, unsound, empty, tiny and blurred ones.
+
+    Args:
+        photos: Sound ones, all with label 0.
+        aside: Files that are no sound photo.
+    """
+    empty, full, copies = _grouped(photos)
+    found = [
+        *_copies(photos, ["the folder"], copies),
+        _unsound(aside),
+        _empty(photos, empty),
+        _tiny(photos),
+        _blurred(photos, full),
+    ]
+    return [finding for finding in found if finding.items]
+
+
+def _grouped(photos: Sequence[Photo]) -> tuple[list[int], list[int], list[list[int]]]:
+    """The indices of photos that are empty, of the others, and of those of the latter that are copies."""
+    facts = [photo.facts for photo in photos]
+    empty = [index for index, its in enumerate(facts) if its.one_color >= EMPTY]
+    full = [index for index, its in enumerate(facts) if its.one_color < EMPTY]
+    groups = near_copies([facts[i].hash for i in full], np.array([facts[i].thumbnail for i in full]))
+    return empty, full, [[full[index] for index in group] for group in groups]
 
 
 def _plural(count: int, noun: str) -> str:

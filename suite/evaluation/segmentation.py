@@ -40,8 +40,51 @@ def class_iou(predictions: np.ndarray, targets: np.ndarray, num_classes: int) ->
     Raises:
         ValueError: The shapes differ, or a label is out of range.
     """
-    predictions, targets = _without_ignored(predictions, targets, num_classes)
-    return _ratios(predictions, targets, num_classes)
+    return ratios(iou_counts(predictions, targets, num_classes).sum(axis=0))
+
+
+def iou_counts(predictions: np.ndarray, targets: np.ndarray, num_classes: int) -> np.ndarray:
+    """Counts the pixels of each image that its IoU is made of: what may be added up, or drawn again.
+
+    Args:
+        predictions: As for `mean_iou`.
+        targets: As for `mean_iou`.
+        num_classes: As for `mean_iou`.
+
+    Returns:
+        `(n, 2, num_classes)` int64: pixels of a class in both, and in either.
+
+    Raises:
+        ValueError: The shapes differ, or a label is out of range.
+    """
+    return _counts(*_without_ignored(predictions, targets, num_classes), num_classes)
+
+
+def ratios(counts: np.ndarray) -> np.ndarray:
+    """Intersection over union by class.
+
+    Args:
+        counts: `(2, num_classes)`, one of those that `iou_counts` gives, or a sum of them.
+
+    Returns:
+        `(num_classes,)` float64 in [0, 1]; NaN for a class that is neither predicted nor there.
+    """
+    return np.divide(counts[0], counts[1], out=np.full(counts.shape[1], np.nan), where=counts[1] > 0)
+
+
+def mean_ratio(counts: np.ndarray) -> float:
+    """The mean IoU of images.
+
+    Args:
+        counts: `(n, 2, num_classes)`, as `iou_counts` or `boundary_counts` gives them.
+
+    Returns:
+        A number in [0, 1]. A class that is neither predicted nor there is left out.
+
+    Raises:
+        ValueError: Every pixel is ignored.
+    """
+    return _mean(ratios(np.sum(counts, axis=0)))
 
 
 def boundary_iou(
@@ -72,6 +115,26 @@ def boundary_iou(
         Cheng, Girshick, Dollár, Berg, Kirillov (2021), Boundary IoU: Improving Object-Centric Image
         Segmentation Evaluation.
     """
+    return mean_ratio(boundary_counts(predictions, targets, num_classes, distance))
+
+
+def boundary_counts(
+    predictions: np.ndarray, targets: np.ndarray, num_classes: int, distance: int | None = None
+) -> np.ndarray:
+    """Counts the pixels of each image that its boundary IoU is made of.
+
+    Args:
+        predictions: As for `mean_iou`.
+        targets: As for `mean_iou`.
+        num_classes: As for `mean_iou`.
+        distance: As for `boundary_iou`.
+
+    Returns:
+        `(n, 2, num_classes)` int64: pixels along the contours of a class in both, and in either.
+
+    Raises:
+        ValueError: As for `boundary_iou`, but that pixels may all be ignored.
+    """
     predictions, targets = _without_ignored(predictions, targets, num_classes)
     if distance is None:
         distance = max(1, round(_BOUNDARY_SHARE * math.hypot(*targets.shape[1:])))
@@ -79,7 +142,7 @@ def boundary_iou(
         raise ValueError(f"expected a distance of at least 1 pixel, received {distance}")
     predictions = _along_contours(predictions, distance, outside=num_classes)
     targets = _along_contours(targets, distance, outside=num_classes)
-    return _mean(_ratios(predictions, targets, num_classes))
+    return _counts(predictions, targets, num_classes)
 
 
 def _without_ignored(
@@ -115,14 +178,16 @@ def _check(predictions: np.ndarray, targets: np.ndarray, num_classes: int) -> No
             )
 
 
-def _ratios(predictions: np.ndarray, targets: np.ndarray, num_classes: int) -> np.ndarray:
-    """Intersection over union by class; pixels labeled `num_classes` are in no mask."""
-    intersections = _counts(targets[predictions == targets], num_classes)
-    unions = _counts(predictions, num_classes) + _counts(targets, num_classes) - intersections
-    return np.divide(intersections, unions, out=np.full(num_classes, np.nan), where=unions > 0)
+def _counts(predictions: np.ndarray, targets: np.ndarray, num_classes: int) -> np.ndarray:
+    """Pixels of each image and class in both, and in either; pixels labeled `num_classes` are in no mask."""
+    found = np.empty((len(targets), 2, num_classes), np.int64)
+    for row, guess, truth in zip(found, predictions, targets, strict=True):
+        row[0] = _occurrences(truth[guess == truth], num_classes)
+        row[1] = _occurrences(guess, num_classes) + _occurrences(truth, num_classes) - row[0]
+    return found
 
 
-def _counts(labels: np.ndarray, num_classes: int) -> np.ndarray:
+def _occurrences(labels: np.ndarray, num_classes: int) -> np.ndarray:
     return np.bincount(labels.ravel(), minlength=num_classes + 1)[:num_classes]
 
 
@@ -148,7 +213,7 @@ def _spread(labels: np.ndarray, distance: int, outside: int, ufunc: np.ufunc) ->
     return labels
 
 
-def _mean(ratios: np.ndarray) -> float:
-    if np.isnan(ratios).all():
+def _mean(values: np.ndarray) -> float:
+    if np.isnan(values).all():
         raise ValueError("expected at least one pixel that is not ignored, received none")
-    return float(np.nanmean(ratios))
+    return float(np.nanmean(values))

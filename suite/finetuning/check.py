@@ -3,7 +3,7 @@
 import dataclasses
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from suite import console
 from suite.data.folders import layout, scan
+from suite.data.folders.annotations import CLASSIFIER, DETECTOR, find_kind
 from suite.data.folders.labeled import MINIMUM_SIDE, ImageFolder
 from suite.data.folders.labeling import UNSAID, find_labels
 from suite.data.pictures.facts import PictureFacts, read_facts
@@ -20,6 +21,7 @@ from suite.data.set_aside import SetAside, UnusableError, with_first
 from suite.data.splits import SPLITS
 from suite.evaluation.findings import Finding, Photo
 from suite.evaluation.photo_findings import find_faults
+from suite.finetuning.check_annotated import check_boxes, check_masks
 from suite.finetuning.config import Config
 from suite.finetuning.head import FOLDS, HEAD_FILE, frozen_features
 from suite.linear.softmax_regression import deal_folds, predict_held_out
@@ -40,6 +42,7 @@ class PhotoCheck:
         classes: Names of its classes.
         findings: The most serious first.
         page: The page with thumbnails.
+        says: What the folder was taken for, such as "Pascal VOC: 364 photos, 4,886 boxes in 3 classes".
     """
 
     directory: str
@@ -47,6 +50,7 @@ class PhotoCheck:
     classes: tuple[str, ...]
     findings: tuple[Finding, ...]
     page: Path
+    says: str
 
     def to_json(self) -> dict[str, Any]:
         """As `suite check --json` prints it."""
@@ -55,25 +59,29 @@ class PhotoCheck:
 
     def __str__(self) -> str:
         found = [str(finding) for finding in self.findings] or ["nothing found"]
-        head = f"{self.photos} photos in {len(self.classes)} classes"
-        return "\n\n".join([head, *found, f"open {console.shown(self.page)}"])
+        return "\n\n".join([self.says, *found, f"open {console.shown(self.page)}"])
 
 
-def check(directory: str | Path, *, out: str | Path | None = None) -> PhotoCheck:
+def check(directory: str | Path, *, out: str | Path | None = None, task: str = "") -> PhotoCheck:
     """Lists what a careful colleague would see in a folder of photos; trains and changes nothing.
 
     Photos that are probably in the wrong class, near-copies within and across parts and classes, classes that
     are told apart by their files alone, blurred, tiny and empty photos, classes with too few, broken files.
+    Of boxes: those outside, doubled, of no area, small ones; rare and unused classes; photos without any. Of
+    masks: rare and small classes, photos of one class, what was assumed of their values.
 
     Args:
-        directory: One subfolder a class, with or without train, validation and test folders around them.
+        directory: One subfolder a class, with or without train, validation and test folders around them; or
+            photos with boxes or masks, as `suite finetune` takes them.
         out: Folder of the page `check.html`; `saved_models/check-NAME-OF-DIRECTORY` by default.
+        task: "classifier", "detector" or "segmenter", where a folder can be read in two ways.
 
     Returns:
         The findings, and where the page is.
 
     Raises:
-        ValueError: There is no such folder, or it has fewer than two class folders with photos.
+        ValueError: There is no such folder, it has fewer than two class folders with photos, or its boxes or
+            masks cannot be read.
 
     Example:
         >>> checked = suite.check("photos/")
@@ -81,33 +89,42 @@ def check(directory: str | Path, *, out: str | Path | None = None) -> PhotoCheck
         (24, 'check.html')
     """
     root = Path(directory)
-    photos, classes, aside = _read(root)
     name = re.sub(r"[^\w.-]+", "_", root.resolve().name) or "photos"
     page = Path(out or Path(FOLDER) / f"check-{name}") / PAGE
+    kind = find_kind(root, task) if root.is_dir() and any(root.iterdir()) else None
+    if kind and kind.task != CLASSIFIER:
+        found = check_boxes(root) if kind.task == DETECTOR else check_masks(root)
+        write_check_page(page, root, kind.says, found.findings, found.boxes)
+        return PhotoCheck(str(directory), found.photos, found.classes, found.findings, page, kind.says)
+    photos, classes, aside = _read(root)
     findings = find_faults(
         photos, classes, aside=aside, features=_features(root, photos), predict=predict_labels
     )
-    checked = PhotoCheck(str(directory), len(photos), classes, tuple(findings), page)
-    write_check_page(page, root, f"{len(photos):,} photos in {len(classes)} classes", findings)
-    return checked
+    says = f"{len(photos):,} photos in {len(classes)} classes"
+    write_check_page(page, root, says, findings)
+    return PhotoCheck(str(directory), len(photos), classes, tuple(findings), page, says)
 
 
-def check_training(folder: ImageFolder, work: Path) -> list[Finding] | None:
+def check_training(
+    folder: ImageFolder, work: Path, facts: Mapping[str, PictureFacts] | None = None
+) -> list[Finding] | None:
     """Finds what is wrong with the photos of a training, with the labels of those that the head learned.
 
     Args:
         folder: From `open_folder`.
         work: Where `train_head` left the features of the train part.
+        facts: Of the pictures that were measured when they were loaded, by file; the others are measured now.
 
     Returns:
         As `find_faults`; None where the pictures are not files of their own.
     """
     if folder.load is not load_image:
         return None
-    named = [(folder.root / file, part) for part in SPLITS for file, _ in folder.splits.get(part, ())]
-    labels = {file: label for pairs in folder.splits.values() for file, label in pairs}
-    pictures, _ = scan.inspect_files(named, folder.root, read_facts, "Measuring pictures")
-    photos = [Photo(each.file, labels[each.file], each.part, each.content) for each in pictures]
+    photos = [
+        Photo(file, label, part, (facts or {}).get(str(folder.root / file)) or read_facts(folder.root / file))
+        for part in SPLITS
+        for file, label in folder.splits.get(part, ())
+    ]
     with np.load(work / HEAD_FILE) as arrays:
         of_train = arrays["features"]
     row_of = {file: row for row, (file, _) in enumerate(folder.splits["train"])}

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,13 @@ def open_folder(context: Context, labeling: Labeling = UNSAID) -> ImageFolder:
     return folder
 
 
-def image_source(folder: ImageFolder, part: str, backbone: keras.Model, work: Path) -> ImageSource:
+def image_source(
+    folder: ImageFolder,
+    part: str,
+    backbone: keras.Model,
+    work: Path,
+    load: Callable[[str, tuple[int, int]], np.ndarray] | None = None,
+) -> ImageSource:
     """Opens a part of the folder at the size that the backbone takes.
 
     Args:
@@ -63,10 +70,11 @@ def image_source(folder: ImageFolder, part: str, backbone: keras.Model, work: Pa
         part: "train", "validation" or "test".
         backbone: Takes `(batch, height, width, 3)`.
         work: Where decoded pictures are kept.
+        load: In place of the folder's own.
     """
     files = [os.path.join(folder.root, file) for file, _ in folder.splits[part]]
     labels = [label for _, label in folder.splits[part]]
-    return ImageSource(files, labels, backbone.input_shape[1:3], load=folder.load, folder=work)
+    return ImageSource(files, labels, backbone.input_shape[1:3], load=load or folder.load, folder=work)
 
 
 def images_on_disk(source: ImageSource, path: Path) -> RowFile:

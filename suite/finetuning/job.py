@@ -10,8 +10,15 @@ import re
 from pathlib import Path
 from typing import Any
 
+from suite import console, stopwatch
+from suite.data.folders.annotations import find_kind
+from suite.data.folders.labeling import UNSAID
+from suite.data.pictures.facts import MeasuringLoader
+from suite.data.pictures.images import load_image
 from suite.data.source import EMBEDDED, Source
+from suite.deploy.prove.measure import start_processes
 from suite.evaluation.findings import findings_table
+from suite.finetuning import detector, segmenter
 from suite.finetuning.check import check_training
 from suite.finetuning.config import Config
 from suite.finetuning.data import image_source, open_folder
@@ -23,7 +30,7 @@ from suite.models.backbones import build_backbone
 from suite.report.gallery import FOLDER
 from suite.runs.job import Job, execute
 from suite.runs.options import split_options
-from suite.runs.recipe import Context, Result
+from suite.runs.recipe import Context, Result, Task
 
 
 def finetune(
@@ -39,7 +46,8 @@ def finetune(
     Args:
         directory: One subfolder a class, with or without train, validation and test folders around them; or
             photos with a table of their classes (CSV, TSV) beside them, or with classes in their names; or
-            TFRecord files as `read_shards` takes. The embedded texture photos by default.
+            TFRecord files as `read_shards` takes; or photos with boxes or masks, of which a detector or a
+            segmenter is made. The embedded texture photos by default.
         out: Folder of the bundle; `saved_models/NAME-OF-DIRECTORY` by default.
         seed: Seed of the split, the augmentation and the training: the same seed gives the same weights on
             the same machine.
@@ -67,33 +75,63 @@ def finetune(
     config = Config(**settings)
     source = EMBEDDED if directory is None else Source.parse(Path(directory))
     name = "textures" if source.path is None else re.sub(r"[^\w.-]+", "_", source.path.name) or "model"
-    job = Job(name, "finetune", f"Image classifier fine-tuned on {name}", run)
+    job = Job(name, "finetune", f"Fine-tuned on {name}", run)
     return execute(
         job, config, source=source, out=out or Path(FOLDER) / name, seed=seed, resume=resume, options=options
     )
 
 
 def run(config: Config, context: Context) -> Result:
-    """Trains the classifier of a folder: what `finetune` does before the export."""
-    folder = open_folder(context, config.labeling)
-    with mixed_precision_on_gpu():
-        backbone = build_backbone(config.backbone)
-    sources = {part: image_source(folder, part, backbone, context.folder) for part in folder.splits}
-    num_classes = len(folder.classes)
+    """Trains the model that a folder asks for: what `finetune` does before the export."""
+    task = find_task(config, context)
+    if task == Task.DETECTOR:
+        return detector.run(config, context)
+    if task == Task.SEGMENTER:
+        return segmenter.run(config, context)
+    return _classifier(config, context)
 
-    held_out = [sources["validation"], sources["test"]] if has_few(sources) else []
-    kernel, bias = train_head(
-        backbone, sources["train"], num_classes, config.views, context.seed, context.folder, held_out
-    )
+
+def find_task(config: Config, context: Context) -> Task:
+    """What the photos of a run are for: what the settings say, else what the folder holds, which is said."""
+    root = context.source.path
+    if root is None or not root.is_dir() or not any(root.iterdir()):
+        return Task.CLASSIFIER
+    if config.task == Task.CLASSIFIER or config.labeling != UNSAID:
+        return Task.CLASSIFIER  # what reads class folders says what is wrong
+    kind = find_kind(root, config.task)
+    if kind.task != Task.CLASSIFIER:
+        console.say(str(kind))
+    return Task(kind.task)
+
+
+def _classifier(config: Config, context: Context) -> Result:
+    """Trains the classifier of a folder."""
+    with stopwatch.stage("reading photos"):
+        folder = open_folder(context, config.labeling)
+    start_processes()  # which import while the head is trained
+    with stopwatch.stage("head"):
+        with mixed_precision_on_gpu():
+            backbone = build_backbone(config.backbone)
+        load = MeasuringLoader() if folder.load is load_image else folder.load
+        sources = {part: image_source(folder, part, backbone, context.folder, load) for part in folder.splits}
+        num_classes = len(folder.classes)
+        held_out = [sources["validation"], sources["test"]] if has_few(sources) else []
+        kernel, bias = train_head(
+            backbone, sources["train"], num_classes, config.views, context.seed, context.folder, held_out
+        )
     estimate = None
     if held_out:
         photos = [sources["train"], *held_out]
-        estimate = estimate_by_folds(plain_features(context.folder), photos, num_classes, context.seed)
-    model = classifier(backbone, kernel, bias)
-    curves = fine_tune(model, sources, num_classes, config, context)
-
-    result = measure(model, folder, sources, curves, context.folder, config.spare_classes, estimate)
-    findings = check_training(folder, context.folder)
+        with stopwatch.stage("folds"):
+            plain = plain_features(context.folder)
+            estimate = estimate_by_folds(plain, photos, num_classes, context.seed)
+    with stopwatch.stage("phase 2"):
+        model = classifier(backbone, kernel, bias)
+        curves = fine_tune(model, sources, num_classes, config, context)
+    with stopwatch.stage("measuring the model"):
+        result = measure(model, folder, sources, curves, context.folder, config.spare_classes, estimate)
+    with stopwatch.stage("checking photos"):
+        findings = check_training(folder, context.folder, getattr(load, "facts", {}))
     if findings is None:
         return result
     return dataclasses.replace(result, tables=[*result.tables, findings_table(findings)])

@@ -15,6 +15,7 @@ from suite.evaluation import plots
 from suite.evaluation.calibration import expected_calibration_error, with_temperature
 from suite.evaluation.classification import classification_tables, confusion, most_wrong
 from suite.evaluation.confusion_matrix import confusion_matrix
+from suite.evaluation.explanations import grad_cam, last_map, show_heat
 from suite.evaluation.intervals import Interval, wilson
 from suite.evaluation.metrics import Metric, accuracy, cross_entropy
 from suite.finetuning.calibrate import calibrate, evidence, trust
@@ -64,7 +65,7 @@ def measure(
     return Result(
         metrics=metrics,
         intervals=intervals,
-        figures=_figures(answers[held_out], sources[held_out], folder.classes, curves, held_out)
+        figures=_figures(answers[held_out], sources[held_out], folder.classes, curves, held_out, model)
         | trust_figures,
         exports=[
             Export(
@@ -124,8 +125,12 @@ def _figures(
     classes: Sequence[str],
     curves: dict[str, list[float]],
     part: str,
+    model: keras.Model,
 ) -> dict[str, Any]:
-    """What was taken for what, the course of phase 2, and the mistakes that the model was surest of."""
+    """What was taken for what, the course of phase 2, and the mistakes that the model was surest of.
+
+    Beside each mistake, what in it made the model say so.
+    """
     labels = source.labels
     figures = {"confusion_matrix": confusion_matrix(confusion(probabilities, labels, len(classes)), classes)}
     if len(curves["train_loss"]) > 1:
@@ -135,11 +140,19 @@ def _figures(
         )
     wrong = most_wrong(probabilities, labels, WRONG_SHOWN)
     if len(wrong):
+        images = [source.image(index) for index in wrong]
+        captions = [_wrong_caption(classes, probabilities[index], labels[index]) for index in wrong]
         figures["most_wrong"] = plots.image_grid(
-            np.stack([source.image(index) for index in wrong]),
-            [_wrong_caption(classes, probabilities[index], labels[index]) for index in wrong],
-            columns=4, title=f"Most wrong of {len(labels)} ({part})",
-        )  # fmt: skip
+            np.stack(images), captions, columns=4, title=f"Most wrong of {len(labels)} ({part})"
+        )
+        if last_map(model) is not None:
+            heat = grad_cam(model, np.stack(images), np.argmax(probabilities[wrong], axis=1))
+            figures["most_wrong_explained"] = plots.image_grid(
+                np.stack([show_heat(*each) for each in zip(images, heat, strict=True)]),
+                captions,
+                columns=4,
+                title="What made the model say so (Grad-CAM)",
+            )
     return figures
 
 

@@ -9,6 +9,7 @@ Reference:
 """
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from suite import console
 from suite.data.pictures.image_source import ImageSource
 from suite.evaluation.calibration import fit_temperature, with_temperature
 from suite.evaluation.metrics import accuracy, cross_entropy
+from suite.finetuning.budget import seconds_a_step, within
 from suite.finetuning.config import Config
 from suite.finetuning.head import class_weights
 from suite.runs.recipe import Context
@@ -84,6 +86,7 @@ def fine_tune(
     train, validation = sources["train"], sources["validation"]
     head_weights = model.get_weights()
     unfreeze(model, config.unfreeze)
+    config = _within_minutes(model, train, num_classes, config, context)
     compile_classifier(model, train, num_classes, config)
 
     def batches(epoch: int) -> Iterator[Any]:
@@ -97,7 +100,7 @@ def fine_tune(
             "validation_loss": cross_entropy(probabilities, validation.labels),
         }
 
-    epochs = 0 if _leaves_nothing(measure(), len(validation)) else config.epochs
+    epochs = 0 if config.epochs and _leaves_nothing(measure(), len(validation)) else config.epochs
     if epochs:
         console.say(f"phase 2: {epochs} epochs on the last {config.unfreeze:.0%} of the layers")
     elif config.epochs:
@@ -107,6 +110,21 @@ def fine_tune(
     if epochs:
         console.say(f"phase 2 {KEPT[share]}")
     return curves | {"kept_share": [share]}
+
+
+def _within_minutes(
+    model: keras.Model, train: ImageSource, num_classes: int, config: Config, context: Context
+) -> Config:
+    """The settings with as many epochs as their minutes allow; without any, the head is what there is."""
+    if not config.minutes or not config.epochs:
+        return config
+    compile_classifier(model, train, num_classes, config)
+    batches = train.batches(config.batch_size, order_seed=context.seed, augment_seed=context.seed)
+    steps = -(-len(train) // config.batch_size)
+    allowed = within(config.minutes, steps * config.epochs, context, lambda: seconds_a_step(model, batches))
+    if allowed < steps:
+        console.say("phase 2 left out: there is no time for an epoch")
+    return dataclasses.replace(config, epochs=allowed // steps)
 
 
 def _leaves_nothing(measured: Mapping[str, float], photos: int) -> bool:

@@ -273,7 +273,9 @@ def _principal_axes(features: np.ndarray | RowFile) -> tuple[np.ndarray, np.ndar
     total = sum(features[rows].sum(axis=0, dtype=np.float64) for rows in _chunks(features))
     mean = (total / len(features)).astype(features.dtype)
     if len(features) < features.shape[1]:
-        axes = np.linalg.svd((features[:] - mean).astype(np.float64), full_matrices=False)[2].T
+        # A basis of the rows, turned to their axes: half the time of a singular value decomposition.
+        basis, coordinates = np.linalg.qr((features[:] - mean).astype(np.float64).T)
+        axes = basis @ np.linalg.eigh(coordinates @ coordinates.T)[1]
     else:
         products = 0
         for rows in _chunks(features):

@@ -16,23 +16,29 @@ LITE: dict[str, tuple[Callable[..., keras.Model], int]] = {  # builder and input
 }
 
 
-def build_backbone(name: str, weights: str | None = "imagenet") -> keras.Model:
+def build_backbone(
+    name: str, weights: str | None = "imagenet", *, side: int | None = None, pooling: str | None = "avg"
+) -> keras.Model:
     """Builds a pretrained backbone with its preprocessing inside.
 
     Args:
         name: "efficientnet_lite0", "..1" or "..2", whose weights ship in packages, or the name of a model of
             keras.applications such as "MobileNetV3Large", whose weights Keras downloads once.
         weights: "imagenet", None for random ones, or the path of a weights file.
+        side: Height and width of the images in pixels; by default those of the pretraining.
+        pooling: As of keras.applications: "avg" for a vector, None for the last feature map.
 
     Returns:
-        A functional model from `image` `(batch, height, width, 3)` uint8 in [0, 255] to `(batch, features)`.
+        A functional model from `image` `(batch, height, width, 3)` uint8 in [0, 255] to `(batch, features)`,
+        or without pooling to `(batch, rows, columns, features)`.
 
     Raises:
         ValueError: There is no such model, or its weights are neither on disk nor to be had from the network.
     """
     if name in LITE:
         builder, size = LITE[name]
-        return builder(include_top=False, weights=weights, input_shape=(size, size, 3), pooling="avg")
+        shape = (side or size, side or size, 3)
+        return builder(include_top=False, weights=weights, input_shape=shape, pooling=pooling)
     applications = {
         key: value for key, value in vars(keras.applications).items() if key[0].isupper() and callable(value)
     }
@@ -44,11 +50,11 @@ def build_backbone(name: str, weights: str | None = "imagenet") -> keras.Model:
         raise ValueError(f"expected the name of a backbone, received {name!r}; {hint}")
     builder = applications[name]
     preprocess = preprocessing_of(builder)
-    size = 299 if "ception" in name else 331 if name == "NASNetLarge" else 224
+    size = side or (299 if "ception" in name else 331 if name == "NASNetLarge" else 224)
     image = keras.Input((size, size, 3), dtype="uint8", name="image")
     pixels = keras.layers.Rescaling(1.0, name="to_float")(image)
     try:
-        return builder(include_top=False, weights=weights, input_tensor=preprocess(pixels), pooling="avg")
+        return builder(include_top=False, weights=weights, input_tensor=preprocess(pixels), pooling=pooling)
     except Exception as failure:
         if weights != "imagenet":
             raise

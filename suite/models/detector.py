@@ -78,7 +78,11 @@ def feature_map(image: keras.KerasTensor, filters: Sequence[int] = (24, 48, 96))
 
 
 def encode(
-    boxes: tf.Tensor, labels: tf.Tensor, grid: tuple[int, int], num_classes: int
+    boxes: tf.Tensor,
+    labels: tf.Tensor,
+    grid: tuple[int, int],
+    num_classes: int,
+    least_spread: float = 0.0,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Writes boxes as the maps that the detector is to give.
 
@@ -87,6 +91,8 @@ def encode(
         labels: `(m,)` int in [0, num_classes).
         grid: `(rows, columns)` of cells.
         num_classes: Number of classes.
+        least_spread: Cells: the least standard deviation of what cells have to care, so that the boxes of
+            things that are smaller than a cell are learned by its neighbors, too.
 
     Returns:
         `(rows, columns, num_classes)` float32, a Gaussian around each center, 1 in its cell; and
@@ -97,13 +103,22 @@ def encode(
     """
     sides = tf.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6)
     cells = tf.floor((boxes[:, :2] + boxes[:, 2:]) / 2 * tf.constant(grid, tf.float32))
-    heat = []
-    for axis, count in enumerate(grid):
-        distances = (tf.range(count, dtype=tf.float32)[:, None] - cells[:, axis]) / count
-        heat.append(tf.exp(-0.5 * (distances / (SPREAD * sides[:, axis])) ** 2))  # (cells, m)
-    # In front a thing that is nowhere, for the cells that have none.
-    heat = tf.pad(heat[0][:, None] * heat[1], [[0, 0], [0, 0], [1, 0]])  # (rows, columns, 1 + m)
+    offsets = [
+        (tf.range(count, dtype=tf.float32)[:, None] - cells[:, axis]) / count
+        for axis, count in enumerate(grid)
+    ]  # (cells, m)
+
+    def around(least: float) -> tf.Tensor:
+        spreads = [tf.maximum(SPREAD * sides[:, axis], least / count) for axis, count in enumerate(grid)]
+        rows, columns = (
+            tf.exp(-0.5 * (offset / spread) ** 2) for offset, spread in zip(offsets, spreads, strict=True)
+        )
+        # In front a thing that is nowhere, for the cells that have none.
+        return tf.pad(rows[:, None] * columns, [[0, 0], [0, 0], [1, 0]])  # (rows, columns, 1 + m)
+
+    heat = around(0.0)
+    care = around(least_spread) if least_spread else heat
     boxes, labels = tf.pad(boxes, [[1, 0], [0, 0]]), tf.pad(labels, [[1, 0]], constant_values=-1)
     heatmap = [tf.reduce_max(tf.where(labels == label, heat, 0), axis=-1) for label in range(num_classes)]
-    nearest, weight = tf.argmax(heat, axis=-1), tf.reduce_max(heat, axis=-1, keepdims=True)
+    nearest, weight = tf.argmax(care, axis=-1), tf.reduce_max(care, axis=-1, keepdims=True)
     return tf.stack(heatmap, axis=-1), tf.concat([tf.gather(boxes, nearest), weight], axis=-1)

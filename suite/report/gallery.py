@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from suite import catalog, console
+from suite import console
 from suite.bundle.names import RESULT_FILE
 from suite.bundle.partial import FAILED_SUFFIX
 from suite.bundle.record import read_result
@@ -14,6 +14,7 @@ from suite.bundle.rows import ArtifactRow
 from suite.bundle.write import write_text
 from suite.deploy.app.mobile import FOLDER as MOBILE
 from suite.evaluation.table import Table
+from suite.lessons import catalog
 from suite.report.page import format_number, heading, in_order_written, png_size, render
 from suite.report.run_page import claims_table, headlines, outcomes
 

@@ -18,6 +18,7 @@ TONES = {
     "kept": "good",
     "beaten": "good",
     "skipped": "fair",
+    "unproven": "fair",
     "missed": "bad",
     "failed": "bad",
     "not beaten": "bad",

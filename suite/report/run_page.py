@@ -171,10 +171,17 @@ def _commands(record: Record) -> list[tuple[str, str]]:
     ]
 
 
+def where_it_went(record: Record) -> str:
+    """The stages of a run that took a second or more, longest first: "training 12 s, conversion 9 s"."""
+    stages = sorted(record.stage_seconds.items(), key=lambda stage: -stage[1])
+    return ", ".join(f"{name} {seconds:,.0f} s" for name, seconds in stages if seconds >= 1)
+
+
 def _run_facts(record: Record) -> list[tuple[str, str]]:
     facts = {
         "Seed": format_value(record.seed),
         "Wall time": f"{record.wall_seconds:,.0f} s",
+        "Of which": where_it_went(record),
         "Device": record.device,
         "Commit": (record.commit or "")[:12],
         **record.versions,

@@ -25,6 +25,7 @@ from suite.deploy.task import check_task, guess_task, settled_task
 from suite.language.tagging import CHARACTERS_FILE
 from suite.language.vocabulary import VOCABULARY_FILE
 from suite.runs.job import Job, execute
+from suite.runs.options import RunOptions
 from suite.runs.recipe import Context, Export, Result
 
 RANDOM_LENGTH = 16  # where a model takes any length
@@ -58,6 +59,7 @@ def export_file(
     scale: str | tuple[float, float] | None = None,
     size: Any = None,
     task: str | None = None,
+    precisions: str = "all",
 ) -> Path:
     """Exports a functional Keras model to every format and proves that each answers the same.
 
@@ -75,13 +77,14 @@ def export_file(
             examples.
         task: What the model is for, a word of `suite.bundle.task.Task`, such as "classifier"; by default what
             the record beside it says, else a guess by its inputs and outputs.
+        precisions: "all", or "float32": no float16, dynamic and int8 TFLite, nor a model that learns.
 
     Returns:
         The bundle's folder.
 
     Raises:
-        ValueError: The model is not a functional .keras model, the examples, the scale, the size or the
-            task do not fit, or a size is missing; nothing is written then.
+        ValueError: The model is not a functional .keras model, the examples, the scale, the size, the task
+            or the precisions do not fit, or a size is missing; nothing is written then.
         GateError: An export failed its gates.
 
     Example:
@@ -89,6 +92,7 @@ def export_file(
         >>> (bundle / "model.tflite").exists()
         True
     """
+    options = RunOptions(precisions=precisions)  # type: ignore[arg-type]  # it refuses other words
     path = Path(model)
     if (found := format_of(path)) != "keras":
         raise ValueError(f"expected a .keras file, received {path}{_WAYS[found]}")
@@ -109,7 +113,7 @@ def export_file(
     job = Job(path.stem, "export", f"{path.name}, exported", run)
     source = Source("path", path=Path(examples or "bundle"))
     # Never None: no other machine helps with an export.
-    return cast(Path, execute(job, config, source=source, out=out, seed=0))
+    return cast(Path, execute(job, config, source=source, out=out, seed=0, options=options))
 
 
 _WAYS = {

@@ -12,14 +12,13 @@ from typing import Any, NamedTuple
 
 from threadpoolctl import threadpool_limits
 
-from suite import console
+from suite import console, stopwatch
 from suite.bundle.data_facts import DataFacts
 from suite.bundle.names import RESULT_FILE, SPLIT_FILE
 from suite.bundle.partial import SETTINGS_FILE, PartialBundle
 from suite.bundle.record import Record
 from suite.bundle.rows import ArtifactRow
 from suite.bundle.write import write_json
-from suite.catalog import about_module, is_file, load_recipe
 from suite.data.set_aside import losses
 from suite.data.source import Source
 from suite.deploy.app.mobile import write_mobile
@@ -27,6 +26,7 @@ from suite.deploy.export import Export
 from suite.deploy.pipeline import export_model
 from suite.deploy.prove.benchmarking import artifacts_table
 from suite.errors import GateError, disk_is_full
+from suite.lessons.catalog import about_module, is_file, load_recipe
 from suite.report.gallery import FOLDER, SMOKE_FOLDER, update_gallery
 from suite.report.run_page import write_report
 from suite.runs.options import RunOptions, split_options
@@ -93,7 +93,15 @@ def execute(
     if not is_chief(options):
         _help(job, config, source, Path(out), seed, options)
         return None
-    with PartialBundle(out, resume) as partial, translate_disk_full(partial.out):
+    # Small matrices in NumPy gain nothing from a second BLAS thread; where other work, or TensorFlow's own
+    # threads, keep the cores busy, each product waits for it (measured: 40 times as long).
+    one_thread = threadpool_limits(1, user_api="blas")
+    with (
+        one_thread,
+        stopwatch.running() as clock,
+        PartialBundle(out, resume) as partial,
+        translate_disk_full(partial.out),
+    ):
         settings = {
             "name": job.name,
             "seed": seed,
@@ -102,7 +110,7 @@ def execute(
         }
         _check_settings(partial.work / SETTINGS_FILE, settings)
         logs = partial.out.parent / "tensorboard" / partial.out.name
-        with open_training_run(options, partial.work, logs) as training:
+        with open_training_run(options, partial.work, logs) as training, stopwatch.stage("training"):
             set_seed(seed, options.deterministic)
             result = job.run(config, Context(seed, source, partial.work, training))
             training.log_figures(result.figures)
@@ -112,9 +120,11 @@ def execute(
         for line in losses(result.data):
             console.warn(line)
         _write_split(partial.folder, result.data.get("files", {}), record.data)
-        artifacts = _export_all(result.exports, partial, options.precisions)
+        artifacts = _export_all(result.exports, partial, options)
         seconds = round(time.time() - started, 2)
-        record = dataclasses.replace(record, artifacts=tuple(artifacts), wall_seconds=seconds)
+        record = dataclasses.replace(
+            record, artifacts=tuple(artifacts), wall_seconds=seconds, stage_seconds=clock.rounded()
+        )
         _write_files(partial.folder, record, result)
         wrong = faults(record, job.is_judged)
         final = partial.finish(failed=bool(wrong))
@@ -181,12 +191,13 @@ def _write_split(folder: Path, files: Mapping[str, str], data: DataFacts) -> Non
         write_json(folder / SPLIT_FILE, split)
 
 
-def _export_all(exports: Sequence[Export], partial: PartialBundle, precisions: str) -> list[ArtifactRow]:
+def _export_all(exports: Sequence[Export], partial: PartialBundle, options: RunOptions) -> list[ArtifactRow]:
     rows = []
     for item in exports:
         console.say(f"exporting {item.name or item.model.name}")
         (partial.folder / item.name).mkdir(exist_ok=True)
-        for row in export_model(item, partial.folder / item.name, partial.work, precisions):
+        folder = partial.folder / item.name
+        for row in export_model(item, folder, partial.work, options.precisions, fast=options.fast):
             rows.append(dataclasses.replace(row, path=(Path(item.name) / row.path).as_posix()))
     return rows
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from suite import catalog, console
+from suite import console
 from suite.data.source import Source
-from suite.lesson import CODE, MARKDOWN, Cell, is_lesson, read_cells
+from suite.lessons import catalog
+from suite.lessons.cells import CODE, MARKDOWN, Cell, is_lesson, read_cells
 from suite.runs.recipe import Claim, Context, Result, claims_on
 from suite.training.reproducibility import set_seed
 

@@ -19,6 +19,11 @@ class RunOptions(TrainingOptions):
         "all: float16, dynamic and int8 TFLite, too, and the model that learns on a phone; float32: none of "
         "these, in a third of the time.",
     ] = "all"
+    fast: Annotated[
+        bool,
+        "Export and prove only what a phone needs, model.tflite and model_int8.tflite; model.keras is "
+        "written and not run.",
+    ] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -11,6 +11,7 @@ from suite.bundle.record import Record
 from suite.bundle.rows import FAILED, BaselineRow
 from suite.deploy.prove.benchmarking import print_artifacts
 from suite.evaluation.baselines import implied
+from suite.report.run_page import where_it_went
 from suite.runs.recipe import Baseline, Claim, Result
 from suite.training.reproducibility import describe_environment
 
@@ -76,8 +77,10 @@ def _baseline_row(baseline: Baseline, measured: float) -> BaselineRow:
     )
 
 
-def _more_training(config: Mapping[str, Any]) -> str:
+def _more_training(record: Record) -> str:
     """The flags of a longer training, twice as long as this one."""
+    steps = record.data.more.get("steps")  # that the run chose: then nothing else decides how long it takes
+    config = {"steps": steps} if steps else record.config
     lengths = {name: config.get(name) for name in ("epochs", "least_steps", "steps")}
     flags = [f"--{name} {2 * value}" for name, value in lengths.items() if value]
     return f" ({' '.join(flags)})" if flags else ""
@@ -92,7 +95,7 @@ def faults(record: Record, is_judged: bool) -> list[str]:
     """
     trivial = [
         f"no better than the trivial answer: {row.metric} {row.measured:.4f}, {row}; try more data, or "
-        f"longer training{_more_training(record.config)}"
+        f"longer training{_more_training(record)}"
         for row in record.baselines
         if is_judged and not row.beaten
     ]
@@ -125,5 +128,7 @@ def print_summary(folder: Path, record: Record) -> None:
                 f"{row.metric} {row.measured:.4f} of {row.examples} may be chance, the trivial answer "
                 f"({row.says}) gets {row.value:.4f}: more held-out data would tell"
             )
+    if stages := where_it_went(record):
+        console.say(f"time: {stages}")
     where = console.shown(folder)
     console.result(f"{where} written in {record.wall_seconds:.0f} s; open {where}/report.html")

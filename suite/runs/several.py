@@ -11,12 +11,13 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
-from suite import catalog, console
+from suite import console
 from suite.bundle.names import RESULT_FILE
 from suite.bundle.partial import failed_folder
 from suite.bundle.record import read_result
 from suite.bundle.write import write_json
 from suite.errors import BAD_INPUT, FAILED, INTERRUPTED, PASSED, GateError
+from suite.lessons import catalog
 from suite.report.gallery import FOLDER, SMOKE_FOLDER
 from suite.report.run_page import outcomes
 from suite.training.signals import signal_handler

@@ -52,6 +52,22 @@ def center_focal_loss(heatmaps: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return per_thing(sums, tf.reduce_sum(is_center), least=1)
 
 
+def box_loss(cells: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
+    """Gives the loss of the boxes near the middle of a thing.
+
+    Args:
+        cells: `(batch, rows, columns, 5)` as `suite.models.detector.encode` gives it: the box that a cell is
+            to give, and how much it counts.
+        boxes: `(batch, rows, columns, 4)` in [0, 1].
+
+    Returns:
+        `(batch,)`: 1 - generalized IoU, weighted; the mean over the batch is that of its cells.
+    """
+    target, weight = cells[..., :4], cells[..., 4]
+    wrong = tf.reduce_sum(weight * (1 - generalized_iou(target, boxes)), axis=(1, 2))
+    return per_thing(wrong, tf.reduce_sum(weight), least=1e-6)
+
+
 def per_thing(sums: tf.Tensor, count: tf.Tensor, least: float) -> tf.Tensor:
     """Divides sums over images by how much a batch holds, so that their mean is that of all it holds.
 

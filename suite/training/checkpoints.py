@@ -76,13 +76,25 @@ class TrainingState:
         """Epochs after the best one."""
         return self.epoch - self.best_epoch
 
-    def record(self, measured: Mapping[str, float], is_best: bool = False) -> None:
-        """Appends an epoch, and writes a checkpoint where one is due."""
+    def record(
+        self,
+        measured: Mapping[str, float],
+        is_best: bool = False,
+        weights: Sequence[np.ndarray] | None = None,
+    ) -> None:
+        """Appends an epoch, and writes a checkpoint where one is due.
+
+        Args:
+            measured: Numbers by name.
+            is_best: Whether it is the best one so far.
+            weights: Of the model where it was measured; those that it has now by default.
+        """
         self.epoch, self.step, self.total = self.epoch + 1, 0, (0.0, 0.0)
         for name, value in measured.items():
             self.curves.setdefault(name, []).append(value)
         if is_best:
-            self.best_epoch, self._best = self.epoch, self._model.get_weights()
+            self.best_epoch = self.epoch
+            self._best = self._model.get_weights() if weights is None else list(weights)
         if self.is_due:
             self.write()
 

@@ -1,8 +1,9 @@
 """The training loop, on any number of devices: it can be killed and goes on."""
 
+import contextlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import keras
 import tensorflow as tf
@@ -75,7 +76,8 @@ def fit(
 
     Args:
         model: Built, and compiled with an optimizer and a loss that gives a value an example. Metrics of
-            `compile` are left out: `measure` sees the trained model between epochs.
+            `compile` are left out: `measure` sees the trained model between epochs. With an optimizer that
+            keeps moving averages of the weights (`use_ema`), these are measured and kept.
         batches: `(inputs, targets)` or `(inputs, targets, sample_weight)`, of all devices together; or a
             function that gives those of an epoch, counted from 1: then a resumed run does not have to draw
             those of earlier epochs. A dataset that shuffles should serve one training only: where one of
@@ -130,8 +132,11 @@ def fit(
                 if before_epoch:
                     before_epoch(epoch)
                 train_loss = steps.run(epoch, advance, stop, output.trace)
-                measured = _of_chief({"train_loss": train_loss, **look()}, run)
-                state.record(measured, is_best=bool(better and better(measured, state.best())))
+                with _averaged(optimizer, model.trainable_variables):
+                    measured = _of_chief({"train_loss": train_loss, **look()}, run)
+                    is_best = bool(better and better(measured, state.best()))
+                    weights = model.get_weights() if is_best else None
+                state.record(measured, is_best=is_best, weights=weights)
                 log(epoch, measured)
                 _say(epoch, epochs, measured)
         if stop():
@@ -142,6 +147,21 @@ def fit(
         return state.curves
     state.restore_best()
     return state.curves | {"best_epoch": [state.best_epoch]}
+
+
+@contextlib.contextmanager
+def _averaged(optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]) -> Iterator[None]:
+    """Gives the variables their moving averages inside, where the optimizer keeps some."""
+    if not getattr(optimizer, "inner_optimizer", optimizer).use_ema:
+        yield
+        return
+    values = [variable.numpy() for variable in variables]
+    optimizer.finalize_variable_values(variables)
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
 
 
 def _uses_xla(jit_compile: bool | None, run: TrainingRun) -> bool:

@@ -87,3 +87,34 @@ def test_an_encoder_finds_the_images_of_its_index(save, capsys):
     assert [entry["distance"] for entry in row["neighbors"]] == pytest.approx([0, 0.8], abs=1e-4)
     assert main.execute(["predict", *map(str, paths)]) == 0
     assert "same.png 0.000, near.png 0.800, far.png 4.000" in capsys.readouterr().out
+
+
+def color_classifier():
+    image = keras.Input((16, 16, 3), dtype="uint8", name="image")
+    x = keras.layers.Conv2D(3, 4, strides=4, activation="relu")(keras.layers.Rescaling(1 / 255)(image))
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(image, keras.layers.Dense(3, "softmax", name="probabilities")(x))
+
+
+def test_a_classifier_shows_where_it_looked(save, tmp_path, monkeypatch, capsys):
+    model = color_classifier()
+    path, photo = save(model)
+    model.export(tmp_path / "saved", verbose=False)
+    (tmp_path / "saved" / "labels.txt").write_text("cat\ndog\nhen\n")
+    for artifact, method in ((path, "Grad-CAM"), (tmp_path / "saved", "occlusion")):
+        folder = tmp_path / method
+        (row, again) = suite.predict(artifact, photo, photo, explain=folder)
+        assert row["explanation"] == {"file": str(folder / "photo.png"), "method": method}
+        assert again["explanation"]["file"] == str(folder / "photo-2.png")
+        assert Image.open(folder / "photo.png").size == Image.open(photo).size
+        assert {key: row[key] for key in ("file", "classes")} == suite.predict(artifact, photo)[0]
+    monkeypatch.chdir(tmp_path)
+    assert main.execute(["predict", str(path), str(photo), "--explain"]) == 0
+    assert "where: explanations/photo.png (Grad-CAM)" in capsys.readouterr().out
+
+
+def test_only_classifiers_of_images_are_explained(save, tmp_path):
+    model = single(build_segmenter((16, 24, 3), 3, filters=(4, 4), context_filters=4), "max_unpooling")
+    with pytest.raises(ValueError, match="^expected a classifier of images to explain, received .*segmenter"):
+        suite.predict(*save(model), explain=tmp_path / "heat")
+    assert not (tmp_path / "heat").exists()

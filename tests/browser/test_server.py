@@ -12,7 +12,7 @@ from suite.browser import litert, server
 from suite.browser.litert import PAGE, litert_folder
 from suite.cli import main
 from suite.deploy.app.mobile import JAVASCRIPT
-from suite.deploy.convert.personal import LEARNING_RATE
+from suite.deploy.convert.tflite import PERSONAL_LEARNING_RATE
 from suite.deploy.task import MIN_SCORE
 from suite.language.decoding import CONTINUATION, TEMPERATURE
 from suite.language.encoder_decoder import MAX_TOKENS
@@ -277,5 +277,5 @@ def test_the_page_is_told_the_task_of_each_file_and_the_settings_of_the_suite(ge
 
 def test_the_page_has_the_settings_of_the_suite():
     page = (PAGE / "index.html").read_text()
-    assert f'<input id="rate" type="number" min="0" step="any" value="{LEARNING_RATE}"' in page
+    assert f'<input id="rate" type="number" min="0" step="any" value="{PERSONAL_LEARNING_RATE}"' in page
     assert f'<input id="temperature" type="number" min="0" max="5" step="0.1" value="{TEMPERATURE}"' in page

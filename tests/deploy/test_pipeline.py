@@ -7,9 +7,12 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
+import suite
 from suite.bundle.examples import load_verification
+from suite.bundle.record import Record
 from suite.bundle.rows import InputFacts
 from suite.bundle.task import Task
+from suite.bundle.write import write_json
 from suite.deploy import pipeline
 from suite.deploy.convert import tflite
 from suite.deploy.convert.saved_model import save_saved_model
@@ -17,6 +20,7 @@ from suite.deploy.convert.tflite import convert_tflite
 from suite.deploy.export import Export
 from suite.deploy.pipeline import export_model
 from suite.deploy.runtime import load_artifact
+from suite.errors import GateError
 from suite.evaluation.metrics import Metric
 
 FLOAT32 = ("model.keras", "saved_model", "model.onnx", "model.tflite")
@@ -221,3 +225,20 @@ def test_nothing_is_written_of_a_model_with_a_memory(tmp_path):
     with pytest.raises(ValueError, match="states as inputs"):
         export_model(Export(model, np.zeros((2, 5, 3), "float32"), task=Task.TENSORS), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_fast_proves_what_a_phone_needs_and_says_what_is_not_proven(exported_images, tmp_path):
+    rows = export_model(exported_images.item, tmp_path, fast=True)
+    assert {row.path: row.status for row in rows} == {
+        "model.keras": "unproven",
+        "model.tflite": "ok",
+        "model_int8.tflite": "ok",
+    }
+    unproven = rows[0]
+    assert unproven.bytes and unproven.sha256 and not unproven.is_shipped and unproven.latency_ms.p50 is None
+    assert "suite verify" in unproven.reason and rows[1].latency_ms.p50 > 0
+    write_json(tmp_path / "result.json", Record(artifacts=tuple(rows)).to_json())
+    assert [row.path for row in suite.verify(tmp_path)] == [row.path for row in rows]
+    (tmp_path / "model.keras").write_bytes(b"no model")
+    with pytest.raises(GateError, match="model.keras has changed since it was measured"):
+        suite.verify(tmp_path)

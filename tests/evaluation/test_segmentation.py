@@ -2,9 +2,17 @@ import time
 
 import numpy as np
 import pytest
-from sklearn.metrics import jaccard_score
+from sklearn.metrics import confusion_matrix, jaccard_score
 
-from suite.evaluation.segmentation import IGNORED, boundary_iou, class_iou, mean_iou
+from suite.evaluation.segmentation import (
+    IGNORED,
+    boundary_counts,
+    boundary_iou,
+    class_iou,
+    iou_counts,
+    mean_iou,
+    mean_ratio,
+)
 
 
 def random_labels(seed, shape=(6, 20, 26), num_classes=4, ignored=0.1):
@@ -54,6 +62,19 @@ def test_mean_iou_is_that_of_scikit_learn(seed):
     expected = jaccard_score(targets[valid], predictions[valid], average=None)
     np.testing.assert_allclose(class_iou(predictions, targets, 4), expected, rtol=1e-12)
     assert mean_iou(predictions, targets, 4) == pytest.approx(expected.mean(), rel=1e-12)
+
+
+def test_counts_of_images_add_up_to_the_mean_iou_of_all():
+    predictions, targets = random_labels(0)
+    counts = iou_counts(predictions, targets, 4)
+    for row, prediction, target in zip(counts, predictions, targets, strict=True):
+        known = target != IGNORED
+        matrix = confusion_matrix(target[known], prediction[known], labels=range(4))
+        np.testing.assert_array_equal(row[0], np.diag(matrix))
+        np.testing.assert_array_equal(row[1], matrix.sum(0) + matrix.sum(1) - np.diag(matrix))
+    assert mean_ratio(counts) == mean_iou(predictions, targets, 4)
+    assert mean_ratio(counts[[1, 1]]) == mean_iou(predictions[[1, 1]], targets[[1, 1]], 4)
+    assert mean_ratio(boundary_counts(predictions, targets, 4)) == boundary_iou(predictions, targets, 4)
 
 
 def square(top, left, side=5, size=9):

@@ -273,3 +273,42 @@ def test_large_sets_have_fewer_views(sources, tmp_path, monkeypatch, given_to_he
     (tmp_path / "large").mkdir()
     head.train_head(None, sources["train"], 3, 9, 5, tmp_path / "large")
     assert given_to_head["views"] == 1  # 150 rows are two of each
+
+
+@pytest.mark.parametrize(("seconds_a_step", "epochs"), [(1.0, 4), (3.0, 4), (7.0, 1), (20.0, 0)])
+def test_minutes_give_whole_epochs_and_never_less_than_the_head(
+    sources, tmp_path, monkeypatch, seconds_a_step, epochs
+):
+    """5 steps an epoch: of 60 s, a step of 20 s leaves 3."""
+    given = {}
+
+    def fit(context, model, batches, **settings):
+        given.update(settings, rate=model.optimizer.get_config()["learning_rate"]["config"])
+        return {"train_loss": [0.0]}
+
+    monkeypatch.setattr(Context, "fit", fit)
+    monkeypatch.setattr(phases, "seconds_a_step", lambda model, batches: seconds_a_step)
+    model = small_model()
+    before = model.get_weights()
+    config = Config(epochs=4, batch_size=16, learning_rate=0.01, minutes=1)
+    curves = phases.fine_tune(model, sources, 3, config, Context(5, EMBEDDED, tmp_path))
+    expected = min(4, int(60 / seconds_a_step) // 5)
+    assert given["epochs"] == expected == epochs
+    if epochs:  # the rate falls to 0 in the time that there is
+        assert given["rate"]["warmup_steps"] + given["rate"]["decay_steps"] == 5 * epochs
+    else:
+        assert curves["kept_share"] == [0.0]
+        for one, other in zip(before, model.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_the_time_of_a_step_is_taken_without_training(sources, tmp_path, monkeypatch):
+    monkeypatch.setattr(Context, "fit", lambda *_, **__: {"train_loss": [0.0]})
+    model = small_model()
+    before = model.get_weights()
+    config = Config(epochs=2, batch_size=16, minutes=60)
+    context = Context(5, EMBEDDED, tmp_path)
+    phases.fine_tune(model, sources, 3, config, context)
+    assert len(list(tmp_path.iterdir())) == 1  # how many steps: a resumed run takes as many
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)

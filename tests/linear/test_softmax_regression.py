@@ -36,7 +36,7 @@ def objective(features, labels, kernel, bias, l2, weights=None):
 
 
 def scikit_learn(features, labels, l2):
-    model = LogisticRegression(C=1 / (l2 * len(labels)), tol=1e-10, max_iter=20_000)
+    model = LogisticRegression(C=1 / (l2 * len(labels)), tol=1e-10, solver="newton-cg")
     model.fit(np.asarray(features, np.float64), labels)
     return model.coef_.T, model.intercept_
 
@@ -79,7 +79,7 @@ def test_two_classes_give_opposite_columns():
     kernel, bias = fit_softmax_regression(features, labels, 2, l2=0.02)
     np.testing.assert_allclose(kernel[:, 0], -kernel[:, 1], atol=1e-6)
     # sigmoid(x' w + b) with w = the difference of the columns, whose squared norm is twice theirs
-    model = LogisticRegression(C=1 / (0.01 * 80), tol=1e-10, max_iter=20_000).fit(features, labels)
+    model = LogisticRegression(C=1 / (0.01 * 80), tol=1e-10, solver="newton-cg").fit(features, labels)
     np.testing.assert_allclose(kernel[:, 1] - kernel[:, 0], model.coef_[0], atol=1e-4)
     np.testing.assert_allclose(bias[1] - bias[0], model.intercept_[0], atol=1e-4)
 

@@ -101,9 +101,7 @@ def test_vgg_has_the_classifier_that_was_counted_and_the_logits_of_keras():
     ],
     ids=["inception_v3", "resnet50"],
 )
-def test_inception_and_resnet_give_what_keras_gives(build, theirs, size):
-    features = build(include_top=False), theirs(include_top=False, weights=None)
-    assert relative_gap(*features, size) < 1e-4
+def test_inception_and_resnet_give_the_logits_of_keras(build, theirs, size):
     settings = {"input_shape": (*size, 3), "classes": 7, "classifier_activation": None}
     assert relative_gap(build(**settings), theirs(weights=None, **settings), size) < 1e-4
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import recipes
-from suite.catalog import about, catalog, recipe_file, select
 from suite.data.source import Source
-from suite.lesson import code_lines, is_lesson
+from suite.lessons.catalog import about, catalog, recipe_file, select
+from suite.lessons.cells import code_lines, is_lesson
 from suite.runs.recipe import Claim, claims_on
 
 ROOT = Path(recipes.__file__).parent

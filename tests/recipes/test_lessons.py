@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from suite.catalog import catalog, load_recipe, recipe_file
-from suite.lesson import CODE, MARKDOWN, is_lesson, read_about, read_cells
+from suite.lessons.catalog import catalog, load_recipe, recipe_file
+from suite.lessons.cells import CODE, MARKDOWN, is_lesson, read_about, read_cells
 from suite.runs.notebook_file import FIGURE
 
 LESSONS = [entry for entry in catalog() if is_lesson(recipe_file(entry).read_text(encoding="utf-8"))]

@@ -13,9 +13,11 @@ from PIL import Image
 import suite
 from suite.data.generated import scenes
 from suite.data.splits import SPLITS
+from suite.deploy.exports import steps
 from suite.errors import GateError
 from suite.evaluation.retrieval import Index
 from suite.runs import job
+from tests.recipes.stand_ins import keras_alone
 
 DRAWING = scenes.draw_scenes("train", 16, seed=0, size=(48, 40), things=(1, 1))
 
@@ -28,6 +30,7 @@ def no_export(monkeypatch):
         return []
 
     monkeypatch.setattr(job, "export_model", write_texts)
+    monkeypatch.setattr(steps, "exported_artifacts", keras_alone)
 
 
 @pytest.fixture(scope="module")
@@ -112,10 +115,15 @@ def test_a_users_pictures_are_searched(pictures, tmp_path):
 
 
 def test_a_users_content_and_style(pictures, tmp_path):
-    content, style = (str(pictures / f"images/{index}.png") for index in (0, 1))
+    content = str(pictures / "images/0.png")
     folder = suite.run("style_transfer", data=str(pictures), out=tmp_path / "a", smoke=True, content=content)
     with Image.open(folder / "stylized.png") as stylized, Image.open(folder / "optimized.png") as optimized:
         assert stylized.size == optimized.size == (40, 48)
+
+
+@pytest.mark.slow
+def test_a_style_of_one_step_is_not_shipped(pictures, tmp_path):
+    content, style = (str(pictures / f"images/{index}.png") for index in (0, 1))
     given = {"content": content, "style": style, "optimizing_steps": 1, "steps": 1, "side": 32, "crop": 64}
     given |= {"filters": (2, 3, 4), "blocks": 1}
     with pytest.raises(GateError, match="no better than the trivial answer: test_style_loss_ratio"):
@@ -165,6 +173,7 @@ def test_a_users_captions(pictures, tmp_path):
         suite.run("image_captioning", data=str(root), out=tmp_path / "b", smoke=True, image_size=50)
 
 
+@pytest.mark.slow  # the reader has tests of its own
 def test_coco_captions(tmp_path):
     def as_dataset(self, *args, **kwargs):
         texts = [f"a photo of {kwargs['split']} , number {number}" for number in range(5)]
@@ -181,6 +190,7 @@ def test_coco_captions(tmp_path):
     assert (folder / "figures" / "worst.png").is_file()
 
 
+@pytest.mark.slow  # the reader has tests of its own
 def test_a_tfds_set_without_labels_and_of_large_images(tmp_path):
     with tfds.testing.mock_data(num_examples=40):
         folder = suite.run("convolutional_autoencoder", data="tfds:lfw", out=tmp_path / "lfw", smoke=True)
@@ -295,6 +305,7 @@ def test_a_users_sentences_are_classified(tmp_path):
     assert not (folder / "figures" / "accuracy_by_kind.png").exists()
 
 
+@pytest.mark.slow  # the reader has tests of its own
 def test_reviews_of_films(tmp_path):
     with tfds.testing.mock_data(num_examples=30):
         folder = suite.run("sentence_classification", data="tfds", out=tmp_path / "a", smoke=True, length=8)

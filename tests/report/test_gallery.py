@@ -9,10 +9,10 @@ from urllib.parse import unquote
 import pytest
 from PIL import Image
 
-from suite import catalog
 from suite.bundle.rows import ClaimRow
 from suite.data.source import EMBEDDED
 from suite.errors import GateError
+from suite.lessons import catalog
 from suite.report.gallery import update_gallery, write_gallery
 from suite.runs.job import Job, execute
 from suite.runs.recipe import Claim, Result

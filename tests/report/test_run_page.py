@@ -9,6 +9,7 @@ from suite.bundle.data_facts import DataFacts
 from suite.bundle.rows import BaselineRow, ClaimRow
 from suite.data.set_aside import SetAside
 from suite.evaluation.table import Table
+from suite.report.run_page import write_report
 from tests.records import RECORD, artifact, changed
 from tests.report.report_pages import ARTIFACTS, page, save_figure
 
@@ -245,3 +246,10 @@ def test_report_needs_neither_tensorflow_nor_matplotlib():
         "import sys, suite.report.run_page; sys.exit(bool({'tensorflow', 'matplotlib'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_the_page_says_where_the_time_went(tmp_path):
+    record = changed(stage_seconds={"head": 12.2, "conversion": 30.4, "proof": 0.3})
+    page = write_report(tmp_path, record, []).read_text()
+    assert "conversion 30 s, head 12 s" in page and "proof" not in page
+    assert "Of which" not in write_report(tmp_path, changed(stage_seconds={}), []).read_text()

@@ -11,8 +11,8 @@ import pytest
 
 from suite import console
 from suite.bundle.rows import ClaimRow
-from suite.catalog import catalog, seconds, select
 from suite.cli import main
+from suite.lessons.catalog import catalog, seconds, select
 from suite.runs import several
 from tests.records import changed, write_record
 

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CHECK = """
 import sys
-from suite.catalog import load_recipe
+from suite.lessons.catalog import load_recipe
 from suite.cli.main import execute
 from tests.recipes import test_catalog as tests
 from tests.recipes import test_lessons as lessons

@@ -1,7 +1,7 @@
 """The pages of the site."""
 
 from suite.bundle.rows import ClaimRow
-from suite.catalog import recipe_file
+from suite.lessons.catalog import recipe_file
 from tests.records import changed, write_record
 from tools import pages
 

@@ -72,9 +72,8 @@ def weights(folder):
     return json.loads((folder / "model" / "weights.json").read_text())
 
 
-@pytest.mark.parametrize(
-    "victim", [pytest.param(0, id="chief", marks=pytest.mark.slow), pytest.param(1, id="helper")]
-)
+@pytest.mark.slow  # test_distribution and test_resuming have its parts
+@pytest.mark.parametrize("victim", [0, 1], ids=["chief", "helper"])
 def test_a_killed_worker_ends_the_other_and_both_go_on_later(tmp_path, victim):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     for folder in (whole, killed):

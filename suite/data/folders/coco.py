@@ -1,19 +1,22 @@
 """COCO's annotation files: JSON with images, annotations and categories. No picture is decoded here."""
 
-import json
 import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from suite.data.folders import layout, paired
+from suite.data.folders import paired
 from suite.data.folders.boxes import Boxes, Listing, around, clipped
+from suite.data.folders.named_pictures import NamedPictures
 from suite.data.folders.tables import read_text
+from suite.data.folders.text_files import read_each, read_json
+from suite.data.folders.things import check_size, number_of
 from suite.data.pictures.images import upright_size
 from suite.data.set_aside import SetAside, UnusableError
 
+LAYOUT = "COCO"
 _COCO_KEYS = ("images", "annotations", "categories")
 _BACKGROUND = "without an annotation, taken as background"
 _POLYGON = "with a polygon and no bbox, of which the box around it is taken"
@@ -36,7 +39,21 @@ class _Image(NamedTuple):
 
 
 def find_coco(root: Path) -> list[Path]:
-    """All JSON files that may be annotations, or only `instances_*.json` where there are some."""
+    """The JSON files that may be annotations, if one of them has a list of such a file."""
+    files = find_json(root)
+    return files if any(map(_has_a_list, files)) else []
+
+
+def _has_a_list(path: Path) -> bool:
+    try:
+        text = read_text(path, "a COCO file")
+    except ValueError:
+        return False
+    return any(f'"{key}"' in text for key in _COCO_KEYS)
+
+
+def find_json(root: Path) -> list[Path]:
+    """All JSON files where annotations are, or only `instances_*.json` where there are some."""
     folders = [root, *(path for path in sorted(root.iterdir()) if path.is_dir())]
     folders = [
         path
@@ -55,7 +72,7 @@ def list_coco(root: Path, json_files: Sequence[Path]) -> Listing:
 
     Args:
         root: The folder, with the pictures anywhere in it.
-        json_files: As `find_coco` gives them.
+        json_files: As `find_coco` or `find_json` gives them.
 
     Raises:
         ValueError: No file is such an annotation file, several are for one part, none is for train, or two
@@ -66,7 +83,7 @@ def list_coco(root: Path, json_files: Sequence[Path]) -> Listing:
     names = _categories(root, contents, aside)
     ordered = sorted(names, key=lambda category: (isinstance(category, str), category))
     labels = {category: label for label, category in enumerate(ordered)}
-    index = _index(root)
+    pictures = NamedPictures(root)
     sources: dict[Path, _Image] = {}
     for part, (json_file, content) in contents.items():
         file = json_file.relative_to(root).as_posix()
@@ -76,7 +93,7 @@ def list_coco(root: Path, json_files: Sequence[Path]) -> Listing:
             try:
                 if len({row["file_name"] for other, row in images if other == key}) > 1:
                     raise UnusableError(f"its image id {key} is that of several files")
-                path = _locate(root, json_file, part, image["file_name"], index)
+                path = pictures.find(image["file_name"], json_file, part)
                 if path in sources:
                     _merge(sources[path], part, rows_of[key])
                 sources[path] = _Image(part, image, rows_of[key])
@@ -89,6 +106,7 @@ def list_coco(root: Path, json_files: Sequence[Path]) -> Listing:
         tuple(names[category] for category in labels),
         aside,
         {path for path, _ in contents.values()},
+        LAYOUT,
     )
 
 
@@ -152,7 +170,7 @@ def _meaning(row: _Annotation) -> tuple[Key | None, str]:
 
 def _read_json_files(root: Path, json_files: Sequence[Path]) -> dict[str, tuple[Path, _Json]]:
     """Annotation files and their contents by part; files of other content are left out if there are any."""
-    read = [(path, _read_json(path)) for path in json_files]
+    read = [*read_each(json_files, lambda path: read_json(path, "a COCO file")).items()]
     found = [(path, content) for path, content in read if _is_coco(content)]
     if not found:
         path, content = read[0]
@@ -183,15 +201,6 @@ def _is_coco(content: Any) -> bool:
     return isinstance(content, dict) and all(isinstance(content.get(key), list) for key in _COCO_KEYS)
 
 
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(read_text(path, "a COCO file"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f"expected a COCO file of valid JSON, received {path.name!r}: {error}; mend it"
-        ) from error
-
-
 def _rows_by_image(
     content: _Json, file: str, known: set[Key], aside: list[SetAside]
 ) -> defaultdict[Key, list[_Annotation]]:
@@ -210,46 +219,13 @@ def _rows_by_image(
     return rows_of
 
 
-def _index(root: Path) -> dict[str, list[Path]]:
-    """All files in the folder by name, and by name without regard to case."""
-    index = defaultdict(list)
-    for path, _ in sorted(layout.find_files(root, {"": [root]})[0]):
-        for name in {path.name, path.name.casefold()}:
-            index[name].append(path)
-    return index
-
-
-def _locate(root: Path, json_file: Path, part: str, name: str, index: Mapping[str, list[Path]]) -> Path:
-    """The picture of that name; of several, one beside the annotations or in a folder of the part."""
-    wanted = PurePosixPath(name.replace("\\", "/"))
-    found = index.get(wanted.name) or index.get(wanted.name.casefold(), [])
-    if not found:
-        raise UnusableError("the image file is missing")
-
-    def fits(path: Path) -> tuple[bool, bool, bool]:
-        relative = path.relative_to(root)
-        in_part = any(paired.part_named(folder) == part for folder in relative.parts[:-1])
-        is_beside = json_file.parent in path.parents and json_file.parent != root
-        return relative.as_posix().endswith(wanted.as_posix()), is_beside, in_part
-
-    best = max(map(fits, found))
-    chosen = [path for path in found if fits(path) == best]
-    if len(chosen) > 1:
-        raise UnusableError(f"{len(chosen)} image files have this name")
-    return chosen[0]
-
-
 def _coco_boxes(path: Path, image: _Image, labels: Mapping[Key, int]) -> Boxes:
     height, width = upright_size(path)
-    stated = [_number(image.content.get(name)) for name in ("height", "width")]
-    stated = [size if math.isnan(said) else said for size, said in zip((height, width), stated, strict=True)]
-    if stated != [height, width]:
-        raise UnusableError(
-            f"{width} x {height} pixels upright, but its annotations say {stated[1]:g} x {stated[0]:g}"
-        )
+    stated = number_of(image.content.get("height")), number_of(image.content.get("width"))
+    check_size((height, width), stated)
     rows = [_box(row, labels, height, width) for row in image.annotations]
     remarks = {remark for _, _, remark in rows if remark} if rows else {_BACKGROUND}
-    crowds = [_number(row.content.get("iscrowd")) == 1 for row in image.annotations]
+    crowds = [number_of(row.content.get("iscrowd")) == 1 for row in image.annotations]
     boxes, of_class = [box for box, _, _ in rows], [label for _, label, _ in rows]
     return Boxes.of(boxes, of_class, crowds, tuple(sorted(remarks)))
 
@@ -278,20 +254,12 @@ def _sides(row: Mapping[str, Any]) -> tuple[tuple[float, float, float, float], s
         values = [piece for piece in re.split(r"[\s,\[\]()]+", values) if piece]
     if not values:
         if isinstance(polygons, list) and polygons and all(isinstance(each, list) for each in polygons):
-            corners = [_number(value) for each in polygons for value in each]
+            corners = [number_of(value) for each in polygons for value in each]
             if len(corners) >= 6 and len(corners) % 2 == 0:
                 return around(corners), _POLYGON
         raise UnusableError("has no bbox")
-    numbers = [_number(value) for value in values] if isinstance(values, list) else []
+    numbers = [number_of(value) for value in values] if isinstance(values, list) else []
     if len(numbers) != 4 or any(map(math.isnan, numbers)):
         raise UnusableError("has a bbox that is not four numbers")
     left, top, box_width, box_height = numbers
     return (top, left, top + box_height, left + box_width), ""
-
-
-def _number(value: object) -> float:
-    """A number, or the text of one; NaN for everything else."""
-    try:
-        return float(value) if isinstance(value, int | float | str) else math.nan
-    except (ValueError, OverflowError):
-        return math.nan

@@ -1,7 +1,7 @@
 """Files that belong to pictures: found by name, in any case; and the files that belong to nothing."""
 
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from suite.data.folders import layout
@@ -12,18 +12,25 @@ def child(folder: Path, name: str) -> Path:
     """What has a name in a folder, in that case or another; else a path of nothing."""
     if (folder / name).exists() or not folder.is_dir():
         return folder / name
-    return next(
-        (path for path in sorted(folder.iterdir()) if _alike(path.name) == _alike(name)), folder / name
-    )
+    return next((path for path in sorted(folder.iterdir()) if alike(path.name) == alike(name)), folder / name)
 
 
-def _alike(name: str) -> str:
+def names_of(path: Path) -> tuple[str, str]:
+    """The names under which a file belongs to another: its own without its ending, and with it."""
+    return alike(path.stem), alike(path.name)
+
+
+def alike(name: str) -> str:
     """Names that differ in case, or in how an accent is encoded, are the same name on some systems."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
 def match(
-    images: Sequence[Path], others: Sequence[Path], root: Path, kind: str
+    images: Sequence[Path],
+    others: Sequence[Path],
+    root: Path,
+    kind: str,
+    names: Callable[[Path], Sequence[str]] = names_of,
 ) -> tuple[dict[Path, Path], list[SetAside]]:
     """Finds the label file or mask of each picture: of its name but for the ending, or with one ending more.
 
@@ -32,31 +39,35 @@ def match(
         others: Files that may belong to them; of several with one name, the first.
         root: The folder that entries are relative to.
         kind: What the other files are, such as "label file".
+        names: The names by which two files belong together, the nearest first.
 
     Returns:
         The other file by picture, where there is one; and an entry for each of the others without a picture,
         and for each picture whose other file is that of a picture before.
     """
     exact: dict[str, Path] = {}
-    alike: dict[str, Path] = {}
+    by_name: dict[str, Path] = {}
     for other in others:
         exact.setdefault(other.stem, other)
-        alike.setdefault(_alike(other.stem), other)
+        by_name.setdefault(alike(other.stem), other)
+    for other in others:
+        by_name.setdefault(names(other)[-1], other)
     found: dict[Path, Path] = {}
     owners: dict[Path, Path] = {}
     aside = []
     for image in images:
-        names = image.stem, image.name
-        candidates = [exact.get(name) for name in names] + [alike.get(_alike(name)) for name in names]
+        candidates = [exact.get(name) for name in (image.stem, image.name)]
+        candidates += [by_name.get(name) for name in names(image)]
         nearest = next(filter(None, candidates), None)
         if nearest in owners:
             aside.append(SetAside.below(root, image, f"its {kind} is that of {owners[nearest].name!r}, too"))
         elif nearest:
             found[image], owners[nearest] = nearest, image
-    known = {_alike(name) for image in images for name in (image.stem, image.name)}
+    known = {name for image in images for name in names(image)}
     for other in others:
         if other not in owners:
-            reason = f"another {kind} is used" if _alike(other.stem) in known else "no image for it"
+            is_known = not known.isdisjoint((alike(other.stem), names(other)[-1]))
+            reason = f"another {kind} is used" if is_known else "no image for it"
             aside.append(SetAside.below(root, other, reason))
     return found, aside
 

@@ -1,6 +1,6 @@
 """What sets of pictures with masks, boxes or captions share: finding files, parts, counts."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image
 
 from suite.data.folders import layout, scan
-from suite.data.folders.companions import child
 from suite.data.folders.scan import Content, Picture, separate_copies
 from suite.data.folders.tables import read_text
-from suite.data.set_aside import SetAside, first_names, printable, with_first
+from suite.data.pictures.file_kinds import is_picture
+from suite.data.set_aside import SetAside, first_names, printable, with_reasons
 from suite.data.splits import SPLITS
 
 LEAST = {"train": 5, "validation": 1, "test": 1}
@@ -38,40 +38,36 @@ def part_named(name: str) -> str | None:
     return layout.PART_NAMES.get(name.casefold().rstrip("0123456789"))
 
 
-def find_pairs(root: Path, first: str, second: str) -> dict[str, tuple[Path, Path]]:
-    """Finds two folders that belong together, in a root divided into parts or not.
-
-    Args:
-        root: Holds images/ and masks/, or train/images/ and train/masks/ and so on, or images/train/ and
-            masks/train/ and so on; in upper or lower case.
-        first: Name of the folder of pictures, such as "images".
-        second: Name of the folder of annotations, such as "masks".
-
-    Returns:
-        The two folders by part, all under "train" where there is no division; empty where there is no pair.
-    """
-    below = [(part_named(path.name), path) for path in sorted(root.iterdir()) if path.is_dir()]
-    pairs = {part: (child(path, first), child(path, second)) for part, path in below if part}
-    firsts, seconds = child(root, first), child(root, second)
-    if not _complete(pairs):
-        inner = sorted(firsts.iterdir()) if firsts.is_dir() else []
-        named = [(part_named(path.name), path) for path in inner if path.is_dir()]
-        pairs = {part: (path, child(seconds, path.name)) for part, path in named if part}
-    if not _complete(pairs):
-        pairs = {"train": (firsts, seconds)}
-    return _complete(pairs)
-
-
-def _complete(pairs: Mapping[str, tuple[Path, Path]]) -> dict[str, tuple[Path, Path]]:
-    complete = {part: pair for part, pair in pairs.items() if all(path.is_dir() for path in pair)}
-    return complete if "train" in complete else {}
-
-
 def list_files(folder: Path, root: Path) -> tuple[list[Path], list[SetAside]]:
     """Files of a folder in natural order, and everything in it that is none."""
     folders, files, aside = layout.list_entries(folder, root)
     aside += [SetAside.below(root, path, "a folder, where a file is expected") for path in folders]
     return files, aside
+
+
+def list_both(
+    pictures: Path, others: Path, root: Path, is_other: Callable[[Path], bool]
+) -> tuple[list[Path], list[Path], list[SetAside]]:
+    """Files of a folder of pictures, and those of the folder of what belongs to them.
+
+    Args:
+        pictures: The former: all files in it; where it is the latter, too, those that are named as pictures.
+        others: The latter.
+        root: The folder that entries are relative to.
+        is_other: Whether a file is one of what belongs to pictures.
+
+    Returns:
+        Pictures, others, and what is neither; a folder in one of them that has others in it is not told.
+    """
+    images, aside = list_files(pictures, root)
+    if pictures == others:
+        found = [path for path in images if is_other(path)]
+        return [path for path in images if is_picture(path.suffix) and not is_other(path)], found, []
+    if others.is_relative_to(pictures):
+        aside = []
+    beside, more = list_files(others, root)
+    aside += [entry for entry in more if entry not in aside]
+    return images, [path for path in beside if is_other(path)], aside
 
 
 def remarks(pictures: Sequence[tuple[str, Collection[str]]]) -> tuple[str, ...]:
@@ -145,7 +141,7 @@ def _check_counts(root: Path, parts: Mapping[str, Sequence[Picture[Any]]], aside
     received = ", ".join(f"{len(parts[part])} for {part}" for part in SPLITS)
     raise ValueError(
         f"expected at least {needed} usable pictures in {str(root)!r}, received {received}"
-        f"{with_first(aside)}; {'mend those or add others' if aside else 'add pictures'}"
+        f"{with_reasons(aside)}; {'mend those or add others' if aside else 'add pictures'}"
     )
 
 

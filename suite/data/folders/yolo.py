@@ -2,15 +2,25 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from suite.data.folders import companions, paired
+from suite.data.folders import paired, part_lists
 from suite.data.folders.boxes import Boxes, Listing, around, clipped
+from suite.data.folders.folder_pairs import FolderPair, find_folder_pairs, match_pairs, parts_of
 from suite.data.folders.tables import read_text
+from suite.data.folders.text_files import read_text_of_picture
 from suite.data.set_aside import UnusableError
 
 _NAMES = "classes.txt"
+_OF_DARKNET = (".names", ".labels")
+_NO_NAMES = (
+    "expected the names of the classes in classes.txt or data.yaml in {!r}, received none; write classes.txt "
+    "with one name a line, the first for class 0"
+)
+_ANY = 2**31  # classes, where they are not named
+_SAMPLE = 50  # label files of a folder that are looked into
+_LINE = re.compile(r"\d+(\.0+)?([\s,;]+-?[\d.,]+(e-?\d+)?){4}")
 _EMPTY = "with an empty label file, taken as background"
 _POLYGON = "with polygons, of which the box around each is taken"
 _CONFIDENCE = "with a sixth number in a line, as predictions have, which is left out"
@@ -18,54 +28,89 @@ _NO_NUMBER = "has a field that is no number, or a class that is no whole number"
 _QUOTED = r"'(?:[^']|'')*'|\"[^\"]*\""
 
 
-def list_yolo(root: Path, pairs: Mapping[str, tuple[Path, Path]]) -> Listing:
+def find_yolo(root: Path) -> list[FolderPair]:
+    """The folders of the pictures and of the label files; none where there are no such files."""
+    pairs = find_folder_pairs(root, _may_be_labels)
+    named = [pair for pair in pairs if pair.others.name.casefold().startswith("label")]
+    return named or [pair for pair in pairs if _has_lines(pair)]
+
+
+def _may_be_labels(path: Path) -> bool:
+    return path.suffix.lower() == ".txt" and path.name.lower() != _NAMES
+
+
+def _has_lines(pair: FolderPair) -> bool:
+    files = filter(_may_be_labels, paired.list_files(pair.others, pair.others)[0])
+    return any(_is_of_lines(path) for path in list(files)[:_SAMPLE])
+
+
+def _is_of_lines(path: Path) -> bool:
+    try:
+        first = read_text(path, "a label file").strip().split("\n")[0]
+    except ValueError:
+        return False
+    return _LINE.match(first) is not None
+
+
+def list_yolo(root: Path, pairs: Sequence[FolderPair]) -> Listing:
     """Lists a folder of images and label files.
+
+    A folder that is not divided otherwise is so by train.txt and valid.txt or test.txt.
 
     Args:
         root: The folder.
-        pairs: By part, the folder of the images and that of the label files.
-
-    Raises:
-        ValueError: There are no class names.
+        pairs: As `find_yolo` gives them.
     """
-    classes, names_file, keypoints = _yolo_names(root, [labels for _, labels in pairs.values()])
-    files, aside = [], []
-    label_of: dict[Path, Path] = {}
-    for part, (image_folder, label_folder) in pairs.items():
-        images, others = paired.list_files(image_folder, root)
-        beside, more = paired.list_files(label_folder, root)
-        labels = [path for path in beside if path.suffix.lower() == ".txt" and path.name.lower() != _NAMES]
-        found, alone = companions.match(images, labels, root, "label file")
-        aside += [*others, *more, *alone]
-        doubles = {entry.file for entry in alone}
-        files += [(image, part) for image in images if image.relative_to(root).as_posix() not in doubles]
-        label_of |= found
-    read = {names_file, *label_of.values()}
+    classes, names_files, keypoints = _class_names(root, pairs)
+    matched = match_pairs(root, pairs, "label file", lambda _, path: _may_be_labels(path))
+    beside = {pair.others for pair in pairs if pair.pictures == pair.others}  # where other texts lie, too
+    aside = [
+        entry
+        for entry in matched.aside
+        if (root / entry.file).parent not in beside or _is_of_lines(root / entry.file)
+    ]
+    files, parts = matched.files, parts_of(pairs)
+    lists: set[Path] = set()
+    if parts == {"train"}:
+        files, parts, lists = part_lists.divide(root, files, aside)
+    label_of = matched.other_of
+    problems = () if classes else (_NO_NAMES.format(str(root)),)
+    num_classes = len(classes) or _ANY
     return Listing(
         files,
-        pairs,
-        lambda path: _read_lines(label_of.get(path), len(classes), keypoints),
+        parts,
+        lambda path: _read_lines(label_of.get(path), num_classes, keypoints),
         classes,
         aside,
-        read,
+        {*names_files, *label_of.values(), *lists},
+        "Darknet" if any(path.suffix.lower() in _OF_DARKNET for path in names_files) else "YOLO",
+        problems,
     )
 
 
-def _yolo_names(root: Path, label_folders: Sequence[Path]) -> tuple[tuple[str, ...], Path, bool]:
-    """Names of the classes, the file that has them, and whether it says that lines have keypoints."""
-    for folder in (root, *label_folders):
-        path = companions.child(folder, _NAMES)
-        if names := paired.read_names(path):
-            return names, path, False
-    files = [path for path in paired.list_files(root, root)[0] if path.suffix.lower() in (".yaml", ".yml")]
-    for path in sorted(files, key=lambda path: path.stem.lower() != "data"):
-        text = read_text(path, "a YAML file")
-        if names := parse_names(text):
-            return names, path, bool(re.search(r"^kpt_shape[ \t]*:", text, re.MULTILINE))
-    raise ValueError(
-        f"expected the names of the classes in classes.txt or data.yaml in {str(root)!r}, received none; "
-        "write classes.txt with one name a line, the first for class 0"
-    )
+def _class_names(root: Path, pairs: Sequence[FolderPair]) -> tuple[tuple[str, ...], set[Path], bool]:
+    """Names of the classes, the files that have them, and whether these say that lines have keypoints."""
+    inner = {folder for _, *both in pairs for each in both for folder in (each, *each.parents)}
+    below = sorted(folder for folder in inner if folder != root and folder.is_relative_to(root))
+    found: dict[Path, tuple[str, ...]] = {}
+    keypoints = False
+    for path in sorted(_names_files(root, below), key=lambda path: path.name.lower() != _NAMES):
+        text = read_text(path, "a file of names")
+        is_yaml = path.suffix.lower() in (".yaml", ".yml")
+        names = parse_names(text) if is_yaml else paired.read_names(path)
+        if names and not found:
+            keypoints = is_yaml and bool(re.search(r"^kpt_shape[ \t]*:", text, re.MULTILINE))
+        if names and (not found or names == next(iter(found.values()))):
+            found[path] = names
+    return next(iter(found.values()), ()), set(found), keypoints
+
+
+def _names_files(root: Path, below: Sequence[Path]) -> list[Path]:
+    """Files that may name the classes: those of the root first, data.yaml before other YAML files."""
+    files = [path for folder in (root, *below) for path in paired.list_files(folder, root)[0]]
+    plain = [path for path in files if path.name.lower() == _NAMES or path.suffix.lower() in _OF_DARKNET]
+    of_yaml = [path for path in files if path.suffix.lower() in (".yaml", ".yml")]
+    return plain + sorted(of_yaml, key=lambda path: path.stem.lower() != "data")
 
 
 def parse_names(text: str) -> tuple[str, ...]:
@@ -96,7 +141,7 @@ def _read_lines(path: Path | None, num_classes: int, have_keypoints: bool) -> Bo
     if path is None:
         return Boxes.of([], [], [], ("without a label file, taken as background",))
     rows = []
-    for number, line in enumerate(read_text(path, "a label file").splitlines(), 1):
+    for number, line in enumerate(read_text_of_picture(path, "label file").splitlines(), 1):
         if line.strip():
             try:
                 rows.append(_parse_line(line, num_classes, have_keypoints))

@@ -39,13 +39,22 @@ def augment(image: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
         use_image_if_no_bounding_boxes=True,
     )
     colors = tf.image.resize(tf.slice(flipped, begin, size), tf.shape(flipped)[:2])
-    return tf.ensure_shape(_recolor(colors, color_seed), image.shape)
+    return tf.ensure_shape(recolor(colors, color_seed), image.shape)
 
 
-def _recolor(colors: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
-    """Brightness, contrast and saturation in one: (r, g, b) times a matrix, a third of the passes."""
+def recolor(colors: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
+    """Changes brightness, contrast and saturation at random, as `augment` does.
+
+    Args:
+        colors: `(height, width, 3)` float32 in [0, 255].
+        seed: Two integers, `(2,)`.
+
+    Returns:
+        `(height, width, 3)` uint8.
+    """
     import tensorflow as tf
 
+    # (r, g, b) times one matrix, a third of the passes.
     drawn = tf.random.stateless_uniform((3,), seed, minval=-1.0)
     shift, contrast, saturation = tf.unstack(drawn * (0.1 * 255, 0.2, 0.2) + (0.0, 1.0, 1.0))
     # Each column: what a new color gets from the old ones, the rest being its share of the gray value.

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 from scipy.fft import dctn
 
-from suite.data.pictures.images import decode, open_picture, upright_size
+from suite.data.pictures.images import decode, load_image, open_picture, stretch, upright_size
 
 THUMBNAIL = 32  # pixels on a side
 _LONGEST = 256  # pixels that a picture is measured at; what is sharper than a network sees does not count
@@ -54,10 +54,33 @@ def read_facts(file: str | os.PathLike[str]) -> PictureFacts:
     Raises:
         UndecodableImageError: It is no sound picture.
     """
-    pixels = decode(file, (_LONGEST // 2, _LONGEST // 2))
+    return _measured(file, decode(file, (_LONGEST // 2, _LONGEST // 2)))
+
+
+def _measured(file: str | os.PathLike[str], pixels: np.ndarray) -> PictureFacts:
     with open_picture(file) as image:
         kind = image.format or ""
     return measure_pixels(pixels, kind, upright_size(file))
+
+
+class MeasuringLoader:
+    """Loads pictures as `load_image` does, and measures each on the way, so that it is decoded once.
+
+    Attributes:
+        facts: Of the pictures that were loaded, by file.
+    """
+
+    def __init__(self) -> None:
+        self.facts: dict[str, PictureFacts] = {}
+
+    def __call__(self, file: str | os.PathLike[str], size: tuple[int, int]) -> np.ndarray:
+        """Loads a picture; takes and gives what `load_image` does."""
+        if max(size) < _LONGEST // 2:  # decoded for so small a picture, it would be too small to measure
+            self.facts[os.fspath(file)] = read_facts(file)
+            return load_image(file, size)
+        pixels = decode(file, size)
+        self.facts[os.fspath(file)] = _measured(file, pixels)
+        return stretch(pixels, size)
 
 
 def measure_pixels(pixels: np.ndarray, kind: str, size: tuple[int, int]) -> PictureFacts:

@@ -84,6 +84,12 @@ def load_image(file: str | os.PathLike[str] | BinaryIO, size: tuple[int, int]) -
     return np.array(_open_rgb(file, size).resize((width, height), Image.Resampling.BILINEAR))
 
 
+def stretch(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Stretches decoded pixels as `load_image` does: `(height, width, 3)` uint8 of another size."""
+    height, width = size
+    return np.array(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
+
+
 def open_picture(file: str | os.PathLike[str] | BinaryIO) -> Image.Image:
     """Opens a picture with Pillow, and nothing that is none or that only looks like one; decodes nothing yet.
 

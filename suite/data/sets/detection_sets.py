@@ -1,8 +1,8 @@
-"""Pictures with labeled boxes: drawn scenes, Pascal VOC 2007, or a user's folder in one of three forms."""
+"""Pictures with labeled boxes: drawn scenes, Pascal VOC 2007, or a user's folder in one of many forms."""
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -10,19 +10,18 @@ from typing import Any
 import numpy as np
 
 from suite.data.folders import companions, paired, scan
+from suite.data.folders.box_files import drop_unused, list_boxes, read_all_boxes
 from suite.data.folders.boxes import Boxes, Listing
-from suite.data.folders.coco import find_coco, list_coco
-from suite.data.folders.voc import find_voc, list_voc
-from suite.data.folders.yolo import list_yolo
+from suite.data.folders.scan import Picture
 from suite.data.generated.scenes import COUNTS, SHAPES, boxes, draw_scenes
 from suite.data.pictures.images import load_image
-from suite.data.set_aside import SetAside, printable
-from suite.data.sets.picture_set import PictureSet, parts_of_files, stack
+from suite.data.set_aside import SetAside, UnusableError, printable
+from suite.data.sets.picture_set import PictureSet, Store, parts_of_files, stack
 from suite.data.sets.tfds_images import tfds_builder, tfds_examples
 from suite.data.source import Source
 from suite.data.splits import SPLITS
 
-_EXPECTED = "a folder with images and COCO or Pascal VOC annotations, or with images/ and labels/"
+_EXPECTED = "a folder of pictures with boxes"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -80,13 +79,17 @@ def load_voc(size: tuple[int, int]) -> DetectionSet:
             found = example["objects"]
             rows[part].append(Boxes.of(found["bbox"], found["label"], found["is_difficult"]))
     names = tuple(builder.info.features["objects"]["label"].names)
-    return _make(images, rows, size, classes=names, source="voc/2007")
+    stacked = {part: stack(images[part], (*size, 3)) for part in SPLITS}
+    return _make(stacked, rows, classes=names, source="voc/2007")
 
 
 def read_detection_folder(
-    directory: str | os.PathLike[str], seed: int, size: tuple[int, int]
+    directory: str | os.PathLike[str],
+    seed: int,
+    size: tuple[int, int] | Callable[[Sequence[np.ndarray]], tuple[int, int]],
+    work: str | os.PathLike[str] | None = None,
 ) -> DetectionSet:
-    """Reads a folder of pictures with boxes in one of three forms. Nothing in it is changed.
+    """Reads a folder of pictures with boxes in a form of `box_files.FORMS`. Nothing in it is changed.
 
     YOLO: images/ and labels/, where a picture and its label file have the same name but for the ending, with
     train/, val/ and test/ above or inside them. A line is `class cx cy w h`, relative to the picture, or a
@@ -101,13 +104,17 @@ def read_detection_folder(
     in train/, valid/ and test/; ImageSets/Main may divide them. Objects marked difficult are crowds here.
 
     A picture with a wrong annotation is set aside as a whole, because a thing without its box would be
-    learned as background. A box may reach over the border by 1 % of the side, and is clipped. Parts that are
-    missing are split off train, 15 % of its pictures each.
+    learned as background; of a box without area nothing would be, so that it alone is left out. A box may
+    reach over the border by 1 % of the side, and is clipped. Classes without a box are left out, and `notes`
+    say so. Parts that are missing are split off train, 15 % of its pictures each.
 
     Args:
         directory: The folder.
         seed: Of the split.
-        size: `(height, width)` in pixels that every picture is stretched to.
+        size: `(height, width)` in pixels that every picture is stretched to; or what gives it for the boxes
+            of all pictures, `(m, 4)` float32 in [0, 1] each, before one is decoded.
+        work: Folder of a file that has the decoded pictures, so that memory does not grow with them; it has
+            no name and goes with the process. None: they are in memory.
 
     Returns:
         The set, with everything that was set aside.
@@ -118,31 +125,52 @@ def read_detection_folder(
     """
     root = Path(directory)
     paired.check_folder(root, _EXPECTED)
-    listing = _list(root)
-    pictures, unreadable = scan.inspect_files(
-        listing.files,
-        root,
-        lambda path: (load_image(path, size), listing.read_boxes(path)),
-        "Reading pictures and boxes",
-    )
+    listing = list_boxes(root)
+    boxes_of = read_all_boxes(root, listing)
+    used, unused, boxes_of = drop_unused(listing.classes, boxes_of)
+    if not isinstance(size, tuple):
+        size = size([boxes.boxes for boxes in boxes_of.values() if isinstance(boxes, Boxes)])
+    pictures, unreadable, store = _decode(root, listing, boxes_of, size, Path(work) if work else None)
     parts, aside = paired.divide(pictures, listing.parts, root, seed, [*listing.aside, *unreadable])
-    images = {part: [picture.content[0] for picture in parts[part]] for part in SPLITS}
     rows = {part: [picture.content[1] for picture in parts[part]] for part in SPLITS}
     quarantined = tuple(sorted(aside, key=attrgetter("file")))
     notes = paired.remarks([(p.file, p.content[1].remarks) for part in SPLITS for p in parts[part]])
     _check_boxes(root, rows, quarantined, notes)
     read = {*listing.read, *(path for path, _ in listing.files)}
     return _make(
-        images,
+        {part: store.take([picture.content[0] for picture in parts[part]]) for part in SPLITS},
         rows,
-        size,
-        classes=listing.classes,
+        classes=used,
         source=str(root),
         quarantined=quarantined,
         files=parts_of_files(parts),
-        notes=notes,
+        notes=(*notes, *unused),
         unread=companions.unread(root, read, quarantined),
     )
+
+
+def _decode(
+    root: Path,
+    listing: Listing,
+    boxes_of: Mapping[Path, Boxes | Exception],
+    size: tuple[int, int],
+    work: Path | None,
+) -> tuple[list[Picture[tuple[int, Boxes]]], list[SetAside], Store]:
+    """The sound pictures, with the row of each in the store, and what is none."""
+    store = Store(len(listing.files), (*size, 3), work)
+    row_of = {path: row for row, (path, _) in enumerate(listing.files)}
+
+    def read(path: Path) -> tuple[int, Boxes]:
+        boxes = boxes_of[path]
+        if isinstance(boxes, UnusableError):
+            raise boxes
+        store.write(row_of[path], load_image(path, size))
+        if isinstance(boxes, Exception):
+            raise boxes
+        return row_of[path], boxes
+
+    pictures, unreadable = scan.inspect_files(listing.files, root, read, "Reading pictures and boxes")
+    return pictures, unreadable, store
 
 
 def _check_boxes(
@@ -160,34 +188,14 @@ def _check_boxes(
         )
 
 
-def _list(root: Path) -> Listing:
-    voc = find_voc(root)
-    if voc:
-        return list_voc(root, voc)
-    pairs = paired.find_pairs(root, "images", "labels")
-    if pairs:
-        return list_yolo(root, pairs)
-    files = find_coco(root)
-    if files:
-        return list_coco(root, files)
-    raise ValueError(
-        f"expected images/ and labels/, annotations/*.json or JPEGImages/ and Annotations/ in {str(root)!r}, "
-        f"received {paired.contents(root)}; put the pictures in images/ and a YOLO label file for each in "
-        "labels/, or a COCO file in annotations/"
-    )
-
-
 def _make(
-    images: Mapping[str, Sequence[np.ndarray]],
-    rows: Mapping[str, Sequence[Boxes]],
-    size: tuple[int, int],
-    **about: Any,
+    images: Mapping[str, np.ndarray], rows: Mapping[str, Sequence[Boxes]], **about: Any
 ) -> DetectionSet:
     def column(name: str) -> dict[str, list[np.ndarray]]:
         return {part: [getattr(boxes, name) for boxes in rows[part]] for part in SPLITS}
 
     return DetectionSet(
-        images={part: stack(images[part], (*size, 3)) for part in SPLITS},
+        images=images,
         boxes=column("boxes"),
         labels=column("labels"),
         is_crowd=column("is_crowd"),

@@ -2,29 +2,32 @@
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import ImageOps
+from PIL import Image
 
 from suite.data.folders import companions, paired, scan
-from suite.data.folders.scan import Picture
+from suite.data.folders.folder_pairs import FolderPair, parts_of
+from suite.data.folders.mask_classes import IGNORED, Meaning, find_meaning, unknown
+from suite.data.folders.mask_colors import find_colors
+from suite.data.folders.mask_files import find_masks, match_masks
+from suite.data.folders.mask_values import Value, read_mask
 from suite.data.generated.scenes import COUNTS, SHAPES, class_masks, draw_scenes
-from suite.data.pictures.images import load_image, open_picture, upright_size
-from suite.data.set_aside import SetAside, UnusableError
-from suite.data.sets.picture_set import PictureSet, parts_of_files, stack
+from suite.data.pictures.images import load_image, upright_size
+from suite.data.set_aside import SetAside, UnusableError, with_reasons
+from suite.data.sets.picture_set import PictureSet, Store, parts_of_files
 from suite.data.sets.tfds_images import split_training, tfds_builder, tfds_examples
 from suite.data.source import Source
 from suite.data.splits import SPLITS
 
-IGNORED = 255  # a pixel of no class
-
 _EXPECTED = "a folder with images/ and masks/"
 
-_MOST_UNNAMED = 64  # classes without a classes.txt; more are the grays of a smoothed mask
+_LOSSY = "with a mask in JPEG, whose grays are taken for black or white"
 
 _PET_CLASSES = ("background", "pet")
 
@@ -38,12 +41,6 @@ class SegmentationSet(PictureSet):
     """
 
     masks: Mapping[str, np.ndarray]
-
-
-class _Mask(NamedTuple):
-    labels: np.ndarray  # (height, width) uint8, stretched
-    values: frozenset[int]  # before stretching
-    is_gray: bool
 
 
 def load(source: Source, seed: int, size: tuple[int, int]) -> SegmentationSet:
@@ -95,165 +92,166 @@ def load_pets(seed: int, size: tuple[int, int]) -> SegmentationSet:
 
 
 def read_segmentation_folder(
-    directory: str | os.PathLike[str], seed: int, size: tuple[int, int]
+    directory: str | os.PathLike[str],
+    seed: int,
+    size: tuple[int, int],
+    work: str | os.PathLike[str] | None = None,
+    ignore: Sequence[str] = (),
 ) -> SegmentationSet:
-    """Reads a folder with images/ and masks/; a mask has the name of its picture but for ending and case.
+    """Reads a folder of pictures and masks. Nothing in it is changed.
 
-    A mask is a PNG, in gray or with a palette, whose values are class indices, or 255 for pixels of no class.
-    Where all masks are gray with 0 and 255 alone (and `classes.txt` names no more than two classes), 255 is
-    class 1. `classes.txt` names the classes, one a line from index 0; without it they are "background",
-    "class 1", .... train/, validation/ and test/ may stand above or inside images/ and masks/; parts that
-    are missing are split off train, 15 % of its pictures each. Nothing in the folder is changed.
+    A mask has the name of its picture but for the ending, the case and words such as `_mask`, `_label` and
+    `_manual1`. Masks are beside the pictures, or in a folder of their own: images/ and masks/, image/ and
+    label/, JPEGImages/ and SegmentationClass/, train/ and trainannot/, with parts above or inside them; parts
+    that are missing are split off train, 15 % of its pictures each.
+
+    Values in gray or of a palette are class indices, 255 no class. Where all masks have 0 and 255 alone (and
+    `classes.txt` names no more than two classes), 255 is class 1. `classes.txt` names the classes, one a line
+    from index 0; without it they are "background", "class 1", .... Where masks are colors, a text or JSON
+    file lists them with the names of their classes, or else they are found. Gray levels that are far apart
+    are classes, too. A class without a pixel is left out; one that is named void or ignore is none.
 
     Args:
         directory: The folder.
         seed: Of the split.
         size: `(height, width)` in pixels: pictures are stretched bilinearly, masks to the nearest.
+        work: Folder of the files that have the decoded pictures and masks, so that memory does not grow with
+            them; they have no names and go with the process. None: they are in memory.
+        ignore: Names of classes, indices ("11") or colors ("#000000") whose pixels count for nothing.
 
     Returns:
         The set, with everything that was set aside.
 
     Raises:
-        ValueError: There is no such folder, no images/ or masks/, too few usable pictures, or masks without
-            `classes.txt` that would have more than 64 classes.
+        ValueError: There is no such folder, no masks, too few usable pictures, fewer than two classes, more
+            than 64 that no file names, or nothing in the masks is what `ignore` says.
     """
     root = Path(directory)
     paired.check_folder(root, _EXPECTED)
-    pairs = paired.find_pairs(root, "images", "masks")
+    pairs = find_masks(root)
     if not pairs:
         raise ValueError(
             f"expected images/ and masks/ in {str(root)!r}, received {paired.contents(root)}; put the "
             "pictures in images/ and the mask of each, a PNG of the same name, in masks/"
         )
-    files, mask_of, aside = _match(root, pairs)
-    pictures, unreadable = scan.inspect_files(
-        files, root, lambda path: _read_pair(path, mask_of[path], size), "Reading pictures and masks"
+    files, mask_of, aside = match_masks(root, pairs)
+    reader = _Reader(files, mask_of, size, Path(work) if work else None)
+    pictures, unreadable = scan.inspect_files(files, root, reader.read, "Reading pictures and masks")
+    aside += unreadable
+    meaning, read = _find_meaning(
+        root, pairs, [picture.content.values for picture in pictures], aside, ignore
     )
-    names_file = companions.child(root, "classes.txt")
-    names = paired.read_names(names_file)
-    resolved, wrong, classes = _resolve(pictures, names)
-    parts, aside = paired.divide(resolved, pairs, root, seed, [*aside, *unreadable, *wrong])
+    wrong = {picture: why for picture in pictures if (why := unknown(picture.content.values, meaning))}
+    usable = [picture for picture in pictures if picture not in wrong]
+    aside += [SetAside(picture.file, why) for picture, why in wrong.items()]
+    parts, aside = paired.divide(usable, parts_of(pairs), root, seed, aside)
+    if len(meaning.classes) < 2:
+        raise ValueError(
+            f"expected pixels of at least two classes in the masks of {str(root)!r}, received "
+            f"{' and '.join(map(repr, meaning.classes)) or 'none'} alone; check what their values stand for"
+        )
+    lossy = [(picture.file, (_LOSSY,)) for picture in usable if picture.content.is_lossy]
+    reader.name_labels([picture.content.row for picture in usable], meaning)
+    rows = {part: [picture.content.row for picture in parts[part]] for part in SPLITS}
     return SegmentationSet(
-        images={part: stack([p.content[0] for p in parts[part]], (*size, 3)) for part in SPLITS},
-        masks={part: stack([p.content[1] for p in parts[part]], size) for part in SPLITS},
-        classes=classes,
+        images={part: reader.images.take(rows[part]) for part in SPLITS},
+        masks={part: reader.labels.take(rows[part]) for part in SPLITS},
+        classes=meaning.classes,
         source=str(root),
         quarantined=tuple(sorted(aside, key=attrgetter("file"))),
         files=parts_of_files(parts),
-        unread=companions.unread(root, {names_file, *mask_of, *mask_of.values()}, aside),
+        notes=(*meaning.notes, *paired.remarks(lossy)),
+        unread=companions.unread(root, {*read, *mask_of, *mask_of.values()}, aside),
     )
 
 
-def _match(
-    root: Path, pairs: Mapping[str, tuple[Path, Path]]
-) -> tuple[list[tuple[Path, str]], dict[Path, Path], list[SetAside]]:
-    """Pictures with their part, the mask of each, and entries for what stands alone."""
-    files: list[tuple[Path, str]] = []
-    aside: list[SetAside] = []
-    mask_of: dict[Path, Path] = {}
-    for part, (image_folder, mask_folder) in pairs.items():
-        images, others = paired.list_files(image_folder, root)
-        masks, more = paired.list_files(mask_folder, root)
-        aside += others + more
-        masks.sort(key=lambda mask: mask.suffix.lower() != ".png")
-        found, alone = companions.match(images, masks, root, "mask")
-        mask_of |= found
-        files += [(image, part) for image in found]
-        gone = {entry.file for entry in alone}
-        lone = [image for image in images if image not in found]
-        entries = [SetAside.below(root, image, f"no mask {image.stem}.png for it") for image in lone]
-        aside += alone + [entry for entry in entries if entry.file not in gone]
-    return files, mask_of, aside
-
-
-def _read_pair(path: Path, mask_path: Path, size: tuple[int, int]) -> tuple[np.ndarray, _Mask]:
-    pixels = load_image(path, size)
-    mask, is_gray = _read_mask(mask_path)
-    height, width = upright_size(path)
-    if mask.shape != (height, width):
-        raise UnusableError(
-            f"{width} x {height} pixels upright, but its mask is {mask.shape[1]} x {mask.shape[0]}; save the "
-            "mask at the size of the image"
-        )
-    values = frozenset(np.unique(mask).tolist())
-    return pixels, _Mask(paired.stretch(mask, size, is_mask=True), values, is_gray)
-
-
-def _read_mask(path: Path) -> tuple[np.ndarray, bool]:
-    """`(height, width)` uint8 values of a mask, and whether they are grays, not indices of a palette."""
-    mend = "save it as a PNG with a palette or in gray whose values are the class indices"
+def _find_meaning(
+    root: Path,
+    pairs: Sequence[FolderPair],
+    masks: Sequence[frozenset[Value]],
+    aside: Sequence[SetAside],
+    ignore: Sequence[str],
+) -> tuple[Meaning, set[Path]]:
+    """What the values of masks mean, and the files that say it."""
+    listed, colors = find_colors(root, {pair.others for pair in pairs})
+    names_file = companions.child(root, "classes.txt")
+    names = () if listed == names_file else paired.read_names(names_file)
     try:
-        with open_picture(path) as image:
-            kind, mode = image.format, image.mode
-            if kind != "PNG":
-                lossy = ", which changes labels" if kind in ("JPEG", "WEBP") else ""
-                raise UnusableError(f"its mask is a {kind}{lossy}; {mend}")
-            if mode not in ("1", "L", "P") and not mode.startswith("I"):
-                raise UnusableError(f"its mask has {mode} colors, not class indices; {mend}")
-            if image.tile[0].args in ("L;2", "L;4"):  # Pillow would spread them over 0 to 255
-                raise UnusableError(
-                    "its mask is gray of 2 or 4 bits; save it in gray of 8 bits or with a palette"
-                )
-            image.load()
-            values = np.asarray(ImageOps.exif_transpose(image))
-    except UnusableError:
-        raise
-    except Exception as error:  # a broken file can raise anything from inside Pillow
-        raise UnusableError(f"its mask cannot be decoded; {mend}") from error
-    if values.min() < 0 or values.max() > IGNORED:
-        raise UnusableError(f"its mask has values up to {values.max()}; class indices are at most 254")
-    return values.astype(np.uint8), mode in ("L", "I", "I;16")
+        meaning = find_meaning(masks, names, colors, listed.name if listed else "", ignore)
+    except ValueError as error:
+        raise ValueError(f"{error}{with_reasons(aside)}") from error
+    return meaning, {names_file, *([listed] if listed else [])}
 
 
-def _resolve(
-    pictures: Sequence[Picture[tuple[np.ndarray, _Mask]]], names: tuple[str, ...]
-) -> tuple[list[Picture[tuple[np.ndarray, np.ndarray]]], list[SetAside], tuple[str, ...]]:
-    """Decides what the values of the masks mean; sets aside what has no meaning."""
-    masks = [picture.content[1] for picture in pictures]
-    is_binary = len(names) <= 2 and _are_binary(masks)
-    used = {value for mask in masks for value in mask.values} - {IGNORED} | ({1} if is_binary else set())
-    classes = names or _default_names(max(used, default=0) + 1, is_binary)
-    kept, aside = [], []
-    for picture in pictures:
-        image, mask = picture.content
-        values, labels = mask.values, mask.labels
-        if is_binary and mask.is_gray:
-            values, labels = frozenset(value and 1 for value in values), np.minimum(labels, 1)
-        reason = _reason(values, len(classes))
-        if reason:
-            aside.append(SetAside(picture.file, reason))
-        else:
-            kept.append(Picture(picture.file, picture.part, (image, labels), picture.digest))
-    return kept, aside, classes
+class _Content(NamedTuple):
+    row: int  # of the stores
+    values: frozenset[Value]  # of the mask, before it was stretched
+    is_lossy: bool
 
 
-def _are_binary(masks: Sequence[_Mask]) -> bool:
-    """Whether all masks are black and white: gray with 0 and 255 alone, or of 1 bit."""
-    gray = [mask for mask in masks if mask.is_gray]
-    return (
-        any(IGNORED in mask.values for mask in gray)
-        and all(mask.values <= {0, IGNORED} for mask in gray)
-        and all(mask.values <= {0, 1} for mask in masks if not mask.is_gray)
-    )
+class _Reader:
+    """Reads pictures and masks into stores; values of masks are numbered until they have a meaning."""
+
+    def __init__(
+        self,
+        files: Sequence[tuple[Path, str]],
+        mask_of: Mapping[Path, Path],
+        size: tuple[int, int],
+        work: Path | None,
+    ):
+        self.images, self.labels = Store(len(files), (*size, 3), work), Store(len(files), size, work)
+        self._numbers = Store(len(files), size, work, np.uint16)
+        self._size, self._mask_of = size, mask_of
+        self._row_of = {path: row for row, (path, _) in enumerate(files)}
+        self._number_of: dict[Value, int] = {}
+        self._lock = threading.Lock()
+
+    def read(self, path: Path) -> _Content:
+        """Reads a picture and its mask; threads may at once."""
+        row = self._row_of[path]
+        self.images.write(row, load_image(path, self._size))
+        mask = read_mask(self._mask_of[path])
+        height, width = upright_size(path)
+        if mask.numbers.shape != (height, width):
+            raise UnusableError(
+                f"{width} x {height} pixels upright, but its mask is {mask.numbers.shape[1]} x "
+                f"{mask.numbers.shape[0]}; save the mask at the size of the image"
+            )
+        with self._lock:
+            known = [
+                self._number_of.setdefault(value, len(self._number_of)) for value in mask.values.values()
+            ]
+        stretched = Image.fromarray(mask.numbers).resize(self._size[::-1], Image.Resampling.NEAREST)
+        places = np.searchsorted(np.array(list(mask.values)), np.asarray(stretched))
+        self._numbers.write(row, np.array(known, np.uint16)[places])
+        return _Content(row, frozenset(mask.values.values()), mask.is_lossy)
+
+    def name_labels(self, rows: Sequence[int], meaning: Meaning) -> None:
+        """Writes the labels of masks, of which all values are known."""
+        table = np.array([meaning.label_of.get(value, IGNORED) for value in self._number_of], np.uint8)
+        for row in rows:
+            self.labels.write(row, table[self._numbers[row]])
 
 
-def _default_names(count: int, is_binary: bool) -> tuple[str, ...]:
-    if count > _MOST_UNNAMED:
-        raise ValueError(
-            f"expected at most {_MOST_UNNAMED} classes in masks without a classes.txt, received the class "
-            f"index {count - 1}; name the classes in classes.txt, or save masks without smoothing"
-        )
-    others = ("foreground",) if is_binary else tuple(f"class {label}" for label in range(1, count))
-    return ("background", *others)
+def stretched(data: SegmentationSet, side: int, work: str | os.PathLike[str]) -> SegmentationSet:
+    """The same pictures and masks at another size.
 
-
-def _reason(values: Iterable[int], count: int) -> str:
-    labels = set(values) - {IGNORED}
-    if not labels:
-        return "its mask has only ignored pixels (255)"
-    if max(labels) >= count:
-        return f"its mask has class {max(labels)}, but classes.txt names {count} (0 to {count - 1})"
-    return ""
+    Args:
+        data: A set.
+        side: Height and width in pixels.
+        work: As of `read_segmentation_folder`, for those of the new size.
+    """
+    if data.masks["train"].shape[1:] == (side, side):
+        return data
+    images, masks = {}, {}
+    for part in SPLITS:
+        count = len(data.masks[part])
+        stores = [Store(count, shape, Path(work)) for shape in ((side, side, 3), (side, side))]
+        for row in range(count):
+            stores[0].write(row, paired.stretch(data.images[part][row], (side, side)))
+            stores[1].write(row, paired.stretch(data.masks[part][row], (side, side), is_mask=True))
+        images[part], masks[part] = (store.take(range(count)) for store in stores)
+    return dataclasses.replace(data, images=images, masks=masks)
 
 
 def draw_segmentation_set(seed: int, size: tuple[int, int]) -> SegmentationSet:

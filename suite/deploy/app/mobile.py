@@ -18,8 +18,7 @@ from suite.bundle.task import Task
 from suite.deploy.app.app_model import AppModel
 from suite.deploy.app.reading import app_model
 from suite.deploy.compatibility import phone_notes
-from suite.deploy.convert.personal import LEARNING_RATE
-from suite.deploy.convert.tflite import FILES
+from suite.deploy.convert.tflite import FILES, PERSONAL_LEARNING_RATE
 from suite.language.decoding import TEMPERATURE, TOKEN
 from suite.language.encoder_decoder import ENCODER, MAX_TOKENS, STEP
 from suite.language.tokens import MOST_PIECES, patterns
@@ -85,7 +84,7 @@ def write_app_code(model: AppModel, folder: str | Path, rows: Sequence[ArtifactR
         "encoder_folder": ENCODER,
         "longest": MAX_TOKENS,
         "temperature": TEMPERATURE,
-        "learning_rate": LEARNING_RATE,
+        "learning_rate": PERSONAL_LEARNING_RATE,
         "most_labels": MOST_LABELS,
         "most_pieces": MOST_PIECES,
         **{"icu": patterns("icu"), "ecma": patterns("javascript"), "python": patterns("python")},

@@ -40,17 +40,20 @@ class Converter:
     inputs: Mapping[str, np.ndarray]
     calibration: dict[str, np.ndarray] | None
 
-    def float32_files(self) -> list[ArtifactRow]:
-        """Writes `model.keras`, the SavedModel, ONNX and the float32 TFLite file."""
+    def keras_file(self) -> ArtifactRow:
+        """Writes `model.keras`."""
+        self.item.model.save(self.folder / "model.keras")
+        return ArtifactRow("model.keras", WRITTEN, format="keras")
+
+    def saved_model(self) -> ArtifactRow:
+        """Writes the SavedModel."""
+        return self._write("saved_model", "saved_model", "SavedModel", save_saved_model)
+
+    def onnx_file(self) -> ArtifactRow:
+        """Writes `model.onnx`."""
         properties = onnx_properties(self.item.task, self.item.ranges or {})
         save_described_onnx = functools.partial(save_onnx, properties=properties)
-        self.item.model.save(self.folder / "model.keras")
-        return [
-            ArtifactRow("model.keras", WRITTEN, format="keras"),
-            self._write("saved_model", "saved_model", "SavedModel", save_saved_model),
-            self._write("model.onnx", "onnx", "ONNX", save_described_onnx),
-            self.tflite_file("float32"),
-        ]
+        return self._write("model.onnx", "onnx", "ONNX", save_described_onnx)
 
     def tflite_file(self, variant: str) -> ArtifactRow:
         """Writes a TFLite file; the float32 one goes before the others."""

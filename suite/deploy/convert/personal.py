@@ -17,8 +17,6 @@ from suite.deploy.signature import signature_of
 from suite.keras_internals import calls_of, freeze, producer_of
 from suite.linear.untrained import UNTRAINED_BIAS, is_untrained
 
-LEARNING_RATE = 0.1  # for every personal model: their features have a mean square length of 1
-
 # Of the frozen part, smallest first. Not int8: the calibrator refuses signatures without inputs (`weights`).
 PRECISIONS = ("dynamic", "float16", "float32")
 

@@ -58,12 +58,11 @@ def save_saved_model(
     """
     serve, _ = serving_function(model, batch_size, lengths)
     function = serve.get_concrete_function()
-    nodes = [operation.node_def for operation in function.graph.get_operations()]
-    if batch_size == 1 and any(_multiplies_integers(node) or _adds_to_rows(node) for node in nodes):
-        function = _with_operators_of_tflite(function)
     module = tf.Module()
-    # Keras variables that are reached only through the model would be written without their values.
-    module.variables_of_the_model = [variable.value for variable in model.variables]
+    if batch_size == 1:
+        function = _for_tflite(function)
+    else:  # Keras variables that are reached only through the model would be written without their values
+        module.variables_of_the_model = [variable.value for variable in model.variables]
     tf.saved_model.save(module, str(path), signatures={SIGNATURE_KEY: function})
 
 
@@ -75,9 +74,9 @@ def _adds_to_rows(node: Any) -> bool:
     return node.op == "BiasAdd" and node.attr["data_format"].s == b"NCHW"
 
 
-def _with_operators_of_tflite(function: Any) -> Any:
-    """A frozen copy without two operators of which TFLite has no such form."""
-    frozen = freeze(function)
+def _for_tflite(function: Any) -> Any:
+    """A frozen copy, which is read in a quarter of the time, without two operators that TFLite lacks so."""
+    frozen = freeze(function, lower_control_flow=False)
     ranks = {op.name: op.outputs[0].shape.rank for op in frozen.graph.get_operations() if op.outputs}
     graph = frozen.graph.as_graph_def()
     for node in graph.node:

@@ -20,6 +20,7 @@ CALIBRATED = ("int8", "int16x8")
 BYTES_PER_PARAMETER = {"float32": 4, "float16": 2, "dynamic": 1, "int8": 1, "int16x8": 1}
 CALIBRATION_EXAMPLES = 128
 PERSONAL_FILE = "model_personal.tflite"
+PERSONAL_LEARNING_RATE = 0.1  # for all: their features have a mean square length of 1
 _LOOPS = {"WHILE", "IF", "CALL_ONCE"}
 
 

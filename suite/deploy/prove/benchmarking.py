@@ -10,7 +10,7 @@ from suite.bundle.names import VERIFICATION_FILE
 from suite.bundle.record import read_result, read_shipped
 from suite.bundle.rows import FAILED, ArtifactRow
 from suite.deploy.compatibility import gpu_cell, phone_notes
-from suite.deploy.prove.measure import Measurement, measure_artifacts
+from suite.deploy.prove.measure import Measurement, time_artifacts
 from suite.evaluation.table import Table
 
 COLUMNS = (
@@ -38,18 +38,24 @@ def benchmark(bundle: str | Path) -> list[ArtifactRow]:
     """
     bundle = Path(bundle)
     shipped = read_shipped(bundle)
-    timed: dict[str, ArtifactRow] = {}
+    again: dict[str, ArtifactRow] = {}
     for folder in sorted({(bundle / row.path).parent for row in shipped}):
         here = [row for row in shipped if (bundle / row.path).parent == folder]
         inputs, _ = load_verification(folder / VERIFICATION_FILE)
-        measured = measure_artifacts([bundle / row.path for row in here], inputs, predict=False)
-        timed |= {row.path: _timed(row, result) for row, result in zip(here, measured, strict=True)}
-    rows = [timed.get(row.path, row) for row in read_result(bundle).artifacts]
+        measured = time_artifacts([bundle / row.path for row in here], inputs)
+        again |= {row.path: timed(row, result) for row, result in zip(here, measured, strict=True)}
+    rows = [again.get(row.path, row) for row in read_result(bundle).artifacts]
     print_artifacts(str(bundle), rows)
     return rows
 
 
-def _timed(row: ArtifactRow, measured: Measurement) -> ArtifactRow:
+def timed(row: ArtifactRow, measured: Measurement) -> ArtifactRow:
+    """The row of an artifact with its latency; one that cannot be timed has failed.
+
+    Args:
+        row: Of a file that is shipped.
+        measured: As `time_artifacts` gives it.
+    """
     row = dataclasses.replace(row, latency_ms=measured.latency_ms)
     return dataclasses.replace(row, status=FAILED, reason=measured.error) if measured.error else row
 

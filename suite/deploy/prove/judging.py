@@ -2,14 +2,13 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from suite import console
 from suite.bundle.rows import FAILED, SKIPPED, ArtifactRow, MetricValue
 from suite.deploy.convert.files import check_room
 from suite.deploy.convert.saved_model import weights_in_use
@@ -24,7 +23,7 @@ from suite.deploy.prove.gates import (
     scale,
     weight_bytes,
 )
-from suite.deploy.prove.measure import Measurement, measure_artifacts
+from suite.deploy.prove.measure import Measurement
 from suite.deploy.runtime import BATCH_SIZE
 from suite.deploy.signature import Signature, call_model, has_fixed_batch, signature_of
 from suite.evaluation.metrics import Metric
@@ -89,7 +88,6 @@ class Original:
             describe(row, path),
             metric=MetricValue(self.metric.name, finite(value)),
             max_abs_difference=finite(max_abs_difference(measured.outputs, self.outputs)),
-            latency_ms=measured.latency_ms,
             training=measured.training,
         )
         if measured.error:
@@ -109,25 +107,6 @@ class Original:
             return False
         alone = predict_batches(self.model, signature_of(self.model), self.inputs, batch_size=1)
         return max_abs_difference(outputs, alone) <= limit
-
-
-def measure_and_judge(rows: Sequence[ArtifactRow], folder: Path, original: Original) -> list[ArtifactRow]:
-    """Runs files in processes of their own; gives their rows with what was measured, and removes the skipped.
-
-    Args:
-        rows: Files that were written.
-        folder: Where they are.
-        original: The Keras model.
-
-    Raises:
-        OSError: The disk is full.
-    """
-    console.say(f"  running {len(rows)} artifacts in processes of their own")
-    measured = measure_artifacts([folder / row.path for row in rows], original.inputs)
-    return [
-        original.judged(row, folder / row.path, result, row.variant)
-        for row, result in zip(rows, measured, strict=True)
-    ]
 
 
 def decides(model: Any) -> bool:

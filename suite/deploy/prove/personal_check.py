@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from suite.deploy.convert.personal import LEARNING_RATE
+from suite.deploy.convert.tflite import PERSONAL_LEARNING_RATE
 from suite.linear.untrained import is_untrained
 
 PARITY = 1e-4  # of losses, in nats or in units of a loss above 1, and of weights, in units of the largest
@@ -93,7 +93,7 @@ def _learn(
     times: dict[str, list[float]] = {"train": [], "train_on_features": []}
     for step in range(ROUNDS * max(len(photos), classes)):
         index, label = step % len(photos), step % classes
-        given = {"label": np.array([label], np.int32), "learning_rate": np.float32(LEARNING_RATE)}
+        given = {"label": np.array([label], np.int32), "learning_rate": np.float32(PERSONAL_LEARNING_RATE)}
         for name, example in (
             ("train", {"image": photos[index]}),
             ("train_on_features", {"features": features[index]}),
@@ -101,7 +101,7 @@ def _learn(
             start = time.perf_counter()
             loss = run[name](**example, **given)["loss"]
             times[name].append((time.perf_counter() - start) * 1000)
-            wanted = expected.step(features[index][0], label, LEARNING_RATE)
+            wanted = expected.step(features[index][0], label, PERSONAL_LEARNING_RATE)
             differences.append((float(loss) - wanted) / max(1.0, wanted))
     worst = float(np.max(np.abs(differences)))
     if not worst <= PARITY:  # NaN never passes

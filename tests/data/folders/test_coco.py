@@ -93,7 +93,7 @@ def test_what_is_set_aside_of_coco(coco):
         images, rows = data["images"], data["annotations"]
         rows[0]["category_id"] = 99
         rows[1]["bbox"] = [4, 5, 8]
-        rows[2]["bbox"] = [4, 5, 0, 10]
+        rows[2]["bbox"] = [14, 5, -10, 10]
         rows[3]["bbox"] = [30, 5, 15, 10]
         rows[4]["bbox"] = ["a", 1, 2, 3]
         images[5]["width"] = 80
@@ -112,7 +112,7 @@ def test_what_is_set_aside_of_coco(coco):
     assert reasons(found) == {
         "images/0.png": "its annotation 0 has category 99, which is not listed",
         "images/1.png": "its annotation 1 has a bbox that is not four numbers",
-        "images/2.png": "its annotation 2 has a box without area",
+        "images/2.png": "its annotation 2 has a box that ends before it begins",
         "images/3.png": "its annotation 3 has a box that reaches out of the image",
         "images/4.png": "its annotation 4 has a bbox that is not four numbers",
         "images/5.png": "40 x 20 pixels upright, but its annotations say 80 x 20",
@@ -151,6 +151,14 @@ def test_what_is_set_aside_of_coco(coco):
 def test_files_that_are_not_coco(coco, text, expected):
     write_text(coco / "annotations" / "all.json", text)
     assert expected in message(coco)
+
+
+def test_broken_files_are_told_together(coco):
+    for name in ("a", "b"):
+        write_text(coco / "annotations" / f"{name}.json", '{"images": [')
+    said = message(coco)
+    for name in "ab":
+        assert f"expected a COCO file of valid JSON, received '{name}.json': Expecting" in said
 
 
 def test_coco_files_for_no_part_or_for_one_part_twice(coco):

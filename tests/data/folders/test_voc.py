@@ -62,7 +62,7 @@ def test_names_in_the_encoding_of_a_windows_editor(voc):
 
 def test_what_is_set_aside(voc):
     for name, text in {
-        "0": xml(thing(box=(4, 5, 4, 15))),
+        "0": xml(thing(box=(12, 5, 4, 15))),
         "1": xml(thing(box=(4, "x", 12, 15))),
         "2": xml(thing(), "<object><name>dog</name></object>"),
         "3": xml(thing(name=" ")),
@@ -76,7 +76,7 @@ def test_what_is_set_aside(voc):
     write_text(voc / "test.csv", "a")
     found = read(voc)
     assert reasons(found) == {
-        "JPEGImages/0.png": "its object number 1 has a box without area",
+        "JPEGImages/0.png": "its object number 1 has a box that ends before it begins",
         "JPEGImages/1.png": "its object number 1 has no bndbox of four numbers",
         "JPEGImages/2.png": "its object number 2 has no bndbox of four numbers",
         "JPEGImages/3.png": "its object number 1 has no name",
@@ -89,6 +89,36 @@ def test_what_is_set_aside(voc):
         "1 picture with an annotation file of no object, taken as background: JPEGImages/6.png",
     )
     assert found.unread == ("test.csv",)
+
+
+def test_ten_broken_files(voc):
+    not_read = "its annotation file NAME cannot be read: which is "
+    broken = {
+        b"": "its annotation file NAME is no XML (no element found: line 1, column 0)",
+        b"<annotation><object>": "its annotation file NAME is no XML (no element found: line 1, column 20)",
+        b"\x1f\x8b\x08": f"{not_read}compressed (gzip); unpack it",
+        b"PK\x03\x04": f"{not_read}a spreadsheet (XLSX) or another ZIP file; save it as CSV in UTF-8",
+        b"<a>\0\0</a>": "its annotation file NAME cannot be read: with a zero byte (the first is "
+        "number 4), so it is no text; save it in UTF-8",
+        b'{"shapes": []}': "its annotation file NAME is no XML (not well-formed (invalid token): line 1, "
+        "column 0)",
+        xml(thing(box=("nan", 5, 12, 15))).encode(): "its object number 1 has no bndbox of four numbers",
+        xml(thing(box=("inf", 5, 12, 15))).encode(): "its object number 1 has a box with a side that is no "
+        "finite number",
+        xml(
+            thing(box=(4, 5, 400, 15))
+        ).encode(): "its object number 1 has a box that reaches out of the image",
+        xml(thing(box=(4, 15, 12, 5))).encode(): "its object number 1 has a box that ends before it begins",
+        xml(thing(name="")).encode(): "its object number 1 has no name",
+    }
+    for number, content in enumerate(broken):
+        (voc / "Annotations" / f"{number}.xml").write_bytes(content)
+    found = read(voc)
+    assert reasons(found) == {
+        f"JPEGImages/{number}.png": reason.replace("NAME", f"{number}.xml")
+        for number, reason in enumerate(broken.values())
+    }
+    assert sum(sizes(found)) == 20 - len(broken) and not found.unread
 
 
 def test_the_lists_of_voc_divide_the_pictures(voc):

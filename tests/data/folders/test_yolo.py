@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from suite.data.folders.yolo import parse_names
+from suite.data.sets.detection_sets import read_detection_folder
 from tests.data.folders.boxes import SIZE, message, of_seed, read, write, write_text
 from tests.data.noise import noise, reasons, sizes
 
@@ -76,8 +77,7 @@ def test_small_overshoots_are_clipped(yolo):
         ("1 0.5 nan 0.5 0.5", "has a box with a side that is no finite number"),
         ("1 0.9 0.5 0.5 0.5", "has a box that reaches out of the image"),
         ("1 120 40 30 20", "has a box that reaches out of the image"),
-        ("1 0.5 0.5 0 0.5", "has a box without area"),
-        ("1 0.5 0.5 0.5 -0.5", "has a box without area"),
+        ("1 0.5 0.5 0.5 -0.5", "has a box that ends before it begins"),
     ],
 )
 def test_wrong_lines_set_the_picture_aside(yolo, line, reason):
@@ -85,6 +85,44 @@ def test_wrong_lines_set_the_picture_aside(yolo, line, reason):
     found = read(yolo)
     assert reasons(found) == {"images/3.png": f"line 2 of its label file {reason}"}
     assert sum(sizes(found)) == 19
+
+
+def test_ten_broken_files(yolo):
+    broken = {
+        b"\x1f\x8b\x08": "its label file NAME cannot be read: which is compressed (gzip); unpack it",
+        b"PAR1": "its label file NAME cannot be read: which is a Parquet file; write it as CSV, as by "
+        "pandas.read_parquet(...).to_csv(...)",
+        b"1 0.5 \0": "its label file NAME cannot be read: with a zero byte (the first is number 7), so it is "
+        "no text; save it in UTF-8",
+        b"1 0.5 0.5 0.5 0.5 1 1 1": "line 1 of its label file has 8 fields, not the 5 of class cx cy w h",
+        b"1": "line 1 of its label file has 1 fields, not the 5 of class cx cy w h",
+        b"cat 0.5 0.5 0.5 0.5": "line 1 of its label file has a field that is no number, or a class that is "
+        "no whole number",
+        b"9 0.5 0.5 0.5 0.5": "line 1 of its label file has class 9, but 2 are named (0 to 1)",
+        b"1 5 5 50 50": "line 1 of its label file has a box that reaches out of the image",
+        b"1 0.5 0.5 inf 0.5": "line 1 of its label file has a box with a side that is no finite number",
+        b"1 0.5 0.5 -1 0.5": "line 1 of its label file has a box that ends before it begins",
+    }
+    for number, content in enumerate(broken):
+        (yolo / "labels" / f"{number}.txt").write_bytes(content)
+    found = read(yolo)
+    assert reasons(found) == {
+        f"images/{number}.png": reason.replace("NAME", f"{number}.txt")
+        for number, reason in enumerate(broken.values())
+    }
+    assert sum(sizes(found)) == 20 - len(broken) and not found.unread
+
+
+def test_all_problems_are_told_at_once(yolo):
+    (yolo / "classes.txt").unlink()
+    write_text(yolo / "labels" / "alone.txt", "1 0.5 0.5 0.5 0.5")
+    for number in range(3):
+        write_text(yolo / "labels" / f"{number}.txt", "1 0.5")
+    assert message(yolo) == (
+        "expected the names of the classes in classes.txt or data.yaml in 'ROOT', received none; write "
+        "classes.txt with one name a line, the first for class 0 (4 set aside, as 'labels/alone.txt': no "
+        "image for it; 'images/0.png': line 1 of its label file has 2 fields, not the 5 of class cx cy w h)"
+    )
 
 
 def test_files_that_are_set_aside(yolo):
@@ -182,6 +220,47 @@ def test_pictures_taken_as_background_are_counted(yolo):
         "2 pictures without a label file, taken as background: images/x.png, images/y.png",
     )
     assert read(yolo).describe()["notes"] == list(read(yolo).notes)
+
+
+@pytest.mark.parametrize(
+    "line", ["0 0.5 0.5 0 0.5", "0 0.5 0.5 0.5 0", "0 1.005 0.5 0 0.5", "0 0.1 0.1 0.1 0.5 0.1 0.9"]
+)
+def test_a_box_of_no_area_is_left_out_alone(yolo, line):
+    write_text(yolo / "labels" / "3.txt", f"1 0.5 0.5 0.5 0.5\n{line}\n")
+    found = read(yolo)
+    assert of_seed(found, 3)[1].tolist() == [1] and not found.quarantined
+    assert "1 picture with a box of no area, which is left out: images/3.png" in found.notes
+
+
+def test_classes_without_a_box_are_told_and_are_none_of_the_model(yolo):
+    write_text(yolo / "classes.txt", "cat\ndog\ncow\n")
+    for i in range(0, 20, 2):
+        write_text(yolo / "labels" / f"{i}.txt", "2 0.5 0.5 0.5 0.5")
+    found = read(yolo)
+    assert found.classes == ("dog", "cow") and found.notes == ("1 class without a box, left out: 'cat'",)
+    assert of_seed(found, 3)[1].tolist() == [0] and of_seed(found, 4)[1].tolist() == [1]
+
+
+def test_the_size_follows_the_boxes_and_pictures_lie_in_a_file(yolo, tmp_path):
+    seen = []
+
+    def size(boxes):
+        seen.extend(boxes)
+        return SIZE
+
+    write_text(yolo / "labels" / "7.txt", "wrong")
+    found, plain = read_detection_folder(yolo, 0, size, work=tmp_path), read(yolo)
+    assert len(seen) == 19
+    np.testing.assert_allclose(seen[0], [[0.245, 0.375, 0.255, 0.625]], atol=1e-6)
+    for part, images in plain.images.items():
+        rows = found.images[part]
+        assert not isinstance(rows, np.ndarray) and rows.shape == images.shape and len(rows) == len(images)
+        np.testing.assert_array_equal(rows, images)
+        np.testing.assert_array_equal(rows[1:3], images[1:3])
+        np.testing.assert_array_equal(rows[np.array([1, 0])], images[[1, 0]])
+        np.testing.assert_array_equal(rows[-1], images[-1])
+        assert rows[3:3].shape == (0, *SIZE, 3)
+    assert [path.name for path in tmp_path.iterdir()] == ["yolo"]  # the file has no name
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from suite.data.pictures.facts import (
+    MeasuringLoader,
     border,
     measure_pixels,
     one_color,
@@ -12,7 +13,8 @@ from suite.data.pictures.facts import (
     read_facts,
     sharpness,
 )
-from suite.data.pictures.images import UndecodableImageError
+from suite.data.pictures.images import UndecodableImageError, load_image
+from suite.data.pictures.near_copies import MOST_BITS
 from tests.made_up_photos import cloud, save
 
 
@@ -33,6 +35,18 @@ def test_the_facts_of_a_file(tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     with pytest.raises(UndecodableImageError):
         read_facts(tmp_path / "broken.jpg")
+
+
+def test_a_picture_is_measured_while_it_is_loaded(tmp_path):
+    """Once decoded: the same pixels as otherwise, and nearly the facts that it has when measured alone."""
+    loader = MeasuringLoader()
+    file = str(save(tmp_path / "photo.jpg", cloud(0, size=(600, 900))))
+    for size in ((224, 224), (32, 32)):
+        np.testing.assert_array_equal(loader(file, size), load_image(file, size))
+        found, alone = loader.facts.pop(file), read_facts(file)
+        assert (found.format, found.height, found.width) == ("JPEG", 600, 900)
+        assert (found.hash ^ alone.hash).bit_count() <= MOST_BITS // 2  # a copy of itself by far
+        assert found.sharpness == pytest.approx(alone.sharpness, rel=0.2)
 
 
 def test_a_copy_shares_the_hash_and_another_picture_does_not():

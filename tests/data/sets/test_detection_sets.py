@@ -11,14 +11,11 @@ pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def test_folders_that_are_none(tmp_path):
-    expected = (
-        "expected a folder with images and COCO or Pascal VOC annotations, or with images/ and labels/, "
-        "received 'ROOT'"
-    )
+    expected = "expected a folder of pictures with boxes, received 'ROOT'"
     assert message(tmp_path / "no") == f"{expected}, which does not exist; check the path"
     (tmp_path / "other" / "images").mkdir(parents=True)
     assert message(tmp_path / "other") == (
-        "expected images/ and labels/, annotations/*.json or JPEGImages/ and Annotations/ in 'ROOT', "
+        "expected boxes as Pascal VOC, YOLO, Darknet, COCO, LabelMe, VIA or a CSV table have them in 'ROOT', "
         "received images/; put the pictures in images/ and a YOLO label file for each in labels/, or a COCO "
         "file in annotations/"
     )

@@ -136,6 +136,7 @@ def test_copies_stay_together(root):
 
 def test_what_has_to_be_set_aside(root):
     mend = "save it as a PNG with a palette or in gray whose values are the class indices"
+    exact = "as photos or smoothed masks have; save it with an exact color or a class index for each class"
     save(root / "images" / "alone.png", noise(60, SIZE))
     save(root / "masks" / "lonely.png", mask(61))
     write(root, "colors", 62, noise(62, SIZE))
@@ -156,19 +157,18 @@ def test_what_has_to_be_set_aside(root):
     (root / "images" / ".hidden").write_text("x")
     (root / "classes.txt").write_text("a\nb\nc\nd\n")
     found = read(root)
-    assert sum(sizes(found)) == 20
+    assert sum(sizes(found)) == 21
     assert reasons(found) == {
         "images/alone.png": "no mask alone.png for it",
         "masks/lonely.png": "no image for it",
-        "images/colors.png": f"its mask has RGB colors, not class indices; {mend}",
-        "images/see through.png": f"its mask has RGBA colors, not class indices; {mend}",
+        "images/colors.png": f"its mask has 192 colors, {exact}",
+        "images/see through.png": f"its mask has 192 colors, {exact}",
         "images/small.png": "16 x 12 pixels upright, but its mask is 8 x 6; "
         "save the mask at the size of the image",
         "images/void.png": "its mask has only ignored pixels (255)",
         "images/beyond.png": "its mask has class 5, but classes.txt names 4 (0 to 3)",
         "images/deep.png": "its mask has values up to 302; class indices are at most 254",
         "images/lossy.png": f"its mask is a JPEG, which changes labels; {mend}",
-        "images/scan.png": f"its mask is a TIFF; {mend}",
         "images/broken mask.png": f"its mask cannot be decoded; {mend}",
         "images/broken.png": "truncated",
         "images/folder": "a folder, where a file is expected",

@@ -9,8 +9,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 from suite.bundle.task import Task
 from suite.deploy.convert import tflite
-from suite.deploy.convert.personal import LEARNING_RATE, base_of, personal_head
-from suite.deploy.convert.tflite import convert_tflite
+from suite.deploy.convert.personal import base_of, personal_head
+from suite.deploy.convert.tflite import PERSONAL_LEARNING_RATE, convert_tflite
 from suite.deploy.export import Export
 from suite.deploy.labels import class_labels
 from suite.deploy.pipeline import export_model, export_personal
@@ -31,7 +31,7 @@ def runners(path):
     return {name: interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()}
 
 
-def train(run, image, label, learning_rate=LEARNING_RATE):
+def train(run, image, label, learning_rate=PERSONAL_LEARNING_RATE):
     arguments = {"label": np.int32([label]), "learning_rate": np.float32(learning_rate)}
     return float(run["train"](image=image[None], **arguments)["loss"])
 

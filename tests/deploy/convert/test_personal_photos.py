@@ -6,8 +6,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 from suite.data.generated.textures import write_textures
 from suite.data.pictures.images import load_image
-from suite.deploy.convert.personal import LEARNING_RATE, base_of, save_personal
-from suite.deploy.convert.tflite import convert_tflite
+from suite.deploy.convert.personal import base_of, save_personal
+from suite.deploy.convert.tflite import PERSONAL_LEARNING_RATE, convert_tflite
 from suite.deploy.feature_extractor import feature_extractor
 from suite.finetuning.phases import classifier
 from suite.linear.softmax_regression import fit_softmax_regression
@@ -51,7 +51,7 @@ def learn(run, examples):
         losses = []
         for index in generator.permutation(len(features)):
             of_photo, label = features[index]
-            rate = np.float32(LEARNING_RATE)
+            rate = np.float32(PERSONAL_LEARNING_RATE)
             loss = run["train_on_features"](**of_photo, label=label, learning_rate=rate)["loss"]
             losses += [loss] if label == len(KNOWN) else []
         if np.mean(losses) < ENOUGH:

@@ -1,22 +1,28 @@
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
 from ai_edge_litert import interpreter as litert
 
 from suite.deploy.convert.tflite import convert_for_now
-from suite.deploy.prove.measure import REQUEST_FILE, _Worker, measure_artifacts
+from suite.deploy.prove.measure import REQUEST_FILE, Measuring, _Worker, measure_artifacts, time_artifacts
 from suite.deploy.runtime import tflite_artifact
 
 
 @pytest.fixture
 def doubler(tmp_path):
+    """One that runs in the process without TensorFlow, and the name of its input."""
     x = keras.Input((2,), name="x")
-    keras.Model(x, keras.layers.Rescaling(2.0, name="y")(x)).save(tmp_path / "model.keras")
-    return tmp_path / "model.keras"
+    content = convert_for_now(keras.Model(x, keras.layers.Rescaling(2.0)(x)))
+    (tmp_path / "model.tflite").write_bytes(content)
+    return tmp_path / "model.tflite", tflite_artifact(content).signature.inputs[0].name
 
 
 def test_one_process_serves_one_request_after_another(doubler, monkeypatch):
-    monkeypatch.chdir(doubler.parent)
+    model, name = doubler
+    monkeypatch.chdir(model.parent)
     started = []
     run = _Worker.run
 
@@ -26,9 +32,9 @@ def test_one_process_serves_one_request_after_another(doubler, monkeypatch):
         return end
 
     monkeypatch.setattr(_Worker, "run", spy)
-    for path in (doubler, doubler.relative_to(doubler.parent)):
-        (measured,) = measure_artifacts([path], {"x": np.float32([[1, 2]])})
-        np.testing.assert_array_equal(measured.outputs["y"], [[2, 4]])
+    for path in (model, model.relative_to(model.parent)):
+        (measured,) = measure_artifacts([path], {name: np.float32([[1, 2]])})
+        np.testing.assert_array_equal(*measured.outputs.values(), [[2, 4]])
     assert len(started) == 2 and len(set(started)) == 1
 
 
@@ -64,3 +70,27 @@ def test_an_interrupted_request_ends_its_process(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         worker.run(tmp_path / REQUEST_FILE)
     assert worker.process is None and process.ended == "killed waited for"
+
+
+def test_what_runs_beside_the_caller_is_ended_with_it(doubler):
+    """Ctrl-C must not wait until large artifacts have run."""
+    path, name = doubler
+    inputs = {name: np.float32([[1, 2]])}
+    measuring = Measuring(inputs)
+    running = measuring.run(path)
+    measuring.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert running.canceled() or running.done()
+    (measured,) = measure_artifacts([path], inputs)  # by a new process
+    np.testing.assert_array_equal(*measured.outputs.values(), [[2, 4]])
+    assert measured.latency_ms.p50 is None
+    (timed,) = time_artifacts([path], inputs)
+    assert timed.latency_ms.p50 > 0 and timed.outputs == {}
+
+
+def test_the_process_of_tflite_and_onnx_imports_no_tensorflow():
+    """It takes seconds."""
+    code = (
+        "import sys, suite.deploy.prove.measure; print({'keras', 'tensorflow', 'scipy'} & set(sys.modules))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "set()"

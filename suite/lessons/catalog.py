@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from suite.lesson import About, from_docstring, read_about
+from suite.lessons.cells import About, from_docstring, read_about
 
 PARTS = ("Config", "SMOKE", "CLAIMS", "run")  # that every recipe has
 
@@ -26,7 +26,7 @@ def recipe_file(entry: str) -> Path:
 
 def _package() -> ModuleType:
     """The recipes: beside the suite in a checkout, inside of it where a wheel was installed."""
-    checkout = Path(__file__).parents[1]
+    checkout = Path(__file__).parents[2]
     if not (checkout / "pyproject.toml").is_file():
         return importlib.import_module("suite.recipes")
     if str(checkout) not in sys.path:  # an editable install knows of the suite only

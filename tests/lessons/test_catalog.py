@@ -5,8 +5,8 @@ import json
 import pytest
 
 import suite
-from suite import catalog
 from suite.cli import main
+from suite.lessons import catalog
 
 RECIPE = '''
 """Count to a number."""

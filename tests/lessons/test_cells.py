@@ -2,7 +2,7 @@
 
 import pytest
 
-from suite.lesson import Cell, code_lines, read_about, read_cells
+from suite.lessons.cells import Cell, code_lines, read_about, read_cells
 
 SOURCE = """\
 # %% [markdown]

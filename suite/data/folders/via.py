@@ -1,0 +1,143 @@
+"""The files of the VGG Image Annotator: JSON with the regions of many pictures."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from suite.data.folders import layout
+from suite.data.folders.boxes import Listing, around
+from suite.data.folders.folder_pairs import place_of
+from suite.data.folders.named_pictures import NamedPictures
+from suite.data.folders.tables import part_named, read_text
+from suite.data.folders.text_files import read_each, read_json
+from suite.data.folders.things import POLYGON, ROUND, Annotated, Thing, list_things, numbers_of
+from suite.data.set_aside import SetAside, UnusableError
+
+LAYOUT = "VIA"
+ONE_CLASS = "object"  # where regions have no attributes
+_USUAL = ("class", "label", "name", "type", "category", "object")
+_UNNAMED = "whose regions have no class, taken as 'object'"
+_SIDES = {
+    "rect": ("x", "y", "width", "height"),
+    "circle": ("cx", "cy", "r"),
+    "ellipse": ("cx", "cy", "rx", "ry"),
+}
+
+
+def find_via(root: Path) -> list[Path]:
+    """The JSON files in a folder that the annotator wrote."""
+    files = [path for path, _ in layout.find_files(root, {"": [root]})[0] if path.suffix.lower() == ".json"]
+    return [path for path in files if _is_via(path)]
+
+
+def _is_via(path: Path) -> bool:
+    try:
+        text = read_text(path, "a JSON file")
+    except ValueError:
+        return False
+    return '"regions"' in text and '"filename"' in text and '"shapes"' not in text
+
+
+def list_via(root: Path, paths: Sequence[Path]) -> Listing:
+    """Lists the pictures that the files name; the classes are the values of the attribute that names them.
+
+    Args:
+        root: The folder, with the pictures anywhere in it.
+        paths: As `find_via` gives them.
+
+    Raises:
+        ValueError: A file is broken.
+    """  # noqa: DOC501  UnusableError is caught
+    contents = read_each(paths, _entries)
+    attribute = _attribute(
+        region for entries in contents.values() for entry in entries for region in _regions(entry)
+    )
+    pictures = NamedPictures(root)
+    found: dict[Path, Annotated] = {}
+    aside: list[SetAside] = []
+    for path, entries in contents.items():
+        part = part_named(path.name) or place_of(path.parent, root).part or "train"
+        for number, entry in enumerate(entries, 1):
+            file = entry.get("filename") if isinstance(entry, dict) else None
+            try:
+                if not isinstance(file, str) or not file.strip():
+                    raise UnusableError(f"picture number {number} has no filename")
+                picture = pictures.find(file, path, part)
+                if picture in found:
+                    raise UnusableError("the image file is listed twice; its first entry is used")
+                found[picture] = Annotated(part, _things(entry, attribute))
+            except UnusableError as error:
+                name = file if isinstance(file, str) and file.strip() else path.relative_to(root).as_posix()
+                aside.append(SetAside(name, error.reason))
+    if "train" not in {picture.part for picture in found.values()}:
+        found = {path: picture._replace(part="train") for path, picture in found.items()}
+    return list_things(found, aside, paths, LAYOUT)
+
+
+def _entries(path: Path) -> list[Any]:
+    """The entries of pictures: of a project, or of the annotations alone."""
+    content = read_json(path, "a VIA file")
+    content = content.get("_via_img_metadata", content) if isinstance(content, dict) else content
+    entries = list(content.values()) if isinstance(content, dict) else content
+    if not isinstance(entries, list):
+        raise ValueError(
+            f"expected a VIA file, received {path.name!r} with {type(content).__name__}; mend it"
+        )
+    return entries
+
+
+def _regions(entry: Any) -> list[Any]:
+    """The regions of a picture, which older versions number in an object."""
+    regions = entry.get("regions") if isinstance(entry, dict) else None
+    return (
+        list(regions.values()) if isinstance(regions, dict) else regions if isinstance(regions, list) else []
+    )
+
+
+def _attributes(region: Any) -> Iterator[tuple[str, str]]:
+    """The attributes of a region with a value: a text, or the boxes that are checked."""
+    attributes = region.get("region_attributes") if isinstance(region, dict) else None
+    for name, value in attributes.items() if isinstance(attributes, dict) else ():
+        checked = [key for key, is_so in value.items() if is_so] if isinstance(value, dict) else [value]
+        if len(checked) == 1 and isinstance(checked[0], str | int) and str(checked[0]).strip():
+            yield name, str(checked[0]).strip()
+
+
+def _attribute(regions: Iterable[Any]) -> str:
+    """The attribute that names the classes: one of a usual name, or else that which most regions have."""
+    counts = Counter(name for region in regions for name, _ in _attributes(region))
+    usual = [name for name in counts if name.casefold() in _USUAL]
+    return max(usual or counts, key=lambda name: counts[name], default="")
+
+
+def _things(entry: Any, attribute: str) -> list[Thing] | UnusableError:
+    things = []
+    for number, region in enumerate(_regions(entry), 1):
+        try:
+            label = dict(_attributes(region)).get(attribute, "") if attribute else ONE_CLASS
+            if not label:
+                raise UnusableError(f"has no {attribute}")
+            sides, remark = _sides(region)
+            things.append(Thing(f"region {number}", label, sides, remark if attribute else _UNNAMED))
+        except UnusableError as error:
+            return UnusableError(f"its region {number} {error.reason}")
+    return things
+
+
+def _sides(region: Any) -> tuple[tuple[float, float, float, float], str]:
+    """`(top, left, bottom, right)` in pixels, and a remark."""
+    shape = region.get("shape_attributes") if isinstance(region, dict) else None
+    kind = shape.get("name") if isinstance(shape, dict) else None
+    if shape is None or not isinstance(kind, str):
+        raise UnusableError("has no shape")
+    if kind in _SIDES:
+        x, y, *more = numbers_of(shape.get(name) for name in _SIDES[kind])
+        if kind == "rect":
+            return (y, x, y + more[1], x + more[0]), ""
+        across, down = more[0], more[-1]
+        return (y - down, x - across, y + down, x + across), ROUND
+    xs, ys = shape.get("all_points_x"), shape.get("all_points_y")
+    if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys) or len(xs) < 3:
+        raise UnusableError(f"is a {kind}, which has no box")
+    return around(numbers_of(side for point in zip(xs, ys, strict=True) for side in point)), POLYGON

@@ -1,0 +1,64 @@
+"""What models find, drawn over photos so that the photos stay visible."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+BACKGROUNDS = ("background", "_background_")  # names of a class that is not drawn
+_TINT = 0.25  # share of the class's color inside
+# Okabe and Ito's colors, and lighter and darker ones between them.
+_COLORS = (
+    (213, 94, 0), (0, 114, 178), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233),
+    (240, 228, 66), (140, 40, 30), (20, 60, 110), (0, 90, 60), (130, 60, 120), (255, 180, 140),
+    (160, 220, 190), (90, 90, 90),
+)  # fmt: skip
+
+
+def class_colors(count: int) -> np.ndarray:
+    """Colors that are told apart, the same for a class wherever it is drawn.
+
+    Args:
+        count: Number of classes; after 14 the colors come again.
+
+    Returns:
+        `(count, 3)` uint8.
+    """
+    return np.array([_COLORS[label % len(_COLORS)] for label in range(count)], np.uint8)
+
+
+def draw_mask(photo: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """Tints each class lightly, and draws its contour.
+
+    Args:
+        photo: `(height, width, 3)` uint8.
+        labels: `(height, width)` int; what is no class, such as 255, is drawn nowhere.
+        classes: Names by label; a background is not drawn.
+
+    Returns:
+        `(height, width, 3)` uint8.
+    """
+    colors = class_colors(len(classes)).astype(np.float32)
+    is_drawn = np.array([name.lower() not in BACKGROUNDS for name in classes])
+    known = labels < len(classes)
+    drawn = known & is_drawn[np.where(known, labels, 0)]
+    ink = colors[np.where(known, labels, 0)]
+    tinted = (1 - _TINT) * photo + _TINT * ink
+    thickness = max(1, round(min(labels.shape) / 250))
+    shown = np.where(drawn[..., None], tinted, photo)
+    shown = np.where((drawn & _is_contour(labels, thickness))[..., None], ink, shown)
+    return np.round(shown).astype(np.uint8)
+
+
+def _is_contour(labels: np.ndarray, thickness: int) -> np.ndarray:
+    """Whether a pixel has another label within so many pixels up, down, left or right."""
+    found = np.zeros(labels.shape, bool)
+    for axis in (0, 1):
+        length = labels.shape[axis]
+        for step in range(1, min(thickness, length - 1) + 1):
+            first, last = (np.take(labels, range(*ends), axis) for ends in ((length - step,), (step, length)))
+            before = [slice(None), slice(None)]
+            after = [slice(None), slice(None)]
+            before[axis], after[axis] = slice(0, length - step), slice(step, None)
+            found[tuple(before)] |= first != last
+            found[tuple(after)] |= first != last
+    return found

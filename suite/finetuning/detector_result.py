@@ -1,0 +1,205 @@
+"""What the bundle of a detector shows: numbers with intervals, errors by kind, photos with boxes."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from matplotlib.figure import Figure
+
+from suite.data.row_file import RowFile
+from suite.data.sets.detection_sets import DetectionSet
+from suite.evaluation import plots
+from suite.evaluation.baselines import constant_boxes
+from suite.evaluation.detection import (
+    COCO_THRESHOLDS,
+    MatchedDetections,
+    Truths,
+    mean_average_precision,
+)
+from suite.evaluation.detection_errors import BAD_BOX, DOUBLE, NOTHING, RIGHT, WRONG_CLASS, Judged, judge
+from suite.evaluation.intervals import bootstrap
+from suite.evaluation.metrics import Metric
+from suite.evaluation.table import Table
+from suite.finetuning.box_settings import sizes_of
+from suite.runs.recipe import Export, Result, Task
+
+LOSS = 0.02  # of mAP, that an artifact of a lower precision may cost
+SHOWN = 8  # photos in a figure
+FEW_BOXES = 12  # in a photo, up to which each is named
+CALIBRATION = 128  # photos of training
+RIGHT_COLOR, WRONG_COLOR, MISSED_COLOR = "#00C389", "#FF3B5C", "#FFC400"
+
+
+class Measured(NamedTuple):
+    """A trained detector on its test photos.
+
+    Attributes:
+        found: What it gives: "boxes", "scores", "labels".
+        truths: What is there.
+        metrics: Further numbers by name.
+        least: The score from which a detection counts, chosen on validation.
+    """
+
+    found: dict[str, np.ndarray]
+    truths: Truths
+    metrics: Mapping[str, float]
+    least: float
+
+
+def result_of(
+    detector: keras.Model,
+    data: DetectionSet,
+    images: RowFile,
+    calibration: np.ndarray,
+    measured: Measured,
+    curves: Mapping[str, Sequence[float]],
+) -> Result:
+    """Collects what the bundle of a detector shows.
+
+    Args:
+        detector: Gives boxes, scores and labels.
+        data: What it was trained on.
+        images: The test photos as it takes them.
+        calibration: Photos of training as it takes them.
+        measured: What it gives for the test photos.
+        curves: Of the training.
+    """
+    found, truths, _, least = measured
+    classes = data.classes
+    matched = MatchedDetections(found, truths, len(classes))
+    precisions = matched.average_precisions()
+    numbers = {"test_map_50": precisions[0], "test_map": precisions}
+    known = Truths(data.boxes["train"], data.labels["train"], data.is_crowd["train"])
+    baseline, trivial = constant_boxes(known, truths, len(classes), "test_map", COCO_THRESHOLDS)
+    judged = judge(found, truths, least)
+    photos = len(images)
+    with np.errstate(all="ignore"):
+        intervals = {
+            "test_map_50": bootstrap(
+                lambda rows: _mean(matched.average_precisions(rows)[0]), photos, "photos"
+            ),
+            "test_map": bootstrap(lambda rows: _mean(matched.average_precisions(rows)), photos, "photos"),
+        }
+    metric = Metric(
+        "test_map",
+        lambda outputs, targets: mean_average_precision(outputs, targets, len(classes), COCO_THRESHOLDS),
+        tolerance=LOSS,
+    )
+    wrong_first = np.argsort([-each.wrong for each in judged], kind="stable")
+    wrong_first = wrong_first[[judged[index].wrong > 0 for index in wrong_first]]
+    figures = {
+        "boxes": draw_photos("Found on test photos", images, range(photos), judged, truths, classes),
+        "learning_curves": plots.learning_curves(
+            {name: curves[name] for name in ("validation_map_50", "validation_map")},
+            ylabel="mean average precision", title="Training, on validation photos", first_epoch=0,
+        ),
+    }  # fmt: skip
+    if len(wrong_first):
+        figures["most_wrong"] = draw_photos("Most wrong", images, wrong_first, judged, truths, classes)
+    return Result(
+        metrics={name: _mean(value) for name, value in numbers.items()} | dict(measured.metrics),
+        intervals=intervals,
+        figures=figures,
+        exports=[Export(detector, images, calibration, truths, metric, classes, task=Task.DETECTOR)],
+        data=data.describe() | {"score": round(least, 3)},
+        baselines=[baseline],
+        tables=[
+            class_table(precisions, trivial, classes, truths),
+            error_table(judged, least),
+            size_table(judged, truths, images.shape[1]),
+        ],
+    )
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
+
+
+def class_table(precisions: np.ndarray, trivial: np.ndarray, classes: Sequence[str], truths: Truths) -> Table:
+    """Average precision of each class beside that of the trivial answer."""
+    crowds = truths.is_crowd or [np.zeros(len(each), bool) for each in truths.labels]
+    counts = Counter(
+        int(label) for labels, crowd in zip(truths.labels, crowds, strict=True) for label in labels[~crowd]
+    )
+    rows = [
+        (name, str(counts[label]), *(_said(each) for each in
+         (precisions[0, label], precisions[5, label], precisions[:, label].mean(), trivial[label])))
+        for label, name in enumerate(classes)
+    ]  # fmt: skip
+    columns = ("class", "things", "AP@.5", "AP@.75", "AP@[.5:.95]", "trivial AP@[.5:.95]")
+    note = "On the test photos, by the rules of COCO. A class without things there has no number."
+    return Table("Average precision", columns, rows, note)
+
+
+def _said(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.3f}"
+
+
+def error_table(judged: Sequence[Judged], least: float) -> Table:
+    """How many detections are right, and what is wrong with the others."""
+    kinds = Counter(kind for each in judged for kind in each.kinds)
+    missed = sum(int(each.missed.sum()) for each in judged)
+    meaning = {
+        RIGHT: "the class, and an IoU of at least 0.5",
+        DOUBLE: "of a thing that a surer detection has found",
+        WRONG_CLASS: "on a thing of another class",
+        BAD_BOX: "beside a thing of its class, IoU from 0.1 to 0.5",
+        NOTHING: "where no such thing is annotated",
+    }
+    rows = [(kind, str(kinds[kind]), says) for kind, says in meaning.items()]
+    rows.append(("missed", str(missed), "things that no detection is right about"))
+    note = (
+        f"Detections with a score of at least {least:.2f}, where validation balances wrong and missed best."
+    )
+    return Table("Errors by kind", ("kind", "number", "meaning"), rows, note)
+
+
+def size_table(judged: Sequence[Judged], truths: Truths, side: int) -> Table:
+    """How many of the small, middle and large things are found."""
+    crowds = truths.is_crowd or [np.zeros(len(each), bool) for each in truths.labels]
+    kept = [
+        np.asarray(boxes).reshape(-1, 4)[~crowd] for boxes, crowd in zip(truths.boxes, crowds, strict=True)
+    ]
+    sizes = sizes_of(kept) * side
+    is_found = ~np.concatenate([each.missed[~crowd] for each, crowd in zip(judged, crowds, strict=True)])
+    rows = []
+    for third, part in zip(("small", "middle", "large"), np.array_split(np.argsort(sizes), 3), strict=True):
+        if len(part):
+            pixels = f"{sizes[part[0]]:.0f} to {sizes[part[-1]]:.0f}"
+            rows.append((third, pixels, str(len(part)), f"{is_found[part].mean():.3f}"))
+    note = f"Size: the geometric mean of a box's sides in an image of {side} x {side} pixels."
+    return Table("Recall by size", ("third", "pixels", "things", "recall"), rows, note)
+
+
+def draw_photos(
+    title: str,
+    images: Any,
+    chosen: Sequence[int] | np.ndarray,
+    judged: Sequence[Judged],
+    truths: Truths,
+    classes: Sequence[str],
+) -> Figure:
+    """Draws the outlines of what was found in the first few of the chosen photos, and of what was missed."""
+    chosen = list(chosen)[:SHOWN]
+    rows = -(-len(chosen) // 4)
+    figure, grid = plots.new_figure(
+        f"{title}: right green, wrong red, missed yellow and dashed", 12, 3.3 * rows + 0.4, rows, 4
+    )
+    for cell in np.ravel(grid):
+        cell.set_axis_off()
+    for cell, index in zip(np.ravel(grid), chosen, strict=False):
+        image, each = images[index], judged[index]
+        cell.imshow(image)
+        is_right = np.array([kind == RIGHT for kind in each.kinds], bool)
+        for mask, color in ((is_right, RIGHT_COLOR), (~is_right, WRONG_COLOR)):
+            captions = [
+                f"{classes[int(label)]} {score:.2f}"
+                for label, score in zip(each.labels[mask], each.scores[mask], strict=True)
+            ]
+            few = captions if len(each.kinds) <= FEW_BOXES else ()
+            plots.boxes(cell, each.boxes[mask], image.shape[:2], few, color=color)
+        missed = np.asarray(truths.boxes[index]).reshape(-1, 4)[each.missed]
+        plots.boxes(cell, missed, image.shape[:2], color=MISSED_COLOR, linestyle="--")
+    return figure

@@ -1,0 +1,1 @@
+"""The recipes as files: by name, and in cells. Nothing here imports TensorFlow."""
