@@ -205,7 +205,7 @@ SMOKE = Config(hidden=(20, 10), epochs=1)
 DATA = ("embedded", "tfds")
 
 
-def train(layers: Layers, X: dict, labels: Mapping, config: Config, rng: np.random.Generator) -> dict:
+def train(layers: Layers, X: Mapping, labels: Mapping, config: Config, rng: np.random.Generator) -> dict:
     """Changes the layers in place; gives the curves of the cost, in nats."""
     curves: dict[str, list[float]] = {"train": [], "validation": []}
     velocities = [[np.zeros_like(array) for array in layer] for layer in layers]
