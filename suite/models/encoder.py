@@ -122,11 +122,11 @@ def _is_linear_convolution(layer: layers.Layer) -> bool:
 def _folded(convolution: layers.Layer, normalization: layers.BatchNormalization) -> list[np.ndarray]:
     """Kernel and bias of a convolution with the normalization behind it."""
     kernel, *bias = convolution.get_weights()
-    mean, variance = (np.array(each) for each in (normalization.moving_mean, normalization.moving_variance))
+    mean, variance = (each.numpy() for each in (normalization.moving_mean, normalization.moving_variance))
     scale = 1 / np.sqrt(variance + normalization.epsilon)
     if normalization.scale:
-        scale = scale * np.array(normalization.gamma)
-    shift = np.array(normalization.beta) if normalization.center else 0.0
+        scale = scale * normalization.gamma.numpy()
+    shift = normalization.beta.numpy() if normalization.center else 0.0
     # A depthwise kernel has its channels in the last axis but one.
     is_depthwise = isinstance(convolution, layers.DepthwiseConv2D)
     per_channel = scale.reshape(kernel.shape[2:]) if is_depthwise else scale

@@ -55,15 +55,16 @@ def test_normalization_with_any_parameters_folds():
     np.testing.assert_allclose(made(images)["x"], model(images)["x"], rtol=1e-4, atol=1e-4)
 
 
-def test_other_backbones_and_their_limits():
-    maps = build_encoder("MobileNetV2", 64, weights=None).output
-    assert [each.shape[1] for each in maps.values()] == [32, 16, 8, 4, 2]
-    with pytest.raises(ValueError, match="^expected a side that is a multiple of 32 pixels, received 50$"):
-        build_encoder("MobileNetV2", 50)
+def test_a_backbone_without_the_maps_is_refused(monkeypatch):
+    image = keras.Input((96, 96, 3))
+    shallow = keras.Model(image, keras.layers.AveragePooling2D(8)(image))
+    monkeypatch.setattr("suite.models.encoder.build_backbone", lambda *_, **__: shallow)
     with pytest.raises(
         ValueError, match="^expected a backbone with maps at strides 8, 16 and 32 of 96 pixels"
     ):
-        build_encoder("InceptionV3", 96, weights=None)
+        build_encoder("Shallow", 96)
+    with pytest.raises(ValueError, match="^expected a side that is a multiple of 32 pixels, received 50$"):
+        build_encoder("MobileNetV2", 50)
 
 
 def test_the_detector_starts_with_typical_boxes_and_rare_things(encoder):
