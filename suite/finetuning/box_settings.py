@@ -94,7 +94,13 @@ def choose_suppression(
 
 
 def suppressed(boxes: np.ndarray, scores: np.ndarray, settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """What `NonMaximumSuppression` with these settings keeps of every cell's boxes."""
+    """What `NonMaximumSuppression` keeps of every cell's boxes.
+
+    Args:
+        boxes: `(n, cells, 4)` float32 of (top, left, bottom, right) in [0, 1].
+        scores: `(n, cells, num_classes)` float32 in [0, 1].
+        settings: Arguments of the layer.
+    """
     layer = NonMaximumSuppression(**settings)
     parts = [
         layer([boxes[start : start + CHUNK], scores[start : start + CHUNK]])

@@ -117,12 +117,27 @@ def read(config: Config, context: Context) -> tuple[DetectionSet, Grid]:
 
 
 def truths_of(data: DetectionSet, part: str, count: int | None = None) -> Truths:
-    """What is to be found in the first `count` photos of a part."""
+    """What is to be found in the photos of a part.
+
+    Args:
+        data: The set.
+        part: "train", "validation" or "test".
+        count: How many photos, from the first; None for all.
+    """
     return Truths(data.boxes[part][:count], data.labels[part][:count], data.is_crowd[part][:count])
 
 
 def at_side(images: Any, side: int, path: Path) -> RowFile:
-    """Stretches images `(n, height, width, 3)` to a side, into a file."""
+    """Stretches images to a square, into a file.
+
+    Args:
+        images: `(n, height, width, 3)` uint8.
+        side: Pixels of a side.
+        path: The file.
+
+    Returns:
+        `(n, side, side, 3)` uint8.
+    """
     made = RowFile.create(path, (len(images), side, side, 3), np.uint8)
     for index in range(len(images)):
         made.write(index, stretch(images[index], (side, side))[None])
@@ -145,7 +160,20 @@ def train(
     config: Config,
     context: Context,
 ) -> dict[str, list[float]]:
-    """Trains the maps to the look that is best on validation; gives what was measured."""
+    """Trains the maps, and keeps the weights of the epoch that is best on validation.
+
+    Args:
+        maps: Gives the heatmap and the boxes of every cell; is changed.
+        encoder: Its pretrained part, which learns at a lower rate.
+        data: The photos with their boxes.
+        validation: Photos of validation at the side of the model, `(n, side, side, 3)` uint8.
+        grid: Side and stride of the model, in pixels.
+        config: Of the run.
+        context: Of the run.
+
+    Returns:
+        The curves of `suite.training.loop.fit`.
+    """
     num_classes, photos = len(data.classes), len(data.images["train"])
     batch_size = max(1, config.batch_size // QUARTER)
     repeats = repeats_of(data.labels["train"], num_classes)
@@ -204,7 +232,14 @@ def _is_better(new: Mapping[str, float], best: Mapping[str, float]) -> bool:
 
 
 def compile_maps(maps: keras.Model, encoder: keras.Model, config: Config, steps: int) -> None:
-    """Compiles the maps for so many steps."""
+    """Compiles the maps with their losses, and a rate for each part.
+
+    Args:
+        maps: The model that is trained.
+        encoder: Its pretrained part.
+        config: Has the highest learning rate of the pretrained part.
+        steps: Of the whole training.
+    """
     rate = config.learning_rate
     optimizer = part_rates(encoder.trainable_variables, steps, rate=HEAD_RATE * rate, pretrained_rate=rate)
     losses = {"heatmap": center_focal_loss, "boxes": box_loss}

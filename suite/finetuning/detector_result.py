@@ -118,7 +118,14 @@ def _mean(values: np.ndarray) -> float:
 
 
 def class_table(precisions: np.ndarray, trivial: np.ndarray, classes: Sequence[str], truths: Truths) -> Table:
-    """Average precision of each class beside that of the trivial answer."""
+    """Average precision of each class beside that of the trivial answer.
+
+    Args:
+        precisions: `(thresholds, num_classes)` in [0, 1], as `average_precisions` gives them.
+        trivial: `(num_classes,)`, means over the thresholds for the trivial answer.
+        classes: Class names by label.
+        truths: Of the test photos.
+    """
     crowds = truths.is_crowd or [np.zeros(len(each), bool) for each in truths.labels]
     counts = Counter(
         int(label) for labels, crowd in zip(truths.labels, crowds, strict=True) for label in labels[~crowd]
@@ -157,7 +164,13 @@ def error_table(judged: Sequence[Judged], least: float) -> Table:
 
 
 def size_table(judged: Sequence[Judged], truths: Truths, side: int) -> Table:
-    """How many of the small, middle and large things are found."""
+    """How many of the small, middle and large things are found, a third of all each.
+
+    Args:
+        judged: A photo each, in the order of the truths.
+        truths: Of the test photos.
+        side: Pixels of a side of the images that the model takes.
+    """
     crowds = truths.is_crowd or [np.zeros(len(each), bool) for each in truths.labels]
     kept = [
         np.asarray(boxes).reshape(-1, 4)[~crowd] for boxes, crowd in zip(truths.boxes, crowds, strict=True)
@@ -181,7 +194,16 @@ def draw_photos(
     truths: Truths,
     classes: Sequence[str],
 ) -> Figure:
-    """Draws the outlines of what was found in the first few of the chosen photos, and of what was missed."""
+    """Draws the outlines of what was found in a few photos, and of what was missed.
+
+    Args:
+        title: Of the figure.
+        images: `(n, side, side, 3)` uint8.
+        chosen: Numbers of photos, of which the first `SHOWN` are drawn.
+        judged: A photo each.
+        truths: Of all photos.
+        classes: Class names by label.
+    """
     chosen = list(chosen)[:SHOWN]
     rows = -(-len(chosen) // 4)
     figure, grid = plots.new_figure(

@@ -49,7 +49,13 @@ class PartRates(keras.optimizers.AdamW):
         self._slow = {self._get_variable_index(variable) for variable in slow}
 
     def update_step(self, gradient: tf.Tensor, variable: Any, learning_rate: tf.Tensor) -> None:
-        """The step of AdamW of one variable, at its own rate."""
+        """The step of AdamW of one variable, at its own rate.
+
+        Args:
+            gradient: Of the shape of the variable.
+            variable: A variable of the model.
+            learning_rate: That of the parts that are new.
+        """
         if self._get_variable_index(variable) in self._slow:
             is_free = tf.cast(self.iterations >= self.held, learning_rate.dtype)
             learning_rate = learning_rate * self.share * is_free
