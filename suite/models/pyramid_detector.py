@@ -32,7 +32,7 @@ def build_pyramid_detector(
 
     Reference:
         Lin et al. (2017), Feature pyramid networks; Zhou, Wang, Krähenbühl (2019), Objects as points (the
-        heatmap); Tian et al. (2019), FCOS (distances, as exponentials).
+        heatmap); Tian et al. (2019), FCOS (distances).
     """
     maps = encoder.output
     if f"stride_{stride}" not in maps:
@@ -45,11 +45,13 @@ def build_pyramid_detector(
         x = _separable(x, f"smooth_{finer}")
 
     rare = keras.initializers.Constant(RARE)
-    half = keras.initializers.Constant(math.log(typical_side / 2))
+    half = keras.initializers.Constant(math.log(typical_side / (2 - typical_side)))
     heat, box = (_separable(_separable(x, f"{part}_1"), f"{part}_2") for part in ("heat", "box"))
     heatmap = layers.Conv2D(num_classes, 1, bias_initializer=rare, dtype="float32", name="heatmap")(heat)
+    # Of small things as good as an exponential function. That gives distances up to 17 in cells without a
+    # thing, for whose sake integers would be as coarse as 7 % of a side; these end at 1.
     distances = layers.Conv2D(
-        4, 1, activation="exponential", bias_initializer=half, dtype="float32", name="distances"
+        4, 1, activation="sigmoid", bias_initializer=half, dtype="float32", name="distances"
     )(box)
     boxes = BoxesFromDistances(dtype="float32", name="boxes")(distances)
     return keras.Model(encoder.inputs, {"heatmap": heatmap, "boxes": boxes}, name="detector_maps")

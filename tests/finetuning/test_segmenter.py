@@ -47,7 +47,7 @@ def small(monkeypatch):
 def exported(monkeypatch):
     """The models that runs hand over, in place of their files."""
     models = []
-    monkeypatch.setattr("suite.runs.job.export_model", lambda item, *_: models.append(item.model) or [])
+    monkeypatch.setattr("suite.runs.job.export_model", lambda item, *_, **__: models.append(item.model) or [])
     return models
 
 

@@ -33,11 +33,11 @@ def one_of_each_task(export):
     """Exports of several models of a task the first."""
     tasks = set()
 
-    def export_first(item, *rest):
+    def export_first(item, *rest, **settings):
         if item.task in tasks:
             return []
         tasks.add(item.task)
-        return export(item, *rest)
+        return export(item, *rest, **settings)
 
     return export_first
 

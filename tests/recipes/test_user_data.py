@@ -24,7 +24,7 @@ DRAWING = scenes.draw_scenes("train", 16, seed=0, size=(48, 40), things=(1, 1))
 
 @pytest.fixture(autouse=True)
 def no_export(monkeypatch):
-    def write_texts(item, folder, *_):
+    def write_texts(item, folder, *_, **__):
         for name, text in item.files.items():
             (folder / name).write_text(text)
         return []

@@ -30,7 +30,7 @@ def perceptron(config, context):
 
 @pytest.fixture
 def no_export(monkeypatch):
-    monkeypatch.setattr(job, "export_model", lambda item, folder, *_: [])
+    monkeypatch.setattr(job, "export_model", lambda item, folder, *_, **__: [])
 
 
 @pytest.mark.parametrize("value", [0.5, 0.75, float("nan")])

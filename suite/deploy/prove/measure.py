@@ -178,6 +178,7 @@ class _Worker:
         """Ends the process, if there is one; whoever waits for its answer gets none."""
         if process := self.process:
             process.kill()
+            process.wait()
 
     def run(self, request: Path) -> str | None:
         """Waits until a request is answered; says how the process ended, where it did."""
@@ -185,6 +186,8 @@ class _Worker:
             return self._run(request)
 
     def _run(self, request: Path) -> str | None:
+        if self.process and self.process.poll() is not None:  # it was killed while it had nothing to do
+            self.process = None
         process = self.process = self.process or self._start()
         try:
             with contextlib.suppress(BrokenPipeError):

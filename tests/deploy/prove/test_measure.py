@@ -59,6 +59,9 @@ def test_an_interrupted_request_ends_its_process(tmp_path):
         def write(self, line):
             raise KeyboardInterrupt
 
+        def poll(self):
+            return None
+
         def kill(self):
             self.ended += "killed "
 
@@ -79,12 +82,22 @@ def test_what_runs_beside_the_caller_is_ended_with_it(doubler):
     measuring = Measuring(inputs)
     running = measuring.run(path)
     measuring.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
-    assert running.canceled() or running.done()
+    assert running.cancelled() or running.done()
     (measured,) = measure_artifacts([path], inputs)  # by a new process
     np.testing.assert_array_equal(*measured.outputs.values(), [[2, 4]])
     assert measured.latency_ms.p50 is None
     (timed,) = time_artifacts([path], inputs)
     assert timed.latency_ms.p50 > 0 and timed.outputs == {}
+
+
+def test_an_idle_process_that_was_killed_is_no_artifacts_fault(doubler):
+    path, name = doubler
+    inputs = {name: np.float32([[1, 2]])}
+    measure_artifacts([path], inputs)
+    with pytest.raises(KeyboardInterrupt), Measuring(inputs):
+        raise KeyboardInterrupt
+    (measured,) = measure_artifacts([path], inputs)
+    assert measured.error is None
 
 
 def test_the_process_of_tflite_and_onnx_imports_no_tensorflow():
