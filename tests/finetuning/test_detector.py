@@ -88,7 +88,7 @@ def test_a_detector_that_finds_nothing_fails_with_advice(photos, tmp_path):
 
 def test_a_killed_training_ends_with_the_same_weights(photos, tmp_path, monkeypatch):
     models = []
-    monkeypatch.setattr("suite.runs.job.export_model", lambda item, *_: models.append(item.model) or [])
+    monkeypatch.setattr("suite.runs.job.export_model", lambda item, *_, **__: models.append(item.model) or [])
     settings = dict(steps=4, checkpoint_seconds=0.0, **SETTINGS)
 
     def finetune(name, resume=False):
