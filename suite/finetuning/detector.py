@@ -73,7 +73,6 @@ def run(config: Config, context: Context) -> Result:
         maps = build_pyramid_detector(encoder, len(data.classes), stride=grid.stride, typical_side=typical)
     freeze_up_to(encoder, FROZEN_UP_TO)
     curves = train(maps, encoder, data, images["validation"], grid, config, context)
-    detections = most_detections(data.boxes["train"])
     num_classes, detections = len(data.classes), most_detections(data.boxes["train"])
     held_out, truths = cells_of(maps, images["validation"]), truths_of(data, "validation")
     suppression = choose_suppression(*held_out, truths, num_classes, detections)
