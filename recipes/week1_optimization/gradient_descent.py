@@ -229,9 +229,9 @@ def bill(n: int, correlation: float, rng: np.random.Generator) -> tuple[float, i
         return np.einsum("...i,ij,...j", path - best, H / 2, path - best) / least
 
     largest = 2 / (L + np.trace(H) / 10)
-    reached = min(excess(one_pass(X, y, share * largest)) for share in SHARES)
+    reached = min(float(excess(one_pass(X, y, share * largest))) for share in SHARES)
     walks = [excess(descend(0 * best, lambda w: H @ w - slopes, share * 2 / L, 5000)) for share in SHARES]
-    return reached, min(np.argmax(walk <= reached) if walk.min() <= reached else 5000 for walk in walks)
+    return reached, min(int(np.argmax(walk <= reached)) if walk.min() <= reached else 5000 for walk in walks)
 
 
 def costs_by_columns(columns: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
