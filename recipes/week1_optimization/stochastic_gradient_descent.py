@@ -90,8 +90,9 @@ def descend(
     X: np.ndarray, Y: np.ndarray, learning_rate: float, batch_size: int, passes: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Steps along the gradient of `batch_size` random examples; gives (passes, loss on all) on the way."""
-    W = np.zeros((X.shape[1], Y.shape[1]))
-    batches = rng.integers(len(X), size=(max(1, passes * len(X) // batch_size), batch_size))
+    W, steps = np.zeros((X.shape[1], Y.shape[1])), len(X) // batch_size
+    shuffled_rows = [rng.permutation(len(X))[: steps * batch_size] for _ in range(passes)]  # each once a pass
+    batches = np.reshape(shuffled_rows, (-1, batch_size))  # a batch of all examples has all of them
     history = [(0.0, mean_loss(W, X, Y))]
     for step, batch in enumerate(batches, start=1):
         W -= learning_rate * mean_gradient(W, X[batch], Y[batch])
