@@ -177,8 +177,8 @@ def turn(loss: str, far: np.ndarray, sample: tuple, fresh: tuple, steps: int) ->
 # is one dense layer, compiled with `"sparse_categorical_crossentropy"` ("sparse": labels are numbers and not
 # one-hot rows); [mlp_keras](mlp_keras.md) trains one that way, with layers below it.
 #
-# The loss is convex: there is one minimum, whoever looks for it. On images a plain descent takes long, so here
-# `suite.linear.softmax_regression` solves the same problem to the end by L-BFGS, which learns the curvature
+# The loss is convex: there is one minimum, whoever looks for it. On images a plain descent takes long, so
+# here `suite.linear.softmax_regression` solves the same problem to the end by L-BFGS, which learns the curvature
 # from the last steps. The next recipe is about descent itself.
 
 
@@ -405,8 +405,8 @@ if __name__ == "__main__":
 #
 # <details><summary>Answer</summary>
 #
-# The boundary of the squared loss still turns by about five degrees, and the claims about it fall: the cost is
-# within 1 in 100 answers. One point in a hundred is enough to move the line, since its pull grows with its
+# The boundary of the squared loss still turns by about five degrees, and the claims about it fall: the cost
+# is within 1 in 100 answers. One point in a hundred is enough to move the line, since its pull grows with its
 # distance. The other three losses do not notice: three points more, all beyond their margin.
 #
 # </details>
