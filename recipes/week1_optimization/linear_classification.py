@@ -178,8 +178,8 @@ def turn(loss: str, far: np.ndarray, sample: tuple, fresh: tuple, steps: int) ->
 # one-hot rows); [mlp_keras](mlp_keras.md) trains one that way, with layers below it.
 #
 # The loss is convex: there is one minimum, whoever looks for it. On images a plain descent takes long, so
-# here `suite.linear.softmax_regression` solves the same problem to the end by L-BFGS, which learns the curvature
-# from the last steps. The next recipe is about descent itself.
+# here `suite.linear.softmax_regression` solves the same problem to the end by L-BFGS, which learns the
+# curvature from the last steps. The next recipe is about descent itself.
 
 
 # %%
