@@ -167,8 +167,12 @@ def run(config: Config, context: Context) -> Result:
         data=data.describe(),
         baselines=[
             constant_boxes(
-                Truths(data.boxes["train"], data.labels["train"]), truths, num_classes, "test_map_50", (0.5,)
-            )[0]
+                Truths(data.boxes["train"], data.labels["train"], data.is_crowd["train"]),
+                truths,
+                num_classes,
+                "test_map_50",
+                (0.5,),
+            )[0]  # fmt: skip
         ],
         tables=[Table("Average precision", ("class", "AP@.5", "AP@.75", "AP@[.5:.95]"), rows)],
     )

@@ -23,4 +23,4 @@ def test_it_gives_probabilities_of_each_pixel(segmenter):
 def test_its_weights_do_not_depend_on_the_side(segmenter):
     larger = build_unet(build_encoder("efficientnet_lite0", 64, weights=None), 3)
     larger.set_weights(segmenter.get_weights())
-    assert larger.output_shape["probabilities"] == (None, 64, 64, 3)
+    assert larger.output["probabilities"].shape == (None, 64, 64, 3)

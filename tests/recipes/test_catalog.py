@@ -94,7 +94,7 @@ STRUCTURE = "counts what a network consists of, which is the same on any data"
 
 # Claims about any data, a user's own, too, each with the reason why no data can break it.
 FACTS = {
-    "linear_classification": {"accuracy_change_with_confidence": MATHEMATICS},
+    "linear_classification": {"reference_gap": IDENTITY},
     "mlp_from_scratch": {"gradient_error": MATHEMATICS, "loops_gap": IDENTITY, "reference_gap": IDENTITY},
     "mlp_keras": {"largest_step_gap": IDENTITY},
     "batch_normalization": {"keras_output_gap": IDENTITY, "keras_state_gap": IDENTITY},
