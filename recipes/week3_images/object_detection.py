@@ -172,7 +172,7 @@ def run(config: Config, context: Context) -> Result:
                 num_classes,
                 "test_map_50",
                 (0.5,),
-            )[0]  # fmt: skip
+            )[0]
         ],
         tables=[Table("Average precision", ("class", "AP@.5", "AP@.75", "AP@[.5:.95]"), rows)],
     )
