@@ -12,7 +12,18 @@ import pytest
 import suite
 from suite.data.generated.textures import write_textures
 
-VERBS = ("benchmark", "check", "evaluate", "export", "finetune", "predict", "preview", "run", "verify")
+VERBS = (
+    "benchmark",
+    "check",
+    "evaluate",
+    "export",
+    "finetune",
+    "notebook",
+    "predict",
+    "preview",
+    "run",
+    "verify",
+)
 PHOTOS = 8  # a class
 
 

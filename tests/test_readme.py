@@ -49,7 +49,8 @@ def headings(text):
 
 @pytest.mark.parametrize("page", TEXTS)
 def test_links_lead_somewhere(page):
-    links = re.findall(r"\]\(([^)\s]+)\)|<img[^>]* src=\"([^\"]+)\"", PYTHON.sub("", TEXTS[page]))
+    prose = re.sub("`[^`]*`", "", PYTHON.sub("", TEXTS[page]))
+    links = re.findall(r"\]\(([^)\s]+)\)|<img[^>]* src=\"([^\"]+)\"", prose)
     for link in (first or second for first, second in links):
         if link.startswith("https://"):
             continue

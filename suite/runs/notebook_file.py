@@ -36,6 +36,10 @@ def notebook(name: str, *, out: str | Path | None = None) -> Path:
 
     Raises:
         ValueError: There is no recipe of that name, or `out` is no .ipynb.
+
+    Example:
+        >>> suite.notebook("linear_regression", out="lesson.ipynb").name
+        'lesson.ipynb'
     """
     path = Path(name) if catalog.is_file(name) else catalog.recipe_file(_entry(name))
     if not path.is_file():
