@@ -88,7 +88,8 @@ def export_file(
         GateError: An export failed its gates.
 
     Example:
-        >>> bundle = suite.export("saved_models/photos/model.keras", "saved_models/again")
+        >>> model = "saved_models/photos/model.keras"
+        >>> bundle = suite.export(model, "saved_models/again", precisions="float32")
         >>> (bundle / "model.tflite").exists()
         True
     """

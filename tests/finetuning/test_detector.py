@@ -86,6 +86,7 @@ def test_a_detector_that_finds_nothing_fails_with_advice(photos, tmp_path):
         suite.finetune(photos, out=tmp_path / "fruit", steps=1, **SETTINGS)
 
 
+@pytest.mark.slow  # what resumes is `fit`, whose tests are quick
 def test_a_killed_training_ends_with_the_same_weights(photos, tmp_path, monkeypatch):
     models = []
     monkeypatch.setattr("suite.runs.job.export_model", lambda item, *_, **__: models.append(item.model) or [])
