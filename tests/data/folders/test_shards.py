@@ -1,6 +1,5 @@
 import io
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from suite.data.pictures.image_source import ImageSource
 from suite.data.pictures.images import load_image
 from tools import write_shards as write_shards_tool
 
-ROOT = Path(__file__).parents[3]
 SIZE = (20, 24)
 
 
