@@ -19,8 +19,11 @@ def peaks(folder, epochs, *counts):
     return [json.loads(line)["peak_bytes"] for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-def test_ten_times_the_images_in_the_same_memory(tmp_path):
-    small, large = peaks(tmp_path, 0, 60, 600)
+@pytest.mark.parametrize(
+    ("few", "many"), [(60, 600), pytest.param(100, 2000, marks=pytest.mark.slow)], ids=str
+)
+def test_many_images_in_the_same_memory(tmp_path, few, many):
+    small, large = peaks(tmp_path, 0, few, many)
     assert large < 1.5 * small
 
 

@@ -54,18 +54,22 @@ def try_example(verb):
         value = repr(eval(example.source, names)) + "\n"
         flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
         assert doctest.OutputChecker().check_output(example.want, value, flags), value
+    return sum(bool(example.want) for example in examples)
 
 
 @pytest.mark.parametrize("verb", sorted(set(VERBS) - {"finetune"}))  # that one made the folder
 def test_the_example_is_true(folder, verb, monkeypatch):
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(http.server.ThreadingHTTPServer, "serve_forever", _interrupted)
+    served = []
+
+    def interrupted(server):
+        served.append(server)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(http.server.ThreadingHTTPServer, "serve_forever", interrupted)
     monkeypatch.setattr(webbrowser, "open", lambda address: True)
-    try_example(verb)
-
-
-def _interrupted(server):
-    raise KeyboardInterrupt
+    checked = try_example(verb)
+    assert len(served) == (verb == "preview") and (checked or served), "nothing is said of what it gives"
 
 
 def test_the_verbs_are_all_that_is_public():

@@ -5,7 +5,7 @@
 # many it takes. Beside the closed form it wins where the loss has none, and, a few rows at a time, where
 # there are many columns.
 #
-# *Week 1, "Gradient descent". Takes 30 s on 2 CPU cores, half of it the exports. `suite run
+# *Week 1, "Gradient descent". Takes 20 s on 2 CPU cores, half of it the exports. `suite run
 # gradient_descent`*
 #
 # ## Why walk, if one can jump

@@ -4,7 +4,7 @@
 # A linear classifier gives each class a score and takes the largest. Which line comes out depends on the
 # loss: we look for one that can be descended along, and that leaves confident right answers alone.
 #
-# *Week 1, "Linear classification". Takes 20 s on 2 CPU cores, most of it the exports; mnist 3 min. `suite run
+# *Week 1, "Linear classification". Takes 20 s on 2 CPU cores, most of it the exports; mnist 2 min. `suite run
 # linear_classification [--data tfds]`*
 #
 # ## Why the loss is the lesson
@@ -416,9 +416,9 @@ if __name__ == "__main__":
 # <details><summary>Answer</summary>
 #
 # `reference_gap`, by far: the descent of softmax regression has only begun. `one_branch_turn_degrees` falls,
-# too, for the logistic loss alone. Its slope is never quite zero, so early on, when all scores are small,
-# far points still pull, and most of all by their distance. They let go as their margins grow. The two losses
-# that are exactly flat from margin 1 on are rid of them at once.
+# too, for the logistic loss alone (on seed 0 `one_branch_accuracy_loss` with it). Its slope is never quite
+# zero, so early on, when all scores are small, far points still pull, and most of all by their distance. They
+# let go as their margins grow. The two losses that are exactly flat from margin 1 on are rid of them at once.
 #
 # </details>
 #

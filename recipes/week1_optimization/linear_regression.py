@@ -4,7 +4,7 @@
 # Least squares finds the weights of a linear model by solving one system of equations, and says how far to
 # trust each weight. A dense layer with one unit, trained by gradient descent, arrives at the same weights.
 #
-# *Week 1, "Linear regression". Takes 15 s on 2 CPU cores, most of it the exports. `suite run
+# *Week 1, "Linear regression". Takes 25 s on 2 CPU cores, most of it the exports. `suite run
 # linear_regression`*
 #
 # ## Why start here
@@ -444,7 +444,7 @@ if __name__ == "__main__":
 #
 # </details>
 #
-# **3.** Replace `len(y) - X.shape[1]` by `len(y)` in `repeat`. Which claims notice it with 309 patients?
+# **3.** Replace `len(X) - X.shape[1]` by `len(X)` in `repeat`. Which claims notice it with 309 patients?
 # Which would, with 30?
 #
 # <details><summary>Answer</summary>

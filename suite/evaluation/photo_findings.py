@@ -8,7 +8,7 @@ import numpy as np
 
 from suite.data.pictures.facts import PictureFacts
 from suite.data.pictures.near_copies import near_copies
-from suite.data.set_aside import SetAside
+from suite.data.set_aside import SetAside, counted
 from suite.evaluation.findings import Finding, Item, Photo
 from suite.evaluation.photo_faults import LEAST_TOLD, blurred, suspected_labels, told_by
 
@@ -82,10 +82,6 @@ def _grouped(photos: Sequence[Photo]) -> tuple[list[int], list[int], list[list[i
     return empty, full, [[full[index] for index in group] for group in groups]
 
 
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun if count == 1 else noun + ('es' if noun.endswith('s') else 's')}"
-
-
 def _given_away(photos: Sequence[Photo], classes: Sequence[str]) -> Finding:
     labels = np.array([photo.label for photo in photos], np.int64)
     items = []
@@ -106,7 +102,7 @@ def _given_away(photos: Sequence[Photo], classes: Sequence[str]) -> Finding:
             items.append(Item(says, tuple(files[:3])))
     return Finding(
         "given away",
-        f"{_plural(len(items), 'class')} told without looking at what is in the photo",
+        f"{counted(len(items), 'class')} told without looking at what is in the photo",
         "a model learns that difference instead of the thing, is right here and wrong on anybody's phone",
         "save all photos in one format, size and frame, and take those of each class in the same way",
         tuple(items),
@@ -148,21 +144,21 @@ def _copies(photos: Sequence[Photo], classes: Sequence[str], groups: Iterable[li
     return [
         Finding(
             "copies in several classes",
-            f"{_plural(len(across_classes), 'picture')} in more than one class",
+            f"{counted(len(across_classes), 'picture')} in more than one class",
             "a model is told two answers for one picture, and one of them is wrong",
             "keep each in its right class and delete the others",
             tuple(across_classes),
         ),
         Finding(
             "copies in several parts",
-            f"{_plural(len(across_parts), 'picture')} in more than one part",
+            f"{counted(len(across_parts), 'picture')} in more than one part",
             "the model is asked what it was taught: the accuracy comes out too high",
             "keep each in one part and delete the others",
             tuple(across_parts),
         ),
         Finding(
             "copies",
-            f"{_plural(len(within), 'picture')} more than once in a class, resized or saved again",
+            f"{counted(len(within), 'picture')} more than once in a class, resized or saved again",
             "they count twice, and a random split can put them on both sides",
             "keep the best of each",
             tuple(within),
@@ -204,7 +200,7 @@ def _mislabeled(
     ]
     return Finding(
         "mislabeled",
-        f"{_plural(len(items), 'photo')} that may be in the wrong class",
+        f"{counted(len(items), 'photo')} that may be in the wrong class",
         "wrong labels teach the wrong answer, and count against a model that is right",
         "look at each: move it, delete it, or leave it where it is right (a difficult one can be)",
         tuple(items),
@@ -214,7 +210,7 @@ def _mislabeled(
 def _unsound(aside: Sequence[SetAside]) -> Finding:
     return Finding(
         "set aside",
-        f"{_plural(len(aside), 'file')} that cannot be used",
+        f"{counted(len(aside), 'file')} that cannot be used",
         "they are left out of training and measurement",
         "mend, convert or delete them",
         tuple(Item(entry.reason, (entry.file,)) for entry in aside),
@@ -229,7 +225,7 @@ def _few(photos: Sequence[Photo], classes: Sequence[str]) -> Finding:
         f"{len(few)} of {len(classes)} classes with fewer than {FEW} photos to train on",
         "a model learns those few by heart, and the accuracy of such a class is hardly more than chance",
         "add photos of them: other days, places, things",
-        tuple(Item(f"{_plural(count, 'photo')} of {name!r}", ()) for count, name in few),
+        tuple(Item(f"{counted(count, 'photo')} of {name!r}", ()) for count, name in few),
     )
 
 
@@ -237,7 +233,7 @@ def _empty(photos: Sequence[Photo], indices: Sequence[int]) -> Finding:
     items = [Item(f"{photos[i].facts.one_color:.0%} is one color", (photos[i].file,)) for i in indices]
     return Finding(
         "empty",
-        f"{_plural(len(items), 'photo')} with nearly nothing in them",
+        f"{counted(len(items), 'photo')} with nearly nothing in them",
         "there is nothing to learn from them but their color",
         "delete them, unless an empty picture is what the class means",
         tuple(items),
@@ -249,7 +245,7 @@ def _tiny(photos: Sequence[Photo]) -> Finding:
     found.sort(key=lambda photo: photo.facts.height * photo.facts.width)
     return Finding(
         "tiny",
-        f"{_plural(len(found), 'photo')} less than {TINY} pixels on a side",
+        f"{counted(len(found), 'photo')} less than {TINY} pixels on a side",
         "they are enlarged for the network, which sees a blur",
         "take the originals instead of thumbnails",
         tuple(Item(f"{each.facts.width} x {each.facts.height} pixels", (each.file,)) for each in found),
@@ -267,7 +263,7 @@ def _blurred(photos: Sequence[Photo], indices: Sequence[int]) -> Finding:
     ]
     return Finding(
         "blurred",
-        f"{_plural(len(items), 'photo')} much less sharp than the others",
+        f"{counted(len(items), 'photo')} much less sharp than the others",
         "out of focus or shaken, they show a model little",
         "delete what you cannot name yourself; keep some if phones will take such photos",
         tuple(items),

@@ -3,25 +3,45 @@
 import json
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
 from suite import console
+from suite.finetuning.config import Config
 from suite.runs.recipe import Context
 
-LEAST_SEEN, MOST_SEEN = 4000, 8000  # images, a photo again and again in another view
-VIEWS = 30  # of a photo, between these two
-LEAST_VIEWS = 2  # of a photo, however many there are
+QUARTER = 4  # the images are larger than those of a classifier
 LOOKS = 10  # epochs: the training is measured after each
 TIMED = 4  # steps
 FILE = "steps.json"
 
 
-def steps_for(photos: int, batch_size: int) -> int:
-    """Steps of a training on so many photos."""
-    seen = max(min(max(VIEWS * photos, LEAST_SEEN), MOST_SEEN), LEAST_VIEWS * photos)
-    return -(-seen // batch_size)
+class Seen(NamedTuple):
+    """How many images a training sees: a photo again and again, in another view.
+
+    Attributes:
+        views: Of a photo, between `least` and `most` of all together.
+        least: Of all together.
+        most: Of all together.
+        least_views: Of a photo, however many there are.
+    """
+
+    views: int
+    least: int
+    most: int
+    least_views: int
+
+    def steps(self, photos: int, batch_size: int) -> int:
+        """Steps of a training on so many photos."""
+        seen = max(min(max(self.views * photos, self.least), self.most), self.least_views * photos)
+        return -(-seen // batch_size)
+
+
+def images_a_step(config: Config) -> int:
+    """The batch size for photos with boxes or masks."""
+    return max(1, config.batch_size // QUARTER)
 
 
 def within(minutes: float, steps: int, context: Context, seconds_a_step: Callable[[], float]) -> int:

@@ -19,6 +19,7 @@ from suite.data.folders.paired import stretch
 from suite.data.row_file import RowFile
 from suite.data.sets.box_views import repeats_of, view_batches, view_order
 from suite.data.sets.detection_sets import DetectionSet, read_detection_folder
+from suite.deploy.convert.tflite import calibration_rows
 from suite.evaluation.detection import COCO_THRESHOLDS, Truths, mean_average_precision
 from suite.evaluation.detection_errors import best_score
 from suite.finetuning import budget
@@ -32,7 +33,7 @@ from suite.finetuning.box_settings import (
     suppression_gap,
 )
 from suite.finetuning.config import Config
-from suite.finetuning.detector_result import CALIBRATION, Measured, result_of
+from suite.finetuning.detector_result import Measured, result_of
 from suite.finetuning.phases import mixed_precision_on_gpu
 from suite.models.detector import encode
 from suite.models.encoder import build_encoder, freeze_up_to
@@ -46,7 +47,7 @@ HEAD_RATE = 6.0  # of the head, times that of the pretrained layers
 BOX_WEIGHT = 5.0  # of the box loss
 LEAST_SPREAD = 0.7  # cells
 STORED = 1.25  # side of the photos as they are kept, for windows that are smaller than a photo
-QUARTER = 4  # the images are larger than those of a classifier
+SEEN = budget.Seen(views=30, least=4000, most=8000, least_views=2)
 MOST_LOOKED_AT = 300  # photos of validation after each epoch
 PATIENCE = 4  # epochs without a better look
 SCORES = tuple(float(score) for score in np.arange(0.05, 0.951, 0.05))  # from which detections may count
@@ -101,7 +102,15 @@ def run(config: Config, context: Context) -> Result:
 
 
 def read(config: Config, context: Context) -> tuple[DetectionSet, Grid]:
-    """Reads the folder of a run at a size that small things of training are seen at."""
+    """Reads the folder of a run at a size that small things of training are seen at.
+
+    Args:
+        config: Its `side` stands above what is chosen.
+        context: Of the run.
+
+    Raises:
+        ValueError: As `read_detection_folder`, or no validation photo has a box to choose weights by.
+    """
     chosen: list[Grid] = []
 
     def size(boxes: Sequence[np.ndarray]) -> tuple[int, int]:
@@ -111,6 +120,11 @@ def read(config: Config, context: Context) -> tuple[DetectionSet, Grid]:
 
     data = read_detection_folder(str(context.source.path), context.seed, size, context.folder)
     (grid,) = chosen
+    if not any((~crowd).any() for crowd in data.is_crowd["validation"]):
+        raise ValueError(
+            f"expected boxes in the validation pictures of {str(context.source.path)!r}, received none in "
+            f"{len(data.boxes['validation'])} pictures; annotate some of them, or leave the part out"
+        )
     console.say(f"seen at {grid.side} x {grid.side} pixels, a cell every {grid.stride}")
     return data, grid
 
@@ -146,8 +160,7 @@ def at_side(images: Any, side: int, path: Path) -> RowFile:
 def calibration_photos(data: DetectionSet, side: int) -> np.ndarray:
     """Photos of training, as the detector takes them, evenly spread: `(n, side, side, 3)` uint8."""
     images = data.images["train"]
-    rows = np.unique(np.linspace(0, len(images) - 1, min(len(images), CALIBRATION)).astype(int))
-    return np.stack([stretch(images[row], (side, side)) for row in rows])
+    return np.stack([stretch(images[row], (side, side)) for row in calibration_rows(len(images))])
 
 
 def train(
@@ -174,7 +187,7 @@ def train(
         The curves of `suite.training.loop.fit`.
     """
     num_classes, photos = len(data.classes), len(data.images["train"])
-    batch_size = max(1, config.batch_size // QUARTER)
+    batch_size = budget.images_a_step(config)
     repeats = repeats_of(data.labels["train"], num_classes)
     cells = (grid.side // grid.stride,) * 2
 
@@ -195,7 +208,7 @@ def train(
         )
 
     compile_maps(maps, encoder, config, 1)
-    steps = config.steps or budget.steps_for(photos, batch_size)
+    steps = config.steps or SEEN.steps(photos, batch_size)
     steps = budget.within(
         config.minutes, steps, context,
         lambda: budget.seconds_a_step(maps, views(0, batch_size * budget.TIMED)),

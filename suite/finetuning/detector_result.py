@@ -28,7 +28,6 @@ from suite.runs.recipe import Export, Result, Task
 LOSS = 0.02  # of mAP, that an artifact of a lower precision may cost
 SHOWN = 8  # photos in a figure
 FEW_BOXES = 12  # in a photo, up to which each is named
-CALIBRATION = 128  # photos of training
 RIGHT_COLOR, WRONG_COLOR, MISSED_COLOR = "#00C389", "#FF3B5C", "#FFC400"
 
 

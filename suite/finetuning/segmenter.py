@@ -17,7 +17,7 @@ from suite.data.pictures.mask_facts import class_pixels, have_up, thinnest
 from suite.data.pictures.masked_batches import masked_batches
 from suite.data.sets.segmentation_sets import SegmentationSet, read_segmentation_folder, stretched
 from suite.evaluation.segmentation import mean_ratio
-from suite.finetuning.budget import LOOKS, seconds_a_step, within
+from suite.finetuning.budget import LOOKS, Seen, images_a_step, seconds_a_step, within
 from suite.finetuning.config import Config
 from suite.finetuning.phases import mixed_precision_on_gpu
 from suite.finetuning.segmenter_result import answers, measure
@@ -32,7 +32,7 @@ SIDES = (224, 256, 320, 384, 512)
 WINDOW = 256  # pixels, at most, of a side of what is trained on
 LEAST_WIDTH = 8  # pixels that the thinnest class is wide where the side allows
 HEAD_RATE = 2e-3
-VIEWS, LEAST_SEEN, MOST_SEEN = 20, 2000, 6000  # windows of a photo; of all of them together
+SEEN = Seen(views=20, least=2000, most=6000, least_views=1)  # windows
 LOOKED_AT = 100  # photos: so many tell one epoch from another, and masks
 
 
@@ -116,7 +116,7 @@ def train(
         context: Of the run; its seed is that of order and augmentation.
     """
     images, masks = data.images["train"], data.masks["train"]
-    batch_size, size = max(1, config.batch_size // 4), trained.input_shape[1:3]
+    batch_size, size = images_a_step(config), trained.input_shape[1:3]
 
     def batches_of(steps: int, epoch: int) -> tf.data.Dataset:
         seed = context.seed * 1000 + epoch
@@ -126,7 +126,7 @@ def train(
 
     losses = {"probabilities": mask_loss(class_weights(plan.pixels))}
     trained.compile(loss=losses)
-    wanted = config.steps or steps_for(len(images), batch_size)
+    wanted = config.steps or SEEN.steps(len(images), batch_size)
     steps = within(config.minutes, wanted, context, lambda: seconds_a_step(trained, batches_of(8, 0)))
     looks = min(LOOKS, steps)
     an_epoch = -(-steps // looks)
@@ -149,9 +149,3 @@ def train(
     )
     model.set_weights(trained.get_weights())
     return curves | {"steps": [looks * an_epoch]}
-
-
-def steps_for(photos: int, batch_size: int) -> int:
-    """Steps of a training on so many photos."""
-    seen = max(min(max(VIEWS * photos, LEAST_SEEN), MOST_SEEN), photos)
-    return -(-seen // batch_size)

@@ -48,8 +48,8 @@ def build_pyramid_detector(
     half = keras.initializers.Constant(math.log(typical_side / (2 - typical_side)))
     heat, box = (_separable(_separable(x, f"{part}_1"), f"{part}_2") for part in ("heat", "box"))
     heatmap = layers.Conv2D(num_classes, 1, bias_initializer=rare, dtype="float32", name="heatmap")(heat)
-    # Of small things as good as an exponential function. That gives distances up to 17 in cells without a
-    # thing, for whose sake integers would be as coarse as 7 % of a side; these end at 1.
+    # Nearly an exponential function for small things. That itself gave distances up to 17 in cells without a
+    # thing, and int8, which spreads over them, lost the boxes: a step was 7 % of a side. These end at 1.
     distances = layers.Conv2D(
         4, 1, activation="sigmoid", bias_initializer=half, dtype="float32", name="distances"
     )(box)

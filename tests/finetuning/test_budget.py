@@ -3,7 +3,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from suite.finetuning.budget import steps_for, within
+from suite.finetuning.budget import within
+from suite.finetuning.detector import SEEN
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def context(tmp_path):
 
 
 def test_few_photos_are_seen_often_and_many_at_least_twice():
-    assert [steps_for(photos, 4) for photos in (10, 200, 1000, 10_000)] == [1000, 1500, 2000, 5000]
+    assert [SEEN.steps(photos, 4) for photos in (10, 200, 1000, 10_000)] == [1000, 1500, 2000, 5000]
 
 
 def test_minutes_are_steps_that_a_resumed_run_repeats(context):

@@ -2,7 +2,6 @@
 
 import json
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,19 +18,9 @@ from suite.finetuning.box_settings import (
     suppressed,
     suppression_gap,
 )
-from suite.models.encoder import STRIDES
+from tests.finetuning.stand_ins import small_encoder
 
 SETTINGS = dict(side=64, batch_size=32, learning_rate=1e-3, precisions="float32")
-
-
-def small_encoder(name, side):
-    """Maps at the same strides as a pretrained encoder's, in no time."""
-    image = x = keras.Input((side, side, 3), dtype="uint8", name="image")
-    x, maps = keras.layers.Rescaling(1 / 128, -1)(x), {}
-    for stride in STRIDES:
-        x = keras.layers.Conv2D(8, 3, 2, padding="same", activation="relu6")(x)
-        maps[f"stride_{stride}"] = x
-    return keras.Model(image, maps)
 
 
 @pytest.fixture(autouse=True)
@@ -41,9 +30,9 @@ def small(monkeypatch):
     monkeypatch.setattr(budget, "LOOKS", 2)
 
 
-def write_photos(root, count=24):
+def write_photos(root, count=24, seed=0):
     """An orange or a white square on blue, as YOLO writes boxes."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     for folder in ("images", "labels"):
         (root / folder).mkdir(parents=True)
     (root / "classes.txt").write_text("plum\ncloud\n")
@@ -79,6 +68,15 @@ def test_photos_with_boxes_become_a_proven_detector(photos, tmp_path):
     assert {row["status"] for row in result["artifacts"]} == {"ok"}
     (row,) = suite.predict(bundle, photos / "images" / "0.png")
     assert row["detections"][0]["class"] == "plum"
+
+
+def test_validation_photos_without_a_box_are_refused_before_training(tmp_path):
+    for seed, part in enumerate(("train", "val")):
+        write_photos(tmp_path / "fruit" / part, seed=seed)
+    for file in (tmp_path / "fruit/val/labels").iterdir():
+        file.write_text("")
+    with pytest.raises(ValueError, match="^expected boxes in the validation pictures .* none in 24 p"):
+        suite.finetune(tmp_path / "fruit", out=tmp_path / "model", **SETTINGS)
 
 
 def test_a_detector_that_finds_nothing_fails_with_advice(photos, tmp_path):

@@ -16,21 +16,11 @@ from suite.data.sets.segmentation_sets import read_segmentation_folder, stretche
 from suite.errors import GateError
 from suite.finetuning import segmenter
 from suite.finetuning.config import Config
-from suite.finetuning.segmenter import make_plan, steps_for
-from suite.models.encoder import STRIDES
+from suite.finetuning.segmenter import SEEN, make_plan
+from tests.finetuning.stand_ins import small_encoder
 
 SETTINGS = dict(side=32, steps=40, batch_size=32, learning_rate=3e-3, precisions="float32")
 BLUE, ORANGE = (30, 60, 200), (230, 140, 20)
-
-
-def small_encoder(name, side):
-    """Maps at the same strides as a pretrained encoder's, in no time."""
-    image = x = keras.Input((side, side, 3), dtype="uint8", name="image")
-    x, maps = keras.layers.Rescaling(1 / 128, -1)(x), {}
-    for stride in STRIDES:
-        x = keras.layers.Conv2D(8, 3, 2, padding="same", activation="relu6")(x)
-        maps[f"stride_{stride}"] = x
-    return keras.Model(image, maps)
 
 
 def make_small(patch):
@@ -169,4 +159,4 @@ def test_the_side_follows_the_thinnest_things(photos, tmp_path):
     assert plan.pixels.sum() == data.masks["train"].shape[0] * 512**2
     small = stretched(data, 32, tmp_path)
     assert dataclasses.replace(small) is not data and small.images["test"][0].shape == (32, 32, 3)
-    assert steps_for(5, 4) < steps_for(250, 4) < steps_for(100_000, 4)
+    assert SEEN.steps(5, 4) < SEEN.steps(250, 4) < SEEN.steps(100_000, 4)

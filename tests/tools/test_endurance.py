@@ -17,11 +17,18 @@ from tools.endurance import FaultError, Job, check_same, endure, make_job
 SLOW_RECIPE = str(Path(slow_recipe.__file__))
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
-def test_a_killed_run_ends_as_one_left_in_peace(tmp_path, number):
+@pytest.mark.parametrize(
+    ("number", "kills"),
+    [
+        (signal.SIGKILL, 1),
+        pytest.param(signal.SIGKILL, 2, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, 2, marks=pytest.mark.slow),
+    ],
+)
+def test_a_killed_run_ends_as_one_left_in_peace(tmp_path, number, kills):
     job = Job("slow", ("run", SLOW_RECIPE))
-    row = endure(job, 1, number, 0.0, np.random.default_rng(0), tmp_path)
-    assert sum(row[2:4]) == 1 and row[-1] == "same"
+    row = endure(job, kills, number, 0.0, np.random.default_rng(0), tmp_path)
+    assert sum(row[2:4]) == kills and row[-1] == "same"
 
 
 @pytest.mark.slow
