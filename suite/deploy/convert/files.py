@@ -18,6 +18,7 @@ from suite.deploy.convert.saved_model import save_saved_model
 from suite.deploy.export import Export
 from suite.deploy.obstacles import in_a_line
 from suite.errors import disk_is_full
+from suite.keras_internals import layers_of
 
 WRITTEN = "written"  # status of a file until it is measured
 
@@ -66,7 +67,9 @@ class Converter:
             if variant == "float32":
                 lengths = {name: array.shape[1:] for name, array in self.inputs.items()}
                 save_saved_model(self.item.model, self.work / "one", batch_size=1, lengths=lengths)
-            made.write_bytes(tflite.convert_tflite(self.work / "one", variant, self.calibration))
+            made.write_bytes(
+                tflite.convert_tflite(self.work / "one", variant, self.calibration, self._float_layers())
+            )
             add_metadata(made, self.item.labels, self.item.files, self.item.ranges, self.item.task)
         except Exception as failure:  # the converter raises bare Exceptions
             check_room(failure)
@@ -84,6 +87,10 @@ class Converter:
             return without_file(row, FAILED, in_a_line(failure, title, self.item.model))
         return row
 
+    def _float_layers(self) -> list[str]:
+        """Names of the layers whose results 8 bits are too coarse for, as those say."""
+        return [layer.name for layer in layers_of(self.item.model) if getattr(layer, "needs_float", False)]
+
     def _obstacle(self, variant: str) -> str | None:
         """Why there is no use in converting to a precision."""
         float32 = self.folder / tflite.FILES["float32"]
@@ -93,6 +100,8 @@ class Converter:
             return "no calibration examples"
         if not float32.exists():
             return "the float32 conversion failed"
+        if variant == "int16x8" and (layers := self._float_layers()):
+            return f"{', '.join(layers)} need float32, which TFLite cannot mix with integers of 16 bits"
         is_calibrated = variant in tflite.CALIBRATED
         return tflite.calibration_obstacle(tflite.tflite_ops(float32)) if is_calibrated else None
 
