@@ -16,6 +16,7 @@ from suite.deploy.convert.metadata import add_metadata
 from suite.deploy.convert.onnx import onnx_properties, save_onnx
 from suite.deploy.convert.saved_model import save_saved_model
 from suite.deploy.export import Export
+from suite.deploy.keras_file import save_keras
 from suite.deploy.obstacles import in_a_line
 from suite.errors import disk_is_full
 from suite.keras_internals import layers_of
@@ -43,7 +44,7 @@ class Converter:
 
     def keras_file(self) -> ArtifactRow:
         """Writes `model.keras`."""
-        self.item.model.save(self.folder / "model.keras")
+        save_keras(self.item.model, self.folder / "model.keras")
         return ArtifactRow("model.keras", WRITTEN, format="keras")
 
     def saved_model(self) -> ArtifactRow:
