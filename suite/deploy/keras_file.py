@@ -62,12 +62,15 @@ def save_keras(model: Any, path: str | Path) -> None:
         model: A functional or built Sequential model; is left as it was.
         path: A .keras file.
     """
-    compiled, optimizer = model.compiled, model.optimizer
+    if not model.compiled:
+        model.save(path)
+        return
+    optimizer = model.optimizer
     model.compiled, model.optimizer = False, None
     try:
         model.save(path)
     finally:
-        model.compiled, model.optimizer = compiled, optimizer
+        model.compiled, model.optimizer = True, optimizer
 
 
 def way_from(path: str | Path) -> str:
