@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from suite.data.folders import companions, paired, scan
+from suite.data.folders import companions, paired, part_lists, scan
 from suite.data.folders.folder_pairs import FolderPair, parts_of
 from suite.data.folders.mask_classes import IGNORED, Meaning, find_meaning, unknown
-from suite.data.folders.mask_colors import find_colors
+from suite.data.folders.mask_colors import find_colors, find_index_names
 from suite.data.folders.mask_files import find_masks, match_masks
 from suite.data.folders.mask_values import Value, read_mask
 from suite.data.folders.scan import Picture
@@ -30,11 +30,13 @@ class MaskContent(NamedTuple):
         row: Of the stores.
         values: Of the mask, before it was stretched.
         is_lossy: Whether its grays were taken for black or white.
+        is_larger: Whether it is larger than its picture, of the same shape.
     """
 
     row: int
     values: frozenset[Value]
     is_lossy: bool
+    is_larger: bool = False
 
 
 class MaskedPictures(NamedTuple):
@@ -87,6 +89,9 @@ def read_masked_pictures(
             "pictures in images/ and the mask of each, a PNG of the same name, in masks/"
         )
     files, mask_of, aside = match_masks(root, pairs)
+    parts, lists = parts_of(pairs), set[Path]()
+    if parts == {"train"}:
+        files, parts, lists = part_lists.divide(root, files, aside, part_lists.OF_MASKS)
     reader = _Reader(files, mask_of, size, Path(work) if work else None)
     pictures, unreadable = scan.inspect_files(files, root, reader.read, "Reading pictures and masks")
     aside += unreadable
@@ -98,8 +103,8 @@ def read_masked_pictures(
     aside += [SetAside(picture.file, why) for picture, why in wrong.items()]
     reader.name_labels([picture.content.row for picture in usable], meaning)
     return MaskedPictures(
-        usable, reader.images, reader.labels, meaning.classes, aside, meaning.notes, parts_of(pairs),
-        {*read, *mask_of, *mask_of.values()},
+        usable, reader.images, reader.labels, meaning.classes, aside, meaning.notes, parts,
+        {*read, *lists, *mask_of, *mask_of.values()},
     )  # fmt: skip
 
 
@@ -114,11 +119,18 @@ def _find_meaning(
     listed, colors = find_colors(root, {pair.others for pair in pairs})
     names_file = companions.child(root, "classes.txt")
     names = () if listed == names_file else paired.read_names(names_file)
+    if not names and not colors:
+        names_file, names = find_index_names(root, {pair.others for pair in pairs})
     try:
         meaning = find_meaning(masks, names, colors, listed.name if listed else "", ignore)
     except ValueError as error:
         raise ValueError(f"{error}{with_reasons(aside)}") from error
     return meaning, {names_file, *([listed] if listed else [])}
+
+
+def _is_larger(mask: tuple[int, ...], picture: tuple[int, int]) -> bool:
+    """Whether a mask was made of the picture before that was shrunk: the same shape but for a pixel."""
+    return mask > picture and abs(mask[0] * picture[1] - mask[1] * picture[0]) <= max(mask)
 
 
 class _Reader:
@@ -144,7 +156,8 @@ class _Reader:
         self.images.write(row, load_image(path, self._size))
         mask = read_mask(self._mask_of[path])
         height, width = upright_size(path)
-        if mask.numbers.shape != (height, width):
+        is_larger = _is_larger(mask.numbers.shape, (height, width))
+        if mask.numbers.shape != (height, width) and not is_larger:
             raise UnusableError(
                 f"{width} x {height} pixels upright, but its mask is {mask.numbers.shape[1]} x "
                 f"{mask.numbers.shape[0]}; save the mask at the size of the image"
@@ -156,7 +169,7 @@ class _Reader:
         stretched = Image.fromarray(mask.numbers).resize(self._size[::-1], Image.Resampling.NEAREST)
         places = np.searchsorted(np.array(list(mask.values)), np.asarray(stretched))
         self._numbers.write(row, np.array(known, np.uint16)[places])
-        return MaskContent(row, frozenset(mask.values.values()), mask.is_lossy)
+        return MaskContent(row, frozenset(mask.values.values()), mask.is_lossy, is_larger)
 
     def name_labels(self, rows: Sequence[int], meaning: Meaning) -> None:
         """Writes the labels of masks, of which all values are known."""

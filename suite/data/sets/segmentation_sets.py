@@ -17,6 +17,7 @@ from suite.data.sets.tfds_images import split_training, tfds_builder, tfds_examp
 from suite.data.source import Source
 from suite.data.splits import SPLITS
 
+_LARGER = "with a larger mask of the same shape, which is shrunk"
 _LOSSY = "with a mask in JPEG, whose grays are taken for black or white"
 
 _PET_CLASSES = ("background", "pet")
@@ -125,6 +126,7 @@ def read_segmentation_folder(
             f"{' and '.join(map(repr, found.classes)) or 'none'} alone; check what their values stand for"
         )
     lossy = [(picture.file, (_LOSSY,)) for picture in found.pictures if picture.content.is_lossy]
+    larger = [(picture.file, (_LARGER,)) for picture in found.pictures if picture.content.is_larger]
     rows = {part: [picture.content.row for picture in parts[part]] for part in SPLITS}
     return SegmentationSet(
         images={part: found.images.take(rows[part]) for part in SPLITS},
@@ -133,7 +135,7 @@ def read_segmentation_folder(
         source=str(root),
         quarantined=tuple(sorted(aside, key=attrgetter("file"))),
         files=parts_of_files(parts),
-        notes=(*found.notes, *paired.remarks(lossy)),
+        notes=(*found.notes, *paired.remarks([*lossy, *larger])),
         unread=companions.unread(root, found.read, aside),
     )
 
