@@ -1,7 +1,6 @@
 """An exported model on the user's images, texts or words, whatever its format."""
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,14 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from suite import console
-from suite.answers import boxes, classes, continuations, neighbors, segments, sentences, tags
+from suite.answers import annotated, boxes, classes, continuations, neighbors, segments, sentences, tags
 from suite.answers.answer import Answer, Reader
 from suite.answers.explaining import Explainer
-from suite.bundle.names import RESULT_FILE, SPLIT_FILE
-from suite.bundle.record import read_result
+from suite.answers.held_out import choose, labeling_of
+from suite.bundle.names import RESULT_FILE
 from suite.bundle.task import Task
 from suite.data.folders.labeled import read_labeled
-from suite.data.folders.labeling import UNSAID, Labeling
 from suite.data.splits import SPLITS
 from suite.deploy.image_input import ImageInput, image_input
 from suite.deploy.labels import class_labels
@@ -194,12 +192,14 @@ def evaluate(
     split: str | None = None,
     scale: str | tuple[float, float] | None = None,
 ) -> dict[str, float]:
-    """Measures a classifier on a folder of labeled images.
+    """Measures a classifier, detector or segmenter on a folder of labeled images, and prints the figures.
 
     Args:
         artifact: As in `predict`.
         directory: One subfolder a class, named as in `labels.txt`; with or without train, validation and test
             folders around them; or photos with a table of their classes; or what the bundle was trained on.
+            For a detector or segmenter photos with boxes or masks in any form that `finetune` takes; their
+            classes are matched by name.
         split: "train", "validation", "test" or "all". By default the held-out images, as far as known: the
             test (else validation) split that the bundle made of this very folder, or the folder's own test
             (else validation) part; otherwise all images.
@@ -207,7 +207,9 @@ def evaluate(
 
     Returns:
         {"SPLIT_accuracy", "SPLIT_loss"}: share of right answers in [0, 1], and nats per image; no loss where
-        the model's numbers are no probabilities.
+        the model's numbers are no probabilities. Of a detector {"SPLIT_map_50", "SPLIT_map"}, mean average
+        precision by the rules of COCO at an IoU of 0.5 and averaged from 0.5 to 0.95; of a segmenter
+        {"SPLIT_mean_iou", "SPLIT_boundary_iou"}; all in [0, 1].
 
     Raises:
         ValueError: Bad artifact or folder, a class that the model does not know, an empty split, or a model
@@ -220,73 +222,56 @@ def evaluate(
     """
     if split not in (None, *SPLIT_CHOICES):
         raise ValueError(f"expected a split among {', '.join(SPLIT_CHOICES)}, received {split!r}")
-    said = parse_scale(scale)
-    artifact = _model_of(artifact)
-    model, labels, image = _load_classifier(artifact, said)
-    root = Path(directory)
-    parts, aside = read_labeled(root, labels, _labeling_of(artifact.resolve().parent, root))
+    said, root = parse_scale(scale), Path(directory)
+    model = load_artifact(_model_of(artifact), threads=1, concurrency=CPU_COUNT)
+    if measure := _OF_ANNOTATED.get(task_of(model)):
+        return measure(model, root, split, said)
+    return _evaluate_classes(model, root, split, said)
+
+
+_OF_ANNOTATED = {Task.DETECTOR: annotated.evaluate_boxes, Task.SEGMENTER: annotated.evaluate_masks}
+
+
+def _evaluate_classes(
+    model: Artifact, root: Path, split: str | None, scale: ValueRange | None
+) -> dict[str, float]:
+    """Measures a classifier."""
+    labels, image = _classifier_of(model, scale)
+    bundle = model.path.resolve().parent
+    parts, aside = read_labeled(root, labels, labeling_of(bundle, root))
     if aside:
         console.warn(f"{len(aside)} files set aside, first {aside[0].file}: {aside[0].reason}")
-    parts = _as_trained(parts, artifact.resolve().parent, root)
-    name = split or next((part for part in ("test", "validation") if parts.get(part)), "all")
-    chosen = [pair for part, pairs in parts.items() if name in ("all", part) for pair in pairs]
-    if not chosen:
-        raise ValueError(f"expected images in the {name} split of {directory}, found none")
+    label_of = dict(pair for pairs in parts.values() for pair in pairs)
+    part_of = {file: part for part, pairs in parts.items() for file, _ in pairs}
+    name, files, _ = choose(part_of, split, bundle, root)
     output = model.signature.outputs[0].name
     probabilities = np.concatenate(
         [
-            model.predict(image.load([root / file for file, _ in chosen[start : start + BATCH]]))[output]
-            for start in console.track(range(0, len(chosen), BATCH), f"running {model.path.name}")
+            model.predict(image.load([root / file for file in files[start : start + BATCH]]))[output]
+            for start in console.track(range(0, len(files), BATCH), f"running {model.path.name}")
         ]
     )
-    truth = np.array([label for _, label in chosen])
+    truth = np.array([label_of[file] for file in files])
     metrics = {f"{name}_accuracy": accuracy(probabilities, truth)}
     if all(map(classes.are_probabilities, probabilities)):
         metrics[f"{name}_loss"] = cross_entropy(probabilities, truth)
     else:
         console.warn(f"no loss: what {model.path} gives are no probabilities, which are in [0, 1], sum 1")
-    console.result(f"{model.path}: {len(chosen)} images of {directory} ({name})")
+    console.result(f"{model.path}: {len(files)} images of {root} ({name})")
     for metric, value in metrics.items():
         is_share = metric.endswith("_accuracy")
-        text = wilson(value, len(chosen), "photos").beside(value) if is_share else f"{value:.4f}"
+        text = wilson(value, len(files), "photos").beside(value) if is_share else f"{value:.4f}"
         console.result(f"{metric} {text}")
     return metrics
 
 
-def _load_classifier(path: Path, scale: ValueRange | None) -> tuple[Artifact, list[str], ImageInput]:
-    model = load_artifact(path, threads=1, concurrency=CPU_COUNT)
+def _classifier_of(model: Artifact, scale: ValueRange | None) -> tuple[list[str], ImageInput]:
     image = image_input(model, scale)
     outputs = model.signature.outputs
     if len(outputs) != 1 or len(outputs[0].shape) != 1:
         given = ", ".join(map(str, outputs))
-        raise ValueError(f"expected a classifier, which gives one vector, {path} gives {given}")
-    return model, class_labels(model), image
-
-
-def _labeling_of(bundle: Path, root: Path) -> Labeling:
-    """What the bundle's own run was told of the images, if that was on this folder."""
-    try:
-        record = read_result(bundle)
-    except (ValueError, OSError):
-        return UNSAID
-    if record.data.source != str(root.resolve()):
-        return UNSAID
-    names = [field.name for field in dataclasses.fields(Labeling)]
-    return Labeling(**{name: record.config[name] for name in names if name in record.config})
-
-
-def _as_trained(
-    parts: dict[str, list[tuple[str, int]]], bundle: Path, root: Path
-) -> dict[str, list[tuple[str, int]]]:
-    """Divides the images as the bundle's own run did, if that was on this folder."""
-    try:
-        trained_on = read_result(bundle).data.source
-        split = json.loads((bundle / SPLIT_FILE).read_text(encoding="utf-8"))["files"]
-    except (ValueError, OSError, KeyError):
-        return parts
-    if trained_on != str(root.resolve()):
-        return parts
-    divided: dict[str, list[tuple[str, int]]] = {}
-    for file, label in [pair for pairs in parts.values() for pair in pairs]:
-        divided.setdefault(split.get(file, "new"), []).append((file, label))
-    return divided
+        raise ValueError(
+            "expected a classifier, which gives one vector, a detector or a segmenter, "
+            f"{model.path} gives {given}"
+        )
+    return class_labels(model), image

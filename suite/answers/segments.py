@@ -33,16 +33,32 @@ class SegmentShares:
 
     def draw(self, photo: np.ndarray) -> np.ndarray:
         """The photo, `(height, width, 3)` uint8, with tinted classes and their contours."""
-        size = photo.shape[1::-1]
-        # Chances are enlarged class by class, not labels: contours stay smooth, whatever the photo's size.
-        enlarged = [
-            np.asarray(Image.fromarray(np.ascontiguousarray(chances)).resize(size, Image.Resampling.BILINEAR))
-            for chances in np.moveaxis(self.probabilities.astype(np.float32), 2, 0)
-        ]
-        return draw_mask(photo, np.argmax(enlarged, axis=0), self.classes)
+        height, width = photo.shape[:2]
+        chances = enlarged(self.probabilities, (height, width))
+        return draw_mask(photo, np.argmax(chances, axis=2), self.classes)
 
     def __str__(self) -> str:
         return ", ".join(f"{name} {share:.3f}" for name, share in self.shares)
+
+
+def enlarged(probabilities: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The chances of the classes at another size, class by class, so that contours stay smooth.
+
+    Args:
+        probabilities: `(height, width, number of classes)`.
+        size: The new `(height, width)`.
+
+    Returns:
+        `(*size, number of classes)` float32.
+    """
+    if probabilities.shape[:2] == size:
+        return probabilities.astype(np.float32)
+    maps = np.moveaxis(probabilities.astype(np.float32), 2, 0)
+    stretched = [
+        Image.fromarray(np.ascontiguousarray(each)).resize(size[::-1], Image.Resampling.BILINEAR)
+        for each in maps
+    ]
+    return np.stack([np.asarray(each) for each in stretched], axis=2)
 
 
 def segmenter(model: Artifact, scale: ValueRange | None) -> Reader:

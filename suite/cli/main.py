@@ -138,6 +138,8 @@ def evaluate(**arguments: Any) -> None:
     """Measure ARTIFACT on labeled images.
 
     ARTIFACT is a .keras, .tflite or .onnx file or a SavedModel folder; DIRECTORY has one subfolder a class.
+    A detector or segmenter is measured on photos with boxes or masks, in any form that finetune takes: mean
+    average precision or mean IoU with intervals, and of each class beside the trivial answer.
     """
     from suite.answers.api import evaluate as verb
 
@@ -185,8 +187,9 @@ def predict(
         return
     for row in rows:
         console.result(str(row))
-    if rows[0].task is Task.CLASSIFIER:
-        say_next(f"suite evaluate {artifact} FOLDER-OF-LABELLED-PHOTOS")
+    if rows[0].task in (Task.CLASSIFIER, Task.DETECTOR, Task.SEGMENTER):
+        annotated = {Task.DETECTOR: "PHOTOS-WITH-BOXES", Task.SEGMENTER: "PHOTOS-WITH-MASKS"}
+        say_next(f"suite evaluate {artifact} {annotated.get(rows[0].task, 'FOLDER-OF-LABELLED-PHOTOS')}")
     else:
         say_next(f"suite benchmark {bundle_of(artifact)}")
 

@@ -31,7 +31,10 @@ class ImageInput:
 
     def load(self, paths: Sequence[str | Path]) -> dict[str, np.ndarray]:
         """Reads image files, whole and stretched: `(n, height, width, channels)` by the input's name."""
-        pixels = np.stack([load_image(path, self.tensor.shape[:2]) for path in paths])
+        return self.of(np.stack([load_image(path, self.tensor.shape[:2]) for path in paths]))
+
+    def of(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        """Makes of `(n, height, width, 3)` uint8 what the model takes, by the input's name."""
         if self.tensor.shape[2] == 1:
             pixels = np.stack([np.asarray(Image.fromarray(each).convert("L")) for each in pixels])[..., None]
         return {self.tensor.name: self.range.values(pixels, self.tensor.dtype)}

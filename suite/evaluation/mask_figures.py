@@ -1,6 +1,7 @@
 """Figures and tables of how well the pixels of photos are told apart."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -8,8 +9,8 @@ from matplotlib.patches import Patch
 
 from suite.evaluation import plots
 from suite.evaluation.drawing import BACKGROUNDS, class_colors, draw_mask
-from suite.evaluation.intervals import bootstrap
-from suite.evaluation.segmentation import mean_ratio, ratios
+from suite.evaluation.intervals import Interval, bootstrap
+from suite.evaluation.segmentation import iou_counts, mean_ratio, ratios
 from suite.evaluation.table import Table
 
 _IN_LEGEND = 12
@@ -70,6 +71,55 @@ def iou_table(
     note = "The interval is drawn again from the photos; along contours counts what is near the outline."
     head = ("class", "IoU", "95 %", "constant answer", "along contours", "share of training pixels")
     return Table("IoU by class", head, rows, note)
+
+
+def iou_numbers(
+    counts: np.ndarray, contours: np.ndarray, part: str
+) -> tuple[dict[str, float], dict[str, Interval]]:
+    """The mean IoU and the boundary IoU of photos, with their intervals by the bootstrap over photos.
+
+    Args:
+        counts: `(n, 2, num_classes)`, as `iou_counts` gives them.
+        contours: The same along the contours, as `boundary_counts` gives them.
+        part: The numbers are named for: "test" of "test_mean_iou".
+
+    Returns:
+        Numbers in [0, 1] and intervals by name, "PART_mean_iou" and "PART_boundary_iou".
+    """
+    of_name = {f"{part}_mean_iou": counts, f"{part}_boundary_iou": contours}
+    return {name: mean_ratio(each) for name, each in of_name.items()}, {
+        name: bootstrap(functools.partial(mean_of_rows, each), len(each), "photos")
+        for name, each in of_name.items()
+    }
+
+
+def mean_of_rows(counts: np.ndarray, rows: np.ndarray) -> float:
+    """The mean IoU of some photos.
+
+    Args:
+        counts: `(n, 2, num_classes)`, as `iou_counts` gives them.
+        rows: Numbers of photos, which may repeat.
+
+    Returns:
+        A number in [0, 1]; NaN where all of their pixels are ignored.
+    """
+    return mean_ratio(counts[rows]) if counts[rows, 1].any() else np.nan
+
+
+def constant_counts(truths: Iterable[np.ndarray], label: int, num_classes: int) -> np.ndarray:
+    """Counts what one class everywhere is right about.
+
+    Args:
+        truths: Masks, `(height, width)` int.
+        label: The class.
+        num_classes: How many there are.
+
+    Returns:
+        `(n, 2, num_classes)`, as `iou_counts` gives them.
+    """
+    return np.concatenate(
+        [iou_counts(np.full_like(truth, label)[None], truth[None], num_classes) for truth in truths]
+    )
 
 
 def worst_first(counts: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from suite.evaluation.detection import (
     mean_average_precision,
 )
 from suite.evaluation.detection_errors import BAD_BOX, DOUBLE, NOTHING, RIGHT, WRONG_CLASS, Judged, judge
-from suite.evaluation.intervals import bootstrap
+from suite.evaluation.detection_figures import class_table, map_numbers
 from suite.evaluation.metrics import Metric
 from suite.evaluation.table import Table
 from suite.finetuning.box_settings import sizes_of
@@ -69,18 +69,11 @@ def result_of(
     classes = data.classes
     matched = MatchedDetections(found, truths, len(classes))
     precisions = matched.average_precisions()
-    numbers = {"test_map_50": precisions[0], "test_map": precisions}
     known = Truths(data.boxes["train"], data.labels["train"], data.is_crowd["train"])
     baseline, trivial = constant_boxes(known, truths, len(classes), "test_map", COCO_THRESHOLDS)
     judged = judge(found, truths, least)
     photos = len(images)
-    with np.errstate(all="ignore"):
-        intervals = {
-            "test_map_50": bootstrap(
-                lambda rows: _mean(matched.average_precisions(rows)[0]), photos, "photos"
-            ),
-            "test_map": bootstrap(lambda rows: _mean(matched.average_precisions(rows)), photos, "photos"),
-        }
+    numbers, intervals = map_numbers(matched, photos, "test")
     metric = Metric(
         "test_map",
         lambda outputs, targets: mean_average_precision(outputs, targets, len(classes), COCO_THRESHOLDS),
@@ -98,7 +91,7 @@ def result_of(
     if len(wrong_first):
         figures["most_wrong"] = draw_photos("Most wrong", images, wrong_first, judged, truths, classes)
     return Result(
-        metrics={name: _mean(value) for name, value in numbers.items()} | dict(measured.metrics),
+        metrics=numbers | dict(measured.metrics),
         intervals=intervals,
         figures=figures,
         exports=[Export(detector, images, calibration, truths, metric, classes, task=Task.DETECTOR)],
@@ -110,37 +103,6 @@ def result_of(
             size_table(judged, truths, images.shape[1]),
         ],
     )
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
-
-
-def class_table(precisions: np.ndarray, trivial: np.ndarray, classes: Sequence[str], truths: Truths) -> Table:
-    """Average precision of each class beside that of the trivial answer.
-
-    Args:
-        precisions: `(thresholds, num_classes)` in [0, 1], as `average_precisions` gives them.
-        trivial: `(num_classes,)`, means over the thresholds for the trivial answer.
-        classes: Class names by label.
-        truths: Of the test photos.
-    """
-    crowds = truths.is_crowd or [np.zeros(len(each), bool) for each in truths.labels]
-    counts = Counter(
-        int(label) for labels, crowd in zip(truths.labels, crowds, strict=True) for label in labels[~crowd]
-    )
-    rows = [
-        (name, str(counts[label]), *(_said(each) for each in
-         (precisions[0, label], precisions[5, label], precisions[:, label].mean(), trivial[label])))
-        for label, name in enumerate(classes)
-    ]  # fmt: skip
-    columns = ("class", "things", "AP@.5", "AP@.75", "AP@[.5:.95]", "trivial AP@[.5:.95]")
-    note = "On the test photos, by the rules of COCO. A class without things there has no number."
-    return Table("Average precision", columns, rows, note)
-
-
-def _said(value: float) -> str:
-    return "-" if np.isnan(value) else f"{value:.3f}"
 
 
 def error_table(judged: Sequence[Judged], least: float) -> Table:

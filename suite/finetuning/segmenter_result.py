@@ -1,6 +1,5 @@
 """What a fine-tuned segmenter is worth on held-out photos, and what its bundle shows."""
 
-import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,14 @@ from suite.data.sets.segmentation_sets import SegmentationSet
 from suite.deploy.convert.tflite import calibration_rows
 from suite.evaluation import plots
 from suite.evaluation.baselines import Baseline
-from suite.evaluation.intervals import bootstrap
-from suite.evaluation.mask_figures import iou_table, masks_over_photos, worst_first
+from suite.evaluation.mask_figures import (
+    constant_counts,
+    iou_numbers,
+    iou_table,
+    masks_over_photos,
+    mean_of_rows,
+    worst_first,
+)
 from suite.evaluation.metrics import Metric
 from suite.evaluation.segmentation import boundary_counts, iou_counts, mean_iou, mean_ratio
 from suite.runs.recipe import Export, Result, Task
@@ -44,21 +49,12 @@ def measure(
     guesses = RowFile.temporary(masks.shape, np.uint8, work)
     counts, contours = answers(model, data, "test", range(len(masks)), guesses)
     most = int(np.argmax(pixels))
-    truths = (masks[row][None] for row in range(len(masks)))
-    constant = np.concatenate(
-        [iou_counts(np.full_like(truth, most), truth, len(classes)) for truth in truths]
-    )
-    test = mean_ratio(counts)
+    constant = constant_counts((masks[row] for row in range(len(masks))), most, len(classes))
+    numbers, intervals = iou_numbers(counts, contours, "test")
     return Result(
-        metrics={
-            "test_mean_iou": test,
-            "test_boundary_iou": mean_ratio(contours),
-            "validation_mean_iou": curves["validation_mean_iou"][int(curves["best_epoch"][0])],
-        },
-        intervals={
-            name: bootstrap(functools.partial(_mean_of_rows, each), len(each), "photos")
-            for name, each in (("test_mean_iou", counts), ("test_boundary_iou", contours))
-        },
+        metrics=numbers
+        | {"validation_mean_iou": curves["validation_mean_iou"][int(curves["best_epoch"][0])]},
+        intervals=intervals,
         figures=_figures(data, guesses, counts, curves),
         exports=[_export(model, data)],
         data=data.describe() | {"side": masks.shape[1], "steps": int(curves["steps"][0])},
@@ -101,11 +97,6 @@ def answers(
     return np.concatenate(counts), np.concatenate(contours)
 
 
-def _mean_of_rows(counts: np.ndarray, rows: np.ndarray) -> float:
-    """The mean IoU of some photos; NaN where all of their pixels are ignored."""
-    return mean_ratio(counts[rows]) if counts[rows, 1].any() else np.nan
-
-
 def _export(model: keras.Model, data: SegmentationSet) -> Export:
     """The model with the test photos that its files are proven on, as many as there is room for."""
     num_classes, masks = len(data.classes), data.masks["test"]
@@ -145,6 +136,6 @@ def _figures(
 
 def _drawn(data: SegmentationSet, guesses: RowFile, counts: np.ndarray, rows: np.ndarray, title: str) -> Any:
     images, masks = data.images["test"][rows], data.masks["test"][rows]
-    captions = [f"mean IoU {_mean_of_rows(counts, np.array([row])):.2f}" for row in rows]
+    captions = [f"mean IoU {mean_of_rows(counts, np.array([row])):.2f}" for row in rows]
     title = f"{title} of {len(counts)} test photos"
     return masks_over_photos(images, masks, guesses[rows], data.classes, captions, title)

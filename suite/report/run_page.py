@@ -10,6 +10,7 @@ from typing import NamedTuple
 from suite.bundle.data_facts import DataFacts
 from suite.bundle.record import Record
 from suite.bundle.rows import ClaimRow
+from suite.bundle.task import Task
 from suite.evaluation.table import Table
 from suite.report.page import TONES, format_number, format_value, heading, in_order_written, png_size, render
 
@@ -158,11 +159,21 @@ def _commands(record: Record) -> list[tuple[str, str]]:
     if not shipped:
         return []
     commands = []
-    if record.data.images_per_class is not None:  # it is about photos
-        best = next((row for row in shipped if row.format == "tflite"), shipped[0])
+    best = next((row for row in shipped if row.format == "tflite"), shipped[0])
+    predict, evaluate = (
+        f"suite predict BUNDLE/{best.path} photo.jpg",
+        f"suite evaluate BUNDLE/{best.path} PHOTOS",
+    )
+    if record.task in (Task.DETECTOR, Task.SEGMENTER):
+        what = "boxes" if record.task == Task.DETECTOR else "masks"
         commands = [
-            ("Name what is in a photo", f"suite predict BUNDLE/{best.path} photo.jpg"),
-            ("Measure on labeled photos, one folder a class", f"suite evaluate BUNDLE/{best.path} PHOTOS"),
+            ("Draw what is in a photo", f"{predict} --draw found.png"),
+            (f"Measure on photos with {what}, in any form that suite finetune takes", evaluate),
+        ]
+    elif record.data.images_per_class is not None:  # it is about photos
+        commands = [
+            ("Name what is in a photo", predict),
+            ("Measure on labeled photos, one folder a class", evaluate),
         ]
     return [
         *commands,

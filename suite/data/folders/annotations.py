@@ -56,11 +56,11 @@ def find_kind(root: Path, task: str = "") -> Kind:
     form = box_files.find_form(root)
     masks = find_masks(root)
     masks = masks if masks and look_like_masks(masks, match_masks(root, masks)[1]) else []
-    claimed = {pair.others for pair in masks}
+    claimed = {folder for pair in masks for folder in (pair.others, pair.pictures) if folder != root}
     folders = [
         folder
         for folder in _class_folders(root)
-        if folder not in claimed and not is_named_for_its_role(folder)
+        if not is_named_for_its_role(folder) and not any(other.is_relative_to(folder) for other in claimed)
     ]
     readings = {DETECTOR: f"boxes ({form})"} if form else {}
     readings |= {SEGMENTER: f"masks in {_folder(root, masks[0].others)}"} if masks else {}

@@ -9,8 +9,12 @@ import numpy as np
 from suite.data.folders import paired, scan
 from suite.data.folders.boxes import Boxes, Listing
 from suite.data.folders.coco import find_coco, find_json, list_coco
+from suite.data.folders.createml import find_createml, list_createml
 from suite.data.folders.csv_boxes import find_csv, list_csv
+from suite.data.folders.cvat import find_cvat, list_cvat
+from suite.data.folders.label_studio import find_label_studio, list_label_studio
 from suite.data.folders.labelme import find_labelme, list_labelme
+from suite.data.folders.supervisely import find_supervisely, list_supervisely
 from suite.data.folders.via import find_via, list_via
 from suite.data.folders.voc import find_voc, list_voc
 from suite.data.folders.yolo import find_yolo, list_yolo
@@ -36,7 +40,11 @@ FORMS = (
     Form("Pascal VOC", find_voc, list_voc),
     Form("YOLO", find_yolo, list_yolo),
     Form("LabelMe", find_labelme, list_labelme),
+    Form("Supervisely", find_supervisely, list_supervisely),
     Form("VIA", find_via, list_via),
+    Form("CVAT", find_cvat, list_cvat),
+    Form("Label Studio", find_label_studio, list_label_studio),
+    Form("Create ML", find_createml, list_createml),
     Form("COCO", find_coco, list_coco),
     Form("CSV", find_csv, list_csv),
 )
@@ -60,9 +68,9 @@ def list_boxes(root: Path) -> Listing:
     if files := find_json(root):  # which says what is expected of them
         return list_coco(root, files)
     raise ValueError(
-        f"expected boxes as Pascal VOC, YOLO, Darknet, COCO, LabelMe, VIA or a CSV table have them in "
-        f"{str(root)!r}, received {paired.contents(root)}; put the pictures in images/ and a YOLO label file "
-        "for each in labels/, or a COCO file in annotations/"
+        "expected boxes as Pascal VOC, YOLO, Darknet, COCO, LabelMe, VIA, CVAT, Label Studio, Supervisely, "
+        f"Create ML or a CSV table have them in {str(root)!r}, received {paired.contents(root)}; put the "
+        "pictures in images/ and a YOLO label file for each in labels/, or a COCO file in annotations/"
     )
 
 

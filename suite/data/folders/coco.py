@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from suite.data.folders import paired
-from suite.data.folders.boxes import Boxes, Listing, around, clipped
+from suite.data.folders import layout, paired
+from suite.data.folders.boxes import Boxes, Listing, around
 from suite.data.folders.named_pictures import NamedPictures
 from suite.data.folders.tables import read_text
 from suite.data.folders.text_files import read_each, read_json
-from suite.data.folders.things import check_size, number_of
-from suite.data.pictures.images import upright_size
+from suite.data.folders.things import Frame, frame_of, number_of
 from suite.data.set_aside import SetAside, UnusableError
 
 LAYOUT = "COCO"
@@ -41,15 +40,23 @@ class _Image(NamedTuple):
 def find_coco(root: Path) -> list[Path]:
     """The JSON files that may be annotations, if one of them has a list of such a file."""
     files = find_json(root)
-    return files if any(map(_has_a_list, files)) else []
+    if any(_lists(path) for path in files):
+        return files
+    deeper = [path for path, _ in layout.find_files(root, {"": [root]})[0] if path.suffix.lower() == ".json"]
+    return _of_instances([path for path in deeper if _lists(path) == len(_COCO_KEYS)])
 
 
-def _has_a_list(path: Path) -> bool:
+def _lists(path: Path) -> int:
+    """How many of the lists of such a file a file has."""
     try:
         text = read_text(path, "a COCO file")
     except ValueError:
-        return False
-    return any(f'"{key}"' in text for key in _COCO_KEYS)
+        return 0
+    return sum(f'"{key}"' in text for key in _COCO_KEYS)
+
+
+def _of_instances(files: list[Path]) -> list[Path]:
+    return [file for file in files if file.name.startswith("instances_")] or files
 
 
 def find_json(root: Path) -> list[Path]:
@@ -61,8 +68,7 @@ def find_json(root: Path) -> list[Path]:
         if path == root or path.name.lower() == "annotations" or paired.part_named(path.name)
     ]
     files = [file for folder in folders for file in paired.list_files(folder, root)[0]]
-    files = [file for file in files if file.suffix.lower() == ".json"]
-    return [file for file in files if file.name.startswith("instances_")] or files
+    return _of_instances([file for file in files if file.suffix.lower() == ".json"])
 
 
 def list_coco(root: Path, json_files: Sequence[Path]) -> Listing:
@@ -220,19 +226,15 @@ def _rows_by_image(
 
 
 def _coco_boxes(path: Path, image: _Image, labels: Mapping[Key, int]) -> Boxes:
-    height, width = upright_size(path)
-    stated = number_of(image.content.get("height")), number_of(image.content.get("width"))
-    check_size((height, width), stated)
-    rows = [_box(row, labels, height, width) for row in image.annotations]
-    remarks = {remark for _, _, remark in rows if remark} if rows else {_BACKGROUND}
+    frame = frame_of(path, number_of(image.content.get("height")), number_of(image.content.get("width")))
+    rows = [_box(row, labels, frame) for row in image.annotations]
+    remarks = {remark for _, _, remark in rows if remark} | frame.remarks if rows else {_BACKGROUND}
     crowds = [number_of(row.content.get("iscrowd")) == 1 for row in image.annotations]
     boxes, of_class = [box for box, _, _ in rows], [label for _, label, _ in rows]
     return Boxes.of(boxes, of_class, crowds, tuple(sorted(remarks)))
 
 
-def _box(
-    row: _Annotation, labels: Mapping[Key, int], height: int, width: int
-) -> tuple[list[float], int, str]:
+def _box(row: _Annotation, labels: Mapping[Key, int], frame: Frame) -> tuple[list[float], int, str]:
     """Box, label and remark ("" for none) of an annotation."""
     try:
         category = _key(row.content.get("category_id"))
@@ -241,7 +243,7 @@ def _box(
         if category not in labels:
             raise UnusableError(f"has category {category}, which is not listed")
         (top, left, bottom, right), remark = _sides(row.content)
-        box = clipped(top / height, left / width, bottom / height, right / width)
+        box = frame.clipped(top, left, bottom, right)
     except UnusableError as error:
         raise UnusableError(f"its {row.name} {error.reason}") from error
     return box, labels[category], remark

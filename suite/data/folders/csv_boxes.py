@@ -23,15 +23,20 @@ _HEAD = 4096  # bytes that tell whether a table is one of boxes
 _NAMES = {
     "file": "filename file file_name image image_name image_path image_id imageid img path photo picture",
     "label": "class label class_name classname label_name labelname category category_name cell_type name",
-    "left": "xmin x_min x1 left",
-    "top": "ymin y_min y1 top",
+    "left": "xmin x_min x1 left x bbox_x",
+    "top": "ymin y_min y1 top y bbox_y",
     "right": "xmax x_max x2 right",
     "bottom": "ymax y_max y2 bottom",
     "part": "split set part subset usage",
     "height": "height image_height",
     "width": "width image_width",
+    "box": "bbox box bounding_box",
+    "box_width": "w bbox_width box_width bbox_w width",
+    "box_height": "h bbox_height box_height bbox_h height",
 }
-_NEEDED = ("file", "label", "left", "top", "right", "bottom")
+_BOXES = (("left", "top", "right", "bottom"), ("box",), ("left", "top", "box_width", "box_height"))
+_ONE_CLASS = "object"  # where no column has classes
+_UNNAMED = "whose boxes have no class, taken as 'object'"
 # Rows without names of columns: of Model Maker (the part, then corners), and of keras-retinanet.
 _OF_MODEL_MAKER = {"part": 0, "file": 1, "label": 2, "left": 3, "top": 4, "right": 7, "bottom": 8}
 _OF_RETINANET = {"file": 0, "left": 1, "top": 2, "right": 3, "bottom": 4, "label": 5}
@@ -68,8 +73,13 @@ def _columns(cells: Sequence[str]) -> dict[str, int]:
         for name in usual.split()[::-1]
         if name in names
     }
-    if all(what in found for what in _NEEDED):
-        return found
+    box = next((some for some in _BOXES if all(what in found for what in some)), ())
+    if "file" in found and box:
+        used = {found[what] for what in box}
+        about = ("file", "label", "part", "height", "width")
+        return {what: found[what] for what in about if what in found and found[what] not in used} | {
+            what: found[what] for what in box
+        }
     if len(names) >= 9 and names[0] in _PARTS and is_picture(Path(names[1]).suffix):
         return _OF_MODEL_MAKER
     are_numbers = len(names) == 6 and all(number_of(cell) >= 0 for cell in names[1:5])
@@ -121,15 +131,26 @@ def _read(path: Path) -> BoxTable:
     columns = _columns(table.rows[0].cells)
     if not columns:
         raise ValueError(f"expected {_WANTED}, received {str(path)!r} without such columns; mend it")
-    has_names = math.isnan(number_of(table.rows[0].cells[columns["left"]]))
+    first = table.rows[0].cells[columns["left" if "left" in columns else "box"]]
+    has_names = math.isnan(number_of(first)) if "left" in columns else re.search(r"\d", first) is None
     return BoxTable(table, table.rows[1:] if has_names else table.rows, columns)
 
 
 def _is_relative(table: BoxTable) -> bool:
-    cells = [table.columns[side] for side in ("right", "bottom")]
-    sides = [number_of(row.cells[cell]) for row in table.rows for cell in cells if cell < len(row.cells)]
-    sides = [side for side in sides if not math.isnan(side)]
+    corners = [_corners(row, table) for row in table.rows]
+    sides = [side for corner in corners for side in corner[2:] if not math.isnan(side)]
     return bool(sides) and max(sides) <= _MOST_RELATIVE
+
+
+def _corners(row: Row, table: BoxTable) -> tuple[float, float, float, float]:
+    """`(left, top, right, bottom)`, NaN what is no number."""
+    if "box" in table.columns:
+        numbers = [number_of(text) for text in re.findall(r"[^\s,;\[\]()]+", _cell(row, table, "box"))]
+        left, top, width, height = numbers if len(numbers) == 4 else [math.nan] * 4
+        return left, top, left + width, top + height
+    names = next(some for some in _BOXES if all(what in table.columns for what in some))
+    left, top, right, bottom = (number_of(_cell(row, table, what)) for what in names)
+    return (left, top, right, bottom) if "right" in names else (left, top, left + right, top + bottom)
 
 
 def _cell(row: Row, table: BoxTable, what: str) -> str:
@@ -151,10 +172,14 @@ def _things(row: Row, table: BoxTable, is_relative: bool) -> list[Thing]:
     """The thing of a row; none where all its cells of a box are empty."""
     if len(row.cells) != table.table.width:
         raise UnusableError(f"has {len(row.cells)} cells for {table.table.width} columns")
-    label, *sides = (_cell(row, table, what) for what in _NEEDED[1:])
-    if not any((label, *sides)):
+    boxes = [what for some in _BOXES for what in some if what in table.columns]
+    cells = [_cell(row, table, what) for what in boxes]
+    is_named = "label" in table.columns
+    label = _cell(row, table, "label") if is_named else _ONE_CLASS
+    if not any(cells) and not (is_named and label):
         return []
     if not label:
         raise UnusableError("has no class")
-    left, top, right, bottom = numbers_of(sides)
-    return [Thing(f"box in line {row.line}", label, (top, left, bottom, right), "", is_relative)]
+    left, top, right, bottom = numbers_of(_corners(row, table))
+    remark = "" if is_named else _UNNAMED
+    return [Thing(f"box in line {row.line}", label, (top, left, bottom, right), remark, is_relative)]

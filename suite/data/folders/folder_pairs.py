@@ -15,14 +15,14 @@ _PART = r"(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?)\d*"
 _PICTURES = (
     "images?|imgs?|jpegimages|jpe?gs?|pngs?|photos?|pictures?|frames?|inputs?|originals?|data|dataset|obj"
 )
-_BOXES = "annotations?|annots?|anns?|labels?|txts?|xmls?|jsons?|bbox(?:es)?|box(?:es)?|yolo|voc|pascal"
+_BOXES = "annotations?|annots?|anns?|labels?|lbls?|txts?|xmls?|jsons?|bbox(?:es)?|box(?:es)?|yolo|voc|pascal"
 _MASKS = (
-    r"masks?|gts?|ground[\W_]*truths?|seg(?:mentation)?s?|segmentation[\W_]*(?:class|masks?|labels?)|manual|"
+    r"masks?(?:[\W_]*(?:machine|human))?|gts?|ground[\W_]*truths?|seg(?:mentation)?s?|segmentation[\W_]*(?:class|masks?|labels?)|manual|"
     r"1st[\W_]*manual|targets?|trimaps?|(?:annotation|label)[\W_]*(?:masks?|images?|png)|outputs?|classes"
 )
 _ROLE = f"{_PICTURES}|{_BOXES}|{_MASKS}"
 _FOLDER = re.compile(rf"(?:{_PART})?[\W_]*(?:{_ROLE})?[\W_]*(?:{_PART})?")
-_OF_MASKS = re.compile(rf"(?:{_PART})?[\W_]*(?:{_MASKS}|labels?|annot\w*)[\W_]*(?:{_PART})?")
+_OF_MASKS = re.compile(rf"(?:{_PART})?[\W_]*(?:{_MASKS}|labels?|lbls?|annot\w*)[\W_]*(?:{_PART})?")
 
 
 class FolderPair(NamedTuple):

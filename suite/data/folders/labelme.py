@@ -1,7 +1,7 @@
 """LabelMe's files: JSON with the shapes of a picture, one a picture. No picture is decoded here."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +20,35 @@ _NO_AREA = ("point", "line", "linestrip", "points")
 
 def find_labelme(root: Path) -> list[FolderPair]:
     """The folders of the pictures and of the JSON files; none where there are no such files."""
+
+    def is_ours(text: str) -> bool:
+        return '"shapes"' in text and ('"imagePath"' in text or '"shape_type"' in text)
+
+    return find_json_pairs(root, is_ours)
+
+
+def find_json_pairs(root: Path, is_ours: Callable[[str], bool]) -> list[FolderPair]:
+    """The folders of the pictures and of their JSON files, where a file of them is of a form.
+
+    Args:
+        root: The folder.
+        is_ours: Whether a text is.
+    """
     pairs = find_folder_pairs(root, lambda path: path.suffix.lower() == ".json")
-    return [pair for pair in pairs if any(map(_is_labelme, _json_files(pair.others)[:_SAMPLE]))]
+    return [
+        pair for pair in pairs if any(is_ours(_text(path)) for path in _json_files(pair.others)[:_SAMPLE])
+    ]
 
 
 def _json_files(folder: Path) -> list[Path]:
     return [path for path in layout.list_entries(folder, folder)[1] if path.suffix.lower() == ".json"]
 
 
-def _is_labelme(path: Path) -> bool:
+def _text(path: Path) -> str:
     try:
-        text = read_text(path, "a JSON file")
+        return read_text(path, "a JSON file")
     except ValueError:
-        return False
-    return '"shapes"' in text and ('"imagePath"' in text or '"shape_type"' in text)
+        return ""
 
 
 def list_labelme(root: Path, pairs: Sequence[FolderPair]) -> Listing:
@@ -43,15 +58,29 @@ def list_labelme(root: Path, pairs: Sequence[FolderPair]) -> Listing:
         root: The folder.
         pairs: As `find_labelme` gives them.
     """
+    return list_json_pairs(root, pairs, _annotated, LAYOUT)
+
+
+def list_json_pairs(
+    root: Path, pairs: Sequence[FolderPair], annotated: Callable[[str, Path], Annotated], name: str
+) -> Listing:
+    """Lists a folder of pictures that have a JSON file each.
+
+    Args:
+        root: The folder.
+        pairs: As `find_json_pairs` gives them.
+        annotated: Reads a file for a picture of a part.
+        name: What the form is called.
+    """
     matched = match_pairs(root, pairs, "annotation file", lambda _, path: path.suffix.lower() == ".json")
     files, aside = matched.complete(root, "no annotation file for it")
     read = {*matched.other_of.values()}
-    pictures = {image: _annotated(part, matched.other_of[image]) for image, part in files}
+    pictures = {image: annotated(part, matched.other_of[image]) for image, part in files}
     if {picture.part for picture in pictures.values()} == {"train"}:
         files, _, lists = part_lists.divide(root, [(path, "train") for path in pictures], aside)
         pictures = {path: pictures[path]._replace(part=part) for path, part in files}
         read |= lists
-    return list_things(pictures, aside, read, LAYOUT)
+    return list_things(pictures, aside, read, name)
 
 
 def _annotated(part: str, path: Path) -> Annotated:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from suite.data.folders import layout
+from suite.data.folders import companions, layout
 from suite.data.folders.tables import read_text
 
 _ENDINGS = (".txt", ".csv", ".tsv", ".json")
@@ -40,6 +40,28 @@ def find_colors(root: Path, folders: Iterable[Path]) -> tuple[Path | None, tuple
         if colors:
             return path, colors
     return None, ()
+
+
+def find_index_names(root: Path, folders: Iterable[Path]) -> tuple[Path, tuple[str, ...]]:
+    """The names in a table of class indices and names, such as Roboflow's `_classes.csv`, and its file.
+
+    Args:
+        root: The folder.
+        folders: Those of the masks.
+
+    Returns:
+        A path of nothing and () where there is none, or its indices are not 0, 1, ....
+    """
+    for folder in (root, *sorted(folders)):
+        path = companions.child(folder, "_classes.csv")
+        if not path.is_file():
+            continue
+        rows = [line.partition(",") for line in read_text(path, "a table of classes").splitlines()]
+        names = [name.strip(_AROUND) for index, _, name in rows if index.strip().isdigit()]
+        indices = [int(index) for index, _, _ in rows if index.strip().isdigit()]
+        if names and indices == list(range(len(names))) and all(names):
+            return path, tuple(names)
+    return root / "_classes.csv", ()
 
 
 def parse_colors(text: str) -> tuple[Color, ...]:

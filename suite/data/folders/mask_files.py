@@ -15,9 +15,10 @@ _WORDS = (
     r"ground_?truths?|gt_?image|matte|1stho|1st_?manual"
 )
 _OF_PICTURES = r"training|train|test|val|images?|imgs?|rgb|sat|leftimg8bit|photo"
-_ENDING = re.compile(rf"(?:[\W_]+(?:{_WORDS}|{_OF_PICTURES}))+$")
+_GAP = r"(?:_|[^\w)\]}])+"  # a bracket that closes belongs to the name: "leaf (1)_mask"
+_ENDING = re.compile(rf"(?:{_GAP}(?:{_WORDS}|{_OF_PICTURES}))+$")
 _BEGINNING = re.compile(rf"^(?:{_WORDS}|{_OF_PICTURES})[\W_]+(?=.)")
-_OF_MASK = re.compile(rf"[\W_]+(?:{_WORDS})$|^(?:masks?|labels?|gt)[\W_]+")
+_OF_MASK = re.compile(rf"{_GAP}(?:{_WORDS})$|^(?:masks?|labels?|gt)[\W_]+")
 _SAMPLE, _FOLDERS = 6, 3  # masks of a folder that are looked into, and folders
 
 

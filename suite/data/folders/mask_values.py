@@ -70,6 +70,8 @@ def _read(image: Image.Image) -> RawMask:
     image = ImageOps.exif_transpose(image)
     if kind in _LOSSY:
         return _black_and_white(image, str(kind))
+    if image.mode in ("LA", "RGBA") and _is_of_alpha(image):
+        image = image.getchannel("A")
     if image.mode in ("LA", "La"):
         image = image.convert("L")
     if image.mode == "L" or image.mode.startswith("I"):
@@ -84,6 +86,13 @@ def _read(image: Image.Image) -> RawMask:
         palette = np.concatenate([palette, np.zeros((256 - len(palette), 3), np.int64)])
         return RawMask(numbers, {n: Value(n, int(_packed(palette[n])), False) for n in used})
     return _colors(np.asarray(image.convert("RGB")))
+
+
+def _is_of_alpha(image: Image.Image) -> bool:
+    """Whether a mask is in the transparency of one color alone."""
+    pixels = np.asarray(image)
+    colors, alpha = pixels[..., :-1], pixels[..., -1]
+    return bool(alpha.min() < alpha.max() and (colors == colors[0, 0]).all())
 
 
 def _stored_mode(image: Image.Image) -> object:

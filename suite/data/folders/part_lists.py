@@ -1,5 +1,6 @@
 """Text files that list the pictures of each part, as Pascal VOC and Darknet have them."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from suite.data.folders import companions, layout, paired
 from suite.data.set_aside import SetAside
 
 _FOLDERS = (("ImageSets", "Main"), ("ImageSets",), (), ("data",))
+OF_MASKS = (("ImageSets", "Segmentation"), ("ImageSets",), ())
 
 
 def divide(
@@ -23,14 +25,16 @@ def divide(
         root: The folder.
         files: Pairs of a picture and "train".
         aside: Gets an entry for each picture that is in no list.
-        folders: Where the lists may be.
+        folders: Where the lists may be, in the folder or in one above pictures.
 
     Returns:
         The pictures with their parts, the parts, and the lists; as they were, and none, without lists.
     """
     known = {name: path for path, _ in files for name in companions.names_of(path)}
-    for names in folders:
-        folder = root
+    above = {folder for path, _ in files for folder in path.parents if folder.is_relative_to(root)}
+    bases = sorted({root, *above}, key=lambda folder: len(folder.parts))
+    for base, names in itertools.product(bases, folders):
+        folder = base
         for name in names:
             folder = companions.child(folder, name)
         lists = _lists(folder)

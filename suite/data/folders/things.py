@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from suite.data.folders import layout
 from suite.data.folders.boxes import Boxes, Listing, clipped
-from suite.data.pictures.images import upright_size
+from suite.data.pictures.images import SIDEWAYS, orientation_of, upright_size
 from suite.data.set_aside import SetAside, UnusableError
 
 POLYGON = "with polygons, of which the box around each is taken"
 ROUND = "with circles or ellipses, of which the box around each is taken"
 BACKGROUND = "without an annotation, taken as background"
+TURNED = "with boxes as before EXIF turns the photo, which are turned with it"
 
 
 class Thing(NamedTuple):
@@ -79,36 +80,80 @@ def _sound(picture: Annotated) -> Sequence[Thing]:
 def _boxes(path: Path, picture: Annotated, classes: tuple[str, ...]) -> Boxes:
     if isinstance(picture.things, UnusableError):
         raise picture.things
-    height, width = upright_size(path)
-    check_size((height, width), (picture.height, picture.width))
+    frame = frame_of(path, picture.height, picture.width)
     rows = []
     for thing in picture.things:
-        down, across = (1, 1) if thing.is_relative else (height, width)
-        top, left, bottom, right = thing.sides
+        measure = Frame(1, 1, frame.orientation) if thing.is_relative else frame
         try:
-            rows.append(clipped(top / down, left / across, bottom / down, right / across))
+            rows.append(measure.clipped(*thing.sides))
         except UnusableError as error:
             raise UnusableError(f"its {thing.name} {error.reason}") from error
     labels = [classes.index(thing.label) for thing in picture.things]
-    remarks = {thing.remark for thing in picture.things if thing.remark} if rows else {BACKGROUND}
+    said = {thing.remark for thing in picture.things if thing.remark}
+    remarks = said | frame.remarks if rows else {BACKGROUND}
     return Boxes.of(rows, labels, [False] * len(rows), tuple(sorted(remarks)))
 
 
-def check_size(size: tuple[int, int], stated: tuple[float, float]) -> None:
-    """Refuses a picture of another size than its annotations say.
+class Frame(NamedTuple):
+    """What the sides of boxes are measured in.
+
+    Attributes:
+        height: Of the picture in pixels, as its boxes have it.
+        width: Of the picture.
+        orientation: By which EXIF turns the picture, and the boxes with it; 1 where they are upright.
+    """
+
+    height: float
+    width: float
+    orientation: int = 1
+
+    @property
+    def remarks(self) -> set[str]:
+        """What is assumed, if anything."""
+        return {TURNED} if self.orientation != 1 else set()
+
+    def clipped(self, top: float, left: float, bottom: float, right: float) -> list[float]:
+        """`clipped` of the box in the upright picture.
+
+        Args:
+            top: In pixels, as all.
+            left: The left one.
+            bottom: The lower one.
+            right: The right one.
+        """
+        top, bottom, left, right = (
+            top / self.height, bottom / self.height, left / self.width, right / self.width
+        )  # fmt: skip
+        turned = {
+            5: (left, top, right, bottom),
+            6: (left, 1 - bottom, right, 1 - top),
+            7: (1 - right, 1 - bottom, 1 - left, 1 - top),
+            8: (1 - right, top, 1 - left, bottom),
+        }
+        return clipped(*turned.get(self.orientation, (top, left, bottom, right)))
+
+
+def frame_of(path: Path, height: float, width: float) -> Frame:
+    """The frame of a picture's boxes: the upright picture, or as it lies in the file, where they say so.
 
     Args:
-        size: `(height, width)` in pixels, upright.
-        stated: As the annotations say; NaN or 0 where they do not.
+        path: The picture.
+        height: As its annotations say; NaN or 0 where they do not.
+        width: The same.
 
     Raises:
-        UnusableError: It has another size.
+        UnusableError: The picture has another size.
     """
-    known = [said if said > 0 else size[axis] for axis, said in enumerate(stated)]
-    if known != [*size]:
-        raise UnusableError(
-            f"{size[1]} x {size[0]} pixels upright, but its annotations say {known[1]:g} x {known[0]:g}"
-        )
+    size = upright_size(path)
+    known = (height if height > 0 else size[0], width if width > 0 else size[1])
+    if known == size:
+        return Frame(*size)
+    turned = orientation_of(path)
+    if known == size[::-1] and turned in SIDEWAYS:
+        return Frame(*known, turned)
+    raise UnusableError(
+        f"{size[1]} x {size[0]} pixels upright, but its annotations say {known[1]:g} x {known[0]:g}"
+    )
 
 
 def number_of(value: object) -> float:

@@ -1,20 +1,22 @@
-"""The files of the VGG Image Annotator: JSON with the regions of many pictures."""
+"""The files of the VGG Image Annotator: JSON or CSV with the regions of many pictures."""
 
+import csv
+import io
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from suite.data.folders import layout
 from suite.data.folders.boxes import Listing, around
-from suite.data.folders.folder_pairs import place_of
-from suite.data.folders.named_pictures import NamedPictures
-from suite.data.folders.tables import part_named, read_text
+from suite.data.folders.entries import Entry, find_texts, list_entries
+from suite.data.folders.tables import read_text
 from suite.data.folders.text_files import read_each, read_json
-from suite.data.folders.things import POLYGON, ROUND, Annotated, Thing, list_things, numbers_of
-from suite.data.set_aside import SetAside, UnusableError
+from suite.data.folders.things import POLYGON, ROUND, Thing, numbers_of
+from suite.data.set_aside import UnusableError
 
 LAYOUT = "VIA"
+_COLUMNS = ("region_shape_attributes", "region_attributes")
 ONE_CLASS = "object"  # where regions have no attributes
 _USUAL = ("class", "label", "name", "type", "category", "object")
 _UNNAMED = "whose regions have no class, taken as 'object'"
@@ -26,17 +28,15 @@ _SIDES = {
 
 
 def find_via(root: Path) -> list[Path]:
-    """The JSON files in a folder that the annotator wrote."""
-    files = [path for path, _ in layout.find_files(root, {"": [root]})[0] if path.suffix.lower() == ".json"]
-    return [path for path in files if _is_via(path)]
+    """The JSON and CSV files in a folder that the annotator wrote."""
 
+    def is_json(text: str) -> bool:
+        return '"regions"' in text and '"filename"' in text and '"shapes"' not in text
 
-def _is_via(path: Path) -> bool:
-    try:
-        text = read_text(path, "a JSON file")
-    except ValueError:
-        return False
-    return '"regions"' in text and '"filename"' in text and '"shapes"' not in text
+    def is_table(text: str) -> bool:
+        return {"filename", *_COLUMNS} <= set(text.partition("\n")[0].replace('"', "").split(","))
+
+    return [*find_texts(root, ".json", is_json), *find_texts(root, ".csv", is_table)]
 
 
 def list_via(root: Path, paths: Sequence[Path]) -> Listing:
@@ -48,35 +48,28 @@ def list_via(root: Path, paths: Sequence[Path]) -> Listing:
 
     Raises:
         ValueError: A file is broken.
-    """  # noqa: DOC501  UnusableError is caught
+    """
     contents = read_each(paths, _entries)
     attribute = _attribute(
         region for entries in contents.values() for entry in entries for region in _regions(entry)
     )
-    pictures = NamedPictures(root)
-    found: dict[Path, Annotated] = {}
-    aside: list[SetAside] = []
-    for path, entries in contents.items():
-        part = part_named(path.name) or place_of(path.parent, root).part or "train"
-        for number, entry in enumerate(entries, 1):
-            file = entry.get("filename") if isinstance(entry, dict) else None
-            try:
-                if not isinstance(file, str) or not file.strip():
-                    raise UnusableError(f"picture number {number} has no filename")
-                picture = pictures.find(file, path, part)
-                if picture in found:
-                    raise UnusableError("the image file is listed twice; its first entry is used")
-                found[picture] = Annotated(part, _things(entry, attribute))
-            except UnusableError as error:
-                name = file if isinstance(file, str) and file.strip() else path.relative_to(root).as_posix()
-                aside.append(SetAside(name, error.reason))
-    if "train" not in {picture.part for picture in found.values()}:
-        found = {path: picture._replace(part="train") for path, picture in found.items()}
-    return list_things(found, aside, paths, LAYOUT)
+    return list_entries(
+        root,
+        {
+            path: [
+                Entry(entry.get("filename") if isinstance(entry, dict) else None, _things(entry, attribute))
+                for entry in entries
+            ]
+            for path, entries in contents.items()
+        },
+        LAYOUT,
+    )
 
 
 def _entries(path: Path) -> list[Any]:
-    """The entries of pictures: of a project, or of the annotations alone."""
+    """The entries of pictures: of a project, of the annotations alone, or of a table with a row a region."""
+    if path.suffix.lower() == ".csv":
+        return _of_table(path)
     content = read_json(path, "a VIA file")
     content = content.get("_via_img_metadata", content) if isinstance(content, dict) else content
     entries = list(content.values()) if isinstance(content, dict) else content
@@ -85,6 +78,19 @@ def _entries(path: Path) -> list[Any]:
             f"expected a VIA file, received {path.name!r} with {type(content).__name__}; mend it"
         )
     return entries
+
+
+def _of_table(path: Path) -> list[Any]:
+    entries: dict[str, dict[str, Any]] = {}
+    for row in csv.DictReader(io.StringIO(read_text(path, "a VIA table"))):
+        entry = entries.setdefault(row["filename"], {"filename": row["filename"], "regions": []})
+        try:
+            shape, attributes = (json.loads(row[column] or "{}") for column in _COLUMNS)
+        except ValueError:
+            shape, attributes = None, {}
+        if shape != {}:  # a picture without a region has a row, too
+            entry["regions"].append({"shape_attributes": shape, "region_attributes": attributes})
+    return list(entries.values())
 
 
 def _regions(entry: Any) -> list[Any]:

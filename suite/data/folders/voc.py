@@ -1,17 +1,17 @@
 """Pascal VOC's annotation files: XML with an object a box. No picture is decoded here."""
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
 from suite.data.folders import layout, part_lists
-from suite.data.folders.boxes import Boxes, Listing, clipped
+from suite.data.folders.boxes import Boxes, Listing
 from suite.data.folders.folder_pairs import FolderPair, find_folder_pairs, match_pairs, parts_of
 from suite.data.folders.tables import read_text
 from suite.data.folders.text_files import read_text_of_picture
-from suite.data.folders.things import check_size, number_of
-from suite.data.pictures.images import upright_size
+from suite.data.folders.things import frame_of, number_of
 from suite.data.set_aside import SetAside, UnusableError
 
 LAYOUT = "Pascal VOC"
@@ -36,7 +36,7 @@ def _is_of_xml(folder: Path) -> bool:
 
 def _is_voc(path: Path) -> bool:
     try:
-        return "<annotation" in read_text(path, "an XML file")[:1000]
+        return re.search(r"<annotation[\s>]", read_text(path, "an XML file")[:1000]) is not None
     except ValueError:
         return False
 
@@ -93,9 +93,8 @@ def _number(element: ElementTree.Element | None, name: str) -> float:
 
 
 def _voc_boxes(path: Path, tree: ElementTree.Element, classes: tuple[str, ...]) -> Boxes:
-    height, width = upright_size(path)
     size = tree.find("size")
-    check_size((height, width), (_number(size, "height"), _number(size, "width")))
+    frame = frame_of(path, _number(size, "height"), _number(size, "width"))
     boxes, labels, are_difficult = [], [], []
     for number, thing in enumerate(tree.iter("object"), 1):
         try:
@@ -104,9 +103,9 @@ def _voc_boxes(path: Path, tree: ElementTree.Element, classes: tuple[str, ...]) 
             top, left, bottom, right = (_number(thing.find("bndbox"), side) for side in _SIDES)
             if any(map(math.isnan, (top, left, bottom, right))):
                 raise UnusableError("has no bndbox of four numbers")
-            boxes.append(clipped(top / height, left / width, bottom / height, right / width))
+            boxes.append(frame.clipped(top, left, bottom, right))
         except UnusableError as error:
             raise UnusableError(f"its object number {number} {error.reason}") from error
         labels.append(classes.index(_name(thing)))
         are_difficult.append(_number(thing, "difficult") == 1)
-    return Boxes.of(boxes, labels, are_difficult, () if boxes else (_BACKGROUND,))
+    return Boxes.of(boxes, labels, are_difficult, tuple(frame.remarks) if boxes else (_BACKGROUND,))

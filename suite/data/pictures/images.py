@@ -20,7 +20,7 @@ _FORMATS = (
 )
 _BY_SUFFIX = {"TGA": (".tga", ".icb", ".vda", ".vst"), "PCX": (".pcx",)}  # whose first bytes do not tell
 _BITS, _PHOTOMETRIC, _ORIENTATION, _DNG_VERSION = 258, 262, 274, 50706  # tags of TIFF and EXIF
-_SIDEWAYS = (5, 6, 7, 8)
+SIDEWAYS = (5, 6, 7, 8)  # orientations that swap height and width
 _MAX_PIXELS = Image.MAX_IMAGE_PIXELS or math.inf
 
 pillow_heif.register_heif_opener(depth_images=False)
@@ -113,11 +113,21 @@ def upright_size(file: str | os.PathLike[str] | BinaryIO) -> tuple[int, int]:
     """`(height, width)` in pixels of a sound picture as `decode` gives it, without decoding."""
     with open_picture(file) as image:
         width, height = image.size
-        try:  # Pillow turns the size of a TIFF itself
-            is_sideways = image.format != "TIFF" and image.getexif().get(_ORIENTATION) in _SIDEWAYS
-        except Exception:  # broken metadata says nothing about the orientation
-            is_sideways = False
+        is_sideways = _orientation(image) in SIDEWAYS
     return (width, height) if is_sideways else (height, width)
+
+
+def orientation_of(file: str | os.PathLike[str] | BinaryIO) -> int:
+    """The EXIF orientation by which `decode` turns a sound picture, 1 to 8; 1 for none."""
+    with open_picture(file) as image:
+        return _orientation(image)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:  # Pillow turns the size of a TIFF itself
+        return int(image.getexif().get(_ORIENTATION, 1)) if image.format != "TIFF" else 1
+    except Exception:  # broken metadata says nothing about the orientation
+        return 1
 
 
 def _open_rgb(file: str | os.PathLike[str] | BinaryIO, size: tuple[int, int] | None) -> Image.Image:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -124,29 +124,67 @@ def read_detection_folder(
             no box in those for train or test.
     """
     root = Path(directory)
-    paired.check_folder(root, _EXPECTED)
-    listing = list_boxes(root)
-    boxes_of = read_all_boxes(root, listing)
-    used, unused, boxes_of = drop_unused(listing.classes, boxes_of)
-    if not isinstance(size, tuple):
-        size = size([boxes for boxes in boxes_of.values() if isinstance(boxes, Boxes)])
-    pictures, unreadable, store = _decode(root, listing, boxes_of, size, Path(work) if work else None)
-    parts, aside = paired.divide(pictures, listing.parts, root, seed, [*listing.aside, *unreadable])
+    found = read_boxed_pictures(root, size, work)
+    parts, aside = paired.divide(found.pictures, found.listing.parts, root, seed, found.aside)
     rows = {part: [picture.content[1] for picture in parts[part]] for part in SPLITS}
     quarantined = tuple(sorted(aside, key=attrgetter("file")))
     notes = paired.remarks([(p.file, p.content[1].remarks) for part in SPLITS for p in parts[part]])
     _check_boxes(root, rows, quarantined, notes)
-    read = {*listing.read, *(path for path, _ in listing.files)}
+    read = {*found.listing.read, *(path for path, _ in found.listing.files)}
     return _make(
-        {part: store.take([picture.content[0] for picture in parts[part]]) for part in SPLITS},
+        {part: found.images.take([picture.content[0] for picture in parts[part]]) for part in SPLITS},
         rows,
-        classes=used,
+        classes=found.classes,
         source=str(root),
         quarantined=quarantined,
         files=parts_of_files(parts),
-        notes=(*notes, *unused),
+        notes=(*notes, *found.notes),
         unread=companions.unread(root, read, quarantined),
     )
+
+
+class BoxedPictures(NamedTuple):
+    """The sound pictures of a folder with their boxes, however few.
+
+    Attributes:
+        pictures: Each with its row in `images` and its boxes.
+        images: `(height, width, 3)` uint8 each.
+        classes: Names by label, of those that have a box.
+        aside: What is set aside.
+        notes: What was assumed of the classes.
+        listing: Of the folder.
+    """
+
+    pictures: list[Picture[tuple[int, Boxes]]]
+    images: Store
+    classes: tuple[str, ...]
+    aside: list[SetAside]
+    notes: tuple[str, ...]
+    listing: Listing
+
+
+def read_boxed_pictures(
+    root: Path,
+    size: tuple[int, int] | Callable[[Sequence[Boxes]], tuple[int, int]],
+    work: str | os.PathLike[str] | None = None,
+) -> BoxedPictures:
+    """Reads the pictures of a folder with their boxes, in the parts that it has.
+
+    Args:
+        root: As the directory of `read_detection_folder`.
+        size: As there.
+        work: As there.
+
+    Raises:
+        ValueError: There is no such folder, or no annotations or class names in it.
+    """
+    paired.check_folder(root, _EXPECTED)
+    listing = list_boxes(root)
+    classes, notes, boxes_of = drop_unused(listing.classes, read_all_boxes(root, listing))
+    if not isinstance(size, tuple):
+        size = size([boxes for boxes in boxes_of.values() if isinstance(boxes, Boxes)])
+    pictures, unreadable, images = _decode(root, listing, boxes_of, size, Path(work) if work else None)
+    return BoxedPictures(pictures, images, classes, [*listing.aside, *unreadable], notes, listing)
 
 
 def _decode(

@@ -2,31 +2,22 @@
 
 import dataclasses
 import os
-import threading
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
-from suite.data.folders import companions, paired, scan
-from suite.data.folders.folder_pairs import FolderPair, parts_of
-from suite.data.folders.mask_classes import IGNORED, Meaning, find_meaning, unknown
-from suite.data.folders.mask_colors import find_colors
-from suite.data.folders.mask_files import find_masks, match_masks
-from suite.data.folders.mask_values import Value, read_mask
+from suite.data.folders import companions, paired
+from suite.data.folders.mask_classes import IGNORED
 from suite.data.generated.scenes import COUNTS, SHAPES, class_masks, draw_scenes
-from suite.data.pictures.images import load_image, upright_size
-from suite.data.set_aside import SetAside, UnusableError, with_reasons
+from suite.data.sets.masked_pictures import read_masked_pictures
 from suite.data.sets.picture_set import PictureSet, Store, parts_of_files
 from suite.data.sets.tfds_images import split_training, tfds_builder, tfds_examples
 from suite.data.source import Source
 from suite.data.splits import SPLITS
 
-_EXPECTED = "a folder with images/ and masks/"
-
+_LARGER = "with a larger mask of the same shape, which is shrunk"
 _LOSSY = "with a mask in JPEG, whose grays are taken for black or white"
 
 _PET_CLASSES = ("background", "pet")
@@ -127,110 +118,26 @@ def read_segmentation_folder(
             than 64 that no file names, or nothing in the masks is what `ignore` says.
     """
     root = Path(directory)
-    paired.check_folder(root, _EXPECTED)
-    pairs = find_masks(root)
-    if not pairs:
-        raise ValueError(
-            f"expected images/ and masks/ in {str(root)!r}, received {paired.contents(root)}; put the "
-            "pictures in images/ and the mask of each, a PNG of the same name, in masks/"
-        )
-    files, mask_of, aside = match_masks(root, pairs)
-    reader = _Reader(files, mask_of, size, Path(work) if work else None)
-    pictures, unreadable = scan.inspect_files(files, root, reader.read, "Reading pictures and masks")
-    aside += unreadable
-    meaning, read = _find_meaning(
-        root, pairs, [picture.content.values for picture in pictures], aside, ignore
-    )
-    wrong = {picture: why for picture in pictures if (why := unknown(picture.content.values, meaning))}
-    usable = [picture for picture in pictures if picture not in wrong]
-    aside += [SetAside(picture.file, why) for picture, why in wrong.items()]
-    parts, aside = paired.divide(usable, parts_of(pairs), root, seed, aside)
-    if len(meaning.classes) < 2:
+    found = read_masked_pictures(root, size, work, ignore)
+    parts, aside = paired.divide(found.pictures, found.parts, root, seed, found.aside)
+    if len(found.classes) < 2:
         raise ValueError(
             f"expected pixels of at least two classes in the masks of {str(root)!r}, received "
-            f"{' and '.join(map(repr, meaning.classes)) or 'none'} alone; check what their values stand for"
+            f"{' and '.join(map(repr, found.classes)) or 'none'} alone; check what their values stand for"
         )
-    lossy = [(picture.file, (_LOSSY,)) for picture in usable if picture.content.is_lossy]
-    reader.name_labels([picture.content.row for picture in usable], meaning)
+    lossy = [(picture.file, (_LOSSY,)) for picture in found.pictures if picture.content.is_lossy]
+    larger = [(picture.file, (_LARGER,)) for picture in found.pictures if picture.content.is_larger]
     rows = {part: [picture.content.row for picture in parts[part]] for part in SPLITS}
     return SegmentationSet(
-        images={part: reader.images.take(rows[part]) for part in SPLITS},
-        masks={part: reader.labels.take(rows[part]) for part in SPLITS},
-        classes=meaning.classes,
+        images={part: found.images.take(rows[part]) for part in SPLITS},
+        masks={part: found.masks.take(rows[part]) for part in SPLITS},
+        classes=found.classes,
         source=str(root),
         quarantined=tuple(sorted(aside, key=attrgetter("file"))),
         files=parts_of_files(parts),
-        notes=(*meaning.notes, *paired.remarks(lossy)),
-        unread=companions.unread(root, {*read, *mask_of, *mask_of.values()}, aside),
+        notes=(*found.notes, *paired.remarks([*lossy, *larger])),
+        unread=companions.unread(root, found.read, aside),
     )
-
-
-def _find_meaning(
-    root: Path,
-    pairs: Sequence[FolderPair],
-    masks: Sequence[frozenset[Value]],
-    aside: Sequence[SetAside],
-    ignore: Sequence[str],
-) -> tuple[Meaning, set[Path]]:
-    """What the values of masks mean, and the files that say it."""
-    listed, colors = find_colors(root, {pair.others for pair in pairs})
-    names_file = companions.child(root, "classes.txt")
-    names = () if listed == names_file else paired.read_names(names_file)
-    try:
-        meaning = find_meaning(masks, names, colors, listed.name if listed else "", ignore)
-    except ValueError as error:
-        raise ValueError(f"{error}{with_reasons(aside)}") from error
-    return meaning, {names_file, *([listed] if listed else [])}
-
-
-class _Content(NamedTuple):
-    row: int  # of the stores
-    values: frozenset[Value]  # of the mask, before it was stretched
-    is_lossy: bool
-
-
-class _Reader:
-    """Reads pictures and masks into stores; values of masks are numbered until they have a meaning."""
-
-    def __init__(
-        self,
-        files: Sequence[tuple[Path, str]],
-        mask_of: Mapping[Path, Path],
-        size: tuple[int, int],
-        work: Path | None,
-    ):
-        self.images, self.labels = Store(len(files), (*size, 3), work), Store(len(files), size, work)
-        self._numbers = Store(len(files), size, work, np.uint16)
-        self._size, self._mask_of = size, mask_of
-        self._row_of = {path: row for row, (path, _) in enumerate(files)}
-        self._number_of: dict[Value, int] = {}
-        self._lock = threading.Lock()
-
-    def read(self, path: Path) -> _Content:
-        """Reads a picture and its mask; threads may at once."""
-        row = self._row_of[path]
-        self.images.write(row, load_image(path, self._size))
-        mask = read_mask(self._mask_of[path])
-        height, width = upright_size(path)
-        if mask.numbers.shape != (height, width):
-            raise UnusableError(
-                f"{width} x {height} pixels upright, but its mask is {mask.numbers.shape[1]} x "
-                f"{mask.numbers.shape[0]}; save the mask at the size of the image"
-            )
-        with self._lock:
-            known = [
-                self._number_of.setdefault(value, len(self._number_of)) for value in mask.values.values()
-            ]
-        stretched = Image.fromarray(mask.numbers).resize(self._size[::-1], Image.Resampling.NEAREST)
-        places = np.searchsorted(np.array(list(mask.values)), np.asarray(stretched))
-        self._numbers.write(row, np.array(known, np.uint16)[places])
-        return _Content(row, frozenset(mask.values.values()), mask.is_lossy)
-
-    def name_labels(self, rows: Sequence[int], meaning: Meaning) -> None:
-        """Writes the labels of masks, of which all values are known."""
-        table = np.array([meaning.label_of.get(value, IGNORED) for value in self._number_of], np.uint8)
-        for row in rows:
-            self.labels.write(row, table[self._numbers[row]])
 
 
 def stretched(data: SegmentationSet, side: int, work: str | os.PathLike[str]) -> SegmentationSet:

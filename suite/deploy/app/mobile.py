@@ -19,6 +19,7 @@ from suite.deploy.app.app_model import AppModel
 from suite.deploy.app.reading import app_model
 from suite.deploy.compatibility import phone_notes
 from suite.deploy.convert.tflite import FILES, PERSONAL_LEARNING_RATE
+from suite.deploy.task import MIN_SCORE
 from suite.language.decoding import TEMPERATURE, TOKEN
 from suite.language.encoder_decoder import ENCODER, MAX_TOKENS, STEP
 from suite.language.tokens import MOST_PIECES, patterns
@@ -84,6 +85,7 @@ def write_app_code(model: AppModel, folder: str | Path, rows: Sequence[ArtifactR
         "encoder_folder": ENCODER,
         "longest": MAX_TOKENS,
         "temperature": TEMPERATURE,
+        "min_score": MIN_SCORE,
         "learning_rate": PERSONAL_LEARNING_RATE,
         "most_labels": MOST_LABELS,
         "most_pieces": MOST_PIECES,

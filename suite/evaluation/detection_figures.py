@@ -1,0 +1,70 @@
+"""Numbers, intervals and the table of how well boxes are found."""
+
+import functools
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from suite.evaluation.detection import MatchedDetections, Truths
+from suite.evaluation.intervals import Interval, bootstrap
+from suite.evaluation.table import Table
+
+
+def map_numbers(
+    matched: MatchedDetections, photos: int, part: str
+) -> tuple[dict[str, float], dict[str, Interval]]:
+    """The mAP@.5 and the mAP of photos, with their intervals by the bootstrap over photos.
+
+    Args:
+        matched: The detections beside what is true, at `COCO_THRESHOLDS`.
+        photos: How many there are.
+        part: The numbers are named for: "test" of "test_map".
+
+    Returns:
+        Numbers in [0, 1] and intervals by name, "PART_map_50" and "PART_map".
+    """
+    of_name = {f"{part}_map_50": slice(0, 1), f"{part}_map": slice(None)}
+    precisions = matched.average_precisions()
+    metrics = {name: _mean(precisions[which]) for name, which in of_name.items()}
+    with np.errstate(all="ignore"):
+        intervals = {
+            name: bootstrap(functools.partial(_mean_of_rows, matched, which), photos, "photos")
+            for name, which in of_name.items()
+        }
+    return metrics, intervals
+
+
+def _mean_of_rows(matched: MatchedDetections, thresholds: slice, rows: np.ndarray) -> float:
+    return _mean(matched.average_precisions(rows)[thresholds])
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
+
+
+def class_table(precisions: np.ndarray, trivial: np.ndarray, classes: Sequence[str], truths: Truths) -> Table:
+    """Average precision of each class beside that of the trivial answer.
+
+    Args:
+        precisions: `(thresholds, num_classes)` in [0, 1], as `average_precisions` gives them.
+        trivial: `(num_classes,)`, means over the thresholds for the trivial answer.
+        classes: Class names by label.
+        truths: Of the test photos.
+    """
+    crowds = truths.is_crowd or [np.zeros(len(each), bool) for each in truths.labels]
+    counts = Counter(
+        int(label) for labels, crowd in zip(truths.labels, crowds, strict=True) for label in labels[~crowd]
+    )
+    rows = [
+        (name, str(counts[label]), *(_said(each) for each in
+         (precisions[0, label], precisions[5, label], precisions[:, label].mean(), trivial[label])))
+        for label, name in enumerate(classes)
+    ]  # fmt: skip
+    columns = ("class", "things", "AP@.5", "AP@.75", "AP@[.5:.95]", "trivial AP@[.5:.95]")
+    note = "On the test photos, by the rules of COCO. A class without things there has no number."
+    return Table("Average precision", columns, rows, note)
+
+
+def _said(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.3f}"
