@@ -154,6 +154,8 @@ def _notes(row: ArtifactRow) -> list[str]:
         notes.append(f"needs TFLite {row.min_runtime}, newer than the iOS pod")
     elif needed > WIDESPREAD_RUNTIME:
         notes.append(f"needs TFLite {row.min_runtime}, which older apps do not have")
+    if row.compiled_model and row.compiled_model.reason:
+        notes.append(f"LiteRT's CompiledModel does not run it ({row.compiled_model.reason})")
     if row.variant == "float16":
         notes.append("a CPU computes in float32: half the bytes, no gain in speed")
     return notes
