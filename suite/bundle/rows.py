@@ -8,7 +8,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-OK, FAILED, SKIPPED, UNPROVEN = "ok", "failed", "skipped", "unproven"  # statuses of an artifact
+# Statuses of an artifact.
+OK, FAILED, SKIPPED, UNPROVEN, SUPERSEDED = "ok", "failed", "skipped", "unproven", "superseded"
 
 Row = TypeVar("Row")
 
@@ -123,7 +124,8 @@ class ArtifactRow:
     Attributes:
         path: Of the file, or of the folder of a SavedModel, in the bundle.
         status: "ok", "failed", "skipped": a reduced precision that is not shipped, or one that was left out;
-            or "unproven": a file that was written and not run.
+            "unproven": a file that was written and not run; or "superseded": one that passed, and is left out
+            as another is faster and in nothing worse.
         reason: Why it is not shipped, or what a reader should know of one that is.
         format: "keras", "saved_model", "tflite" or "onnx".
         variant: "float32", a reduced precision, or "personal".
