@@ -277,5 +277,7 @@ def test_the_page_is_told_the_task_of_each_file_and_the_settings_of_the_suite(ge
 
 def test_the_page_has_the_settings_of_the_suite():
     page = (PAGE / "index.html").read_text()
+    assert f'content="{server.HEADERS["Content-Security-Policy"]}"' in page, "a web host sends no headers"
+    assert f'<meta name="theme-color" content="{site.THEME}" />' in page
     assert f'<input id="rate" type="number" min="0" step="any" value="{PERSONAL_LEARNING_RATE}"' in page
     assert f'<input id="temperature" type="number" min="0" max="5" step="0.1" value="{TEMPERATURE}"' in page
