@@ -1,4 +1,7 @@
-"""Loads .keras files of anybody, and .h5 files of Keras 2, in safe mode; of others says in a line the way."""
+"""Saves .keras files that anybody loads; loads those of anybody, and .h5 files of Keras 2, in safe mode.
+
+Of what is none it says in a line how to get one from it.
+"""
 
 import json
 import re
@@ -93,6 +96,26 @@ def _of_keras_3(config: Any) -> Any:
         else:
             found[name] = _of_keras_3(value)
     return found
+
+
+def save_keras(model: Any, path: str | Path) -> None:
+    """Saves a model without its optimizer, which is two thirds of the file, and without its loss.
+
+    A loss of one's own would keep everybody else from loading the file: Keras does not know its code.
+
+    Args:
+        model: A functional or built Sequential model; is left as it was.
+        path: A .keras file.
+    """
+    if not model.compiled:
+        model.save(path)
+        return
+    optimizer = model.optimizer
+    model.compiled, model.optimizer = False, None
+    try:
+        model.save(path)
+    finally:
+        model.compiled, model.optimizer = True, optimizer
 
 
 def way_from(path: str | Path) -> str:
