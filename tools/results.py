@@ -31,7 +31,7 @@ if __name__ == "__main__":
 from suite.bundle.names import RESULT_FILE
 from suite.bundle.partial import failed_folder
 from suite.bundle.record import Record, read_result
-from suite.bundle.rows import SKIPPED
+from suite.bundle.rows import SKIPPED, SUPERSEDED
 from suite.data.source import Source
 from suite.errors import GateError
 from suite.runs.recipe import claims_on
@@ -119,7 +119,7 @@ def claim_rows(name: str, data: str, runs: list[Record]) -> list[str]:
 def artifact_rows(name: str, run: Record) -> list[str]:
     rows = []
     for row in run.artifacts:
-        if row.status == SKIPPED:
+        if row.status in (SKIPPED, SUPERSEDED):
             rows.append(f"| `{name}` | {row.path} | | | | | {row.reason} |")
             continue
         rows.append(

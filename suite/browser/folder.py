@@ -13,6 +13,7 @@ from suite.browser.site import ABOUT, BUNDLE, LITERT, MANIFEST, PERSONAL, TEXTS,
 from suite.bundle.names import RESULT_FILE
 from suite.bundle.rows import ArtifactRow
 from suite.bundle.write import json_text
+from suite.deploy.recommendation import by_model, recommended
 
 MARKS = ("about.json", "service_worker.js")  # files by which an earlier page is known
 
@@ -47,8 +48,8 @@ def write_page(site: Site, to: str | Path, variant: str | None = None) -> Page:
     Args:
         site: What it serves.
         to: Folder: new, empty, or an earlier page.
-        variant: Such as "int8"; by default, of each model, the first, which the page shows first. What can be
-            taught is written in any case.
+        variant: Such as "int8"; by default, of each model, the file that is recommended for a browser. What
+            can be taught is written in any case.
 
     Raises:
         ValueError: The folder has other files, or there is no such variant.
@@ -80,16 +81,15 @@ def _may_be_replaced(folder: Path) -> bool:
 
 def _chosen(site: Site, variant: str | None) -> list[ArtifactRow]:
     """One file of each model, and the personal ones."""
-    models: dict[str, list[ArtifactRow]] = {}
     offered = [row for row in site.record.artifacts if row.path in site.about["tasks"]]
-    for row in offered:
-        models.setdefault(row.path.rpartition("/")[0], []).append(row)
     found = {row.variant for row in offered}
     if variant is not None and variant not in found:
         raise ValueError(f"expected a variant among {', '.join(sorted(found))}, received {variant!r}")
     chosen = []
-    for rows in models.values():
-        asked = [row for row in rows if row.variant == variant] or rows[:1]
+    for rows in by_model(offered).values():
+        advice = recommended(rows).get("browser")
+        best = [row for row in rows if advice and row.path == advice.path] or rows[:1]
+        asked = [row for row in rows if row.variant == variant] or best
         chosen += asked + [row for row in rows if row.variant == PERSONAL and row not in asked]
     return chosen
 

@@ -61,7 +61,7 @@ def preview(
         bundle: Folder of a finished run; or a .tflite file from anywhere, with its `labels.txt` beside it.
         to: Folder to write the page to, instead of serving it: any web host can, and a device that has opened
             it once does without a network. New, empty, or an earlier page.
-        variant: Which .tflite files to write, such as "int8"; by default those that the page shows first.
+        variant: Which .tflite files to write, such as "int8"; by default those that are recommended.
         scale: "LOW..HIGH" or a pair, what a file from elsewhere takes for black and white, where it does not
             say it.
         host: Address to listen on; "127.0.0.1" is reached from this machine only, "0.0.0.0" from the whole

@@ -7,3 +7,5 @@ LABELS_FILE = "labels.txt"
 SPLIT_FILE = "split.json"
 
 VERIFICATION_FILE = "verification.npz"
+
+CARD_FILE = "README.md"

@@ -8,7 +8,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-OK, FAILED, SKIPPED, UNPROVEN = "ok", "failed", "skipped", "unproven"  # statuses of an artifact
+# Statuses of an artifact.
+OK, FAILED, SKIPPED, UNPROVEN, SUPERSEDED = "ok", "failed", "skipped", "unproven", "superseded"
 
 Row = TypeVar("Row")
 
@@ -70,6 +71,19 @@ class Latency:
 
 
 @dataclasses.dataclass(frozen=True)
+class CompiledAnswers:
+    """What LiteRT's `CompiledModel` made of a TFLite file, on a CPU.
+
+    Attributes:
+        max_abs_difference: From the interpreter's answers; None where it did not run, or is not finite.
+        reason: Why it did not run, or None.
+    """
+
+    max_abs_difference: float | None = None
+    reason: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class InputFacts:
     """An input of an artifact.
 
@@ -110,7 +124,8 @@ class ArtifactRow:
     Attributes:
         path: Of the file, or of the folder of a SavedModel, in the bundle.
         status: "ok", "failed", "skipped": a reduced precision that is not shipped, or one that was left out;
-            or "unproven": a file that was written and not run.
+            "unproven": a file that was written and not run; or "superseded": one that passed, and is left out
+            as another is faster and in nothing worse.
         reason: Why it is not shipped, or what a reader should know of one that is.
         format: "keras", "saved_model", "tflite" or "onnx".
         variant: "float32", a reduced precision, or "personal".
@@ -127,6 +142,7 @@ class ArtifactRow:
         inputs: What it takes, by name.
         task: What the model is.
         training: What `rehearse` gives for a personal model.
+        compiled_model: What `CompiledModel` made of a TFLite file; None where that was not asked.
     """
 
     path: str
@@ -147,6 +163,7 @@ class ArtifactRow:
     inputs: Mapping[str, InputFacts] = dataclasses.field(default_factory=dict)
     task: str | None = None
     training: Mapping[str, float] | None = None
+    compiled_model: CompiledAnswers | None = None
 
     @property
     def is_shipped(self) -> bool:
@@ -157,9 +174,11 @@ class ArtifactRow:
     def from_json(cls, content: Mapping[str, Any]) -> "ArtifactRow":
         """Reads a row of "artifacts"."""
         inputs = content.get("inputs") or {}
+        compiled = content.get("compiled_model")
         return from_fields(
             cls,
             content,
+            compiled_model=compiled and from_fields(CompiledAnswers, compiled),
             metric=from_fields(MetricValue, content.get("metric") or {}),
             latency_ms=from_fields(Latency, content.get("latency_ms") or {}),
             ops=tuple(content.get("ops") or ()),
@@ -168,14 +187,16 @@ class ArtifactRow:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Gives a row of "artifacts"; "training" of a personal model only."""
+        """Gives a row of "artifacts"; "training" and "compiled_model" where there is one."""
         row = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         row |= {
             "metric": dataclasses.asdict(self.metric),
             "latency_ms": self.latency_ms.to_json(),
             "inputs": {name: facts.to_json() for name, facts in self.inputs.items()},
+            "compiled_model": self.compiled_model and dataclasses.asdict(self.compiled_model),
         }
-        return {name: value for name, value in row.items() if name != "training" or value is not None}
+        maybe = ("training", "compiled_model")
+        return {name: value for name, value in row.items() if name not in maybe or value is not None}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -282,7 +282,7 @@ def worker(dispatcher: str, host: str, port: int) -> None:
 @cli.command()
 @click.argument("bundle")
 @click.option("--to", default=None, help="Folder to write the page to, for any web host; nothing is served.")
-@click.option("--variant", default=None, help="With --to: which files, such as int8 [default: the first].")
+@click.option("--variant", default=None, help="With --to: files such as int8 [default: as recommended].")
 @SCALE
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 to reach it from a phone.")
 @click.option("--port", type=int, default=8000, show_default=True, help="0 for any that is free.")

@@ -144,16 +144,23 @@ def phone_notes(rows: Iterable[ArtifactRow]) -> list[str]:
     return [f"{note}: {', '.join(paths)}" for note, paths in about.items()]
 
 
+def version_of(text: str | None) -> tuple[int, ...]:
+    """The numbers of a version such as "2.16.1"; (0,) of None."""
+    return tuple(int(part) for part in (text or "0").split(".") if part.isdigit())
+
+
 def _notes(row: ArtifactRow) -> list[str]:
     notes, left = [], row.cpu_ops
     if left:
         more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
         notes.append(f"a GPU leaves {', '.join(left[:_NAMED])}{more} to the CPU")
-    needed = tuple(int(part) for part in (row.min_runtime or "0").split(".") if part.isdigit())
+    needed = version_of(row.min_runtime)
     if needed > IOS_RUNTIME:
         notes.append(f"needs TFLite {row.min_runtime}, newer than the iOS pod")
     elif needed > WIDESPREAD_RUNTIME:
         notes.append(f"needs TFLite {row.min_runtime}, which older apps do not have")
+    if row.compiled_model and row.compiled_model.reason:
+        notes.append(f"LiteRT's CompiledModel does not run it ({row.compiled_model.reason})")
     if row.variant == "float16":
         notes.append("a CPU computes in float32: half the bytes, no gain in speed")
     return notes

@@ -11,7 +11,7 @@ import numpy as np
 from suite import console, stopwatch
 from suite.bundle.examples import save_verification
 from suite.bundle.names import LABELS_FILE, VERIFICATION_FILE
-from suite.bundle.rows import FAILED, SKIPPED, UNPROVEN, ArtifactRow
+from suite.bundle.rows import FAILED, SKIPPED, SUPERSEDED, UNPROVEN, ArtifactRow
 from suite.deploy.convert import tflite
 from suite.deploy.convert.files import WRITTEN, Converter, without_file
 from suite.deploy.convert.metadata import add_metadata, associated_files
@@ -26,10 +26,11 @@ from suite.deploy.prove.measure import Measuring, measure_artifacts
 from suite.deploy.prove.personal_check import known_classes
 from suite.deploy.prove.proving import Proving
 from suite.deploy.ranges import describe_inputs, known_ranges
+from suite.deploy.recommendation import superseded
 from suite.deploy.signature import as_functional, check_class_names, named_inputs, renamed, signature_of
 from suite.deploy.task import check_task
 from suite.errors import GateError
-from suite.evaluation.metrics import agreement
+from suite.evaluation.metrics import Metric, agreement
 
 REDUCED = ("float16", "dynamic", "int8")
 FILES = ("model.keras", "saved_model", "model.onnx", *tflite.FILES.values())
@@ -119,6 +120,7 @@ def export_model(
             shipped = [folder / row.path for row in rows if row.is_shipped]
             times = dict(zip(shipped, measuring.time(shipped), strict=True))
         rows = [timed(row, times[folder / row.path]) if folder / row.path in times else row for row in rows]
+    rows = _without_superseded(rows, folder, original.metric)
     shapes = {name: array.shape[1:] for name, array in inputs.items()}
     described = describe_inputs(signature, shapes, ranges)
     return [dataclasses.replace(row, inputs=described, task=item.task.value) for row in rows]
@@ -153,6 +155,17 @@ def _export_files(
         ):
             proving.add(tflite_file("int16x8"))
         return proving.rows(FILES)
+
+
+def _without_superseded(rows: list[ArtifactRow], folder: Path, metric: Metric) -> list[ArtifactRow]:
+    """Removes the files that nobody should take; their rows say why."""
+    reasons = superseded(rows, metric)
+    for path in reasons:
+        (folder / path).unlink()
+    return [
+        dataclasses.replace(row, status=SUPERSEDED, reason=reasons[row.path]) if row.path in reasons else row
+        for row in rows
+    ]
 
 
 def _is_int8_that_loses_too_much(row: ArtifactRow) -> bool:

@@ -19,6 +19,7 @@ TONES = {
     "beaten": "good",
     "skipped": "fair",
     "unproven": "fair",
+    "superseded": "fair",
     "missed": "bad",
     "failed": "bad",
     "not beaten": "bad",

@@ -28,6 +28,7 @@ from suite.deploy.prove.benchmarking import artifacts_table
 from suite.errors import GateError, disk_is_full
 from suite.lessons.catalog import about_module, is_file, load_recipe
 from suite.report.gallery import FOLDER, SMOKE_FOLDER, update_gallery
+from suite.report.model_card import write_card
 from suite.report.run_page import write_report
 from suite.runs.options import RunOptions, split_options
 from suite.runs.outcome import faults, print_summary, record_of
@@ -213,6 +214,7 @@ def _write_files(folder: Path, record: Record, result: Result) -> None:
     tables = [*([artifacts_table(record.artifacts)] if record.artifacts else []), *result.tables]
     write_report(folder, record, tables)
     write_mobile(folder, record.artifacts, record.name)
+    write_card(folder, record)
     write_json(folder / RESULT_FILE, record.to_json())
 
 

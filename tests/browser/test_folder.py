@@ -12,6 +12,7 @@ from suite.browser.folder import write_page
 from suite.browser.litert import LOCK, PAGE
 from suite.browser.site import site_of
 from suite.cli import main
+from suite.deploy.recommendation import recommended
 from tests.browser.pages import SHOWN, answered, pair_of, problem, teach, write_picture
 from tests.conftest import NARROW
 
@@ -22,7 +23,7 @@ def kept(page):
 
 
 def test_a_classifier_is_opened_without_a_server_and_taught(pictures, runtime, host, phone, tmp_path):
-    suite.preview(pictures, to=tmp_path / "page")
+    suite.preview(pictures, to=tmp_path / "page", variant="float32")
     address, end = host(tmp_path / "page")
     page = phone(address)
     kept(page)
@@ -108,7 +109,7 @@ def test_a_changed_page_replaces_what_a_device_keeps(pictures, runtime, host, ph
     kept(page)
     bundle = shutil.copytree(pictures, tmp_path / "bundle")
     (bundle / "labels.txt").write_text("crimson\ngreen\nblue\n")
-    write_page(site_of(bundle), folder)
+    write_page(site_of(bundle), folder, "float32")
     page.reload()
     kept(page)
     assert len(page.evaluate("caches.keys()")) == 1
@@ -149,6 +150,14 @@ def test_the_folder_is_what_is_served_and_says_nothing_else(pictures, runtime, t
     builds = [size for name, size in sizes.items() if name.startswith("litert/core/wasm/")]
     assert page.files == len(files) and page.bytes == sum(sizes.values())
     assert page.loaded == page.bytes - sum(builds) + max(builds)
+
+
+def test_it_has_the_file_that_is_recommended(pictures, runtime, tmp_path):
+    site = site_of(pictures)
+    advice = recommended([row for row in site.record.shipped if row.variant != "personal"])["browser"]
+    write_page(site, tmp_path / "page")
+    about = json.loads((tmp_path / "page" / "about.json").read_text())
+    assert about["tasks"].keys() == {advice.path, "model_personal.tflite"}
 
 
 def test_only_a_folder_of_a_page_is_replaced(pictures, runtime, tmp_path, capsys):

@@ -17,7 +17,7 @@ AS_A_GPU = """
 @pytest.fixture
 def page(browser, pictures, runtime, host, tmp_path):
     """The page of a classifier, in a browser with a GPU."""
-    write_page(site_of(pictures), tmp_path / "page")
+    write_page(site_of(pictures), tmp_path / "page", "float32")
     program = next(filter(None, map(shutil.which, BROWSERS)))
     with browser.browser_type.launch(executable_path=program, args=FLAGS) as other:
         page = other.new_page()

@@ -1,7 +1,8 @@
 """`mobile/`: how an app uses a model of a bundle, in its real names, shapes and labels.
 
 One description of the exported files feeds the templates in `templates/`: a README, Kotlin, Swift, JavaScript
-and Python. The answers of the last two are compared with those of `suite.predict` by the tests.
+and Python, and a project for Android Studio. The answers in JavaScript and Python are compared with those of
+`suite.predict` by the tests, which also compile the Kotlin against the published API.
 """
 
 import dataclasses
@@ -9,16 +10,19 @@ import functools
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from suite.bundle.rows import ArtifactRow
 from suite.bundle.task import Task
+from suite.deploy.app.android import android_files
 from suite.deploy.app.app_model import AppModel
 from suite.deploy.app.reading import app_model
 from suite.deploy.compatibility import phone_notes
-from suite.deploy.convert.tflite import FILES, PERSONAL_LEARNING_RATE
+from suite.deploy.convert.tflite import PERSONAL_LEARNING_RATE
+from suite.deploy.recommendation import TARGETS, by_model, recommended
 from suite.language.decoding import TEMPERATURE, TOKEN
 from suite.language.encoder_decoder import ENCODER, MAX_TOKENS, STEP
 from suite.language.tokens import MOST_PIECES, patterns
@@ -32,32 +36,38 @@ TEMPLATES = {
     "model.js": "javascript.j2",
     "example.py": "example.py.j2",
 }
-ANDROID = "com.google.ai.edge.litert:litert:1.4.2"  # from 1.4 on for devices with memory pages of 16 KB
-IOS = "2.17.0"  # TensorFlowLiteSwift: the last stable release
+# As of November 2026. From litert 2.3 on a GPU's part is in a package of its own.
+ANDROID, ANDROID_GPU = "com.google.ai.edge.litert:litert:2.3.0", "com.google.ai.edge.litert:litert-gpu:2.3.0"
+IOS, IOS_BRANCH = "https://github.com/google-ai-edge/LiteRT", "release/2.3.0"
+POD = "2.17.0"  # TensorFlowLiteSwift: the last stable release of the interpreter
 JAVASCRIPT = "2.5.3"  # @litertjs/core
 MOST_LABELS = 50  # that the README lists
+_ANY_TYPES = ("README.md", "example.py")  # what a model of any dtypes gets
 _ARRAYS = {"float32": "Float32Array", "int32": "Int32Array", "uint8": "Uint8Array"}  # of JavaScript
 
 
 def write_mobile(bundle: str | Path, rows: Sequence[ArtifactRow], name: str) -> None:
-    """Writes `mobile/` beside every `model.tflite` of a bundle.
+    """Writes `mobile/` beside the TFLite files of each model of a bundle, for the file that is recommended.
 
     Args:
         bundle: Its folder; labels and vocabularies are there already.
         rows: Its artifacts.
         name: Name of the run, of which the classes in the code get theirs.
     """
-    shipped = [row for row in rows if row.format == "tflite" and row.is_shipped]
-    for row in shipped:
-        path = Path(row.path)
-        if path.name == FILES["float32"]:
-            here = [other for other in shipped if Path(other.path).parent == path.parent]
-            model = app_model(Path(bundle) / path, "_".join((name, *path.parts[:-1])))
-            write_app_code(model, Path(bundle) / path.parent / FOLDER, here)
+    models = by_model([row for row in rows if row.format == "tflite" and row.is_shipped])
+    files = {folder: choice["cpu"].path for folder, here in models.items() if (choice := recommended(here))}
+    for folder, file in files.items():
+        path, steps = (
+            Path(file),
+            files.get(Path(folder).with_name(STEP).as_posix()) if folder != "." else None,
+        )
+        step_file = steps and Path(steps).name
+        model = app_model(Path(bundle) / path, "_".join((name, *path.parts[:-1])), step_file)
+        write_app_code(model, Path(bundle) / path.parent / FOLDER, models[folder])
 
 
 def write_app_code(model: AppModel, folder: str | Path, rows: Sequence[ArtifactRow] = ()) -> None:
-    """Writes the files of `TEMPLATES` for a model, as far as they can be.
+    """Writes the files of `TEMPLATES` for a model, as far as they can be, and a project for Android Studio.
 
     For the step of a decoder it is the README only; with dtypes that a language lacks, also `example.py`.
 
@@ -66,9 +76,28 @@ def write_app_code(model: AppModel, folder: str | Path, rows: Sequence[ArtifactR
         folder: Made where there is none.
         rows: The TFLite files beside it, for the README.
     """
-    copies = model.copies
     rows = [dataclasses.replace(row, path=Path(row.path).name) for row in rows]
-    context = {
+    context = _context(model, rows)
+    folder = Path(folder)
+    names = {name: TEMPLATES[name] for name in TEMPLATES if model.is_portable or name in _ANY_TYPES}
+    if model.task is Task.DECODER_STEP:
+        names = {"README.md": TEMPLATES["README.md"]}
+    elif model.is_portable:
+        names |= android_files(model)
+    for name, template in names.items():
+        package = context["package"] if name.startswith("android/") else ""
+        text = _environment().get_template(template).render(context | {"package": package})
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _context(model: AppModel, rows: Sequence[ArtifactRow]) -> dict[str, Any]:
+    """What the templates know."""
+    copies, choices = model.copies, recommended(rows)
+    browser = copies[0][0]
+    if "browser" in choices and model.step is None:
+        browser = choices["browser"].path
+    return {
         "model": model,
         "image": model.inputs[0],
         "token": next((x for x in (model.step or model).inputs if x.name == TOKEN), None),
@@ -76,8 +105,10 @@ def write_app_code(model: AppModel, folder: str | Path, rows: Sequence[ArtifactR
         "copies": copies,
         "assets": [f"`{asset}`" for asset, _ in copies],
         "model_asset": copies[0][0],
+        "browser_asset": browser,
         "words_asset": next((asset for asset, _ in copies if asset.endswith(VOCABULARY_FILE)), None),
         "files": [row for row in rows if row.variant != "personal"],
+        "choices": [(TARGETS[target], *choice) for target, choice in choices.items()],
         "notes": phone_notes(rows),
         "arrays": _ARRAYS,
         "step_folder": STEP,
@@ -87,15 +118,11 @@ def write_app_code(model: AppModel, folder: str | Path, rows: Sequence[ArtifactR
         "learning_rate": PERSONAL_LEARNING_RATE,
         "most_labels": MOST_LABELS,
         "most_pieces": MOST_PIECES,
+        "package": f"org.example.{model.name.lower()}",
         **{"icu": patterns("icu"), "ecma": patterns("javascript"), "python": patterns("python")},
-        **{"android": ANDROID, "ios": IOS, "javascript": JAVASCRIPT},
+        **{"android": ANDROID, "android_gpu": ANDROID_GPU, "has_android": bool(android_files(model))},
+        **{"ios": IOS, "ios_branch": IOS_BRANCH, "pod": POD, "javascript": JAVASCRIPT},
     }
-    folder = Path(folder)
-    folder.mkdir(exist_ok=True)
-    names = list(TEMPLATES) if model.is_portable else ["README.md", "example.py"]
-    for name in names[:1] if model.task is Task.DECODER_STEP else names:
-        text = _environment().get_template(TEMPLATES[name]).render(context)
-        (folder / name).write_text(text, encoding="utf-8")
 
 
 @functools.cache

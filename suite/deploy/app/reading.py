@@ -24,19 +24,20 @@ _PICTURES = {Task.CLASSIFIER, Task.LOCALIZER, Task.DETECTOR, Task.SEGMENTER, Tas
 _WITH_CODE = {*_PICTURES, Task.TRANSLATOR, *CLASSES}
 
 
-def app_model(path: str | Path, name: str) -> AppModel:
+def app_model(path: str | Path, name: str, step_file: str | None = None) -> AppModel:
     """Describes a TFLite file with what lies beside it.
 
     Args:
-        path: The `model.tflite` of a bundle.
+        path: A TFLite file of a bundle.
         name: Any text; of its words the name of the class is made.
+        step_file: Of an encoder: the file of its decoder's step, where it has another name.
     """
     path = Path(path)
     folder, signatures = path.parent, _signatures(path)
     key = "serving_default" if "serving_default" in signatures else next(iter(signatures))
     inputs, outputs = signatures[key]
     words, labels, picture = _vocabulary(folder), _labels(folder), _picture(path, inputs)
-    step, personal = _step(path, name), folder / PERSONAL_FILE
+    step, personal = _step(path, step_file or path.name, name), folder / PERSONAL_FILE
     task = read_task(path.read_bytes()) or guess_task(_one_example(inputs, outputs), step is not None)
     task = settled_task(task, labels, [VOCABULARY_FILE] if words else [])
     is_pair = task in (Task.CAPTIONER, Task.TRANSLATOR)
@@ -65,9 +66,9 @@ def _class_name(text: str) -> str:
     return "".join(map(str.capitalize, words)).lstrip("0123456789") or "Model"
 
 
-def _step(path: Path, name: str) -> DecoderStep | None:
+def _step(path: Path, file: str, name: str) -> DecoderStep | None:
     """The step of the decoder beside an encoder."""
-    step = path.parent.with_name(STEP) / path.name
+    step = path.parent.with_name(STEP) / file
     if path.parent.name != ENCODER or not step.is_file() or _vocabulary(step.parent) is None:
         return None
     described = app_model(step, f"{name} step")

@@ -14,6 +14,7 @@ from suite.bundle.rows import FAILED, OK, ArtifactRow
 from suite.deploy.compatibility import gpu_cell, phone_notes
 from suite.deploy.describe import describe
 from suite.deploy.prove.measure import Measurement, time_artifacts
+from suite.deploy.recommendation import recommendation_lines
 from suite.deploy.runtime import load_artifact
 from suite.deploy.signature import Tensor
 from suite.evaluation.table import Table
@@ -53,8 +54,9 @@ def benchmark(bundle: str | Path) -> list[ArtifactRow]:
         inputs, _ = load_verification(folder / VERIFICATION_FILE)
         measured = time_artifacts([bundle / row.path for row in here], inputs)
         again |= {row.path: timed(row, result) for row, result in zip(here, measured, strict=True)}
-    rows = [again.get(row.path, row) for row in read_result(bundle).artifacts]
-    print_artifacts(str(bundle), rows)
+    recorded = read_result(bundle).artifacts
+    rows = [again.get(row.path, row) for row in recorded]
+    print_artifacts(str(bundle), rows, recorded)
     return rows
 
 
@@ -90,21 +92,27 @@ def timed(row: ArtifactRow, measured: Measurement) -> ArtifactRow:
     return dataclasses.replace(row, status=FAILED, reason=measured.error) if measured.error else row
 
 
-def print_artifacts(title: str, rows: Sequence[ArtifactRow]) -> None:
-    """Prints a table of artifacts, and where a phone would fall back.
+def print_artifacts(
+    title: str, rows: Sequence[ArtifactRow], recorded: Sequence[ArtifactRow] | None = None
+) -> None:
+    """Prints a table of artifacts, where a phone would fall back, and which file to take.
 
     Args:
         title: Its heading.
         rows: Artifacts of a bundle.
+        recorded: Those of its record, where `rows` are measured anew: the bundle's texts name a file by them.
     """
     console.table(title, COLUMNS, map(artifact_cells, rows))
     for note in phone_notes(rows):
         console.say(f"  {note}")
+    for line in recommendation_lines(recorded or rows):
+        console.say(line)
 
 
 def artifacts_table(rows: Sequence[ArtifactRow]) -> Table:
     """The table of artifacts of a report."""
-    notes = " ".join(f"{note[0].upper()}{note[1:]}." for note in phone_notes(rows))
+    lines = [*recommendation_lines(rows), *phone_notes(rows)]
+    notes = " ".join(f"{line[0].upper()}{line[1:]}." for line in lines)
     return Table("Artifacts", COLUMNS, [artifact_cells(row) for row in rows], notes)
 
 

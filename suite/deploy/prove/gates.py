@@ -122,6 +122,7 @@ def judge(
         measurement.error
         or _foreign_operators(row)
         or _other_answers(measurement.outputs, reference, precision)
+        or other_compiled_answers(measurement)
         or _missing_weights(row, needed_bytes)
         or _worse_metric(row, reference)
     )
@@ -152,6 +153,22 @@ def _other_answers(outputs: Mapping[str, np.ndarray], reference: Reference, prec
         return None
     part = "" if reference.parity_share == 1 else f" in {1 - share:.2%} of its numbers"
     return f"differs from the Keras model by {difference:.2g}, more than {limit:.2g}{part}"
+
+
+def other_compiled_answers(measurement: Measurement) -> str | None:
+    """Says that `CompiledModel` gives other answers than the interpreter; None where it gives the same.
+
+    Args:
+        measurement: Of a TFLite file. One that `CompiledModel` cannot run passes: `phone_notes` tells why.
+    """
+    compiled = measurement.compiled
+    if compiled is None or compiled.reason is not None:
+        return None
+    difference, limit = compiled.max_abs_difference, FLOAT32_PARITY * scale(measurement.outputs)
+    if difference is not None and difference <= limit:
+        return None
+    by = "NaN or infinity" if difference is None else f"{difference:.2g}, more than {limit:.2g}"
+    return f"differs in LiteRT's CompiledModel from the interpreter by {by}"
 
 
 def _missing_weights(row: ArtifactRow, needed_bytes: int) -> str | None:

@@ -89,6 +89,7 @@ class Original:
             metric=MetricValue(self.metric.name, finite(value)),
             max_abs_difference=finite(max_abs_difference(measured.outputs, self.outputs)),
             training=measured.training,
+            compiled_model=measured.compiled,
         )
         if measured.error:
             measured = measured._replace(error=runtime_obstacle(measured.error))

@@ -26,13 +26,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from suite import console
-from suite.bundle.rows import Latency
+from suite.bundle.rows import CompiledAnswers, Latency
 from suite.data.row_file import RowFile
 from suite.deploy.convert.tflite import PERSONAL_FILE
+from suite.deploy.prove.compiled import compare
 from suite.deploy.prove.personal_check import rehearse
 from suite.deploy.runtime import CPU_COUNT, Artifact, format_of, load_artifact
 
-REQUEST_FILE, ANSWER_FILE = "request.json", "answer.json"
+REQUEST_FILE, ANSWER_FILE, COMPILED_FILE = "request.json", "answer.json", "compiled.json"
 LATENCY_RUNS = 50
 LATENCY_SECONDS = 1.5
 
@@ -45,12 +46,14 @@ class Measurement(NamedTuple):
         latency_ms: Of single-example calls; of nothing where it failed, or was not timed.
         error: One line, or None.
         training: What `rehearse` gives for a personal model.
+        compiled: What `CompiledModel` made of a TFLite file; None of other formats, and where it was not run.
     """
 
     outputs: dict[str, np.ndarray]
     latency_ms: Latency
     error: str | None
     training: dict[str, float] | None = None
+    compiled: CompiledAnswers | None = None
 
 
 class Measuring:
@@ -121,8 +124,13 @@ class Measuring:
                 return Measurement({}, Latency(), end)
             measured = json.loads((folder / ANSWER_FILE).read_text())
             outputs = {name: np.load(folder / f"output-{name}.npy") for name in measured["outputs"]}
+            compiled = None
+            if (folder / COMPILED_FILE).exists():
+                compiled = CompiledAnswers(**json.loads((folder / COMPILED_FILE).read_text()))
+            elif end:  # after the answer: the process ended in this
+                compiled = CompiledAnswers(reason=end)
         return Measurement(
-            outputs, Latency(**measured["latency_ms"]), measured["error"], measured["training"]
+            outputs, Latency(**measured["latency_ms"]), measured["error"], measured["training"], compiled
         )
 
 
@@ -263,9 +271,17 @@ def _answer(request_path: str) -> None:
         measured |= _timed(request, inputs, folder) if request["is_timed"] else _ran(request, inputs, folder)
     except Exception as failure:  # an artifact's failure is its result
         measured["error"] = console.first_line(failure)
-    partial = folder / f"{ANSWER_FILE}.partial"
-    partial.write_text(json.dumps(measured))
-    partial.rename(folder / ANSWER_FILE)
+    _write(folder / ANSWER_FILE, measured)
+    if measured["outputs"] and format_of(request["path"]) == "tflite":
+        # A crash in it costs the answer to this only.
+        outputs = {name: np.load(folder / f"output-{name}.npy", "r") for name in measured["outputs"]}
+        _write(folder / COMPILED_FILE, compare(request["path"], inputs, outputs))
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(json.dumps(content))
+    partial.rename(path)
 
 
 def _timed(request: Mapping[str, Any], inputs: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -11,7 +11,13 @@ from suite.bundle.names import VERIFICATION_FILE
 from suite.bundle.record import read_shipped
 from suite.bundle.rows import ArtifactRow
 from suite.deploy.describe import describe
-from suite.deploy.prove.gates import FLOAT32_PARITY, max_abs_difference, other_outputs, scale
+from suite.deploy.prove.gates import (
+    FLOAT32_PARITY,
+    max_abs_difference,
+    other_compiled_answers,
+    other_outputs,
+    scale,
+)
 from suite.deploy.prove.measure import Measurement, measure_artifacts
 from suite.deploy.prove.personal_check import known_classes
 from suite.errors import GateError
@@ -40,8 +46,9 @@ def verify(bundle: str | Path) -> list[Verified]:
     """Reloads every artifact of a bundle outside of this process and checks it against result.json.
 
     Each shipped file must have the recorded size and sha256, run on the bundle's held-out examples, and
-    answer as recorded: float32 within the export gate, reduced precision within its recorded difference. A
-    personal model must also learn, and be restored, as `rehearse` says.
+    answer as recorded: float32 within the export gate, reduced precision within its recorded difference,
+    TFLite by LiteRT's interpreter and its `CompiledModel`. A personal model must also learn, and be restored,
+    as `rehearse` says.
 
     Args:
         bundle: Folder of a finished run.
@@ -110,6 +117,7 @@ def _compared(row: ArtifactRow, measured: Measurement, reference: dict[str, np.n
         reason = other_outputs(outputs, reference)
     if not reason and not difference <= limit:
         reason = f"differs from the recorded answers by {difference:.2g}, more than {limit:.2g}"
+    reason = reason or other_compiled_answers(measured)
     return Verified(row.path, reason is None, difference if np.isfinite(difference) else None, reason)
 
 

@@ -188,16 +188,21 @@ def test_kotlin_and_swift_have_the_names_shapes_and_sizes_of_the_model(case):
         found = {tensor: (dtype, shape) for tensor, dtype, shape in described if tensor in tensors}
         assert found == {tensor.name: (tensor.dtype, str(tensor.shape)) for tensor in tensors.values()}
     kotlin, swift = case.code("Model.kt"), case.code("Model.swift")
-    assert 'implementation("com.google.ai.edge.litert:litert:1.4' in kotlin and '"serving_default"' in kotlin
-    assert "pod 'TensorFlowLiteSwift', '2.17" in swift and '(with: "serving_default")' in swift
+    assert 'implementation("com.google.ai.edge.litert:litert:2.3' in kotlin and '"serving_default"' in kotlin
+    assert "https://github.com/google-ai-edge/LiteRT of the branch release/2.3" in swift
     class_name = f"class My{''.join(word.capitalize() for word in case.kind.split('_'))}2"
-    assert f"{class_name}(context" in kotlin and f"{class_name} {{" in swift
-    outputs = [*case.model.outputs, *(case.model.step.outputs if case.model.step else ())]
+    assert f"{class_name}(\n    context" in kotlin and f"{class_name} {{" in swift
+    # What learns on the phone is the only thing that runs in the interpreter.
+    assert ("Interpreter" in kotlin, "Interpreter" in swift) == (bool(case.model.personal),) * 2
     kotlin = kotlin.partition("Personal(")[0]
-    sizes = {name: int(size) for name, size in re.findall(r'"(\w+)" to (\d+)', kotlin)}
-    assert sizes == {x.name: math.prod(x.shape) * np.dtype(x.dtype).itemsize for x in outputs}
+    listed = re.findall(r"listOf\((.*)\),\n +listOf\((.*)\),\n", kotlin)
+    made = [case.model, *([case.model.step] if case.model.step else [])]
+    assert [[side.replace('"', "").split(", ") for side in pair] for pair in listed] == [
+        [[tensor.name for tensor in side] for side in (each.inputs, each.outputs)] for each in made
+    ]
     swift = swift.partition("Personal {")[0]
-    used = re.findall(r'(?:getValue\(|named: |values\(|mapOf\(|with: \[)"(\w+)"', kotlin + swift)
+    names = r'(?:getValue\(|bytes\(|values\(|mapOf\(|mapOf<String, Any>\(\s*|with: \[)"(\w+)"'
+    used = re.findall(names, kotlin + swift)
     assert used and set(used) <= {*tensors, "new_"}
 
 
@@ -267,9 +272,33 @@ def test_the_readme_names_files_labels_and_shapes(personal):
     )
     assert "\n0. cat\n1. big dog\n2. hen\n" in text and "stretched to 12 x 8" in text
     assert "Into the app go `model.tflite`, `labels.txt`, `model_personal.tflite`.\n" in text
-    assert "| `model_int8.tflite` | 1.23 | 0.9000 | 45.7 | 2.3.0 |" in text
+    assert "| `model_int8.tflite` | 1.23 | 0.9000 | 3.25 | 45.7 | CAST | 2.3.0 |" in text
+    said = "the fastest, 3.25 ms, 1.2 MB, test_accuracy 0.9000"
+    assert f"- **For a phone's CPU: `model_int8.tflite`**: {said}.\n" in text
     assert "- a GPU leaves CAST to the CPU: model_int8.tflite\n" in text
     assert "| `train` | image: uint8 (1, 8, 12, 3), label: int32 (1,), learning_rate: float32 () |" in text
+
+
+def test_the_code_loads_the_file_that_is_recommended(tmp_path):
+    keras.utils.set_random_seed(3)
+    app_models.captioner(tmp_path / "encoder")
+    for name in ("encoder", "decoder_step"):
+        shutil.copy(tmp_path / name / "model.tflite", tmp_path / name / "model_int8.tflite")
+    rows = [
+        artifact(f"{name}/{file}", bytes=size, variant=variant)
+        for name, file, size, variant in (
+            ("encoder", "model.tflite", 4_000_000, "float32"),
+            ("encoder", "model_int8.tflite", 1_000_000, "int8"),
+            ("decoder_step", "model.tflite", 4_000_000, "float32"),
+        )
+    ]
+    write_mobile(tmp_path, rows, "captions")
+    readme = (tmp_path / "encoder/mobile/README.md").read_text()
+    into = "`model_int8.tflite` as `encoder.tflite`, `../decoder_step/model.tflite` as `decoder_step.tflite`"
+    assert f"Into the app go {into}" in readme and "- **For a browser: `model_int8.tflite`**" in readme
+    assert 'load(FOLDER / "model_int8.tflite")' in (tmp_path / "encoder/mobile/example.py").read_text()
+    gradle = (tmp_path / "encoder/mobile/android/app/build.gradle.kts").read_text()
+    assert 'from("../../../model_int8.tflite") { rename { "encoder.tflite" } }' in gradle
 
 
 def test_each_model_of_a_bundle_gets_its_folder(tmp_path):
@@ -302,7 +331,7 @@ def test_code_for_a_picture_says_and_makes_its_range(tmp_path):
     app_models.scaled(tmp_path / "signed")
     write_app_code(app_model(tmp_path / "signed/model.tflite", ""), tmp_path / "signed/mobile")
     made = {
-        "Model.kt": "values.putFloat(it.toFloat() / 127.5f - 1f)",
+        "Model.kt": "= value.toFloat() / 127.5f - 1f }",
         "Model.swift": "data(values.map { Float($0) / 127.5 - 1 })",
         "model.js": "% 4 < 3), (value) => value / 127.5 - 1)",
         "example.py": 'np.asarray(picture, "float32")[None] / 127.5 - 1\n',

@@ -1,0 +1,24 @@
+package android.widget
+
+import android.content.Context
+import android.view.View
+import android.view.ViewGroup
+
+open class TextView(context: Context) : View(context) {
+    var text: CharSequence = TODO()
+    var textSize: Float = TODO()
+}
+
+class Button(context: Context) : TextView(context)
+
+class EditText(context: Context) : TextView(context)
+
+class LinearLayout(context: Context) : ViewGroup(context) {
+    var orientation: Int = TODO()
+
+    class LayoutParams(width: Int, height: Int, weight: Float) : ViewGroup.LayoutParams()
+
+    companion object {
+        const val VERTICAL = 1
+    }
+}
