@@ -12,6 +12,8 @@ from suite import console
 PAGE = Path(__file__).parent / "page"
 PACKAGES = ("core", "wasm-utils")  # of @litertjs; the one imports the other
 LOCK = ("package.json", "package-lock.json")
+MODULES = ("core/dist/index.js", "wasm-utils/dist/bundle.js")  # that the page imports
+WASM = "core/wasm"  # builds of the runtime, of which a browser loads the one for what it can do
 _TIMEOUT = 600  # seconds
 
 

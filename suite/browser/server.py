@@ -5,7 +5,6 @@ import errno
 import functools
 import io
 import ipaddress
-import json
 import socket
 import webbrowser
 from http import HTTPStatus
@@ -15,22 +14,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from suite import console
-from suite.browser.litert import PAGE, litert_folder
-from suite.bundle.names import LABELS_FILE
-from suite.bundle.record import read_result
-from suite.bundle.task import Task
-from suite.deploy.labels import class_labels
-from suite.deploy.runtime import load_artifact
-from suite.deploy.task import MIN_SCORE, task_of
-from suite.language.decoding import CONTINUATION
-from suite.language.encoder_decoder import MAX_TOKENS
+from suite.browser.folder import write_page
+from suite.browser.site import Site, site_of
+from suite.deploy.ranges import parse_scale
 
-PERSONAL = "personal"  # the variant that can be trained in the page
-PERSONAL_SIGNATURES = {"infer", "train", "weights", "restore"}
-# Whose address begins so, comes from there; everything else is the page's own.
-BUNDLE, LITERT = "/bundle/", "/litert/"
-ABOUT = "/about.json"  # what the page is told: the task of each file, and settings that it shares with us
-SETTINGS = {"min_score": MIN_SCORE, "max_tokens": MAX_TOKENS, "continuation": CONTINUATION}
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -38,6 +25,8 @@ TYPES = {
     ".json": "application/json",
     ".txt": "text/plain; charset=utf-8",
     ".wasm": "application/wasm",
+    ".webmanifest": "application/manifest+json",
+    ".png": "image/png",
     ".tflite": "application/octet-stream",
 }
 # The page talks to this server only; WebAssembly and the import map are in the page itself.
@@ -55,14 +44,26 @@ HEADERS = {
 
 
 def preview(
-    bundle: str | Path, *, host: str = "127.0.0.1", port: int = 8000, open_browser: bool = True
+    bundle: str | Path,
+    *,
+    to: str | Path | None = None,
+    variant: str | None = None,
+    scale: str | tuple[float, float] | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    open_browser: bool = True,
 ) -> None:
-    """Serves a page that runs the bundle's .tflite files in the browser, until it is interrupted.
+    """Serves a page that runs the bundle's .tflite files in the browser until Ctrl+C, or writes it.
 
     Nothing that the page is shown leaves the browser.
 
     Args:
-        bundle: Folder of a finished run.
+        bundle: Folder of a finished run; or a .tflite file from anywhere, with its `labels.txt` beside it.
+        to: Folder to write the page to, instead of serving it: any web host can, and a device that has opened
+            it once does without a network. New, empty, or an earlier page.
+        variant: Which .tflite files to write, such as "int8"; by default those that are recommended.
+        scale: "LOW..HIGH" or a pair, what a file from elsewhere takes for black and white, where it does not
+            say it.
         host: Address to listen on; "127.0.0.1" is reached from this machine only, "0.0.0.0" from the whole
             network.
         port: Port to listen on, in [0, 65535]; 0 for any that is free.
@@ -70,12 +71,17 @@ def preview(
 
     Raises:
         ValueError: The folder is no bundle, has no .tflite files, or they are damaged or do not fit the
-            labels; the runtime cannot be had; or the address cannot be listened on.
+            labels; a file's black and white are not known; the runtime cannot be had; the folder of the page
+            has other files; or the address cannot be listened on.
 
     Example:
         >>> suite.preview("saved_models/photos")  # until Ctrl+C
     """
-    with make_server(bundle, host, port) as server:
+    site = site_of(bundle, parse_scale(scale))
+    if to is not None:
+        console.result(str(write_page(site, to, variant)))
+        return
+    with make_server(site, host, port) as server:
         address = f"http://{_shown_host(host)}:{server.server_port}/"
         console.result(f"{bundle} at {address} (Ctrl+C to stop)")
         if not is_loopback(host):
@@ -91,11 +97,11 @@ def preview(
             server.serve_forever()
 
 
-def make_server(bundle: str | Path, host: str = "127.0.0.1", port: int = 0) -> ThreadingHTTPServer:
-    """Checks a bundle and listens, without serving yet.
+def make_server(site: Site, host: str = "127.0.0.1", port: int = 0) -> ThreadingHTTPServer:
+    """Listens, without serving yet.
 
     Args:
-        bundle: Folder of a finished run.
+        site: What is served.
         host: Address to listen on.
         port: Port to listen on; 0 for any that is free.
 
@@ -103,14 +109,12 @@ def make_server(bundle: str | Path, host: str = "127.0.0.1", port: int = 0) -> T
         The server; `serve_forever` serves, `server_close` ends it.
 
     Raises:
-        ValueError: As in `preview`.
+        ValueError: It cannot listen there.
     """
-    content = json.dumps({"tasks": check_bundle(bundle), **SETTINGS}).encode()
-    roots = {BUNDLE: Path(bundle).resolve(), LITERT: litert_folder().resolve(), "/": PAGE.resolve()}
     if not 0 <= port <= 65535:
         raise ValueError(f"expected a port in [0, 65535], received {port}; choose another with --port")
     try:
-        return ThreadingHTTPServer((host, port), functools.partial(_Handler, roots, content))
+        return ThreadingHTTPServer((host, port), functools.partial(_Handler, site))
     except OSError as failure:
         if failure.errno == errno.EADDRINUSE:
             message = f"expected a free port, {port} is taken; choose another with --port"
@@ -121,58 +125,14 @@ def make_server(bundle: str | Path, host: str = "127.0.0.1", port: int = 0) -> T
         raise ValueError(message) from failure
 
 
-def check_bundle(bundle: str | Path) -> dict[str, Task]:
-    """Loads every .tflite file of a bundle and counts its labels.
-
-    Args:
-        bundle: Folder of a finished run.
-
-    Returns:
-        What each file is for, by its path in the bundle.
-
-    Raises:
-        ValueError: It is no bundle, has no .tflite files, or they are damaged or do not fit the labels.
-    """
-    bundle = Path(bundle)
-    shipped = [row for row in read_result(bundle).shipped if row.format == "tflite"]
-    if not shipped:
-        raise ValueError(
-            f"expected a bundle with .tflite files, received {bundle} without; run a recipe that exports one"
-        )
-    tasks = {}
-    for row in shipped:
-        path = bundle / row.path
-        if row.variant == PERSONAL:
-            _check_personal(path)
-            tasks[row.path] = Task.CLASSIFIER
-            continue
-        model = load_artifact(path, threads=1)
-        if (path.parent / LABELS_FILE).is_file():
-            class_labels(model)
-        tasks[row.path] = task_of(model)
-    return tasks
-
-
-def _check_personal(path: Path) -> None:
-    from ai_edge_litert.interpreter import Interpreter
-
-    load_artifact(path, threads=1)  # says in one line what is wrong with a damaged file
-    found = set(Interpreter(model_path=str(path)).get_signature_list())
-    if missing := sorted(PERSONAL_SIGNATURES - found):
-        raise ValueError(
-            f"expected the signatures infer, train, weights and restore, {path} lacks {', '.join(missing)}; "
-            "export it again"
-        )
-
-
 class _Handler(SimpleHTTPRequestHandler):
-    """Files below three roots, by the beginning of the address; no listings, no dot files, none outside."""
+    """What a site has at an address; no listings, no dot files, none outside."""
 
     extensions_map = TYPES
     protocol_version = "HTTP/1.1"
 
-    def __init__(self, roots: dict[str, Path], about: bytes, *args: Any, **kwargs: Any):
-        self.roots, self.about = roots, about
+    def __init__(self, site: Site, *args: Any, **kwargs: Any):
+        self.site = site
         super().__init__(*args, **kwargs)
 
     def handle(self) -> None:
@@ -180,32 +140,27 @@ class _Handler(SimpleHTTPRequestHandler):
             super().handle()
 
     def send_head(self) -> Any:
-        if self.path == ABOUT:
-            self.send_response(HTTPStatus.OK)
-            self.send_header("Content-Type", TYPES[".json"])
-            self.send_header("Content-Length", str(len(self.about)))
-            self.end_headers()
-            return io.BytesIO(self.about)
-        path = self._file()
-        if path is None:
+        found = self._found()
+        if found is None:
             self.send_error(HTTPStatus.NOT_FOUND)
             return None
+        if isinstance(found, bytes):
+            self.send_response(HTTPStatus.OK)
+            self.send_header("Content-Type", self.guess_type(urlsplit(self.path).path))
+            self.send_header("Content-Length", str(len(found)))
+            self.end_headers()
+            return io.BytesIO(found)
         return super().send_head()
 
     def translate_path(self, path: str) -> str:  # noqa: ARG002  the base class passes it
-        return str(self._file() or "")
+        return str(self._found() or "")
 
-    def _file(self) -> Path | None:
-        """The file that is asked for; None for all that is not served."""
-        address = unquote(urlsplit(self.path).path, errors="strict") if _is_text(self.path) else ""
-        prefix = next((each for each in self.roots if address.startswith(each)), None)
-        if prefix is None:
+    def _found(self) -> Path | bytes | None:
+        """What is asked for; None of all that is not served."""
+        if not _is_text(self.path):
             return None
-        name = address[len(prefix) :] or ("index.html" if prefix == "/" else "")
-        if any(part.startswith(".") for part in name.split("/")) or "\\" in name or "\0" in name:
-            return None
-        path = (self.roots[prefix] / name.lstrip("/")).resolve()  # links may point outside
-        return path if path.is_relative_to(self.roots[prefix]) and path.is_file() else None
+        found = self.site.source(unquote(urlsplit(self.path).path, errors="strict"))
+        return None if isinstance(found, bytes) and "?" in self.path else found
 
     def end_headers(self) -> None:
         for name, value in HEADERS.items():

@@ -169,6 +169,12 @@ def bundle_of(artifact: str | Path) -> Path:
     return found[0] if found else path.parent
 
 
+def is_from_elsewhere(path: str | Path) -> bool:
+    """Whether it is a .tflite file that lies in no bundle."""
+    path = Path(path)
+    return path.suffix == ".tflite" and path.is_file() and not (bundle_of(path) / RESULT_FILE).is_file()
+
+
 def recorded_row(artifact: str | Path) -> ArtifactRow | None:
     """What the record of an artifact's bundle says of it; None where it says nothing."""
     path = Path(artifact).resolve()

@@ -9,7 +9,12 @@ from typing import Any
 
 def write_json(path: str | Path, content: Any) -> None:
     """Writes JSON at once or not at all, NaN and infinity as null."""
-    write_text(path, json.dumps(_finite(content), indent=2, ensure_ascii=False, default=str) + "\n")
+    write_text(path, json_text(content))
+
+
+def json_text(content: Any) -> str:
+    """Gives JSON, NaN and infinity as null."""
+    return json.dumps(_finite(content), indent=2, ensure_ascii=False, default=str) + "\n"
 
 
 def write_text(path: str | Path, text: str) -> None:

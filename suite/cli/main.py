@@ -234,13 +234,19 @@ def verify(bundle: str) -> None:
 @cli.command()
 @click.argument("bundle")
 def benchmark(bundle: str) -> None:
-    """Time every artifact of BUNDLE here and now."""
+    """Time every artifact of BUNDLE here and now.
+
+    BUNDLE may be a .tflite file from anywhere, which is timed on random inputs.
+    """
     from suite.bundle.names import LABELS_FILE
+    from suite.bundle.record import is_from_elsewhere
     from suite.deploy.prove.benchmarking import benchmark as verb
 
     verb(bundle)
-    says_names = (Path(bundle) / LABELS_FILE).is_file()
-    say_next(f"suite predict {bundle} PHOTO.jpg" if says_names else f"suite verify {bundle}")
+    is_file = is_from_elsewhere(bundle)
+    says_names = ((Path(bundle).parent if is_file else Path(bundle)) / LABELS_FILE).is_file()
+    other = "preview" if is_file else "verify"
+    say_next(f"suite predict {bundle} PHOTO.jpg" if says_names else f"suite {other} {bundle}")
 
 
 @cli.group("data-service", context_settings=SETTINGS)
@@ -278,19 +284,23 @@ def worker(dispatcher: str, host: str, port: int) -> None:
 
 @cli.command()
 @click.argument("bundle")
+@click.option("--to", default=None, help="Folder to write the page to, for any web host; nothing is served.")
+@click.option("--variant", default=None, help="With --to: files such as int8 [default: as recommended].")
+@SCALE
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 to reach it from a phone.")
 @click.option("--port", type=int, default=8000, show_default=True, help="0 for any that is free.")
 @click.option("--open/--no-open", "open_browser", default=True, help="Open the page in the browser.")
-def preview(bundle: str, **arguments: Any) -> None:
+def preview(bundle: str, to: str | None, **arguments: Any) -> None:
     """Run BUNDLE's .tflite files in the browser.
 
     Serves a local page that names what a picture or the camera shows, reads texts, and can be taught new
-    classes, until Ctrl+C.
+    classes, until Ctrl+C; with --to, writes it, to be put on a web host and opened without a network. BUNDLE
+    may be a .tflite file from anywhere, with its labels.txt beside it.
     """
     from suite.browser.server import preview as verb
 
-    verb(bundle, **arguments)
-    say_next(f"suite benchmark {bundle}")
+    verb(bundle, to=to, **arguments)
+    say_next(f"suite benchmark {bundle}" if to is None else f"python -m http.server -d {to}")
 
 
 def execute(arguments: list[str]) -> int:

@@ -1,9 +1,12 @@
-"""Saves .keras files that anybody loads, and loads those of anybody in safe mode.
+"""Saves .keras files that anybody loads; loads those of anybody, and .h5 files of Keras 2, in safe mode.
 
 Of what is none it says in a line how to get one from it.
 """
 
+import json
 import re
+import shutil
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from suite.console import first_line
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ADVICE = re.compile(r"trust|safe_mode|unsafe", re.I)
 _CODE = "only Keras' own layers are loaded: build the model from those and save it anew"
+_OF_KERAS_2 = {"groups": 1, "time_major": False}  # of depthwise convolutions and of recurrent layers
 _WAYS = {
     ".pt": "export it by `torch.onnx.export`",
     ".pth": "export it by `torch.onnx.export`",
@@ -30,7 +34,7 @@ def load_keras(path: str | Path) -> Any:
     """Loads a model in safe mode, without its optimizer.
 
     Args:
-        path: A .keras file.
+        path: A .keras file, or a whole model as HDF5, the format before Keras 3.
 
     Returns:
         The `keras.Model`.
@@ -44,13 +48,54 @@ def load_keras(path: str | Path) -> Any:
 
     path = Path(path)
     if _is_hdf5(path):
-        raise UnloadableModelError(f"expected a .keras file, received {path}{way_from(path)}")
+        return _load_hdf5(path)
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as failure:
         raise UnloadableModelError(
             f"expected a readable .keras model, {path} cannot be loaded: {_reason(path, failure)}"
         ) from failure
+
+
+def _load_hdf5(path: Path) -> Any:
+    """A whole model of Keras 2 or 3, of known layers only: its file has their settings and weights."""
+    import h5py
+    import keras
+
+    if _holds_weights_only(path):
+        raise UnloadableModelError(f"expected a .keras file, received {path}{way_from(path)}")
+    with tempfile.TemporaryDirectory() as folder:
+        copy = shutil.copy(path, Path(folder) / "model.h5")
+        try:
+            with h5py.File(copy, "r+") as file:
+                config = json.loads(file.attrs["model_config"])
+                file.attrs["model_config"] = json.dumps(_of_keras_3(config))
+            return keras.models.load_model(copy, compile=False, safe_mode=True)
+        except Exception as failure:
+            raise UnloadableModelError(
+                f"expected a readable .h5 model, {path} cannot be loaded: {_said(failure)}"
+            ) from failure
+
+
+def _of_keras_3(config: Any) -> Any:
+    """A model's settings in the words of Keras 3, without those that say what it does anyway."""
+    if isinstance(config, list):
+        return [_of_keras_3(each) for each in config]
+    if not isinstance(config, dict):
+        return config
+    if config.get("class_name") == "Lambda":  # whatever a version of Keras makes of it
+        raise ValueError("Requested the deserialization of a Lambda layer")
+    found = {}
+    for name, value in config.items():
+        if name in _OF_KERAS_2 and value == _OF_KERAS_2[name]:
+            continue
+        if name == "batch_input_shape" and "sparse" not in config:  # that is an InputLayer, which keeps it
+            found["input_shape"] = value[1:]
+        elif name == "axis" and isinstance(value, list) and len(value) == 1:
+            found[name] = value[0]
+        else:
+            found[name] = _of_keras_3(value)
+    return found
 
 
 def save_keras(model: Any, path: str | Path) -> None:
@@ -82,14 +127,13 @@ def way_from(path: str | Path) -> str:
     weights = _holds_weights_only(path)
     stem = path.name.split(".")[0]
     name = path.name if path.suffix == ".h5" else f"{stem}{'.weights' if weights else ''}.h5"
+    if not weights:
+        return f", which is HDF5, the format before Keras 3; rename it to {name}"
     rename = "" if name == path.name else f"rename it to {name}; "
-    if weights:
-        return (
-            f", which holds weights only; {rename}build the model, then model.load_weights('{name}') and "
-            f"model.save('{stem}.keras')"
-        )
-    load = f"keras.models.load_model('{name}', compile=False).save('{stem}.keras')"
-    return f", which is HDF5, the format before Keras 3; {rename}in Python: {load}"
+    return (
+        f", which holds weights only; {rename}build the model, then model.load_weights('{name}') and "
+        f"model.save('{stem}.keras')"
+    )
 
 
 def _is_hdf5(path: Path) -> bool:
@@ -117,12 +161,17 @@ def _reason(path: Path, failure: BaseException) -> str:
         return "it has no config.json, so no layers; save the whole model with model.save('model.keras')"
     if not any(name.startswith("model.weights.") for name in names):
         return "it has no weights; save the whole model with model.save('model.keras')"
+    return _said(failure)
+
+
+def _said(failure: BaseException) -> str:
+    """What a failure says in its innermost words, and what to do."""
     while inner := failure.__cause__ or (None if failure.__suppress_context__ else failure.__context__):
         failure = inner
     sentences = re.split(r"\.\s", first_line(failure, 2000))
     said = next((each for each in sentences if not _ADVICE.search(each)), "it holds code")
     said = said[:200].rstrip(". ")
-    if re.search(r"could not locate|lambda|deserializ", said, re.I):
+    if re.search(r"could not locate|unknown layer|lambda|deserializ", said, re.I):
         return f"{said}; {_CODE}"
     import keras
 

@@ -125,7 +125,8 @@ def format_of(path: str | Path) -> str:
     """Tells the format of an artifact from its name and content.
 
     Args:
-        path: A .keras, .tflite or .onnx file or a SavedModel folder.
+        path: A .keras, .tflite or .onnx file or a SavedModel folder; a whole model in an .h5 file counts as
+            .keras.
 
     Returns:
         One of `FORMATS`.
@@ -136,8 +137,8 @@ def format_of(path: str | Path) -> str:
     path = Path(path)
     if path.is_dir() and (path / "saved_model.pb").is_file():
         return "saved_model"
-    if path.is_file() and path.suffix in (".keras", ".tflite", ".onnx"):
-        return path.suffix[1:]
+    if path.is_file() and path.suffix in (".keras", ".h5", ".hdf5", ".tflite", ".onnx"):
+        return {".h5": "keras", ".hdf5": "keras"}.get(path.suffix, path.suffix[1:])
     if not path.exists():
         raise ValueError(f"expected a model, found nothing at {path}; check the path")
     raise ValueError(

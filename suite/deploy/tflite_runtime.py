@@ -46,6 +46,16 @@ class TfliteModel:
             if _is_quantized(self._inputs[name])
         }
 
+    @property
+    def quantization(self) -> dict[str, tuple[str, float, int]]:
+        """(dtype, scale, zero point) of each input and output whose integers stand for real numbers."""
+        found = {}
+        for name, detail in (*self._inputs.items(), *self._outputs.items()):
+            if _is_quantized(detail):
+                scale, zero_point = detail["quantization"]
+                found[name] = np.dtype(detail["dtype"]).name, float(scale), int(zero_point)
+        return found
+
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Runs one example, arrays by name in and out."""
         given = {name: _quantized(self._inputs[name], array) for name, array in inputs.items()}

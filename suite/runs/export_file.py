@@ -64,8 +64,8 @@ def export_file(
     """Exports a functional Keras model to every format and proves that each answers the same.
 
     Args:
-        model: A .keras file, loaded in safe mode. Of a bundle's model, the labels, the vocabulary, the
-            examples and the record beside it are used.
+        model: A .keras file, or a whole model in an .h5 file of Keras 2 or 3, loaded in safe mode. Of a
+            bundle's model, the labels, the vocabulary, the examples and the record beside it are used.
         out: Folder of the bundle.
         examples: An .npz with inputs by name, batch first: real ones, on which parity is measured and the
             integer variant is calibrated. Without any, parity is measured on random inputs and the integer
@@ -96,7 +96,7 @@ def export_file(
     options = RunOptions(precisions=precisions)  # type: ignore[arg-type]  # it refuses other words
     path = Path(model)
     if (found := format_of(path)) != "keras":
-        raise ValueError(f"expected a .keras file, received {path}{_WAYS[found]}")
+        raise ValueError(f"expected a .keras file, received {path}{_way_from(path, found)}")
     said, sides = parse_scale(scale), _parse_size(size)
     chosen = parse_task(task) if task else None
     item, data = _prepare(path, examples, said, sides, chosen)
@@ -115,6 +115,14 @@ def export_file(
     source = Source("path", path=Path(examples or "bundle"))
     # Never None: no other machine helps with an export.
     return cast(Path, execute(job, config, source=source, out=out, seed=0, options=options))
+
+
+def _way_from(path: Path, format: str) -> str:
+    """How to get what can be exported from a model of another format: ", ...; ..."."""
+    if format == "saved_model" and (path / "keras_metadata.pb").is_file():
+        load = f"tf_keras.models.load_model('{path}').save('{path.name}.h5')"
+        return f", a SavedModel of Keras 2; in Python: import tf_keras; {load}; then export {path.name}.h5"
+    return _WAYS[format]
 
 
 _WAYS = {

@@ -197,3 +197,26 @@ def pair_bundle(folder: Path, source_shape=(5,)) -> Path:
     step = keras.Model([token, memory, state], {"logits": logits, "new_hidden_state_0": new})
     files = {f"{part}/vocabulary.txt": words.to_text() for part in ("encoder", "decoder_step")}
     return write_bundle(folder, {"encoder": encoder, "decoder_step": step}, files)
+
+
+def drawing_bundle(folder: Path) -> Path:
+    """A detector and a localizer of one thing in the left half, a segmenter of left and right, a painter."""
+    image = keras.Input((8, 8, 3), dtype="uint8", name="image")
+    none = 0 * ops.mean(layers.Rescaling(1.0)(image), axis=(1, 2))  # (1, 3)
+    box = [0.0, 0.0, 1.0, 0.5]
+    boxes = ops.reshape(none[:, :1], (1, 1, 1)) + np.float32([[box, box]])
+    scores = none[:, :2] + np.float32([[0.75, 0.1]])
+    labels = ops.cast(none[:, :2] + np.float32([[2, 1]]), "int32")
+    left = np.zeros((1, 4, 4, 3), np.float32)
+    left[:, :, :1, 0], left[:, :, 1:, 1] = 1, 1
+    localized = {
+        "probabilities": none + np.float32([[0.2, 0.7, 0.1]]),
+        "box": none[:, :1] + np.float32([box]),
+    }
+    models = {
+        "detector": keras.Model(image, {"boxes": boxes, "scores": scores, "labels": labels}),
+        "localizer": keras.Model(image, localized),
+        "segmenter": keras.Model(image, {"probabilities": ops.reshape(none, (1, 1, 1, 3)) + left}),
+        "painter": keras.Model(image, {"stylized": 200 - layers.Rescaling(0.5)(image)}),
+    }
+    return write_bundle(folder, models, {f"{name}/labels.txt": "red\ngreen\nblue\n" for name in models})

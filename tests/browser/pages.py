@@ -5,6 +5,11 @@ import re
 import numpy as np
 from PIL import Image
 
+from suite.deploy.runtime import load_artifact
+from suite.language.decoding import StepModel
+from suite.language.encoder_decoder import EncoderDecoder
+from suite.language.vocabulary import Vocabulary
+
 SHOWN = 1e-3  # three decimals on the page
 COLORS = {"red": (230, 20, 20), "green": (20, 230, 20), "yellow": (230, 230, 20), "white": (250, 250, 250)}
 
@@ -44,3 +49,10 @@ def teach(page, name, files):
     page.get_by_role("button", name="Add class").click()
     page.get_by_label(f"Pictures of {name}").set_input_files(files)
     page.locator("#classes li", has_text=f"{len(files)} pictures").filter(has_text=name).wait_for()
+
+
+def pair_of(bundle):
+    """An encoder with its decoder, and their words."""
+    words = Vocabulary.from_text((bundle / "decoder_step" / "vocabulary.txt").read_text())
+    models = [load_artifact(bundle / part / "model.tflite") for part in ("encoder", "decoder_step")]
+    return EncoderDecoder(models[0], StepModel(models[1]), words), words

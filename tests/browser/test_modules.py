@@ -191,3 +191,37 @@ def test_a_decoder_is_followed_until_it_ends():
 
     drawn = generate(step, 0, [2, 1], 3, np.random.default_rng(0), temperature=0, forbidden=(0,))
     assert found["drawn"] == drawn.tolist()
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "values", "chosen"),
+    [(1, [0.7, 0.3], "other"), (60, [0.7, 0.3], "first"), (1, [0.6, 0.4], "first"), (0, None, "first")],
+)
+def test_another_way_to_run_a_model_must_answer_alike_and_faster(milliseconds, values, chosen):
+    script = """
+        const deleted = [];
+        const make = (name, ms, values) => ({
+            name, inputs: [{ name: "image", dtype: "uint8", shape: [1, 2, 2, 3] }],
+            async run() {
+                if (!values) throw new Error("the device is lost");
+                await new Promise((resolve) => setTimeout(resolve, ms));
+                return { probabilities: Float32Array.from(values) };
+            },
+            delete() { deleted.push(name); },
+        });
+        const other = async () => make("other", given.milliseconds, given.values);
+        const found = await module.fasterOf(make("first", 30, [0.7, 0.3]), other);
+        const none = await module.fasterOf(make("first", 1, [1]), async () => { throw new Error("no GPU"); });
+        return [found.name, deleted, none.name];
+    """
+    found = run("contest.js", script, {"milliseconds": milliseconds, "values": values})
+    assert found == [chosen, ["first" if chosen == "other" else "other"], "first"]
+
+
+def test_pixels_become_values_of_each_channel():
+    pixels = np.arange(12, dtype=np.uint8)
+    low_high = [(-10.0, -10.0, -7.5), (245.0, 117.5, 56.25)]
+    script = "return [...module.valuesOf(Uint8Array.from(given.pixels), given.range)];"
+    found = run("pixels.js", script, {"pixels": pixels.tolist(), "range": low_high})
+    expected = ValueRange(*low_high).values(pixels.reshape(4, 3))
+    np.testing.assert_allclose(found, expected.ravel(), atol=1e-5)

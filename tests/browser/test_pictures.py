@@ -231,27 +231,8 @@ def test_files_that_are_lost_while_they_are_served_are_one_line(pictures, open_p
     assert problem(page) == "expected a bundle, found no result.json; start `suite preview` again"
 
 
-def test_boxes_and_maps_are_drawn(tmp_path, open_page):
-    """A detector that finds one thing in the left half, a segmenter of left and right, a localizer."""
-    image = keras.Input((8, 8, 3), dtype="uint8", name="image")
-    none = 0 * keras.ops.mean(keras.layers.Rescaling(1.0)(image), axis=(1, 2))  # (1, 3)
-    box = [0.0, 0.0, 1.0, 0.5]
-    boxes = keras.ops.reshape(none[:, :1], (1, 1, 1)) + np.float32([[box, box]])
-    scores = none[:, :2] + np.float32([[0.75, 0.1]])
-    labels = keras.ops.cast(none[:, :2] + np.float32([[2, 1]]), "int32")
-    left = np.zeros((1, 4, 4, 3), np.float32)
-    left[:, :, :1, 0], left[:, :, 1:, 1] = 1, 1
-    models = {
-        "detector": keras.Model(image, {"boxes": boxes, "scores": scores, "labels": labels}),
-        "localizer": keras.Model(
-            image,
-            {"probabilities": none + np.float32([[0.2, 0.7, 0.1]]), "box": none[:, :1] + np.float32([box])},
-        ),
-        "segmenter": keras.Model(image, {"probabilities": keras.ops.reshape(none, (1, 1, 1, 3)) + left}),
-        "painter": keras.Model(image, {"stylized": 200 - keras.layers.Rescaling(0.5)(image)}),
-    }
-    files = {f"{name}/labels.txt": "red\ngreen\nblue\n" for name in models}
-    page = open_page(bundles.write_bundle(tmp_path / "drawers", models, files))
+def test_boxes_and_maps_are_drawn(drawers, tmp_path, open_page):
+    page = open_page(drawers)
     Image.new("RGB", (80, 40), "white").save(tmp_path / "white.png")
     page.set_input_files("#file", tmp_path / "white.png")
     expected = {

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 import suite
-from suite.browser import litert, server
+from suite.browser import litert, server, site
 from suite.browser.litert import PAGE, litert_folder
 from suite.cli import main
 from suite.deploy.app.mobile import JAVASCRIPT
@@ -43,8 +43,8 @@ def get(pictures, packages, tmp_path_factory):
     (bundle / ".lock").write_text("secret")
     (bundle / "ümlaut 1.txt").write_text("ok")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(server, "litert_folder", lambda: packages)
-        running = server.make_server(bundle)
+        patch.setattr(site, "litert_folder", lambda: packages)
+        running = server.make_server(site.site_of(bundle))
     threading.Thread(target=running.serve_forever, daemon=True).start()
 
     def ask(path, method="GET", **headers):
@@ -177,8 +177,8 @@ def test_a_bundle_that_cannot_be_shown_is_one_line(pictures, tmp_path, capsys):
 
 
 def test_an_address_that_cannot_be_had_is_one_line(pictures, packages, monkeypatch, capsys):
-    monkeypatch.setattr(server, "litert_folder", lambda: packages)
-    with server.make_server(pictures) as taken:
+    monkeypatch.setattr(site, "litert_folder", lambda: packages)
+    with server.make_server(site.site_of(pictures)) as taken:
         port = str(taken.server_port)
         message = f"error: expected a free port, {port} is taken; choose another with --port"
         assert refused(pictures, capsys, "--port", port) == message
@@ -191,7 +191,7 @@ def test_an_address_that_cannot_be_had_is_one_line(pictures, packages, monkeypat
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
 def test_the_command_says_where_and_ends_on_interruption(host, pictures, packages, monkeypatch, capsys):
     opened = []
-    monkeypatch.setattr(server, "litert_folder", lambda: packages)
+    monkeypatch.setattr(site, "litert_folder", lambda: packages)
     monkeypatch.setattr(server.webbrowser, "open", opened.append)
     monkeypatch.setattr(server.ThreadingHTTPServer, "serve_forever", _interrupted)
     assert main.execute(["preview", str(pictures), "--host", host, "--port", "0"]) == main.PASSED
@@ -277,5 +277,7 @@ def test_the_page_is_told_the_task_of_each_file_and_the_settings_of_the_suite(ge
 
 def test_the_page_has_the_settings_of_the_suite():
     page = (PAGE / "index.html").read_text()
+    assert f'content="{server.HEADERS["Content-Security-Policy"]}"' in page, "a web host sends no headers"
+    assert f'<meta name="theme-color" content="{site.THEME}" />' in page
     assert f'<input id="rate" type="number" min="0" step="any" value="{PERSONAL_LEARNING_RATE}"' in page
     assert f'<input id="temperature" type="number" min="0" max="5" step="0.1" value="{TEMPERATURE}"' in page

@@ -10,10 +10,9 @@ from PIL import Image
 import suite
 from suite.deploy.runtime import load_artifact
 from suite.language.decoding import StepModel, generate
-from suite.language.encoder_decoder import EncoderDecoder
 from suite.language.vocabulary import Vocabulary
 from tests.browser import bundles
-from tests.browser.pages import SHOWN, answered, bars, problem, write_picture
+from tests.browser.pages import SHOWN, answered, bars, pair_of, problem, write_picture
 
 
 def test_texts_are_read_as_in_python(texts, open_page):
@@ -57,12 +56,6 @@ def test_a_language_model_goes_on(texts, open_page):
         temperature=0, forbidden=(0, 1),
     )  # fmt: skip
     assert page.locator("#answer .said").text_content() == known.sentence(drawn) == "c\nabc\nabc"
-
-
-def pair_of(bundle):
-    words = Vocabulary.from_text((bundle / "decoder_step" / "vocabulary.txt").read_text())
-    models = [load_artifact(bundle / part / "model.tflite") for part in ("encoder", "decoder_step")]
-    return EncoderDecoder(models[0], StepModel(models[1]), words), words
 
 
 def test_an_encoder_and_its_decoder_translate(translator, open_page):

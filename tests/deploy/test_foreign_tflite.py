@@ -1,10 +1,7 @@
 """Other people's .tflite files: quantized inputs and outputs, metadata, numbered labels."""
 
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
-from keras import layers
 from PIL import Image
 
 import suite
@@ -15,41 +12,13 @@ from suite.deploy.convert.saved_model import save_saved_model
 from suite.deploy.convert.tflite import convert_tflite
 from suite.deploy.ranges import SIGNED, UNIT, ValueRange
 from suite.deploy.runtime import load_artifact
-
-COLORS = ("red", "green", "blue")
-INTEGERS = {"uint8": tf.uint8, "int8": tf.int8}
-
-
-def colors_in(signed: bool = True):
-    """Names the color of a picture, whose values it takes in [-1, 1] (or [0, 1])."""
-    image = keras.Input((4, 4, 3), name="image")
-    mean = layers.GlobalAveragePooling2D()(image)
-    model = keras.Model(image, layers.Dense(3, "softmax", name="probabilities")(mean))
-    model.set_weights([(2 if signed else 4) * np.eye(3), np.zeros(3)])
-    return model
-
-
-def values(count=64):
-    return (
-        np.random.default_rng(0).uniform(-1, 1, (count, 1, 1, 3)).repeat(4, 1).repeat(4, 2).astype("float32")
-    )
+from tests.deploy.foreign_models import COLORS, INTEGERS, colors_in, values, write_quantized
 
 
 @pytest.fixture(scope="module", params=INTEGERS)
 def quantized(request, tmp_path_factory):
     """A classifier as Teachable Machine exports it, and the Keras model."""
-    folder = tmp_path_factory.mktemp(request.param)
-    model = colors_in()
-    save_saved_model(model, folder / "one", batch_size=1)
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / "one"))
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    extremes = [np.full((1, 4, 4, 3), each, "float32") for each in (-1, 1)]
-    converter.representative_dataset = lambda: ([each] for each in (*values()[:, None], *extremes))
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = INTEGERS[request.param]
-    (folder / "model.tflite").write_bytes(converter.convert())
-    (folder / "labels.txt").write_text("0 red\r\n1 green\r\n2 blue\r\n")
-    return folder / "model.tflite", model
+    return write_quantized(tmp_path_factory.mktemp(request.param), request.param)
 
 
 def test_quantized_values_are_real_numbers_on_both_sides(quantized):
@@ -118,6 +87,16 @@ def test_metadata_say_a_range_for_all_channels_or_for_each(tmp_path):
     colored = ValueRange((-10.0, -10.0, -7.5), (245.0, 117.5, 56.25))  # means 10, 20, 30, deviations 1, 2, 4
     add_metadata(path, ranges={"image": colored})
     assert load_artifact(path).ranges == {"image": colored}
+
+
+def test_a_file_from_elsewhere_is_timed(quantized, capsys):
+    path, _ = quantized
+    assert main.execute(["benchmark", str(path)]) == main.PASSED
+    said = capsys.readouterr().out
+    assert f"next: suite predict {path} PHOTO.jpg" in said and "model.tflite" in said
+    (row,) = suite.benchmark(path)
+    assert row.status == "ok" and row.latency_ms.p50 > 0 and row.bytes == path.stat().st_size
+    assert "FULLY_CONNECTED" in row.ops and row.min_runtime
 
 
 def test_a_running_number_before_every_label_is_left_out():

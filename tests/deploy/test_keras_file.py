@@ -39,6 +39,8 @@ def files(tmp_path_factory):
     inner = keras.Input((4,))
     model_of(keras.Model(inner, Foreign()(inner))).save(folder / "nested.keras")
     model_of(layers.Lambda(lambda x: 2 * x)).save(folder / "code.keras")
+    model_of(layers.Lambda(lambda x: 2 * x)).save(folder / "code.h5")
+    model_of(Foreign()).save(folder / "foreign.h5")
     with zipfile.ZipFile(folder / "whole.keras") as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     config = json.loads(parts["config.json"])
@@ -68,8 +70,10 @@ MESSAGES = {
     "parts.keras": "it has no config.json, so no layers; save the whole model with model.save('model.keras')",
     "text.keras": "it is no zip archive, as .keras files are; save the model anew with "
     "model.save('model.keras')",
-    "named.keras": "which is HDF5, the format before Keras 3; rename it to named.h5; in Python: "
-    "keras.models.load_model('named.h5', compile=False).save('named.keras')",
+    "code.h5": "Requested the deserialization of a Lambda layer" + ONLY_KERAS,
+    "foreign.h5": f"foreign.h5 cannot be loaded: Unknown layer: 'Foreign'{ONLY_KERAS}",
+    "only.weights.h5": "which holds weights only; build the model, then "
+    "model.load_weights('only.weights.h5') and model.save('only.keras')",
     "weights.keras": "which holds weights only; rename it to weights.weights.h5; build the model, then "
     "model.load_weights('weights.weights.h5') and model.save('weights.keras')",
 }
@@ -86,20 +90,69 @@ def test_the_innermost_reason_is_said_and_never_to_trust_the_file(files, name, c
 
 
 def test_hdf5_and_other_formats_are_told_the_way(files, tmp_path):
-    load = "keras.models.load_model('old.h5', compile=False).save('old.keras')"
-    assert way_from(files / "old.h5") == f", which is HDF5, the format before Keras 3; in Python: {load}"
+    shutil.copy(files / "old.h5", tmp_path / "old.model")
+    way = "received .*old.model, which is HDF5, the format before Keras 3; rename it to old.h5$"
+    with pytest.raises(ValueError, match=way):
+        load_artifact(tmp_path / "old.model")
     assert "holds weights only; build the model" in way_from(files / "only.weights.h5")
     (tmp_path / "net.pth").write_bytes(b"PK")
     with pytest.raises(ValueError, match="received .*net.pth; export it by `torch.onnx.export`$"):
         load_artifact(tmp_path / "net.pth")
-    with pytest.raises(ValueError, match="received .*old.h5, which is HDF5"):
-        load_artifact(files / "old.h5")
+    (tmp_path / "torn.h5").write_bytes((files / "old.h5").read_bytes()[:2000])
+    with pytest.raises(
+        UnloadableModelError, match="^expected a readable .h5 model, .*torn.h5 cannot be loaded"
+    ):
+        load_artifact(tmp_path / "torn.h5")
 
 
 def test_a_whole_file_is_loaded(files):
-    assert load_keras(files / "whole.keras").input_shape == (None, 4)
+    features = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
+    expected = load_keras(files / "whole.keras").predict(features, verbose=0)
+    for name in ("old.h5", "named.keras"):
+        assert load_artifact(files / name).format == "keras"
+        np.testing.assert_array_equal(load_artifact(files / name).predict(features)["y"], expected)
     with pytest.raises(UnloadableModelError):
         load_artifact(files / "foreign.keras")
+
+
+def images_of_keras_2(keras_2):
+    """As Teachable Machine has it: a body in a Sequential, with depthwise convolutions, no bias."""
+    k = keras_2.layers
+    first = k.Conv2D(4, 3, strides=2, padding="same", use_bias=False, input_shape=(8, 8, 3))
+    depthwise = k.DepthwiseConv2D(3, padding="same", use_bias=False)
+    body = [first, k.BatchNormalization(), k.ReLU(6.0), depthwise, k.GlobalAveragePooling2D()]
+    return keras_2.Sequential([keras_2.Sequential(body), k.Dense(3, activation="softmax")])
+
+
+def tokens_of_keras_2(keras_2):
+    k = keras_2.layers
+    tokens = keras_2.Input((6,), dtype="int32", name="tokens")
+    x = k.Bidirectional(k.LSTM(5, return_sequences=True))(k.Embedding(20, 8, mask_zero=True)(tokens))
+    return keras_2.Model(tokens, k.Dense(2, activation="softmax")(k.GRU(4)(x)))
+
+
+@pytest.mark.parametrize("build", [images_of_keras_2, tokens_of_keras_2])
+def test_a_model_of_keras_2_answers_as_it_did_there(build, tmp_path, capsys):
+    keras_2 = pytest.importorskip("tf_keras")
+    keras_2.utils.set_random_seed(0)
+    model = build(keras_2)
+    generator = np.random.default_rng(0)
+    images = build is images_of_keras_2
+    inputs = generator.random((3, 8, 8, 3), "float32") if images else generator.integers(20, size=(3, 6))
+    expected = model.predict(inputs, verbose=0)
+    model.save(tmp_path / "old.h5")
+    (found,) = load_artifact(tmp_path / "old.h5").predict(inputs).values()
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    if images:
+        model.save(tmp_path / "saved", save_format="tf")
+        assert (
+            main.execute(["export", str(tmp_path / "saved"), "--out", str(tmp_path / "x")]) == main.BAD_INPUT
+        )
+        said = capsys.readouterr().err
+        way = f"tf_keras.models.load_model('{tmp_path / 'saved'}').save('saved.h5')"
+        assert said.endswith(
+            f"a SavedModel of Keras 2; in Python: import tf_keras; {way}; then export saved.h5\n"
+        )
 
 
 def test_a_model_with_a_loss_of_its_own_is_loaded_by_keras_alone(tmp_path):

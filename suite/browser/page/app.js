@@ -1,7 +1,8 @@
 // Reads result.json, offers the models and variants of the bundle, and lets the chosen one answer.
 
 import { median } from "./answers.js";
-import { Model, ready } from "./litert.js";
+import { Model, ready, RUNTIME } from "./litert.js";
+import { keepOffline } from "./offline.js";
 import { PersonalModel } from "./personal.js";
 import { PictureForm } from "./picture_form.js";
 import { readerOf } from "./readers.js";
@@ -27,6 +28,7 @@ const at = Object.fromEntries(
     "text",
     "answer",
     "latency",
+    "offline",
   ].map((id) => [id, document.getElementById(id)]),
 );
 let reader = null; // of the chosen variant
@@ -63,6 +65,8 @@ async function start() {
   at.model.addEventListener("change", () => chooseModel(models[Number(at.model.value)]));
   at.choice.hidden = false;
   await chooseModel(models[0]);
+  // Where a device has no room, or does not allow it, the page works as it is.
+  at.offline.hidden = !(await keepOffline(about, RUNTIME).catch(() => false));
 }
 
 function metrics({ metrics: numbers = {} }) {
@@ -166,12 +170,13 @@ async function makeReader(chosen, row) {
     step: models[1] ?? null,
     inputs: row.inputs,
   });
-  return { ...made, forget: () => models.forEach((model) => model.delete()) };
+  const [{ place }] = models;
+  return { ...made, place, forget: () => models.forEach((model) => model.delete()) };
 }
 
 async function load(path) {
   try {
-    return await Model.load(`bundle/${path}`);
+    return await Model.load(`bundle/${path}`, about.quantized?.[path]);
   } catch (failure) {
     throw new Error(`expected a readable .tflite file, ${path} cannot be loaded: ${failure.message}`, {
       cause: failure,
@@ -231,7 +236,7 @@ async function ask(question) {
 
 function showLatency() {
   const runs = latencies.length === 1 ? "1 run" : `median of the last ${latencies.length} runs`;
-  at.latency.textContent = `${median(latencies).toFixed(1)} ms, ${runs}`;
+  at.latency.textContent = `${median(latencies).toFixed(1)} ms, ${[runs, reader.place].filter(Boolean).join(", ")}`;
 }
 
 async function guarded(action) {

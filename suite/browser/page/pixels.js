@@ -36,11 +36,15 @@ export function toGray(rgb) {
  * Turns pixels into the values that a model takes.
  *
  * @param {Uint8Array} pixels In [0, 255].
- * @param {number[]} range [low, high], the values of black and white.
+ * @param {(number|number[])[]} range [low, high], the values of black and white; of each channel where they differ.
  * @returns {Float32Array} Of the same length.
  */
 export function valuesOf(pixels, [low, high]) {
-  return Float32Array.from(pixels, (pixel) => (pixel / 255) * (high - low) + low);
+  const [lows, highs] = [[low].flat(), [high].flat()];
+  return Float32Array.from(pixels, (pixel, i) => {
+    const channel = i % lows.length;
+    return (pixel / 255) * (highs[channel] - lows[channel]) + lows[channel];
+  });
 }
 
 // For each pixel of a line of `to` pixels: where its share of one of `from` pixels begins, and its weights.

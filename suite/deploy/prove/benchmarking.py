@@ -4,14 +4,19 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from suite import console
 from suite.bundle.examples import load_verification
 from suite.bundle.names import VERIFICATION_FILE
-from suite.bundle.record import read_result, read_shipped
-from suite.bundle.rows import FAILED, ArtifactRow
+from suite.bundle.record import is_from_elsewhere, read_result, read_shipped
+from suite.bundle.rows import FAILED, OK, ArtifactRow
 from suite.deploy.compatibility import gpu_cell, phone_notes
+from suite.deploy.describe import describe
 from suite.deploy.prove.measure import Measurement, time_artifacts
 from suite.deploy.recommendation import recommendation_lines
+from suite.deploy.runtime import load_artifact
+from suite.deploy.signature import Tensor
 from suite.evaluation.table import Table
 
 COLUMNS = (
@@ -24,13 +29,13 @@ def benchmark(bundle: str | Path) -> list[ArtifactRow]:
     """Times every artifact of a bundle again, one example a call, each runtime on all cores.
 
     Args:
-        bundle: Folder of a finished run.
+        bundle: Folder of a finished run; or a .tflite file from anywhere, which is timed on random inputs.
 
     Returns:
-        The artifact rows of result.json with the new latencies.
+        The artifact rows of result.json with the new latencies; of a file, its row.
 
     Raises:
-        ValueError: The folder is no bundle, or one without artifacts.
+        ValueError: The folder is no bundle, or one without artifacts; the file is damaged.
 
     Example:
         >>> rows = suite.benchmark("saved_models/photos")
@@ -38,6 +43,10 @@ def benchmark(bundle: str | Path) -> list[ArtifactRow]:
         {'model.keras': ..., 'model.tflite': ...}
     """
     bundle = Path(bundle)
+    if is_from_elsewhere(bundle):
+        rows = [_benchmark_file(bundle)]
+        print_artifacts(str(bundle), rows)
+        return rows
     shipped = read_shipped(bundle)
     again: dict[str, ArtifactRow] = {}
     for folder in sorted({(bundle / row.path).parent for row in shipped}):
@@ -49,6 +58,27 @@ def benchmark(bundle: str | Path) -> list[ArtifactRow]:
     rows = [again.get(row.path, row) for row in recorded]
     print_artifacts(str(bundle), rows, recorded)
     return rows
+
+
+def _benchmark_file(path: Path) -> ArtifactRow:
+    """The row of a .tflite file that is in no bundle."""
+    row = describe(ArtifactRow(path.name, OK, format="tflite", variant=path.stem), path)
+    generator = np.random.default_rng(0)
+    inputs = {
+        tensor.name: _draw(generator, tensor) for tensor in load_artifact(path, threads=1).signature.inputs
+    }
+    (measured,) = time_artifacts([path], inputs)
+    return timed(row, measured)
+
+
+def _draw(generator: np.random.Generator, tensor: Tensor) -> np.ndarray:
+    """One example: pixels, numbers in [0, 1), or the id 0, which every table has."""
+    shape = (1, *tensor.shape)
+    if tensor.dtype == "uint8":
+        return generator.integers(256, size=shape, dtype=np.uint8)
+    if np.issubdtype(tensor.dtype, np.floating):
+        return generator.random(shape).astype(tensor.dtype)
+    return np.zeros(shape, tensor.dtype)
 
 
 def timed(row: ArtifactRow, measured: Measurement) -> ArtifactRow:
