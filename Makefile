@@ -54,6 +54,7 @@ constraints: $(VENV)/.installed
 
 results: $(VENV)/.installed-test
 	$(BIN)/python tools/results.py
+	$(BIN)/python tools/lecture_index.py
 
 soak: $(VENV)/.installed-test
 	$(BIN)/python tools/soak.py

@@ -33,6 +33,7 @@ DOCUMENTS = {  # file -> page
     "docs/adding-a-recipe.md": "docs/adding-a-recipe.md",
     "docs/architecture.md": "docs/architecture.md",
     "docs/export.md": "docs/export.md",
+    "docs/lecture.md": "docs/lecture.md",
     "docs/performance.md": "docs/performance.md",
     "docs/scaling.md": "docs/scaling.md",
 }
