@@ -65,7 +65,7 @@ benchmark: $(VENV)/.installed-bench
 # From the bundles in saved_models: run the recipes first whose figures and numbers it shall show.
 site: $(VENV)/.installed-site
 	$(BIN)/python tools/pages.py
-	$(BIN)/sphinx-build -q -b html build/pages build/site
+	$(BIN)/sphinx-build -q -W --keep-going -b html build/pages build/site
 	@echo "open build/site/index.html"
 
 clean:
