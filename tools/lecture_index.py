@@ -238,10 +238,10 @@ def page_text(weeks: list[Week], claims: dict[str, dict[str, list[Measured]]]) -
     )
     head = (
         "# The lecture, statement by statement\n\n"
-        "Written by `python tools/lecture_index.py` from `tools/lecture_statements.txt` and RESULTS.md. "
         "What the notes of the lecture say, in other words and in their order; where a recipe shows it; and "
         "what the claims that stand for it measured: the mean over seeds 0 to 2, the range, and the bound at "
-        "which the run would fail.\n\n"
+        "which the run would fail. Written by `python tools/lecture_index.py` from "
+        "`tools/lecture_statements.txt` and RESULTS.md.\n\n"
         f"Of {len(statements)} statements {kinds['']} are measured, {kinds[IN_WORDS]} are told in words "
         f"only, and {kinds[NOT_YET]} are [not shown yet](#not-shown-yet). The notes have "
         f"[{sum(len(week.slips) for week in weeks)} slips](#slips-of-the-notes) of their own."

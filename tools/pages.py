@@ -3,7 +3,7 @@
 python tools/pages.py                          into build/pages; `make site` makes HTML of them
 python tools/pages.py --bundles saved_models/results/embedded/seed-0
 
-A recipe's figures and numbers are those of its bundle; a page without one says how to get it.
+A recipe's figures and numbers are those of its bundle, or of RESULTS.md.
 """
 
 import ast
@@ -225,13 +225,15 @@ def gallery_page(bundles: Path) -> str:
     cards = []
     for entry in catalog.catalog():
         name, title = entry.split("/")[1], catalog.about(entry).title.rstrip(".")
-        if figures := sorted((bundles / name / "figures").glob("*.png")):
+        told = FIGURE.findall(catalog.recipe_file(entry).read_text(encoding="utf-8").replace("# ![", "!["))
+        there = sorted(path.stem for path in (bundles / name / "figures").glob("*.png"))
+        if there:
+            figure = next((each for each in told if each in there), there[0])  # the one that is told first
             cards.append(
-                f"```{{figure}} figures/{name}/{figures[0].name}\n:alt: {figures[0].stem.replace('_', ' ')}\n"
+                f"```{{figure}} figures/{name}/{figure}.png\n:alt: {figure.replace('_', ' ')}\n"
                 f":figclass: card\n\n[{title}](recipes/{name}.md)\n```"
             )
-    waiting = len(catalog.catalog()) - len(cards)
-    note = f"*{waiting} recipes have not been run where this site was made.*" if waiting else ""
+    note = f"*Of {len(catalog.catalog())} recipes {len(cards)} were run where this site was made.*"
     return "\n\n".join(["# Gallery", note, *cards]) + "\n"
 
 

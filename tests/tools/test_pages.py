@@ -49,7 +49,7 @@ def test_the_gallery_has_a_figure_of_each_run(tmp_path):
     (figures / "loss.png").write_bytes(b"png")
     page = pages.gallery_page(tmp_path)
     assert page.count("```{figure}") == 1 and "figures/mlp_from_scratch/loss.png" in page
-    assert "[Train a multilayer perceptron" in page and "recipes have not been run" in page
+    assert "[Train a multilayer perceptron" in page and "recipes 1 were run" in page
 
 
 def test_the_reference_has_every_verb_and_every_room_of_methods():

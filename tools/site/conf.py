@@ -52,6 +52,7 @@ MENDED = {
     r"<pre>": '<pre tabindex="0">',  # what scrolls must be reached by keys
     r'<div class="table-wrapper': '<div tabindex="0" class="table-wrapper',
     r'<th class="head"><p></p></th>': "<td></td>",
+    r'(?<!</h1>)<div id="search-results">': '<h1>Search</h1><div id="search-results">',
 }
 
 
