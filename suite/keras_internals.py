@@ -47,6 +47,21 @@ def graph_function(graph: Any) -> Any:
     return tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), [])
 
 
+def quantize_but(converter: Any, stay_float: Callable[[bytes], set[str]]) -> bytes:
+    """Quantizes to int8 as a converter's `convert` does, some operators left out.
+
+    Args:
+        converter: A `tf.lite.TFLiteConverter` with a representative dataset.
+        stay_float: Chooses the operators to be left out, by the names of the tensors that they give, from the
+            flatbuffer in float32.
+    """
+    from tensorflow.lite.python.convert import mlir_quantize
+
+    converter._experimental_calibrate_only = True
+    calibrated = converter.convert()
+    return mlir_quantize(calibrated, denylisted_nodes=stay_float(calibrated))
+
+
 def of_any_size(tensor: "tf.Tensor") -> "tf.Tensor":
     """The same tensor, of whose first axis a traced function does not know the size."""
     import tensorflow as tf

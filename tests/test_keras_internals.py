@@ -58,6 +58,22 @@ def test_graph_function__can_be_pruned_by_the_names_of_tensors():
     np.testing.assert_array_equal(more(tf.constant([1.0, 2.0]))["more"], [2, 3])
 
 
+def test_quantize_but__leaves_out_what_is_chosen_by_name():
+    double = tf.function(lambda x: tf.tanh(x) * 2, input_signature=[tf.TensorSpec((1, 4), name="x")])
+    rows = np.linspace(-1, 1, 20, dtype=np.float32).reshape(5, 1, 4)
+
+    def quantized(chosen):
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([double.get_concrete_function()])
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: ([row] for row in rows)
+        content = keras_internals.quantize_but(converter, lambda flatbuffer: chosen)
+        tensors = tf.lite.Interpreter(model_content=content).get_tensor_details()
+        return {each["dtype"] for each in tensors if each["name"] == "Tanh"}
+
+    assert quantized(set()) == {np.int8}
+    assert quantized({"Tanh"}) == {np.float32}
+
+
 def test_of_any_size__hides_the_size_of_the_first_axis_alone():
     shapes = []
 

@@ -98,14 +98,14 @@ def sense_accuracy(probabilities: np.ndarray, sentences: Sentences) -> float:
 
 
 def run(config: Config, context: Context) -> Result:
-    accuracies, models, tests = {}, {}, {}
+    accuracies, models, texts = {}, {}, {}
     for ahead, ways in ((True, readers(config)), (False, stacks(config))):
         sentences, test = (
             generate_sentences(n, 2 * context.seed + part, length=config.length, ahead=ahead)
             for part, n in enumerate((config.sentences, 1000))
         )
         for name, read in ways.items():
-            models[name], tests[name] = train(read, sentences, config, context), test
+            models[name], texts[name] = train(read, sentences, config, context), (sentences, test)
             answers = models[name].predict(test.words, batch_size=500, verbose=0)
             accuracies[name] = sense_accuracy(answers, test)
     deepest = max(config.depths)
@@ -116,7 +116,7 @@ def run(config: Config, context: Context) -> Result:
         metrics=metrics,
         figures={"depth": draw_depth(accuracies, config)},
         exports=[
-            sense_export(models[key], tests[key], name)
+            sense_export(models[key], *texts[key], name)
             for key, name in (("bidirectional", "bidirectional"), (("skip", deepest), "deep_skip"))
         ],
         data={"source": "generated sentences", "train": config.sentences, "test": 1000},
@@ -137,12 +137,12 @@ def run(config: Config, context: Context) -> Result:
     )
 
 
-def sense_export(model: keras.Model, test: Sentences, name: str) -> Export:
+def sense_export(model: keras.Model, training: Sentences, test: Sentences, name: str) -> Export:
     shown = Sentences(*(values[:300] for values in test))
     metric = Metric(
         "test_accuracy", lambda outputs, targets: sense_accuracy(outputs["probabilities"], targets)
     )
-    return Export(model, shown.words, targets=shown, metric=metric, name=name, task=Task.TENSORS)
+    return Export(model, shown.words, training.words[:300], shown, metric, name=name, task=Task.TENSORS)
 
 
 def draw_depth(accuracies: dict, config: Config) -> Figure:

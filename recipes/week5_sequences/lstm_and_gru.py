@@ -200,8 +200,9 @@ def run(config: Config, context: Context) -> Result:
             Export(
                 each.model,
                 test.inputs[:200],
-                targets=test.targets[:200],
-                metric=metric,
+                validation.inputs[:200],
+                test.targets[:200],
+                metric,
                 name=name,
                 task=Task.REGRESSOR,
             )

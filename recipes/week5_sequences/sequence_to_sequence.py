@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from suite import console
 from suite.data.batches import shuffled
 from suite.data.generated.dates import LONGEST, DatePairs, generate_dates
-from suite.deploy.exports.steps import decoder_export, exported_pairs
+from suite.deploy.exports.steps import ForcedTexts, decoder_export, exported_pairs
 from suite.evaluation import plots
 from suite.evaluation.captions import exact_match
 from suite.evaluation.table import Table
@@ -161,7 +161,10 @@ def run(config: Config, context: Context) -> Result:
         "beam_gap": abs(exact_match(searched, right) - exact_match(greedy, right)),
         "test_runtime_agreement": exact_match(on_phone, greedy),
     }
-    calibration = {name: values[:30] for name, values in states.items()}
+    texts = {
+        part: ForcedTexts(exported["onnx"].encode({"source": pairs[part].source[:30]}), *pairs[part][1:])
+        for part in ("train", "test")
+    }
     return Result(
         metrics=metrics,
         figures={
@@ -172,11 +175,12 @@ def run(config: Config, context: Context) -> Result:
             Export(
                 translator.encoder,
                 source[:200],
+                pairs["train"].source[:200],
                 name="encoder",
                 files=letters[0].to_files(),
                 task=Task.TRANSLATOR,
             ),
-            decoder_export(translator.step, exported["onnx"], calibration, *pairs["test"][1:]),
+            decoder_export(translator.step, exported["onnx"], **texts),
         ],
         data={"source": "generated dates", **{part: len(each.iso) for part, each in dates.items()}},
         tables=[examples_table(dates["test"], translations)],

@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from suite.data.batches import shuffled
 from suite.data.sets import caption_sets
 from suite.data.splits import SPLITS
-from suite.deploy.exports.steps import decoder_export, exported_pairs
+from suite.deploy.exports.steps import ForcedTexts, decoder_export, exported_pairs
 from suite.deploy.feature_extractor import feature_extractor
 from suite.evaluation import captions, plots
 from suite.evaluation.captions import (
@@ -207,7 +207,11 @@ def run(config: Config, context: Context) -> Result:
         for metric, value in row.items()
     }
     metrics["test_runtime_agreement"] = min(exact_match(each, in_runtimes[0]) for each in in_runtimes)
-    calibration = {name: values[pairs["test"].row[: config.compared]] for name, values in states.items()}
+    seen = pair.encode({"image": data.images["train"][: config.compared]})
+    texts = {
+        part: forced_texts(of_images, pairs[part], config.compared)
+        for part, of_images in (("train", seen), ("test", states))
+    }
     return Result(
         metrics=metrics,
         figures={
@@ -219,7 +223,7 @@ def run(config: Config, context: Context) -> Result:
             encoder_export(
                 encoder, pair, compared, right[: len(compared)], data.images["train"][:300], steps
             ),
-            decoder_export(captioner.step, pair, calibration, *pairs["test"][1:]),
+            decoder_export(captioner.step, pair, **texts),
         ],
         data=data.describe(),
         baselines=[constant_caption(caption_tokens, right)],
@@ -229,6 +233,12 @@ def run(config: Config, context: Context) -> Result:
             drawn_table(pair, states, written["attention"], steps, context.seed),
         ],
     )
+
+
+def forced_texts(states: dict[str, np.ndarray], pairs: Pairs, most: int) -> ForcedTexts:
+    """The first captions of the pictures whose states there are."""
+    rows = pairs.row[pairs.row < len(next(iter(states.values())))][:most]
+    return ForcedTexts({name: values[rows] for name, values in states.items()}, *pairs[1:])
 
 
 def encoder_export(

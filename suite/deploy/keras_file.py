@@ -1,4 +1,7 @@
-"""Loads .keras files of anybody, in safe mode; of what is none, says in a line how to get one from it."""
+"""Saves .keras files that anybody loads, and loads those of anybody in safe mode.
+
+Of what is none it says in a line how to get one from it.
+"""
 
 import re
 import zipfile
@@ -48,6 +51,26 @@ def load_keras(path: str | Path) -> Any:
         raise UnloadableModelError(
             f"expected a readable .keras model, {path} cannot be loaded: {_reason(path, failure)}"
         ) from failure
+
+
+def save_keras(model: Any, path: str | Path) -> None:
+    """Saves a model without its optimizer, which is two thirds of the file, and without its loss.
+
+    A loss of one's own would keep everybody else from loading the file: Keras does not know its code.
+
+    Args:
+        model: A functional or built Sequential model; is left as it was.
+        path: A .keras file.
+    """
+    if not model.compiled:
+        model.save(path)
+        return
+    optimizer = model.optimizer
+    model.compiled, model.optimizer = False, None
+    try:
+        model.save(path)
+    finally:
+        model.compiled, model.optimizer = True, optimizer
 
 
 def way_from(path: str | Path) -> str:

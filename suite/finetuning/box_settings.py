@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from suite.data.folders.boxes import Boxes
 from suite.evaluation.detection import COCO_THRESHOLDS, Truths, mean_average_precision
 from suite.layers import NonMaximumSuppression
 
 SIDES = (256, 320, 384)
-SMALL = 0.1  # quantile of the sizes that has to be seen well
-ENOUGH_PIXELS = 22.0  # of a small thing, at stride 8
+SMALL = 0.25  # quantile of the sizes in each class that has to be seen well
+RARE = 10  # boxes: of classes with fewer, all are looked at together
+ENOUGH_PIXELS = 20.0  # of a small thing, at stride 8
 LEAST_PIXELS = 14.0  # at the largest side: below it, cells of 4 pixels
 SCORE = 0.03  # least score of a detection
 OVERLAPS = (0.5, 0.6, 0.7)  # IoU from which the worse of two boxes goes
@@ -34,16 +36,20 @@ def sizes_of(boxes: Sequence[np.ndarray]) -> np.ndarray:
     return np.sqrt(np.maximum((rows[:, 2:] - rows[:, :2]).prod(axis=1), 1e-9))
 
 
-def choose_grid(boxes: Sequence[np.ndarray], side: int = 0) -> Grid:
-    """Chooses the least side at which small things have enough pixels.
+def choose_grid(photos: Sequence[Boxes], side: int = 0) -> Grid:
+    """Chooses the least side at which the small things of every class have enough pixels.
 
     Args:
-        boxes: A photo, `(m, 4)` in [0, 1].
+        photos: The boxes of each.
         side: What was asked for; 0: any of `SIDES`.
     """
-    if not any(len(rows) for rows in boxes):
+    if not any(len(photo.boxes) for photo in photos):
         return Grid(side or SIDES[0], 8)  # reading the folder says so
-    small = float(np.quantile(sizes_of(boxes), SMALL))
+    sizes = sizes_of([photo.boxes for photo in photos])
+    labels = np.concatenate([photo.labels for photo in photos])
+    of_classes = [sizes[labels == label] for label in np.unique(labels)]
+    common = [of_class for of_class in of_classes if len(of_class) >= RARE]
+    small = min(float(np.quantile(each, SMALL)) for each in common or [sizes])
     if not side:
         side = next((each for each in SIDES if each * small >= ENOUGH_PIXELS), SIDES[-1])
     return Grid(side, 4 if side * small < LEAST_PIXELS else 8)

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from suite import console
+from suite.data.folders.boxes import Boxes
 from suite.data.folders.paired import stretch
 from suite.data.row_file import RowFile
 from suite.data.sets.box_views import repeats_of, view_batches, view_order
@@ -113,7 +114,7 @@ def read(config: Config, context: Context) -> tuple[DetectionSet, Grid]:
     """
     chosen: list[Grid] = []
 
-    def size(boxes: Sequence[np.ndarray]) -> tuple[int, int]:
+    def size(boxes: Sequence[Boxes]) -> tuple[int, int]:
         chosen.append(choose_grid(boxes, config.side))
         kept = round(STORED * chosen[0].side)
         return kept, kept

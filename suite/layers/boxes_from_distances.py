@@ -18,7 +18,12 @@ class BoxesFromDistances(keras.layers.Layer):
 
     Reference:
         Tian, Shen, Chen, He (2019), FCOS: Fully convolutional one-stage object detection, section 3.1.
+
+    Attributes:
+        needs_float: True: integers of 8 bits would round each side of a box to 1/256 of the image's.
     """
+
+    needs_float = True
 
     def build(self, input_shape: tuple[int, ...]) -> None:
         centers = [(np.arange(count) + 0.5) / count for count in input_shape[1:3]]

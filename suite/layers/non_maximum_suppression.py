@@ -24,9 +24,9 @@ class NonMaximumSuppression(keras.layers.Layer):
     layer works in every exported format, for any batch size. Without trainable weights; no gradient.
 
     Called on `[boxes, scores]`: `(batch, n, 4)` float of (top, left, bottom, right), and
-    `(batch, n, num_classes)` float in [0, 1]. A box takes part with its best class. Gives a dict, best first:
-    "boxes" `(batch, max_detections, 4)` float32, "scores" and "labels" `(batch, max_detections)` float32 and
-    int32; all 0 where there are fewer detections.
+    `(batch, n, num_classes)` float in [0, 1]; or maps, with rows and columns in place of n. A box takes part
+    with its best class. Gives a dict, best first: "boxes" `(batch, max_detections, 4)` float32,
+    "scores" and "labels" `(batch, max_detections)` float32 and int32; all 0 where there are fewer detections.
 
     Args:
         max_detections: Most boxes to keep.
@@ -46,9 +46,10 @@ class NonMaximumSuppression(keras.layers.Layer):
 
     Attributes:
         decides: True: rounding may turn what is nearly equal, so two runtimes need not give the same.
+        needs_float: True: the area of a small box is less than a step of an integer of 8 bits.
     """
 
-    decides = True
+    decides = needs_float = True
 
     def __init__(
         self,
@@ -74,7 +75,7 @@ class NonMaximumSuppression(keras.layers.Layer):
         self.iou_threshold, self.score_threshold = float(iou_threshold), float(score_threshold)
 
     def call(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
-        boxes, scores = inputs
+        boxes, scores = (_in_a_row(each) for each in inputs)
         if not boxes.shape[1]:
             raise ValueError(
                 f"expected a fixed number of boxes, at least 1, received {tuple(boxes.shape)}; pad them"
@@ -107,6 +108,15 @@ class NonMaximumSuppression(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         names = ("max_detections", "iou_threshold", "score_threshold", "candidates", "rounds")
         return super().get_config() | {name: getattr(self, name) for name in names}
+
+
+def _in_a_row(values: Tensor) -> tf.Tensor:
+    """A map's values by cell, `(batch, n, values)`."""
+    return (
+        tf.reshape(values, (-1, values.shape[1] * values.shape[2], values.shape[3]))
+        if len(values.shape) == 4
+        else values
+    )
 
 
 def _best(

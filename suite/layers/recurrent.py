@@ -5,7 +5,7 @@ is one product a step. The layer makes use of both.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -29,7 +29,8 @@ class Recurrent(keras.layers.RNN):
 
     That holds for cells with one product a step; others, such as GRUCell, run in Keras' own loop. Everything
     else is as in `keras.layers.RNN`: masks, initial states, `return_sequences`, `return_state`,
-    `go_backwards`, `stateful`, `zero_output_for_mask`, `keras.layers.Bidirectional`. `unroll` has no effect.
+    `go_backwards`, `stateful`, `zero_output_for_mask`, `keras.layers.Bidirectional`; `unroll` holds outside
+    of training, for sequences of one length.
 
     A masked step leaves the states as they are. Its output is 0 with `zero_output_for_mask`, which
     `Bidirectional` sets where it returns sequences; else that of the last step before it that is not masked,
@@ -59,10 +60,11 @@ class Recurrent(keras.layers.RNN):
         kernel = tf.cast(tf.convert_to_tensor(self.cell.recurrent_kernel), shares.dtype)
         gives = None if masks is None else self._gives(masks)
         if not training and not self.return_sequences:
-            states = _last(self.cell.update, masks, shares, kernel, *states)
+            run = _last_unrolled if self.unroll else _last
+            states = run(self.cell.update, masks, shares, kernel, *states)
             last = states[0] if gives is None else _choose(gives[-1], states[0])
             return last, last[:, None], list(states)
-        scan = _scan_with_gradient if training else _scan
+        scan = _scan_with_gradient if training else _scan_unrolled if self.unroll else _scan
         histories = scan(self.cell.update, masks, shares, kernel, *states)
         outputs = histories[0] if gives is None else _choose(gives, histories[0])
         last, outputs = outputs[-1], tf.transpose(outputs, (1, 0, 2))
@@ -93,7 +95,7 @@ def _step(
     masks: tf.Tensor | None,
     shares: tf.Tensor,
     kernel: tf.Tensor,
-    index: tf.Tensor,
+    index: tf.Tensor | int,
     states: _States,
 ) -> tuple[_States, tf.Tensor]:
     """The states after a step, and the sums that the gates saw in it."""
@@ -135,6 +137,25 @@ def _scan(
     loop = (tf.constant(0), states, histories)
     _, _, histories = tf.while_loop(lambda index, *_: index < steps, step, loop, maximum_iterations=steps)
     return tuple(history.stack() for history in histories)
+
+
+def _all_unrolled(
+    update: _Update, masks: tf.Tensor | None, shares: tf.Tensor, kernel: tf.Tensor, *states: tf.Tensor
+) -> list[_States]:
+    """The states after each step, in a graph without a loop."""
+    after = []
+    for index in range(shares.shape[0]):
+        states = _step(update, masks, shares, kernel, index, states)[0]
+        after.append(states)
+    return after
+
+
+def _last_unrolled(*arguments: Any) -> _States:
+    return _all_unrolled(*arguments)[-1]
+
+
+def _scan_unrolled(*arguments: Any) -> _States:
+    return tuple(tf.stack(history) for history in zip(*_all_unrolled(*arguments), strict=True))
 
 
 def _scan_with_gradient(

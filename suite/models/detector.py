@@ -52,8 +52,8 @@ def build_detector(
     boxes = BoxesFromDistances(name="boxes")(distances(convolution(x, filters[1])))
     maps = keras.Model(image, {"heatmap": heatmap, "boxes": boxes}, name="detector_maps")
 
-    scores = layers.Reshape((-1, num_classes))(layers.Activation("sigmoid")(heatmap))
-    found = NonMaximumSuppression(name="suppression", **suppression)([layers.Reshape((-1, 4))(boxes), scores])
+    scores = layers.Activation("sigmoid", name="scores")(heatmap)
+    found = NonMaximumSuppression(name="suppression", **suppression)([boxes, scores])
     return maps, keras.Model(image, found, name="detector")
 
 

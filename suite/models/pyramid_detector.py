@@ -68,9 +68,8 @@ def with_suppression(maps: keras.Model, **suppression: Any) -> keras.Model:
         A model from "image" uint8 to "boxes", "scores" and "labels", as `NonMaximumSuppression` gives them.
     """
     heatmap, boxes = maps.output["heatmap"], maps.output["boxes"]
-    scores = layers.Reshape((-1, heatmap.shape[-1]))(layers.Activation("sigmoid", dtype="float32")(heatmap))
-    rows = layers.Reshape((-1, 4))(boxes)
-    found = NonMaximumSuppression(name="suppression", **suppression)([rows, scores])
+    scores = layers.Activation("sigmoid", dtype="float32", name="scores")(heatmap)
+    found = NonMaximumSuppression(name="suppression", **suppression)([boxes, scores])
     return keras.Model(maps.inputs, found, name="detector")
 
 

@@ -5,11 +5,12 @@ import shutil
 import zipfile
 
 import keras
+import numpy as np
 import pytest
 from keras import layers
 
 from suite.cli import main
-from suite.deploy.keras_file import UnloadableModelError, load_keras, way_from
+from suite.deploy.keras_file import UnloadableModelError, load_keras, save_keras, way_from
 from suite.deploy.runtime import load_artifact
 
 
@@ -99,6 +100,20 @@ def test_a_whole_file_is_loaded(files):
     assert load_keras(files / "whole.keras").input_shape == (None, 4)
     with pytest.raises(UnloadableModelError):
         load_artifact(files / "foreign.keras")
+
+
+def test_a_model_with_a_loss_of_its_own_is_loaded_by_keras_alone(tmp_path):
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(50)])
+    model.compile("adam", lambda truth, guess: keras.ops.mean((truth - guess) ** 2, axis=-1))
+    inputs = np.ones((2, 4), np.float32)
+    model.fit(inputs, np.zeros((2, 50)), verbose=0)
+    save_keras(model, tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.predict(inputs, verbose=0), model.predict(inputs, verbose=0))
+    assert not loaded.compiled and (tmp_path / "model.keras").stat().st_size < 30_000
+    assert model.compiled and int(model.optimizer.iterations) == 1
+    model.fit(inputs, np.zeros((2, 50)), verbose=0)
+    assert int(model.optimizer.iterations) == 2
 
 
 def test_export_takes_keras_files_only(files, tmp_path, capsys):

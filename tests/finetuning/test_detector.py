@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import suite
+from suite.data.folders.boxes import Boxes
 from suite.errors import GateError
 from suite.evaluation.detection import Truths
 from suite.finetuning import budget, detector
@@ -117,12 +118,24 @@ def boxes_of(size, count=10):
     return [np.tile(np.float32([0.1, 0.1, 0.1 + size, 0.1 + size]), (count, 1))]
 
 
+def photo_of(*sizes, count=10):
+    """A photo with boxes of a size for each class."""
+    boxes = np.concatenate([boxes_of(size, count)[0] for size in sizes])
+    return [Boxes.of(boxes, np.repeat(np.arange(len(sizes)), count), [False] * len(boxes))]
+
+
 def test_small_things_are_seen_larger():
-    assert choose_grid(boxes_of(0.5)) == Grid(256, 8)
-    assert choose_grid(boxes_of(0.075)) == Grid(320, 8)
-    assert choose_grid(boxes_of(0.045)) == Grid(384, 8)
-    assert choose_grid(boxes_of(0.03)) == Grid(384, 4)
-    assert choose_grid(boxes_of(0.03), side=512) == Grid(512, 8)
+    assert choose_grid(photo_of(0.5)) == Grid(256, 8)
+    assert choose_grid(photo_of(0.075)) == Grid(320, 8)
+    assert choose_grid(photo_of(0.045)) == Grid(384, 8)
+    assert choose_grid(photo_of(0.03)) == Grid(384, 4)
+    assert choose_grid(photo_of(0.03), side=512) == Grid(512, 8)
+
+
+def test_the_smallest_class_decides_unless_it_is_rare():
+    many = photo_of(0.5, count=500)
+    assert choose_grid([*many, *photo_of(0.5, 0.075)]) == Grid(320, 8)
+    assert choose_grid([*many, *photo_of(0.5, 0.075, count=3)]) == Grid(256, 8)
 
 
 def test_there_is_room_for_more_than_training_has():

@@ -86,7 +86,7 @@ def load_voc(size: tuple[int, int]) -> DetectionSet:
 def read_detection_folder(
     directory: str | os.PathLike[str],
     seed: int,
-    size: tuple[int, int] | Callable[[Sequence[np.ndarray]], tuple[int, int]],
+    size: tuple[int, int] | Callable[[Sequence[Boxes]], tuple[int, int]],
     work: str | os.PathLike[str] | None = None,
 ) -> DetectionSet:
     """Reads a folder of pictures with boxes in a form of `box_files.FORMS`. Nothing in it is changed.
@@ -112,7 +112,7 @@ def read_detection_folder(
         directory: The folder.
         seed: Of the split.
         size: `(height, width)` in pixels that every picture is stretched to; or what gives it for the boxes
-            of all pictures, `(m, 4)` float32 in [0, 1] each, before one is decoded.
+            of all pictures, before one is decoded.
         work: Folder of a file that has the decoded pictures, so that memory does not grow with them; it has
             no name and goes with the process. None: they are in memory.
 
@@ -129,7 +129,7 @@ def read_detection_folder(
     boxes_of = read_all_boxes(root, listing)
     used, unused, boxes_of = drop_unused(listing.classes, boxes_of)
     if not isinstance(size, tuple):
-        size = size([boxes.boxes for boxes in boxes_of.values() if isinstance(boxes, Boxes)])
+        size = size([boxes for boxes in boxes_of.values() if isinstance(boxes, Boxes)])
     pictures, unreadable, store = _decode(root, listing, boxes_of, size, Path(work) if work else None)
     parts, aside = paired.divide(pictures, listing.parts, root, seed, [*listing.aside, *unreadable])
     rows = {part: [picture.content[1] for picture in parts[part]] for part in SPLITS}

@@ -1,5 +1,6 @@
 """Writes a model in every format: a row for each file, or for why there is none."""
 
+import contextlib
 import dataclasses
 import functools
 import shutil
@@ -14,10 +15,12 @@ from suite.bundle.rows import FAILED, SKIPPED, ArtifactRow
 from suite.deploy.convert import tflite
 from suite.deploy.convert.metadata import add_metadata
 from suite.deploy.convert.onnx import onnx_properties, save_onnx
-from suite.deploy.convert.saved_model import save_saved_model
+from suite.deploy.convert.saved_model import recurrent_layers, save_saved_model, unrolled
 from suite.deploy.export import Export
+from suite.deploy.keras_file import save_keras
 from suite.deploy.obstacles import in_a_line
 from suite.errors import disk_is_full
+from suite.keras_internals import layers_of
 
 WRITTEN = "written"  # status of a file until it is measured
 
@@ -42,7 +45,7 @@ class Converter:
 
     def keras_file(self) -> ArtifactRow:
         """Writes `model.keras`."""
-        self.item.model.save(self.folder / "model.keras")
+        save_keras(self.item.model, self.folder / "model.keras")
         return ArtifactRow("model.keras", WRITTEN, format="keras")
 
     def saved_model(self) -> ArtifactRow:
@@ -63,10 +66,8 @@ class Converter:
             return without_file(row, SKIPPED, obstacle)
         made = self.work / row.path
         try:
-            if variant == "float32":
-                lengths = {name: array.shape[1:] for name, array in self.inputs.items()}
-                save_saved_model(self.item.model, self.work / "one", batch_size=1, lengths=lengths)
-            made.write_bytes(tflite.convert_tflite(self.work / "one", variant, self.calibration))
+            source = self._saved_model_of_one(is_unrolled=self._has_loops(variant))
+            made.write_bytes(tflite.convert_tflite(source, variant, self.calibration, self._float_layers()))
             add_metadata(made, self.item.labels, self.item.files, self.item.ranges, self.item.task)
         except Exception as failure:  # the converter raises bare Exceptions
             check_room(failure)
@@ -84,6 +85,10 @@ class Converter:
             return without_file(row, FAILED, in_a_line(failure, title, self.item.model))
         return row
 
+    def _float_layers(self) -> list[str]:
+        """Names of the layers whose results 8 bits are too coarse for, as those say."""
+        return [layer.name for layer in layers_of(self.item.model) if getattr(layer, "needs_float", False)]
+
     def _obstacle(self, variant: str) -> str | None:
         """Why there is no use in converting to a precision."""
         float32 = self.folder / tflite.FILES["float32"]
@@ -93,8 +98,41 @@ class Converter:
             return "no calibration examples"
         if not float32.exists():
             return "the float32 conversion failed"
-        is_calibrated = variant in tflite.CALIBRATED
-        return tflite.calibration_obstacle(tflite.tflite_ops(float32)) if is_calibrated else None
+        if variant == "int16x8" and (layers := self._float_layers()):
+            return f"{', '.join(layers)} need float32, which TFLite cannot mix with integers of 16 bits"
+        if self._has_loops(variant) and not recurrent_layers(self.item.model):
+            return tflite.calibration_obstacle(tflite.tflite_ops(float32))
+        return None
+
+    def _has_loops(self, variant: str) -> bool:
+        """Whether a file for integers would have what the calibrator cannot run."""
+        float32 = self.folder / tflite.FILES["float32"]
+        return (
+            variant in tflite.CALIBRATED
+            and tflite.calibration_obstacle(tflite.tflite_ops(float32)) is not None
+        )
+
+    def _saved_model_of_one(self, is_unrolled: bool) -> Path:
+        """Where the model for one example at a time is.
+
+        Args:
+            is_unrolled: Whether its recurrent layers write out every step.
+
+        Raises:
+            ValueError: Another layer has a loop.
+        """
+        path = self.work / ("unrolled" if is_unrolled else "one")
+        if path.exists():
+            return path
+        lengths = {name: array.shape[1:] for name, array in self.inputs.items()}
+        with unrolled(self.item.model) if is_unrolled else contextlib.nullcontext():
+            save_saved_model(self.item.model, path, batch_size=1, lengths=lengths)
+        if is_unrolled:
+            float32 = self.work / "unrolled.tflite"
+            float32.write_bytes(tflite.convert_tflite(path, "float32"))
+            if obstacle := tflite.calibration_obstacle(tflite.tflite_ops(float32)):
+                raise ValueError(obstacle)
+        return path
 
 
 def without_file(row: ArtifactRow, status: str, reason: object) -> ArtifactRow:

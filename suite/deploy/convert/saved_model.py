@@ -1,7 +1,8 @@
 """Keras model -> float32 serving graph -> SavedModel."""
 
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,28 @@ def save_saved_model(
     else:  # Keras variables that are reached only through the model would be written without their values
         module.variables_of_the_model = [variable.value for variable in model.variables]
     tf.saved_model.save(module, str(path), signatures={SIGNATURE_KEY: function})
+
+
+def recurrent_layers(model: keras.Model) -> list[keras.layers.RNN]:
+    """The layers of a model that loop over sequences."""
+    return [layer for layer in layers_of(model) if isinstance(layer, keras.layers.RNN)]
+
+
+@contextlib.contextmanager
+def unrolled(model: keras.Model) -> Iterator[None]:
+    """Lets the recurrent layers of a model write out every step inside, so that a graph has no loop.
+
+    Args:
+        model: Its sequences have one length where it is traced.
+    """
+    before = {layer: layer.unroll for layer in recurrent_layers(model)}
+    try:
+        for layer in before:
+            layer.unroll = True
+        yield
+    finally:
+        for layer, unroll in before.items():
+            layer.unroll = unroll
 
 
 def _multiplies_integers(node: Any) -> bool:

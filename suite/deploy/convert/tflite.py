@@ -1,12 +1,13 @@
 """SavedModel with a batch of one -> TFLite, built-in operators only, in five precisions."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from suite.keras_internals import freeze
+from suite.keras_internals import freeze, quantize_but
 
 # Variant -> file name. "float32" is the reference; "int16x8" stands in where "int8" loses too much.
 FILES = {
@@ -19,13 +20,17 @@ FILES = {
 CALIBRATED = ("int8", "int16x8")
 BYTES_PER_PARAMETER = {"float32": 4, "float16": 2, "dynamic": 1, "int8": 1, "int16x8": 1}
 CALIBRATION_EXAMPLES = 128
+STEPS = 256  # of an integer of 8 bits
 PERSONAL_FILE = "model_personal.tflite"
 PERSONAL_LEARNING_RATE = 0.1  # for all: their features have a mean square length of 1
 _LOOPS = {"WHILE", "IF", "CALL_ONCE"}
 
 
 def convert_tflite(
-    saved_model: str | Path, variant: str, calibration: dict[str, np.ndarray] | None = None
+    saved_model: str | Path,
+    variant: str,
+    calibration: dict[str, np.ndarray] | None = None,
+    float_layers: Sequence[str] = (),
 ) -> bytes:
     """Converts a SavedModel of batch size 1 with TFLite's built-in operators.
 
@@ -33,6 +38,7 @@ def convert_tflite(
         saved_model: Folder with signatures whose shapes are all fixed, such as `serving_default`.
         variant: A key of `FILES`.
         calibration: Training inputs by name, batch first, for "int8" and "int16x8"; 100 to 300 are enough.
+        float_layers: Names of layers that "int8" leaves in float32.
 
     Returns:
         The TFLite flatbuffer. Inputs and outputs keep the dtypes of the signature in every variant, so an
@@ -61,7 +67,41 @@ def convert_tflite(
             sets.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
             sets.TFLITE_BUILTINS,  # the cast of uint8 pixels has no 16-bit form
         ]
+    if variant == "int8":
+        return quantize_but(converter, lambda flatbuffer: _tensors_in_float(flatbuffer, float_layers))
     return converter.convert()
+
+
+def is_of_layer(tensor: str, layers: Sequence[str]) -> bool:
+    """Whether a tensor is computed by one of some layers.
+
+    Args:
+        tensor: Its name as the converter gives it: the scopes of layers, which TensorFlow numbers, such as
+            "detector_1/boxes_1/add"; those of fused operators are joined by ";".
+        layers: Their names, such as "boxes".
+    """
+    names = "|".join(re.escape(layer) for layer in layers)
+    return any(re.search(rf"(^|/)({names})(_\d+)?(/|$)", each) for each in tensor.split(";"))
+
+
+def _tensors_in_float(flatbuffer: bytes, layers: Sequence[str]) -> set[str]:
+    """Names of what integers are too coarse for: results of `layers`, and probabilities of many classes.
+
+    Those are integers of 1/256, which of a vocabulary leave most words without any probability.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(flatbuffer, 0)
+    kinds, graph = op_names(model), model.Subgraphs(0)
+    tensors = [graph.Tensors(index) for index in range(graph.TensorsLength())]
+    named = [tensor.Name().decode() for tensor in tensors]
+    chosen = {name for name in named if layers and is_of_layer(name, layers)}
+    for index in range(graph.OperatorsLength()):
+        operator = graph.Operators(index)
+        result = operator.Outputs(0)
+        if kinds[operator.OpcodeIndex()] == "SOFTMAX" and tensors[result].ShapeAsNumpy()[-1] > STEPS:
+            chosen.add(named[result])
+    return chosen
 
 
 def convert_for_now(model: Any) -> bytes:

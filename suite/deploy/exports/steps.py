@@ -1,6 +1,7 @@
 """Step models of recurrent networks: run from their exported files, and proven there."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -122,30 +123,45 @@ def collect_step_inputs(
     return {name: values.reshape(-1, *values.shape[2:]) for name, values in by_text.items()}
 
 
-def decoder_export(
-    model: keras.Model,
-    pair: EncoderDecoder,
-    states: dict[str, np.ndarray],
-    previous: np.ndarray,
-    target: np.ndarray,
-) -> Export:
+class ForcedTexts(NamedTuple):
+    """Texts whose true tokens a decoder is given.
+
+    Attributes:
+        states: By name, the encoder's answers on n sources, a row each.
+        previous: `(m, length)` int32, m >= n: what `teacher_forcing` gives, of these sources first.
+        target: The same.
+    """
+
+    states: dict[str, np.ndarray]
+    previous: np.ndarray
+    target: np.ndarray
+
+
+def decoder_export(model: keras.Model, pair: EncoderDecoder, train: ForcedTexts, test: ForcedTexts) -> Export:
     """A decoder's step to deploy, proven on what it is given after the true tokens of some texts.
 
     Args:
         model: The step.
         pair: The same from its file, which runs through the texts, with its vocabulary.
-        states: By name, the encoder's answers on n sources, a row each.
-        previous: `(m, length)` int32, m >= n: what `teacher_forcing` gives, of these sources first.
-        target: The same.
+        train: Texts of training, for calibration.
+        test: Held-out texts.
 
     Returns:
         The export, named "decoder_step"; its metric is the share of the tokens that are most probable.
     """
-    n = len(next(iter(states.values())))
-    target = target[:n]
-    inputs = collect_step_inputs(pair.step, np.concatenate([previous[:n], target[:, -1:]], axis=1), states)
-    counts = target.ravel() != PADDING
+    calibration, _ = _forced_inputs(pair, train)
+    inputs, right = _forced_inputs(pair, test)
     metric = Metric("test_tokens", lambda outputs, right: accuracy(outputs["probabilities"], right))
-    inputs = {name: values[counts] for name, values in inputs.items()}
-    right, files = target.ravel()[counts], pair.to_files()
-    return Export(model, inputs, targets=right, metric=metric, name=STEP, files=files, task=Task.DECODER_STEP)
+    return Export(
+        model, inputs, calibration, right, metric, name=STEP, files=pair.to_files(), task=Task.DECODER_STEP
+    )
+
+
+def _forced_inputs(pair: EncoderDecoder, texts: ForcedTexts) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """What the step is given, by name, and what is right, `(tokens,)`."""
+    n = len(next(iter(texts.states.values())))
+    target = texts.target[:n]
+    tokens = np.concatenate([texts.previous[:n], target[:, -1:]], axis=1)
+    inputs = collect_step_inputs(pair.step, tokens, texts.states)
+    counts = target.ravel() != PADDING
+    return {name: values[counts] for name, values in inputs.items()}, target.ravel()[counts]

@@ -244,8 +244,8 @@ def test_classes_without_a_box_are_told_and_are_none_of_the_model(yolo):
 def test_the_size_follows_the_boxes_and_pictures_lie_in_a_file(yolo, tmp_path):
     seen = []
 
-    def size(boxes):
-        seen.extend(boxes)
+    def size(photos):
+        seen.extend(photo.boxes for photo in photos)
         return SIZE
 
     write_text(yolo / "labels" / "7.txt", "wrong")
