@@ -229,6 +229,13 @@ def left_lines(statements: list[Statement]) -> Iterator[str]:
         yield from (f"- {link(recipe)}", *lines)
 
 
+def statements_of(recipe: str) -> str:
+    """What the notes say that a recipe shows, for its page."""
+    weeks = read_weeks(STATEMENTS.read_text(encoding="utf-8"))
+    shown = [each for week in weeks for each in week.statements if each.recipe == recipe and each.metrics]
+    return "\n".join(f"- [{each.number}](../docs/lecture.md) {each.text}" for each in shown)
+
+
 def page_text(weeks: list[Week], claims: dict[str, dict[str, list[Measured]]]) -> str:
     """The whole page."""
     statements = [each for week in weeks for each in week.statements]

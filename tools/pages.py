@@ -3,7 +3,7 @@
 python tools/pages.py                          into build/pages; `make site` makes HTML of them
 python tools/pages.py --bundles saved_models/results/embedded/seed-0
 
-A recipe's figures and numbers are those of its bundle, or of RESULTS.md.
+Figures and numbers of a recipe are those of its bundle, or of RESULTS.md.
 """
 
 import ast
@@ -22,7 +22,7 @@ from suite.lessons import catalog
 from suite.lessons.cells import MARKDOWN, Cell, is_lesson, read_cells
 from suite.runs.notebook_file import FIGURE, notebook, without_script_part
 from tools.api_pages import api_pages
-from tools.lecture_index import STATEMENTS, measured_claims, read_weeks
+from tools.lecture_index import STATEMENTS, measured_claims, read_weeks, statements_of
 
 ROOT = Path(__file__).parents[1]
 SITE = Path(__file__).parent / "site"
@@ -202,6 +202,7 @@ def recipe_page(entry: str, bundle: Path, out: Path) -> str:
     methods = [folded(f"<code>{each}</code>", code_block(code)) for each, code in imported_methods(source)]
     if methods:
         parts += ["## What it takes from the suite", *methods]
+    parts += ["## What the notes say of it", statements_of(name)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -262,24 +263,19 @@ def with_links(text: str, file: str) -> str:
     return re.sub(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)", link, text)
 
 
-def write_site(out: Path, bundles: Path, with_api: bool) -> None:
+def write_site(out: Path, bundles: Path) -> None:
     """Writes every page, and what Sphinx needs beside them."""
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(SITE, out, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "docs/images", out / "images")
-    pages = {"course.md": course_page(), "gallery.md": gallery_page(bundles)} | (
-        api_pages() if with_api else {}
-    )
+    pages = {"course.md": course_page(), "gallery.md": gallery_page(bundles), **api_pages()}
     for entry in catalog.catalog():
         name = entry.split("/")[1]
         pages[f"recipes/{name}.md"] = recipe_page(entry, bundles / name, out)
         notebook(name, out=out / "notebooks" / f"{name}.ipynb")
     for file, page in DOCUMENTS.items():
         pages[page] = with_links((ROOT / file).read_text(encoding="utf-8"), file)
-    tree = [
-        contents((page for page in parts if with_api or page != "api"), f":caption: {name}")
-        for name, parts in PARTS.items()
-    ]
+    tree = [contents(parts, f":caption: {name}") for name, parts in PARTS.items()]
     pages["index.md"] = "\n".join([(SITE / "index.md").read_text(encoding="utf-8"), *tree])
     for page, text in pages.items():
         (out / page).parent.mkdir(parents=True, exist_ok=True)
@@ -290,10 +286,9 @@ def write_site(out: Path, bundles: Path, with_api: bool) -> None:
 @click.command()
 @click.option("--out", default="build/pages", show_default=True, help="Folder of the pages.")
 @click.option("--bundles", default="saved_models", show_default=True, help="Folder of the recipes' bundles.")
-@click.option("--api/--no-api", "with_api", default=True, help="With the reference, from the docstrings.")
-def main(out: str, bundles: str, with_api: bool) -> None:
+def main(out: str, bundles: str) -> None:
     """Write the pages of the site."""
-    write_site(Path(out), Path(bundles), with_api)
+    write_site(Path(out), Path(bundles))
 
 
 if __name__ == "__main__":

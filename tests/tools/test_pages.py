@@ -21,6 +21,7 @@ def test_a_lesson_with_the_figures_and_numbers_of_its_run(tmp_path):
     assert "| ✓ | It reads digits. | 0.97 (≥\u00a00.95) |" in page
     assert "<details><summary><code>mlp</code></summary>" in page  # what it takes from the suite
     assert "__main__" not in page
+    assert "](../docs/lecture.md) The same network" not in page and "A layer is one matrix, one bias" in page
     assert (tmp_path / "out/figures/mlp_from_scratch/loss.png").is_file()
 
 
