@@ -25,7 +25,7 @@ def test_the_index_in_the_repository_is_whole_and_fresh():
         ("1 | a | mlp_of_dough | The method | loops_gap", "2.1: expected a recipe, received 'mlp_of_dough'"),
         ("1 | a | mlp_from_scratch | No such | loops_gap", "2.1: mlp_from_scratch has no heading 'No such'"),
         ("1 | a | mlp_from_scratch | - | words: b", "2.1: mlp_from_scratch has no heading '-'"),
-        ("1 | a | mlp_from_scratch | The method | lops_gap", "2.1: RESULTS.md has no claim 'lops_gap'"),
+        ("1 | a | mlp_from_scratch | The method | lops_gap", "2.1: mlp_from_scratch has no claim 'lops_gap'"),
         ("! 1 | a | b | mlp_of_dough", "slip in 'Multilayer perceptron (MLP)': expected a recipe"),
     ],
 )
@@ -38,6 +38,14 @@ def test_a_right_place_is_not():
     assert all(each.startswith("no statement leads to ") for each in faults_of(fine))
     assert "no statement leads to mlp_from_scratch" not in faults_of(fine)
     assert "no statement leads to gan" in faults_of(fine)
+
+
+def test_a_claim_without_numbers_yet_is_told_on_the_page():
+    line = "1 | a | mlp_from_scratch | The method | gradient_error"
+    assert all(each.startswith("no statement leads to ") for each in faults_of(line))  # the recipe has it
+    statement = lecture_index.read_weeks(HEAD + line)[0].statements[0]
+    told = list(lecture_index.evidence(statement, {}))
+    assert told == ["`gradient_error` is claimed; RESULTS.md has no numbers of it yet"]
 
 
 def test_no_more_may_be_left_to_show(monkeypatch):
