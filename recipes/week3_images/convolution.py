@@ -5,7 +5,7 @@
 # why its answers move along when the image moves.
 #
 # *Week 3, "Motivation for convolutional layers", "Understanding Convolutions". Takes 40 s on 2 CPU cores;
-# mnist 4 min. `suite run convolution`*
+# mnist 4 min. `suite run convolution [--data tfds]`*
 #
 # ## Why not a dense layer?
 #
@@ -38,8 +38,8 @@
 
 # %%
 import dataclasses
+import functools
 import itertools
-from collections.abc import Callable
 from typing import Annotated
 
 import keras
@@ -108,8 +108,7 @@ def flip_gaps(rng: np.random.Generator) -> tuple[float, float]:
         inside = convolve(image, kernel)[(slice(2, -2),) * image.ndim]  # c with every c - a in the kernel
         flipped, as_is = slide(image, np.flip(kernel)), slide(image, kernel)
         gaps.append([np.linalg.norm(each - inside) / np.linalg.norm(inside) for each in (flipped, as_is)])
-    flipped_gaps, as_is_gaps = zip(*gaps, strict=True)
-    return max(flipped_gaps), np.mean(as_is_gaps)
+    return np.max(gaps, axis=0)[0], np.mean(gaps, axis=0)[1]
 
 
 # %% [markdown]
@@ -126,33 +125,22 @@ def as_matrix(W: np.ndarray, size: int) -> np.ndarray:
     return convolution(units, W, np.zeros(W.shape[3])).reshape(len(units), -1).T
 
 
-def matrix_facts(rng: np.random.Generator) -> dict[str, float]:
-    W = rng.normal(size=(3, 3, 3, 2))
-    matrix = as_matrix(W, 8)
-    return {
-        "matrix_values_per_weight": len(np.unique(matrix[matrix != 0])) / W.size,
-        "matrix_zeros": np.mean(matrix == 0),
-    }
-
-
 # %% [markdown]
 # ## Move the image, and the answers move
 #
 # Shift, then convolve; or convolve, then shift: it is the same, which is called *equivariance*. With a stride
 # of 2 the kernel is laid on every second pixel only. After a move by two pixels it finds the same patches one
-# output further on. After a move by one it finds patches that nobody asked before.
+# output further on. After a move by one it finds patches that nobody asked before; the answers would have to
+# move by half a step, and neither none nor one is right.
 
 
 # %%
 def shift_gap(rng: np.random.Generator, stride: int, shift: int, moved: int) -> float:
-    """How far the answers to a shifted image are from the moved answers, as a share of their length."""
+    """How far answers to a shifted image are from the moved answers, as a share of their length; no borders."""
     X, W, b = (rng.normal(size=shape) for shape in ((2, 15, 15, 3), (3, 3, 3, 4), (4,)))
     before, after = (convolution(np.roll(X, (by, by), (1, 2)), W, b, stride) for by in (0, shift))
-    # What came in over the border is cut off.
-    old, new = (
-        before[:, 1 : before.shape[1] - moved, 1 : before.shape[2] - moved],
-        after[:, moved + 1 :, moved + 1 :],
-    )
+    end = before.shape[1] - moved
+    old, new = before[:, 1:end, 1:end], after[:, moved + 1 :, moved + 1 :]
     return float(np.linalg.norm(new - old) / np.linalg.norm(old))
 
 
@@ -169,41 +157,31 @@ def shift_gap(rng: np.random.Generator, stride: int, shift: int, moved: int) -> 
 
 
 # %%
-def build(name: str, shape: tuple[int, ...], hidden: list, num_classes: int) -> keras.Model:
-    """Raw pixels in, probabilities out."""
-    image = keras.Input(shape, name="image", dtype="uint8")
-    x = layers.Rescaling(1 / 255)(image)
-    for each in hidden:
-        x = each(x)
-    return keras.Model(image, layers.Dense(num_classes, "softmax", name="probabilities")(x), name=name)
-
-
 def networks(shape: tuple[int, ...], num_classes: int, filters: tuple[int, int]) -> dict[str, keras.Model]:
-    """About as many weights each: the dense ones get as many units as that takes."""
-    kernels = [
+    """Raw pixels in, probabilities out; about as many weights each: the dense ones get the units for it."""
+
+    def build(name: str, *hidden: keras.layers.Layer) -> keras.Model:
+        image = keras.Input(shape, name="image", dtype="uint8")
+        x = layers.Rescaling(1 / 255)(image)
+        for each in hidden:
+            x = each(x)
+        return keras.Model(image, layers.Dense(num_classes, "softmax", name="probabilities")(x), name=name)
+
+    cnn = build(
+        "convolutional",
         layers.Conv2D(filters[0], 5, padding="same", activation="relu"),
         layers.MaxPooling2D(),
         layers.Conv2D(filters[1], 5, padding="same", activation="relu"),
         layers.GlobalMaxPooling2D(),
-    ]
-    cnn = build("convolutional", shape, kernels, num_classes)
+    )
     units = round(cnn.count_params() / (np.prod(shape) + 1 + num_classes))
-    dense = {
-        name: build(name, shape, [layers.Flatten(), layers.Dense(units, "relu")], num_classes)
-        for name in ("dense", "shown")
-    }
+    dense = {name: build(name, layers.Flatten(), layers.Dense(units, "relu")) for name in ("dense", "shown")}
     return dense | {"convolutional": cnn}
 
 
-def at_new_places(margin: int, seed: int) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    """Moves each batch by up to `margin` pixels each way, which a canvas has of black on each side."""
-    draw = tf.random.Generator.from_seed(seed)
-
-    def move(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        by = draw.uniform((2,), -margin, margin + 1, tf.int32)
-        return tf.roll(images, by, (1, 2)), labels
-
-    return move
+def at_new_place(images: tf.Tensor, labels: tf.Tensor, margin: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Moves a batch by up to `margin` pixels each way, which a canvas has of black on each side."""
+    return tf.roll(images, tf.random.uniform((2,), -margin, margin + 1, tf.int32), (1, 2)), labels
 
 
 def accuracy_by_shift(model: keras.Model, digits: np.ndarray, labels: np.ndarray, margin: int) -> list[float]:
@@ -228,10 +206,8 @@ def reference_gap(rng: np.random.Generator) -> float:
     gaps = []
     for rank in (1, 2, 3):
         image, kernel = rng.normal(size=(8,) * rank), rng.normal(size=(3,) * rank)
-        gaps += [
-            slide(image, kernel) - signal.correlate(image, kernel, "valid", "direct"),
-            convolve(image, kernel) - signal.convolve(image, kernel, "full", "direct"),
-        ]
+        gaps.append(slide(image, kernel) - signal.correlate(image, kernel, "valid", "direct"))
+        gaps.append(convolve(image, kernel) - signal.convolve(image, kernel, "full", "direct"))
     for stride, padding, channels in itertools.product((1, 2, 3), (0, 1, 2), (1, 3)):
         X, W, b = (rng.normal(size=size) for size in ((2, 7, 9, channels), (3, 4, channels, 5), 5))
         ours, zeros = layer(X, W, b, stride, padding), [[0, 0], [padding] * 2, [padding] * 2, [0, 0]]
@@ -241,36 +217,28 @@ def reference_gap(rng: np.random.Generator) -> float:
 
 # %% The figures
 def draw_matrix(size: int) -> Figure:
-    kernel = np.arange(1.0, 10).reshape(3, 3, 1, 1)
-    figure, axes = plots.new_figure("A convolution as a matrix: few weights, all shared", 10, 5.6)
-    inset = axes.inset_axes((0.03, 0.06, 0.26, 0.36))
-    for panel, values in ((axes, as_matrix(kernel, size)), (inset, kernel[..., 0, 0])):
-        panel.imshow(np.where(values == 0, np.nan, values), cmap="viridis", vmin=1, vmax=9)
-        panel.grid(False)
-    inset.set(title="kernel", xticks=(), yticks=())
+    figure, axes = plots.new_figure("A convolution as a matrix: nine weights, all shared", 10, 5.6)
+    values = as_matrix(np.arange(1.0, 10).reshape(3, 3, 1, 1), size)
+    axes.imshow(np.where(values == 0, np.nan, values), cmap="viridis")
     axes.set(xlabel=f"pixel of a {size}x{size} image, row by row", ylabel="output, row by row")
     return figure
 
 
 def draw_features(cnn: keras.Model, digit: np.ndarray, margin: int) -> Figure:
     """A digit at two places with the strongest maps of the first layer, at the same scale."""
-    first = next(each for each in cnn.layers if isinstance(each, layers.Conv2D))
     places = [image_sets.on_canvas(digit, margin, (corner, corner)) for corner in (-margin, margin)]
-    pictures = np.concatenate(places)
-    maps = keras.Model(cnn.input, first.output).predict(pictures, verbose=0)
+    maps = keras.Model(cnn.input, cnn.layers[2].output).predict(np.concatenate(places), verbose=0)
     strongest = np.argsort(-maps[0].max(axis=(0, 1)))[:4]
-    maps = maps[..., strongest] * (255 / maps[..., strongest].max(axis=(0, 1, 2)))
-    rows = np.concatenate([pictures, maps], axis=3).astype(np.uint8).transpose(0, 3, 1, 2)
-    captions = ["digit", *(f"filter {number + 1}" for number in strongest)] * 2
-    title = "Equivariance: what filters find moves as the digit does"
-    return plots.image_grid(rows.reshape(-1, *rows.shape[2:]), captions, columns=5, title=title)
+    maps = maps[..., strongest] / maps[..., strongest].max(axis=(0, 1, 2))
+    rows = {"digit": np.concatenate(places)}
+    rows |= {f"filter {number + 1}": maps[..., index] for index, number in enumerate(strongest)}
+    return plots.image_rows(rows, title="Equivariance: what filters find moves as the digit does")
 
 
 def draw_accuracy(by_shift: dict[str, list[float]], side: int) -> Figure:
     figure, axes = plots.new_figure("Where the test digits are", width=7, height=3.6)
     lines = {name: (range(len(values)), values, "o-") for name, values in by_shift.items()}
     plots.curves(axes, lines, xlabel=f"pixels from the middle, of a digit of {side}", ylabel="test accuracy")
-    axes.set(ylim=(0, 1.03))
     return figure
 
 
@@ -294,13 +262,14 @@ DATA = ("embedded", "tfds")
 
 def run(config: Config, context: Context) -> Result:
     rng = np.random.default_rng(context.seed)
-    flipped, as_is = flip_gaps(rng)
+    (flipped, as_is), W = flip_gaps(rng), rng.normal(size=(3, 3, 3, 2))
+    matrix = as_matrix(W, size=8)
     metrics = {
         "flipped_gap": flipped,
         "unflipped_gap": as_is,
-        **matrix_facts(rng),
+        "matrix_values_per_weight": len(np.unique(matrix[matrix != 0])) / W.size,
+        "matrix_zeros": np.mean(matrix == 0),
         "shift_gap": max(shift_gap(rng, 1, 3, 3), shift_gap(rng, 2, 2, 1)),
-        # The answers would have to move by half a step: neither none nor one is right.
         "strided_shift_gap": min(shift_gap(rng, 2, 1, moved) for moved in (0, 1)),
         "reference_gap": reference_gap(rng),
     }
@@ -316,7 +285,7 @@ def run(config: Config, context: Context) -> Result:
         schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * len(batches))
         model.compile(Adam(schedule), "sparse_categorical_crossentropy")
         if name == "shown":
-            batches = batches.map(at_new_places(margin, context.seed))
+            batches = batches.map(functools.partial(at_new_place, margin=margin))
         context.fit(model, batches, epochs=config.epochs)
         by_shift[name] = accuracy_by_shift(model, data.images["test"], labels["test"], margin)
     cnn, right = models["convolutional"], by_shift["convolutional"]
