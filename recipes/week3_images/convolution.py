@@ -136,7 +136,7 @@ def as_matrix(W: np.ndarray, size: int) -> np.ndarray:
 
 # %%
 def shift_gap(rng: np.random.Generator, stride: int, shift: int, moved: int) -> float:
-    """How far answers to a shifted image are from the moved answers, as a share of their length; no borders."""
+    """How far answers to a shifted image are from moved answers, as a share of their length, borders cut."""
     X, W, b = (rng.normal(size=shape) for shape in ((2, 15, 15, 3), (3, 3, 3, 4), (4,)))
     before, after = (convolution(np.roll(X, (by, by), (1, 2)), W, b, stride) for by in (0, shift))
     end = before.shape[1] - moved
