@@ -157,8 +157,9 @@ def faults(weeks: list[Week], claims: dict[str, dict[str, list[Measured]]]) -> I
         ):
             yield f"{each.number}: {each.recipe} has no heading {each.heading!r}; it has {there or NONE}"
         source = catalog.recipe_file(entry_of(each.recipe)).read_text(encoding="utf-8")
+        claimed = source.partition("\nCLAIMS")[2].partition("\n)")[0]
         for metric in each.metrics:
-            if metric not in claims.get(each.recipe, {}) and f'"{metric}"' not in source:
+            if metric not in claims.get(each.recipe, {}) and f'"{metric}"' not in claimed:
                 yield f"{each.number}: {each.recipe} has no claim {metric!r}"
     for name in sorted({*names} - {each.recipe for each in statements}):
         yield f"no statement leads to {name}"
