@@ -285,7 +285,9 @@ def run(config: Config, context: Context) -> Result:
         model.compile(Adam(schedule), "sparse_categorical_crossentropy")
         context.fit(model, batches, epochs=config.epochs)
         accuracies[name] = accuracy(model.predict(data.images["test"], verbose=0), labels["test"])
-        rows.append((name, model.layers[2].filters, f"{model.count_params():,}", f"{accuracies[name]:.3f}"))
+        rows.append(
+            (name, str(model.layers[2].filters), f"{model.count_params():,}", f"{accuracies[name]:.3f}")
+        )
     metrics |= {
         "gain_from_3_to_15": accuracies["field 15"] - accuracies["field 3"],
         "gain_by_strides": accuracies["field 15"] - accuracies["field 7"],
