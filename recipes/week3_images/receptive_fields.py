@@ -308,11 +308,12 @@ def run(config: Config, context: Context) -> Result:
 # %% [markdown]
 # ## What was measured
 #
-# ![Three squares, brightest in the middle](figures/fields.png)
+# ![Three squares, the first two brightest in the middle, the third with a grid](figures/fields.png)
 #
 # Every pixel of a square counts, but not alike. Nine layers see 19 pixels from end to end, and what lies
 # within five of the middle has most of the say: more paths lead there. Nobody built this in. It is why units
-# see less than their field says, and why networks are deeper than the sum demands.
+# see less than their field says, and why networks are deeper than the sum demands. Strides leave a grid:
+# pixels where two patches overlap have more paths than their neighbors.
 #
 # ![Accuracy over the field](figures/accuracy.png)
 #
