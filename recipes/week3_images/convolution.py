@@ -218,8 +218,8 @@ def reference_gap(rng: np.random.Generator) -> float:
 # %% The figures
 def draw_matrix(size: int) -> Figure:
     figure, axes = plots.new_figure("A convolution as a matrix: nine weights, all shared", 10, 5.6)
-    values = as_matrix(np.arange(1.0, 10).reshape(3, 3, 1, 1), size)
-    axes.imshow(np.where(values == 0, np.nan, values), cmap="viridis")
+    axes.imshow(np.ma.masked_equal(as_matrix(np.arange(1.0, 10).reshape(3, 3, 1, 1), size), 0))
+    axes.grid(False)
     axes.set(xlabel=f"pixel of a {size}x{size} image, row by row", ylabel="output, row by row")
     return figure
 

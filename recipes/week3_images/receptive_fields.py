@@ -285,7 +285,9 @@ def run(config: Config, context: Context) -> Result:
         model.compile(Adam(schedule), "sparse_categorical_crossentropy")
         context.fit(model, batches, epochs=config.epochs)
         accuracies[name] = accuracy(model.predict(data.images["test"], verbose=0), labels["test"])
-        rows.append((name, model.layers[2].filters, f"{model.count_params():,}", f"{accuracies[name]:.3f}"))
+        rows.append(
+            (name, str(model.layers[2].filters), f"{model.count_params():,}", f"{accuracies[name]:.3f}")
+        )
     metrics |= {
         "gain_from_3_to_15": accuracies["field 15"] - accuracies["field 3"],
         "gain_by_strides": accuracies["field 15"] - accuracies["field 7"],
@@ -306,11 +308,12 @@ def run(config: Config, context: Context) -> Result:
 # %% [markdown]
 # ## What was measured
 #
-# ![Three squares, brightest in the middle](figures/fields.png)
+# ![Three squares, the first two brightest in the middle, the third with a grid](figures/fields.png)
 #
 # Every pixel of a square counts, but not alike. Nine layers see 19 pixels from end to end, and what lies
 # within five of the middle has most of the say: more paths lead there. Nobody built this in. It is why units
-# see less than their field says, and why networks are deeper than the sum demands.
+# see less than their field says, and why networks are deeper than the sum demands. Strides leave a grid:
+# pixels where two patches overlap have more paths than their neighbors.
 #
 # ![Accuracy over the field](figures/accuracy.png)
 #
