@@ -121,9 +121,9 @@ RATES = np.geomspace(1e-3, 30, 10)
 
 def compare(data: dict, batch_size: int, passes: int, rng: np.random.Generator) -> tuple[np.ndarray, float]:
     """Validation losses by rate, and the test loss at the best one."""
-    ends = []
+    (X, Y), ends = data["train"], []
     for rate in RATES:
-        *_, W = descend(*data["train"], rate, shuffle(len(data["train"][0]), batch_size, passes, rng))
+        *_, W = descend(X, Y, rate, shuffle(len(X), batch_size, passes, rng))
         ends.append([mean_loss(W, *data[part]) for part in ("validation", "test")])
     validation, test = np.transpose(ends)
     return validation, test[validation.argmin()]
