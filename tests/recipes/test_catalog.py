@@ -96,7 +96,7 @@ STRUCTURE = "counts what a network consists of, which is the same on any data"
 FACTS = {
     "linear_classification": {"reference_gap": IDENTITY},
     "mlp_from_scratch": {"gradient_error": MATHEMATICS, "loops_gap": IDENTITY, "reference_gap": IDENTITY},
-    "mlp_keras": {"reference_gap": IDENTITY},
+    "mlp_keras": {"largest_step_gap": IDENTITY},
     "batch_normalization": {"keras_output_gap": IDENTITY, "keras_state_gap": IDENTITY},
     "architectures": {
         "parameters_off": STRUCTURE,
