@@ -1,6 +1,6 @@
-"""Wrong variants of the recipes of week 2: module -> (check, [(what is wrong, right source, its replacement)]).
+"""Wrong variants of the recipes of week 2: module -> (check, [(what is wrong, right source, replacement)]).
 
-The check is the recipe's own: it runs, small, and its claims are held. So each row shows that a claim can fail.
+The check is the recipe's own: it runs, small, and its claims are held. Each row shows that a claim can fail.
 """
 
 import dataclasses
@@ -31,14 +31,19 @@ def keeps_claims(*left_out: str, **settings: Any) -> Callable[[types.ModuleType]
     return check
 
 
-PERCEPTRONS = [
-    ("OR instead of NAND", "WEIGHTS = np.array([-2.0, -2.0])", "WEIGHTS = np.array([2.0, 2.0])"),
-    ("halves of the table swapped", "low, high = (from_table", "high, low = (from_table"),
-    ("carry of the first half adder lost", "nand(nand(first, first), nand(second, second))", "second"),
-    ("one neuron without its bias", "np.array([bias])", "np.array([0 * bias])"),
-    ("no turn of the points with label 0", "X.T * (2 * labels - 1)", "X.T * 1"),
-    ("zeros are not corrected", "(2 * labels[position] - 1) *", "labels[position] *"),
+SIGMOID = [
+    ("steps in place of sigmoids", "return 1 / (1 + np.exp(-z))", "return step(z)"),
+    ("sigmoids in place of steps", "return (z > 0).astype(float)", "return sigmoid(z)"),
+    ("slope without the neuron's own", "dx = x * (1 - x) * dz", "dx = dz"),
+    ("slope that misses the change itself", "dz = dx @ W + x @ dW", "dz = dx @ W"),
+    ("biases left out of the one layer", "b @ V + c", "b @ V"),
+    (
+        "a bend in the linear network",
+        "build_model(name) for",
+        'build_model(name.replace("linear", "tanh")) for',
+    ),
 ]
+RECIPES = "recipes.week2_neural_networks"
 MUTANTS: dict[str, tuple[Callable[[types.ModuleType], None], list[tuple[str, str, str]]]] = {
-    "recipes.week2_neural_networks.perceptron_circuits": (keeps_claims(bits=2), PERCEPTRONS),
+    f"{RECIPES}.sigmoid_neurons": (keeps_claims("sigmoid_error"), SIGMOID),
 }
