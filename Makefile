@@ -54,6 +54,7 @@ constraints: $(VENV)/.installed
 
 results: $(VENV)/.installed-test
 	$(BIN)/python tools/results.py
+	$(BIN)/python tools/lecture_index.py
 
 soak: $(VENV)/.installed-test
 	$(BIN)/python tools/soak.py
@@ -64,7 +65,7 @@ benchmark: $(VENV)/.installed-bench
 # From the bundles in saved_models: run the recipes first whose figures and numbers it shall show.
 site: $(VENV)/.installed-site
 	$(BIN)/python tools/pages.py
-	$(BIN)/sphinx-build -q -b html build/pages build/site
+	$(BIN)/sphinx-build -q -W --keep-going -b html build/pages build/site
 	@echo "open build/site/index.html"
 
 clean:

@@ -16,6 +16,7 @@ RECIPES = (
     "week2_neural_networks/matrix_derivatives",
     "week2_neural_networks/hints",
     "week3_images/convolution",
+    "week3_images/receptive_fields",
     "week3_images/pooling_and_strides",
     "week3_images/cnn_backpropagation",
     "week3_images/activations_and_initialization",

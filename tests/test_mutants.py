@@ -5,7 +5,16 @@ from suite import optimizers
 from tools import mutants
 
 
-@pytest.mark.parametrize("mutant", mutants.mutants(), ids=lambda mutant: f"{mutant.module}: {mutant.wrong}")
+def slow_if_a_recipe(mutant):
+    """A recipe's check is its whole run."""
+    return pytest.param(mutant, marks=[pytest.mark.slow] * mutant.module.startswith("recipes."))
+
+
+@pytest.mark.parametrize(
+    "mutant",
+    [slow_if_a_recipe(mutant) for mutant in mutants.mutants()],
+    ids=lambda mutant: f"{mutant.module}: {mutant.wrong}",
+)
 def test_every_mutant_is_caught_and_the_right_rule_passes(mutant):
     assert mutants.is_caught(mutant) != mutants.is_control(mutant)
 

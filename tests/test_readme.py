@@ -43,7 +43,7 @@ COMMANDS = sorted(INLINE | IN_BLOCKS)
 
 
 def headings(text):
-    names = re.findall(r"^#+ (.*)$", text, re.M)
+    names = re.findall(r"^(?:# )?#+ (.*)$", text, re.M)  # of a recipe in cells, too
     return {re.sub(r"[^\w -]", "", name.lower()).replace(" ", "-") for name in names}
 
 

@@ -3,14 +3,14 @@
 python tools/pages.py                          into build/pages; `make site` makes HTML of them
 python tools/pages.py --bundles saved_models/results/embedded/seed-0
 
-A recipe's figures and numbers are those of its bundle; a page without one says how to get it.
+Figures and numbers of a recipe are those of its bundle, or of RESULTS.md.
 """
 
 import ast
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from suite.bundle.names import RESULT_FILE
 from suite.lessons import catalog
 from suite.lessons.cells import MARKDOWN, Cell, is_lesson, read_cells
 from suite.runs.notebook_file import FIGURE, notebook, without_script_part
+from tools.api_pages import api_pages
+from tools.lecture_index import STATEMENTS, measured_claims, read_weeks, statements_of
 
 ROOT = Path(__file__).parents[1]
 SITE = Path(__file__).parent / "site"
@@ -30,19 +32,19 @@ DOCUMENTS = {  # file -> page
     "RESULTS.md": "docs/results.md",
     "BENCHMARKS.md": "docs/benchmarks.md",
     "CHANGELOG.md": "docs/changelog.md",
+    "CONTRIBUTING.md": "docs/contributing.md",
     "docs/adding-a-recipe.md": "docs/adding-a-recipe.md",
     "docs/architecture.md": "docs/architecture.md",
     "docs/export.md": "docs/export.md",
+    "docs/lecture.md": "docs/lecture.md",
     "docs/performance.md": "docs/performance.md",
     "docs/scaling.md": "docs/scaling.md",
 }
-WEEKS = {  # of the course
-    "1": "Optimization",
-    "2": "Neural networks",
-    "3": "Images",
-    "4": "Unsupervised representation learning",
-    "5": "Sequences",
-    "6": "Sequence to sequence",
+PARTS = {  # of the table of contents: what a reader comes for, and the pages
+    "Learn": ("course", "docs/lecture", "gallery"),
+    "Use": ("Use the suite <docs/readme>", "docs/export", "docs/scaling", "api"),
+    "Measured": ("docs/results", "docs/benchmarks", "docs/performance"),
+    "Take part": ("docs/contributing", "docs/adding-a-recipe", "docs/architecture", "docs/changelog"),
 }
 
 
@@ -60,8 +62,10 @@ def code_block(code: str) -> str:
     return f"```python\n{code}\n```"
 
 
-def claims_table(record: dict[str, Any]) -> str:
-    """What the last run claimed and measured."""
+def claims_table(name: str, record: dict[str, Any]) -> str:
+    """What the last run claimed and measured; without one, what RESULTS.md has of three seeds."""
+    if not record:
+        return claims_on_file(name)
     rows = ["| | claim | measured |", "|---|---|---|"]
     for row in record.get("claims", ()):
         bounds = [
@@ -70,7 +74,15 @@ def claims_table(record: dict[str, Any]) -> str:
         mark = "✓" if row["passed"] else "**missed**"
         said = row.get("says") or f"`{row['metric']}`"
         rows.append(f"| {mark} | {said} | {row['value']:.3g} ({', '.join(bounds)}) |")
-    return "\n".join(rows) if len(rows) > 2 else "*Not run here yet.*"
+    return "\n".join(rows)
+
+
+def claims_on_file(name: str) -> str:
+    """The claims of a recipe in RESULTS.md, on the data that it has without a flag."""
+    rows = ["| claim | measured, seeds 0 to 2 |", "|---|---|"]
+    for metric, (first, *_) in measured_claims().get(name, {}).items():
+        rows.append(f"| {first.says or f'`{metric}`'} | {first.found}, {first.bound} |")
+    return "\n".join(rows)
 
 
 def run_line(name: str, record: dict[str, Any], cost: str) -> str:
@@ -148,7 +160,7 @@ def lesson_page(
             continue
         code = code_block(without_script_part(cell.text))
         if cell.text.startswith("CLAIMS = "):
-            parts += [claims_table(record), folded("The claims in the file", code)]
+            parts += [claims_table(name, record), folded("The claims in the file", code)]
         elif cell.title:
             parts.append(folded(cell.title, code))
         elif without_script_part("\n" + cell.text):
@@ -167,7 +179,7 @@ def docstring_page(name: str, source: str, record: dict[str, Any], there: set[st
         run_line(name, record, cost),
         *about.claims,
         "## Measured",
-        claims_table(record),
+        claims_table(name, record),
         *pictures,
         "## The program",
         code,
@@ -190,29 +202,45 @@ def recipe_page(entry: str, bundle: Path, out: Path) -> str:
     methods = [folded(f"<code>{each}</code>", code_block(code)) for each, code in imported_methods(source)]
     if methods:
         parts += ["## What it takes from the suite", *methods]
+    parts += ["## What the notes say of it", statements_of(name)]
     return "\n\n".join(parts) + "\n"
 
 
-def course_page(bundles: Path) -> str:
-    """Week by week: a line and a figure a recipe."""
+def course_page() -> str:
+    """Week by week: what each recipe is about."""
+    titles = {week.title[5]: week.title for week in read_weeks(STATEMENTS.read_text(encoding="utf-8"))}
     lines, week = ["# The course\n"], ""
     for entry in catalog.catalog():
         folder, name = entry.split("/")
         if folder != week:
             week = folder
-            lines.append(f"\n## Week {week[4]}: {WEEKS[week[4]]}\n")
+            lines.append(f"\n## {titles[week[4]]}\n")
         about = catalog.about(entry)
-        is_run = (bundles / name / RESULT_FILE).is_file()
-        lines.append(
-            f"- [**{about.title.rstrip('.')}**](recipes/{name}.md){'' if is_run else ' *(not run here)*'}  \n"
-            f"  {about.lead or ', '.join(about.topics)}"
-        )
+        told = about.lead or ", ".join(about.topics)
+        lines.append(f"- [**{about.title.rstrip('.')}**](recipes/{name}.md)  \n  {told}")
     return "\n".join(lines) + "\n\n" + contents([f"recipes/{e.split('/')[1]}" for e in catalog.catalog()])
 
 
-def contents(pages: list[str], *options: str) -> str:
+def gallery_page(bundles: Path) -> str:
+    """A figure of each recipe that was run."""
+    cards = []
+    for entry in catalog.catalog():
+        name, title = entry.split("/")[1], catalog.about(entry).title.rstrip(".")
+        told = FIGURE.findall(catalog.recipe_file(entry).read_text(encoding="utf-8").replace("# ![", "!["))
+        there = sorted(path.stem for path in (bundles / name / "figures").glob("*.png"))
+        if there:
+            figure = next((each for each in told if each in there), there[0])  # the one that is told first
+            cards.append(
+                f"```{{figure}} figures/{name}/{figure}.png\n:alt: {figure.replace('_', ' ')}\n"
+                f":figclass: card\n\n[{title}](recipes/{name}.md)\n```"
+            )
+    note = f"*Of {len(catalog.catalog())} recipes {len(cards)} were run where this site was made.*"
+    return "\n\n".join(["# Gallery", note, *cards]) + "\n"
+
+
+def contents(pages: Iterable[str], *options: str) -> str:
     """A table of contents, from which Sphinx takes previous and next."""
-    return "\n".join(["```{toctree}", *(options or [":hidden:"]), "", *pages, "```", ""])
+    return "\n".join(["```{toctree}", ":hidden:", *options, "", *pages, "```", ""])
 
 
 def with_links(text: str, file: str) -> str:
@@ -235,39 +263,20 @@ def with_links(text: str, file: str) -> str:
     return re.sub(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)", link, text)
 
 
-def api_page() -> str:
-    """The verbs and the methods, from their docstrings."""
-    import suite
-
-    verbs = "\n".join(f".. autofunction:: suite.{name}" for name in suite.__all__ if name[0] != "_")
-    modules = [
-        f"suite.{room}.{path.stem}"
-        for room in METHODS
-        for path in sorted((ROOT / "suite" / room).glob("*.py"))
-        if path.stem != "__init__"
-    ]
-    members = "\n".join(
-        f"{name}\n{'-' * len(name)}\n.. automodule:: {name}\n   :members:\n" for name in modules
-    )
-    return f"# API\n\n```{{eval-rst}}\n{verbs}\n\n{members}```\n"
-
-
-def write_site(out: Path, bundles: Path, with_api: bool) -> None:
+def write_site(out: Path, bundles: Path) -> None:
     """Writes every page, and what Sphinx needs beside them."""
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(SITE, out, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "docs/images", out / "images")
-    pages = {"course.md": course_page(bundles)}
+    pages = {"course.md": course_page(), "gallery.md": gallery_page(bundles), **api_pages()}
     for entry in catalog.catalog():
         name = entry.split("/")[1]
         pages[f"recipes/{name}.md"] = recipe_page(entry, bundles / name, out)
         notebook(name, out=out / "notebooks" / f"{name}.ipynb")
     for file, page in DOCUMENTS.items():
         pages[page] = with_links((ROOT / file).read_text(encoding="utf-8"), file)
-    if with_api:
-        pages["api.md"] = api_page()
-    parts = ["course", *(page.removesuffix(".md") for page in DOCUMENTS.values()), *(["api"] * with_api)]
-    pages["index.md"] = (SITE / "index.md").read_text(encoding="utf-8") + contents(parts)
+    tree = [contents(parts, f":caption: {name}") for name, parts in PARTS.items()]
+    pages["index.md"] = "\n".join([(SITE / "index.md").read_text(encoding="utf-8"), *tree])
     for page, text in pages.items():
         (out / page).parent.mkdir(parents=True, exist_ok=True)
         (out / page).write_text(text, encoding="utf-8")
@@ -277,10 +286,9 @@ def write_site(out: Path, bundles: Path, with_api: bool) -> None:
 @click.command()
 @click.option("--out", default="build/pages", show_default=True, help="Folder of the pages.")
 @click.option("--bundles", default="saved_models", show_default=True, help="Folder of the recipes' bundles.")
-@click.option("--api/--no-api", "with_api", default=True, help="With the reference, from the docstrings.")
-def main(out: str, bundles: str, with_api: bool) -> None:
+def main(out: str, bundles: str) -> None:
     """Write the pages of the site."""
-    write_site(Path(out), Path(bundles), with_api)
+    write_site(Path(out), Path(bundles))
 
 
 if __name__ == "__main__":

@@ -17,10 +17,10 @@
 # ## The method
 #
 # **Notation.** The lecture has one example as a column `a` and the weight from neuron k to neuron j as
-# `w_jk`, so that a layer is `z = w a + b`. Libraries put one example in a *row* and turn the matrix: `Z = A W
-# + b`, with `W` of shape (inputs, units). Then a whole batch is one product, its examples one below the
-# other. Our `W` is the lecture's `w`, transposed; where the lecture's BP2 has `w'`, we have `W'` on the other
-# side.
+# `w_jk`, so that a layer is `z = w a + b`. Libraries put one example in a *row* and turn the matrix:
+# `Z = A W + b`, with `W` of shape (inputs, units). Then a whole batch is one product, its examples one below
+# the other. Our `W` is the lecture's `w`, transposed; where the lecture's BP2 has `w'`, we have `W'` on
+# the other side.
 #
 # **Forward:** `Z = A W + b`, then `A = max(Z, 0)`; after the last layer comes the softmax, which turns scores
 # into probabilities.

@@ -97,6 +97,22 @@ FACTS = {
     "linear_classification": {"reference_gap": IDENTITY},
     "mlp_from_scratch": {"gradient_error": MATHEMATICS, "loops_gap": IDENTITY, "reference_gap": IDENTITY},
     "mlp_keras": {"largest_step_gap": IDENTITY},
+    "convolution": {
+        "flipped_gap": MATHEMATICS,
+        "unflipped_gap": MATHEMATICS,
+        "matrix_values_per_weight": STRUCTURE,
+        "matrix_zeros": STRUCTURE,
+        "shift_gap": MATHEMATICS,
+        "strided_shift_gap": MATHEMATICS,
+        "reference_gap": IDENTITY,
+    },
+    "receptive_fields": {
+        "layer_mismatches": STRUCTURE,
+        "field_mismatches": STRUCTURE,
+        "strided_over_plain_field": STRUCTURE,
+        "middle_share": MATHEMATICS,
+        "reference_mismatches": IDENTITY,
+    },
     "batch_normalization": {"keras_output_gap": IDENTITY, "keras_state_gap": IDENTITY},
     "architectures": {
         "parameters_off": STRUCTURE,

@@ -47,6 +47,15 @@ def test_the_method_comes_first(entry):
     assert any(line.startswith("def ") for line in lines[:SHOWN]), "no method in the first cell of code"
 
 
+def test_no_line_of_prose_begins_a_list_within_code(entry):
+    """Markdown would end a formula there that an editor has wrapped at its plus."""
+    for cell in read_cells(recipe_file(entry).read_text(encoding="utf-8")):
+        if cell.kind == MARKDOWN:
+            for paragraph in re.sub("```.*?```", "", cell.text, flags=re.S).split("\n\n"):
+                for start in re.finditer(r"\n(?:[+*-]|\d+[.)]|#+|>) ", paragraph):
+                    assert paragraph[: start.start()].count("`") % 2 == 0, paragraph
+
+
 def test_claims_are_sentences_and_figures_exist(entry):
     recipe, source = load_recipe(entry.split("/")[1]), recipe_file(entry).read_text()
     assert all(claim.says for claim in recipe.CLAIMS)

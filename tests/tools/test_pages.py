@@ -3,7 +3,7 @@
 from suite.bundle.rows import ClaimRow
 from suite.lessons.catalog import recipe_file
 from tests.records import changed, write_record
-from tools import pages
+from tools import api_pages, pages
 
 ENTRY = "week2_neural_networks/mlp_from_scratch"
 
@@ -21,6 +21,7 @@ def test_a_lesson_with_the_figures_and_numbers_of_its_run(tmp_path):
     assert "| ✓ | It reads digits. | 0.97 (≥\u00a00.95) |" in page
     assert "<details><summary><code>mlp</code></summary>" in page  # what it takes from the suite
     assert "__main__" not in page
+    assert "](../docs/lecture.md) The same network" not in page and "A layer is one matrix, one bias" in page
     assert (tmp_path / "out/figures/mlp_from_scratch/loss.png").is_file()
 
 
@@ -35,3 +36,30 @@ def test_links_of_documents():
     text = "[a](docs/export.md#x) [b](recipes/week4_unsupervised/gan.py) [c](LICENSE) [d](https://x.y)"
     linked = pages.with_links(text, "README.md")
     assert linked.startswith("[a](../docs/export.md#x) ") and linked.endswith(" c [d](https://x.y)")
+
+
+def test_without_a_run_the_claims_are_those_of_three_seeds(tmp_path):
+    page = pages.recipe_page(ENTRY, tmp_path / "none", tmp_path / "out")
+    assert "| claim | measured, seeds 0 to 2 |" in page
+    assert "| The network reads digits of 8 x 8 pixels. | 0.9" in page and ", at least 0.95 |" in page
+
+
+def test_the_gallery_has_a_figure_of_each_run(tmp_path):
+    figures = tmp_path / "mlp_from_scratch" / "figures"
+    figures.mkdir(parents=True)
+    (figures / "loss.png").write_bytes(b"png")
+    page = pages.gallery_page(tmp_path)
+    assert page.count("```{figure}") == 1 and "figures/mlp_from_scratch/loss.png" in page
+    assert "[Train a multilayer perceptron" in page and "recipes 1 were run" in page
+
+
+def test_the_reference_has_every_verb_and_every_room_of_methods():
+    found = api_pages.api_pages()
+    assert all(f".. autofunction:: suite.{verb}\n" in found["api.md"] for verb in api_pages.VERBS)
+    assert ".. automodule:: suite.optimizers.adam\n   :members:" in found["api/optimizers.md"]
+    assert {f"api/{room}.md" for room in pages.METHODS} < {*found}
+
+
+def test_every_document_is_in_the_table_of_contents():
+    named = {part.partition("<")[2].rstrip(">") or part for parts in pages.PARTS.values() for part in parts}
+    assert {page.removesuffix(".md") for page in pages.DOCUMENTS.values()} <= named
