@@ -90,7 +90,7 @@ def layer(X: np.ndarray, W: np.ndarray, b: np.ndarray, stride: int = 1, padding:
     X = np.pad(X, [(0, 0), (padding, padding), (padding, padding), (0, 0)])
     channels, filters = map(range, W.shape[2:])
     maps = [[sum(slide(x[..., c], W[..., c, f]) for c in channels) + b[f] for f in filters] for x in X]
-    return np.moveaxis(maps, 1, -1)[:, ::stride, ::stride]
+    return np.moveaxis(np.array(maps), 1, -1)[:, ::stride, ::stride]
 
 
 # %% [markdown]
@@ -190,7 +190,7 @@ def accuracy_by_shift(model: keras.Model, digits: np.ndarray, labels: np.ndarray
     for by in range(margin + 1):
         places = [(by, 0), (-by, 0), (0, by), (0, -by)][: 4 if by else 1]
         moved = [image_sets.on_canvas(digits, margin, place) for place in places]
-        right.append(np.mean([accuracy(model.predict(each, verbose=0), labels) for each in moved]))
+        right.append(float(np.mean([accuracy(model.predict(each, verbose=0), labels) for each in moved])))
     return right
 
 
