@@ -277,7 +277,7 @@ def run(config: Config, context: Context) -> Result:
         curves[name] = context.fit(model, batches, epochs=config.hundreds, steps_per_epoch=100)["train_loss"]
     return Result(
         metrics={
-            "flipping_share": np.mean(is_flipped),
+            "flipping_share": float(np.mean(is_flipped)),
             "perceptron_jump": jumps.max(where=width < 1e-11, initial=0),
             "sigmoid_move_over_delta": np.max(moves / width),
             "sigmoid_error_slope": log_log_slope(DELTAS, errors),
