@@ -96,7 +96,7 @@ STRUCTURE = "counts what a network consists of, which is the same on any data"
 FACTS = {
     "linear_classification": {"reference_gap": IDENTITY},
     "mlp_from_scratch": {"gradient_error": MATHEMATICS, "loops_gap": IDENTITY, "reference_gap": IDENTITY},
-    "mlp_keras": {"largest_step_gap": IDENTITY},
+    "mlp_keras": {"reference_gap": IDENTITY},
     "convolution": {
         "flipped_gap": MATHEMATICS,
         "unflipped_gap": MATHEMATICS,
