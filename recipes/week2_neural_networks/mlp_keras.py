@@ -273,7 +273,9 @@ if __name__ == "__main__":
 #
 # <details><summary>Answer</summary>
 #
-# EX1
+# No claim falls. The training loss goes down to 2e-5 nats, as the network has every image by heart; validation
+# stays at 0.04, and of the 270 test digits two are wrong that were right before (seed 0). On so easy a set
+# that is all there is to win; the two curves show more than the accuracy does.
 #
 # </details>
 #
@@ -282,8 +284,8 @@ if __name__ == "__main__":
 #
 # <details><summary>Answer</summary>
 #
-# `reference_gap`, and neither is wrong. NumPy still counts in float64; Keras rounds to seven digits, and
-# after some steps a unit that one of them has just switched on is still off in the other.
+# `reference_gap`, at 4e-6, and neither is wrong: NumPy still counts in float64, and Keras rounds to seven
+# digits.
 #
 # </details>
 #
@@ -291,8 +293,9 @@ if __name__ == "__main__":
 #
 # <details><summary>Answer</summary>
 #
-# It is as small. Keras writes the velocity with the other sign, `v = 0.9 v - rate * d; w = w + v`, which
-# is the same rule.
+# It is 3e-7, and the claim falls, though the rule is the same. Keras' SGD keeps the number 0.9 in float32,
+# which has only 0.89999998. Take 0.875, which it has exactly, on both sides, and the gap is 4e-15 again. That
+# is how one tells another method from another rounding.
 #
 # </details>
 #
