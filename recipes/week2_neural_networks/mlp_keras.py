@@ -273,9 +273,9 @@ if __name__ == "__main__":
 #
 # <details><summary>Answer</summary>
 #
-# No claim falls. The training loss goes down to 2e-5 nats, as the network has every image by heart; validation
-# stays at 0.04, and of the 270 test digits two are wrong that were right before (seed 0). On so easy a set
-# that is all there is to win; the two curves show more than the accuracy does.
+# No claim falls. The training loss goes down to 2e-5 nats, as the network has every image by heart;
+# validation stays at 0.04, and of the 270 test digits two are wrong that were right before (seed 0). On so
+# easy a set that is all there is to win; the two curves show more than the accuracy does.
 #
 # </details>
 #
