@@ -5,7 +5,7 @@
 # why its answers move along when the image moves.
 #
 # *Week 3, "Motivation for convolutional layers", "Understanding Convolutions". Takes 40 s on 2 CPU cores;
-# mnist 4 min. `suite run convolution [--data tfds]`*
+# mnist 5 min. `suite run convolution [--data tfds]`*
 #
 # ## Why not a dense layer?
 #
@@ -328,7 +328,8 @@ def run(config: Config, context: Context) -> Result:
 # it is shown them, and pays: it needs weights for the same thing at each place, so with as many weights as
 # the others it gets nowhere as far as in the middle. The convolutional network was shown nothing. Its curve
 # goes up and down: between its two layers of kernels a pooling has a stride of 2, and a digit that moved by
-# an odd number of pixels falls in between.
+# an odd number of pixels falls in between. (On MNIST, where a pixel is a 28th of the digit, one sees nothing
+# of it.)
 
 # %%
 CLAIMS = (
@@ -372,12 +373,7 @@ CLAIMS = (
         Claim(
             "convolutional_lost_to_even_shift",
             at_most=0.15,
-            says="a convolutional one that learned them there loses little to an even shift,",
-        ),
-        Claim(
-            "odd_over_even_loss",
-            at_least=0.03,
-            says="and more to an odd one, as its pooling has a stride of 2.",
+            says="a convolutional one that learned them there loses little to an even shift.",
         ),
         Claim(
             "gain_over_shown",
@@ -387,6 +383,12 @@ CLAIMS = (
             lecture="we share parameters of the network and train a better model",
         ),
         Claim("test_accuracy", at_least=0.95, says="It reads digits in the middle."),
+    ),
+    Claim(
+        "odd_over_even_loss",
+        at_least=0.03,
+        data="embedded",
+        says="Of digits of 8 pixels it loses more to an odd shift, as its pooling has a stride of 2.",
     ),
     Claim(
         "reference_gap",

@@ -1,5 +1,6 @@
 """Runs an exported model: the format of the artifact picks the runtime, and only that one is imported."""
 
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,8 @@ from suite.deploy.tflite_metadata import read_associated_file, read_task
 from suite.deploy.tflite_runtime import TfliteModel
 
 FORMATS = ("keras", "saved_model", "tflite", "onnx")
-BATCH_SIZE = 32
+BATCH_SIZE = 32  # examples at a time, at most
+NUMBERS = 2**21  # of inputs at a time: large pictures go through a few at a time, so that memory stays small
 CPU_COUNT = os.cpu_count() or 1
 # Keys of an ONNX file's metadata; the second is of ONNX' own for images ("Image Category Definition").
 ONNX_TASK_KEY = "suite.task"
@@ -101,7 +103,7 @@ class Artifact:
         """
         inputs = named_inputs(self.signature, inputs)
         total = len(next(iter(inputs.values())))
-        step = self._batch or BATCH_SIZE
+        step = self._batch or examples_at_once(inputs)
         starts = range(0, total, step)
 
         def run(start: int) -> dict[str, np.ndarray]:
@@ -119,6 +121,16 @@ class Artifact:
             tensor.name: np.concatenate([batch[tensor.name] for batch in batches])
             for tensor in self.signature.outputs
         }
+
+
+def examples_at_once(inputs: Mapping[str, Any]) -> int:
+    """How many examples go through a model together.
+
+    Args:
+        inputs: Arrays by input name, batch first.
+    """
+    numbers = sum(math.prod(array.shape[1:]) for array in inputs.values())
+    return max(1, min(BATCH_SIZE, NUMBERS // max(1, numbers)))
 
 
 def format_of(path: str | Path) -> str:

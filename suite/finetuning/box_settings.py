@@ -20,7 +20,7 @@ OVERLAPS = (0.5, 0.6, 0.7)  # IoU from which the worse of two boxes goes
 WORTH = 0.002  # of mAP: what another overlap than the first has to gain
 FEWEST, MOST = 20, 300  # detections in an image
 FEWEST_ROUNDS, MOST_ROUNDS = 8, 64
-CHUNK = 16  # images at a time, whose candidates are compared with each other
+CHUNK = 4  # images at a time, whose candidates are compared with each other
 
 
 class Grid(NamedTuple):

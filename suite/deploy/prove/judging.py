@@ -24,7 +24,7 @@ from suite.deploy.prove.gates import (
     weight_bytes,
 )
 from suite.deploy.prove.measure import Measurement
-from suite.deploy.runtime import BATCH_SIZE
+from suite.deploy.runtime import examples_at_once
 from suite.deploy.signature import Signature, call_model, has_fixed_batch, signature_of
 from suite.evaluation.metrics import Metric
 
@@ -128,7 +128,7 @@ def finite(value: float) -> float | None:
 
 
 def predict_batches(
-    model: Any, signature: Signature, inputs: Mapping[str, np.ndarray], batch_size: int = BATCH_SIZE
+    model: Any, signature: Signature, inputs: Mapping[str, np.ndarray], batch_size: int | None = None
 ) -> dict[str, np.ndarray]:
     """The outputs of a Keras model by name.
 
@@ -136,8 +136,9 @@ def predict_batches(
         model: It takes and gives what `signature` says.
         signature: Its inputs and outputs.
         inputs: Arrays by name, batch first.
-        batch_size: Examples a call.
+        batch_size: Examples a call; `examples_at_once` by default.
     """
+    batch_size = batch_size or examples_at_once(inputs)
     infer = tf.function(lambda tensors: call_model(model, tensors), reduce_retracing=True, autograph=False)
     batches = []
     for start in range(0, len(next(iter(inputs.values()))), batch_size):
