@@ -63,6 +63,7 @@ from suite.backprop.gradient_check import numeric_gradient, relative_error
 from suite.backprop.losses import quadratic
 from suite.backprop.paths import accumulate_backward, sum_over_paths
 from suite.evaluation import plots
+from suite.evaluation.scaling import log_log_slope
 from suite.optimizers import Adam, GradientDescent, Momentum
 from suite.runs.recipe import Claim, Context, Result
 
@@ -283,7 +284,7 @@ def work(rng: np.random.Generator) -> np.ndarray:
         slopes = list(rng.normal(size=(depth, 3, 3)))  # weight times sigma' of every edge
         by_paths, path_work = sum_over_paths(slopes, neuron=0)
         derivatives, backward_work = accumulate_backward(slopes)
-        rows.append((depth, path_work, backward_work, relative_error(by_paths, derivatives[0])))
+        rows.append((depth, path_work, backward_work, relative_error(np.array(by_paths), derivatives[0])))
     return np.array(rows)
 
 
@@ -328,11 +329,10 @@ def run(config: Config, context: Context) -> Result:
     rules, rates = (GradientDescent, Momentum, Adam), (0.3, 1.0, 3.0, 10.0, 30.0)
     sources = exact, functools.partial(by_moving, cost)
     pairs = [[walk(rule(0.1), source, w, config.steps) for source in sources] for rule in rules]
-    sampled = descend(3.0, lambda w: by_sampling(cost, w, rng), w, 20 * config.steps)
-    same = descend(3.0, exact, w, 20 * config.steps)
+    sampling = functools.partial(by_sampling, cost, rng=rng)
+    sampled, same = (descend(3.0, slopes, w, 20 * config.steps) for slopes in (sampling, exact))
     descent = min(cost(descend(rate, exact, w, config.steps)[-1]) for rate in rates)
     newton = min(cost(gauss_newton(rate / 10, x, y, w, config.steps)) for rate in rates)
-    counts = work(rng)
     return Result(
         metrics={
             **check_equations(x, y, [(W.copy(), b[0].copy()) for W, b in unpack(w)]),
@@ -341,8 +341,8 @@ def run(config: Config, context: Context) -> Result:
             "trajectory_gap": max(relative_error(*pair) for pair in pairs),
             "sampled_share": cost(sampled[-1]) / constant,
             "newton_over_descent": newton / descent,
-            "path_work_per_layer": counts[-1, 1] / counts[-2, 1],
-            "backward_work_slope": np.polyfit(*np.log(counts[:, [0, 2]].T), 1)[0],
+            "path_work_per_layer": (counts := work(rng))[-1, 1] / counts[-2, 1],
+            "backward_work_slope": log_log_slope(counts[:, 0], counts[:, 2]),
             "path_gap": counts[:, 3].max(),
         },
         figures={"work": draw(cost(same) / constant, cost(sampled) / constant, counts.T)},

@@ -208,7 +208,7 @@ def assembled_gap(network: Operation) -> float:
     units = np.eye(outputs).reshape(-1, EXAMPLES, OUTPUTS)
     rows = [flat(network.backward(unit)) for unit in units]
     columns = [network.forward(*unflat(unit, network.arrays)).ravel() for unit in np.eye(inputs)]
-    return max(relative_error(part, network.jacobian) for part in (rows, np.transpose(columns)))
+    return max(relative_error(part, network.jacobian) for part in (np.array(rows), np.transpose(columns)))
 
 
 # %% [markdown]

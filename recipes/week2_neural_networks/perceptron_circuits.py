@@ -146,7 +146,7 @@ def wrong_sums(nand: Gate, bits: int) -> int:
 def wrong_functions(nand: Gate) -> int:
     tables = to_bits(np.arange(256), 8)
     corners = np.indices((2, 2, 2)).reshape(3, 8)
-    return np.sum(np.any(from_table(nand, tables.T[..., None], corners) != tables, axis=1))
+    return np.sum(np.any(from_table(nand, tables.T[..., None], list(corners)) != tables, axis=1))
 
 
 # %% [markdown]
@@ -234,7 +234,7 @@ def reference_gap(rng: np.random.Generator) -> float:
 def draw_regions(nand: Gate) -> Figure:
     figure, panels = plots.new_figure(width=8, columns=2)
     plane = np.meshgrid(*[np.linspace(-0.5, 1.5, 401)] * 2)
-    gates = {"NAND: one perceptron": nand, "XOR: four": functools.partial(xor, nand)}
+    gates: dict[str, Gate] = {"NAND: one perceptron": nand, "XOR: four": functools.partial(xor, nand)}
     for axes, (name, gate) in zip(panels, gates.items(), strict=True):
         axes.contourf(*plane, gate(*plane), levels=[-1, 0.5, 2], colors=["white", plots.COLORS[5]], alpha=0.4)
         axes.scatter(A, B, c=gate(A, B), cmap="Greys", vmin=-0.2, edgecolors=plots.INK, s=80)
