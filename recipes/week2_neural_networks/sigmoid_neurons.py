@@ -32,8 +32,8 @@
 # a weight, and so on, up to the output. `slope` below is these two lines for every layer. (The recipe after
 # this one runs the same way backward, and gets the slopes of *all* weights at once.)
 #
-# **Why not leave the bend out,** and have the smoothest neuron of all, `a = z`? Then two layers are `(x W
-# + b) V + c = x (W V) + (b V + c)`: one layer with other numbers. However deep, such a network is a
+# **Why not leave the bend out,** and have the smoothest neuron of all, `a = z`? Then two layers are
+# `(x W + b) V + c = x (W V) + (b V + c)`: one layer with other numbers. However deep, such a network is a
 # straight line.
 
 # %%

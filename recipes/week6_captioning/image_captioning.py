@@ -208,10 +208,9 @@ def run(config: Config, context: Context) -> Result:
     }
     metrics["test_runtime_agreement"] = min(exact_match(each, in_runtimes[0]) for each in in_runtimes)
     seen = pair.encode({"image": data.images["train"][: config.compared]})
-    texts = {
-        part: forced_texts(of_images, pairs[part], config.compared)
-        for part, of_images in (("train", seen), ("test", states))
-    }
+    read = (
+        forced_texts(of, pairs[part], config.compared) for part, of in (("train", seen), ("test", states))
+    )
     return Result(
         metrics=metrics,
         figures={
@@ -223,7 +222,7 @@ def run(config: Config, context: Context) -> Result:
             encoder_export(
                 encoder, pair, compared, right[: len(compared)], data.images["train"][:300], steps
             ),
-            decoder_export(captioner.step, pair, **texts),
+            decoder_export(captioner.step, pair, *read),
         ],
         data=data.describe(),
         baselines=[constant_caption(caption_tokens, right)],

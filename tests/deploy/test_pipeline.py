@@ -85,8 +85,7 @@ def test_recurrent_model_with_two_inputs_and_outputs(exported_sequences):
     rows = exported_sequences.rows
     assert all(rows[name].status == "ok" for name in FLOAT32)
     assert all(rows[name].max_abs_difference <= 1e-5 for name in FLOAT32)  # measured 2e-8
-    assert rows["model_int8.tflite"].status == "skipped"
-    assert "WHILE" in rows["model_int8.tflite"].reason
+    assert rows["model_int8.tflite"].metric.value > 0.8  # its steps are written out
     assert rows["model.tflite"].metric.name == "agreement"
 
     # The SavedModel and ONNX take any batch size and any length.
@@ -113,7 +112,7 @@ def _classifier_rows(tmp_path, monkeypatch, spoil, metric):
     monkeypatch.setattr(
         tflite,
         "convert_tflite",
-        lambda path, variant, data=None: spoil(variant, convert(path, variant, data)),
+        lambda path, variant, *rest: spoil(variant, convert(path, variant, *rest)),
     )
     features = keras.Input((20,), name="features")
     model = keras.Model(features, keras.layers.Dense(4, name="scores")(features))

@@ -39,7 +39,7 @@ def exported(tmp_path_factory):
     given = {"calibration": {}}
     convert = tflite.convert_tflite
 
-    def record(saved_model, variant, calibration=None):
+    def record(saved_model, variant, calibration=None, _float_layers=()):
         given["calibration"][variant] = calibration
         return convert(saved_model, "float32")
 
