@@ -29,7 +29,7 @@ def test_a_detector_names_its_boxes(save, capsys):
     shown = capsys.readouterr().out
     sure = [entry for entry in row["detections"] if entry["score"] >= MIN_SCORE]
     assert shown.count("(top ") == len(sure) and (sure or "nothing" in shown)
-    assert "next: suite benchmark" in shown
+    assert f"next: suite evaluate {paths[0]} PHOTOS-WITH-BOXES" in shown
 
 
 def test_a_segmenter_gives_the_share_of_each_class(save, capsys):

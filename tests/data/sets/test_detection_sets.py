@@ -16,8 +16,8 @@ def test_folders_that_are_none(tmp_path):
     (tmp_path / "other" / "images").mkdir(parents=True)
     assert message(tmp_path / "other") == (
         "expected boxes as Pascal VOC, YOLO, Darknet, COCO, LabelMe, VIA, CVAT, Label Studio, Supervisely, "
-        "Create ML or a CSV table have them in 'ROOT', received images/; put the pictures in images/ and a YOLO "
-        "label file for each in labels/, or a COCO file in annotations/"
+        "Create ML or a CSV table have them in 'ROOT', received images/; put the pictures in images/ and a "
+        "YOLO label file for each in labels/, or a COCO file in annotations/"
     )
 
 
