@@ -55,11 +55,11 @@ def quantize_but(converter: Any, stay_float: Callable[[bytes], set[str]]) -> byt
         stay_float: Chooses the operators to be left out, by the names of the tensors that they give, from the
             flatbuffer in float32.
     """
-    from tensorflow.lite.python.convert import mlir_quantize
+    from tensorflow.lite.python.convert import deduplicate_readonly_buffers, mlir_quantize
 
     converter._experimental_calibrate_only = True
     calibrated = converter.convert()
-    return mlir_quantize(calibrated, denylisted_nodes=stay_float(calibrated))
+    return deduplicate_readonly_buffers(mlir_quantize(calibrated, denylisted_nodes=stay_float(calibrated)))
 
 
 def of_any_size(tensor: "tf.Tensor") -> "tf.Tensor":

@@ -4,7 +4,7 @@
 # A gradient from a few random examples is noisy, and nearly free. For the price of one exact step it takes a
 # thousand rough ones, and arrives first.
 #
-# *Week 1, "Stochastic gradient descent". Takes 25 s on 2 CPU cores, most of it the exports. `suite run
+# *Week 1, "Stochastic gradient descent". Takes 30 s on 2 CPU cores, most of it the exports. `suite run
 # stochastic_gradient_descent`*
 #
 # ## Why not look at everything

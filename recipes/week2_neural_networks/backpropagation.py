@@ -6,7 +6,7 @@
 # optimizers.
 #
 # *Week 2, "Chain rule", "Backpropagation", "The four fundamental equations behind backpropagation". Takes
-# 10 s on 2 CPU cores. `suite run backpropagation`*
+# 5 s on 2 CPU cores. `suite run backpropagation`*
 #
 # ## Why backward
 #

@@ -4,7 +4,7 @@
 # The derivative of a vector by a vector is a matrix, the Jacobian, and the chain rule is a product of
 # Jacobians. Training needs such a product with one vector only, and never the matrices.
 #
-# *Week 2, "Efficient MLP implementation", "Other matrix derivatives". Takes 10 s on 2 CPU cores. `suite run
+# *Week 2, "Efficient MLP implementation", "Other matrix derivatives". Takes 3 s on 2 CPU cores. `suite run
 # matrix_derivatives`*
 #
 # ## Why know them

@@ -4,7 +4,7 @@
 # Ten lines of Keras replace the thirty of NumPy, and take the same steps, to the last digits. Then they
 # are tuned: dropout, augmentation and a falling learning rate, chosen on validation images.
 #
-# *Week 2, "Multilayer perceptron (MLP)". Takes 30 s on 2 CPU cores; mnist 5 min. `suite run mlp_keras
+# *Week 2, "Multilayer perceptron (MLP)". Takes 40 s on 2 CPU cores; mnist 5 min. `suite run mlp_keras
 # [--data tfds]`*
 #
 # ## Why both

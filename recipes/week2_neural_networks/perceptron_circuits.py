@@ -5,7 +5,7 @@
 # of which everything digital can be built. One alone cannot even be XOR, and a simple rule teaches it
 # whatever it can be.
 #
-# *Week 2, "Perceptrons". Takes 25 s on 2 CPU cores, most of it the exports. `suite run perceptron_circuits`*
+# *Week 2, "Perceptrons". Takes 30 s on 2 CPU cores, most of it the exports. `suite run perceptron_circuits`*
 #
 # ## Why so simple a neuron
 #

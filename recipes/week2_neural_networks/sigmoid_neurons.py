@@ -4,7 +4,7 @@
 # Change one weight of a network of perceptrons a little, and its output either stays or flips. With a smooth
 # step in place of the hard one it moves a little, in proportion, and with that one can learn.
 #
-# *Week 2, "Sigmoid neurons". Takes 10 s on 2 CPU cores. `suite run sigmoid_neurons`*
+# *Week 2, "Sigmoid neurons". Takes 15 s on 2 CPU cores. `suite run sigmoid_neurons`*
 #
 # ## Why smooth
 #

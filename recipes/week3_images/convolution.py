@@ -4,7 +4,7 @@
 # A convolution asks the same question of every small patch of an image. That is why it needs few weights, and
 # why its answers move along when the image moves.
 #
-# *Week 3, "Motivation for convolutional layers", "Understanding Convolutions". Takes 40 s on 2 CPU cores;
+# *Week 3, "Motivation for convolutional layers", "Understanding Convolutions". Takes 25 s on 2 CPU cores;
 # mnist 5 min. `suite run convolution [--data tfds]`*
 #
 # ## Why not a dense layer?

@@ -163,7 +163,8 @@ def _files(record: Record) -> str:
     table = [f"| file | MB | {metric} | ms a call |", "|---|---|---|---|", *rows]
     lines = [f"- {line[0].upper()}{line[1:]}." for line in recommendation_lines(record.shipped)]
     lines.append(
-        "- `mobile/` has an app's code. Each file answered as the Keras model does, in another process."
+        "- `mobile/` has an app's code. Each file was run in another process: float32 answers as the Keras "
+        "model does, a reduced precision within its gate."
     )
     return "\n".join([*table, "", *lines])
 

@@ -1,9 +1,9 @@
 """LabelMe's files: JSON with the shapes of a picture, one a picture. No picture is decoded here."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from suite.data.folders import layout, part_lists
 from suite.data.folders.boxes import Listing, around
@@ -58,39 +58,55 @@ def list_labelme(root: Path, pairs: Sequence[FolderPair]) -> Listing:
         root: The folder.
         pairs: As `find_labelme` gives them.
     """
-    return list_json_pairs(root, pairs, _annotated, LAYOUT)
+    form = JsonForm(
+        LAYOUT, "shapes", _thing, lambda content: (content.get("imageHeight"), content.get("imageWidth"))
+    )
+    return list_json_pairs(root, pairs, form)
 
 
-def list_json_pairs(
-    root: Path, pairs: Sequence[FolderPair], annotated: Callable[[str, Path], Annotated], name: str
-) -> Listing:
+class JsonForm(NamedTuple):
+    """A form of JSON files, one a picture.
+
+    Attributes:
+        name: What it is called.
+        things: The key of the list of things.
+        thing: The thing of an entry of that list, with its number from 1.
+        size: What a file says of the height and width of the picture.
+    """
+
+    name: str
+    things: str
+    thing: Callable[[int, Any], Thing]
+    size: Callable[[Mapping[str, Any]], tuple[object, object]]
+
+
+def list_json_pairs(root: Path, pairs: Sequence[FolderPair], form: JsonForm) -> Listing:
     """Lists a folder of pictures that have a JSON file each.
 
     Args:
         root: The folder.
         pairs: As `find_json_pairs` gives them.
-        annotated: Reads a file for a picture of a part.
-        name: What the form is called.
+        form: Of the files.
     """
     matched = match_pairs(root, pairs, "annotation file", lambda _, path: path.suffix.lower() == ".json")
     files, aside = matched.complete(root, "no annotation file for it")
     read = {*matched.other_of.values()}
-    pictures = {image: annotated(part, matched.other_of[image]) for image, part in files}
+    pictures = {image: _annotated(part, matched.other_of[image], form) for image, part in files}
     if {picture.part for picture in pictures.values()} == {"train"}:
         files, _, lists = part_lists.divide(root, [(path, "train") for path in pictures], aside)
         pictures = {path: pictures[path]._replace(part=part) for path, part in files}
         read |= lists
-    return list_things(pictures, aside, read, name)
+    return list_things(pictures, aside, read, form.name)
 
 
-def _annotated(part: str, path: Path) -> Annotated:
+def _annotated(part: str, path: Path, form: JsonForm) -> Annotated:
     try:
         content = json.loads(read_text_of_picture(path, "annotation file"))
-        shapes = content.get("shapes") if isinstance(content, dict) else None
-        if not isinstance(shapes, list):
-            raise UnusableError(f"its annotation file {path.name} has no list of shapes")
-        things = [_thing(number, shape) for number, shape in enumerate(shapes, 1)]
-        height, width = (number_of(content.get(side)) for side in ("imageHeight", "imageWidth"))
+        listed = content.get(form.things) if isinstance(content, dict) else None
+        if not isinstance(listed, list):
+            raise UnusableError(f"its annotation file {path.name} has no list of {form.things}")
+        things = [form.thing(number, each) for number, each in enumerate(listed, 1)]
+        height, width = map(number_of, form.size(content))
         return Annotated(part, things, height, width)
     except UnusableError as error:
         return Annotated(part, error)

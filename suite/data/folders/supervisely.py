@@ -1,15 +1,13 @@
 """Supervisely's files: JSON with the objects of a picture, one a picture, in ann/ beside img/."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from suite.data.folders.boxes import Listing, around
 from suite.data.folders.folder_pairs import FolderPair
-from suite.data.folders.labelme import find_json_pairs, list_json_pairs
-from suite.data.folders.text_files import read_text_of_picture
-from suite.data.folders.things import POLYGON, Annotated, Thing, number_of, numbers_of
+from suite.data.folders.labelme import JsonForm, find_json_pairs, list_json_pairs
+from suite.data.folders.things import POLYGON, Thing, numbers_of
 from suite.data.set_aside import UnusableError
 
 LAYOUT = "Supervisely"
@@ -28,22 +26,12 @@ def list_supervisely(root: Path, pairs: Sequence[FolderPair]) -> Listing:
         root: The folder.
         pairs: As `find_supervisely` gives them.
     """
-    return list_json_pairs(root, pairs, _annotated, LAYOUT)
+    return list_json_pairs(root, pairs, JsonForm(LAYOUT, "objects", _thing, _size))
 
 
-def _annotated(part: str, path: Path) -> Annotated:
-    try:
-        content = json.loads(read_text_of_picture(path, "annotation file"))
-        objects = content.get("objects") if isinstance(content, dict) else None
-        if not isinstance(objects, list):
-            raise UnusableError(f"its annotation file {path.name} has no list of objects")
-        things = [_thing(number, each) for number, each in enumerate(objects, 1)]
-        size = content.get("size") if isinstance(content.get("size"), dict) else {}
-        return Annotated(part, things, number_of(size.get("height")), number_of(size.get("width")))
-    except UnusableError as error:
-        return Annotated(part, error)
-    except (ValueError, RecursionError) as error:
-        return Annotated(part, UnusableError(f"its annotation file {path.name} is no JSON ({error})"))
+def _size(content: Mapping[str, Any]) -> tuple[object, object]:
+    size = content.get("size")
+    return (size.get("height"), size.get("width")) if isinstance(size, dict) else (None, None)
 
 
 def _thing(number: int, content: Any) -> Thing:

@@ -66,7 +66,7 @@ class Converter:
             return without_file(row, SKIPPED, obstacle)
         made = self.work / row.path
         try:
-            source = self._saved_model_of_one(is_unrolled=self._has_loops(variant))
+            source = self._saved_model_of_one(is_unrolled=variant in tflite.CALIBRATED and bool(self._loops))
             made.write_bytes(tflite.convert_tflite(source, variant, self.calibration, self._float_layers()))
             add_metadata(made, self.item.labels, self.item.files, self.item.ranges, self.item.task)
         except Exception as failure:  # the converter raises bare Exceptions
@@ -100,17 +100,13 @@ class Converter:
             return "the float32 conversion failed"
         if variant == "int16x8" and (layers := self._float_layers()):
             return f"{', '.join(layers)} need float32, which TFLite cannot mix with integers of 16 bits"
-        if self._has_loops(variant) and not recurrent_layers(self.item.model):
-            return tflite.calibration_obstacle(tflite.tflite_ops(float32))
-        return None
+        is_calibrated = variant in tflite.CALIBRATED
+        return self._loops if is_calibrated and not recurrent_layers(self.item.model) else None
 
-    def _has_loops(self, variant: str) -> bool:
-        """Whether a file for integers would have what the calibrator cannot run."""
-        float32 = self.folder / tflite.FILES["float32"]
-        return (
-            variant in tflite.CALIBRATED
-            and tflite.calibration_obstacle(tflite.tflite_ops(float32)) is not None
-        )
+    @functools.cached_property
+    def _loops(self) -> str | None:
+        """What the float32 file has that the calibrator of integers cannot run."""
+        return tflite.calibration_obstacle(tflite.tflite_ops(self.folder / tflite.FILES["float32"]))
 
     def _saved_model_of_one(self, is_unrolled: bool) -> Path:
         """Where the model for one example at a time is.
@@ -131,6 +127,7 @@ class Converter:
             float32 = self.work / "unrolled.tflite"
             float32.write_bytes(tflite.convert_tflite(path, "float32"))
             if obstacle := tflite.calibration_obstacle(tflite.tflite_ops(float32)):
+                shutil.rmtree(path)  # what is there is taken to be without loops
                 raise ValueError(obstacle)
         return path
 

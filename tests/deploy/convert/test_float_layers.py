@@ -39,7 +39,7 @@ def test_words_keep_their_probabilities(tmp_path):
     model = save(keras.layers.Dense(400, activation="softmax", name="probabilities")(x), x, tmp_path / "one")
     data = np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32)
     surprise = np.log(answers(tmp_path / "one", data))  # an integer would be 0
-    np.testing.assert_allclose(surprise, np.log(model.predict(data, verbose=0)), atol=0.2)
+    np.testing.assert_allclose(surprise, np.log(model.predict(data, verbose=0)), atol=0.03)  # measured 0.010
 
 
 def test_a_layer_stays_in_float_among_integers(tmp_path):
