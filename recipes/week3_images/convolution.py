@@ -5,7 +5,7 @@
 # why its answers move along when the image moves.
 #
 # *Week 3, "Motivation for convolutional layers", "Understanding Convolutions". Takes 25 s on 2 CPU cores;
-# mnist 5 min. `suite run convolution [--data tfds]`*
+# mnist 9 min. `suite run convolution [--data tfds]`*
 #
 # ## Why not a dense layer?
 #

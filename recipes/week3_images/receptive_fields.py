@@ -5,7 +5,7 @@
 # image one of its outputs depends on. The last one decides what a network can tell at all.
 #
 # *Week 3, "Receptive Field", "Computing Spatial Size of Output volume", "Calculating the number of
-# Parameters". Takes 30 s on 2 CPU cores; mnist 4 min. `suite run receptive_fields [--data tfds]`*
+# Parameters". Takes 30 s on 2 CPU cores; mnist 7 min. `suite run receptive_fields [--data tfds]`*
 #
 # ## Why sums matter
 #
