@@ -26,7 +26,7 @@ WHOLE = {
     "gan",  # a generator
     "part_of_speech_tagging",
     "rnn_language_model",  # a step with states
-    "image_captioning",  # an encoder and the step of its decoder
+    "sequence_to_sequence",  # an encoder and the step of its decoder
 }
 
 
