@@ -17,7 +17,7 @@ RULES = {name: getattr(optimizers, name) for name in optimizers.__all__} | {"Hea
 
 every_optimizer = pytest.mark.parametrize("make", RULES.values(), ids=RULES.keys())
 
-# What the base class does for all, traced in `fit`: rules with no state, one and two are quick, the others slow.
+# What the base class does for all, traced in `fit`: quick for rules with no state, one and two.
 QUICK = ("ProximalGradient", "HeavyBall", "Adam")
 in_fit = pytest.mark.parametrize(
     "make",
