@@ -205,7 +205,7 @@ def reference_gap(rate: float, rng: np.random.Generator) -> float:
 def draw_expectations(errors: dict[str, np.ndarray], rate: float) -> Figure:
     figure, axes = plots.new_figure("The mean over the masks finds the input", width=7, height=3.6)
     counts = np.arange(1, len(errors["divided"]) + 1)
-    lines = {name: (counts, each) for name, each in errors.items()}
+    lines: dict[str, tuple] = {name: (counts, each) for name, each in errors.items()}
     lines["theory"] = counts, np.sqrt(rate / (1 - rate) / counts), ":"
     plots.curves(axes, lines, xlabel="masks", xscale="log", yscale="log")
     axes.set_ylabel("relative distance")
@@ -400,5 +400,5 @@ if __name__ == "__main__":
 # - Early stopping is the other cheap remedy. Together they gave little more here.
 # - With too much of it nothing is learned in time. The rate is a number to choose on validation data.
 #
-# *Before: [batch_normalization](batch_normalization.md). Next: [architectures](architectures.md), what the
+# *Before: [covariate_shift](covariate_shift.md). Next: [architectures](architectures.md), what the
 # networks cost that made these tricks famous.*
