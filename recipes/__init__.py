@@ -21,6 +21,7 @@ RECIPES = (
     "week3_images/cnn_backpropagation",
     "week3_images/activations_and_initialization",
     "week3_images/batch_normalization",
+    "week3_images/covariate_shift",
     "week3_images/dropout",
     "week3_images/architectures",
     "week3_images/cnn_classification",

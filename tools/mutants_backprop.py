@@ -194,6 +194,10 @@ LAYERS = [
     ("no padding in dX", "self.parameters[0], *self._geometry)", "self.parameters[0], self._geometry[0])"),
     ("pools by the other kind", 'getattr(pooling, f"{kind}_pooling")', "pooling.average_pooling"),
     ("routes by the other kind", 'f"{kind}_pooling_backward"', '"average_pooling_backward"'),
+    ("averages that stand still", "average += (1 - self._momentum) *", "average += 0 *"),
+    ("the averages' complement", "(1 - self._momentum)", "self._momentum"),
+    ("the batch in inference, too", "if not self.training:", "if False:"),
+    ("no beta in inference", "+ self._epsilon) + self._beta", "+ self._epsilon)"),
 ]  # fmt: skip
 
 NETWORK = [
@@ -213,6 +217,8 @@ NETWORK = [
         "for layer in self.layers:\n            d_output",
     ),
     ("gradients reversed", "self.layers for array in layer.g", "self.layers[::-1] for array in layer.g"),
+    ("predicts as in training", "layer.training = False", "layer.training = True"),
+    ("no training after a prediction", "layer.training = True", "layer.training = False"),
 ]
 
 MUTANTS = {

@@ -7,6 +7,7 @@ from numpy.typing import DTypeLike
 
 from suite.backprop import pooling
 from suite.backprop.activations import ACTIVATIONS
+from suite.backprop.batch_normalization import batch_normalization, batch_normalization_backward
 from suite.backprop.convolution import (
     convolution,
     convolution_input_gradient,
@@ -172,6 +173,56 @@ class Pooling(Layer):
 
     def input_gradient(self, d_output: np.ndarray) -> np.ndarray:
         return self._pool_backward(d_output, self._x, *self._geometry)
+
+
+class BatchNormalization(Layer):
+    """`batch_normalization` with gamma, beta and moving averages of the statistics.
+
+    Args:
+        units: Size of the last axis.
+        learned: Whether gamma and beta are parameters; they stay 1 and 0 otherwise.
+        momentum: Share of the moving averages that a batch leaves as it was, in [0, 1).
+        epsilon: Added to the variance.
+        dtype: dtype of parameters and averages.
+
+    Attributes:
+        training: Whether `forward` normalizes by its batch, which moves the averages; else by the averages.
+            `input_gradient` is that in training.
+        moving: Averages of mean and variance, `(units,)` each.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        learned: bool = True,
+        momentum: float = 0.9,
+        epsilon: float = 1e-3,
+        dtype: DTypeLike = np.float32,
+    ):
+        self._gamma, self._beta = np.ones(units, dtype), np.zeros(units, dtype)
+        self.parameters = [self._gamma, self._beta] if learned else []
+        self.gradients: list[np.ndarray] = []
+        self.moving = [np.zeros(units, dtype), np.ones(units, dtype)]
+        self.training = True
+        self._momentum, self._epsilon = momentum, epsilon
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        self._x = x
+        if not self.training:
+            mean, variance = self.moving
+            return self._gamma * (x - mean) / np.sqrt(variance + self._epsilon) + self._beta
+        z, *statistics = batch_normalization(x, self._gamma, self._beta, self._epsilon)
+        for average, now in zip(self.moving, statistics, strict=True):
+            average += (1 - self._momentum) * (now - average)
+        return z
+
+    def backward(self, d_output: np.ndarray) -> None:
+        _, *through = batch_normalization_backward(d_output, self._x, self._gamma, self._epsilon)
+        self.gradients = through if self.parameters else []
+
+    def input_gradient(self, d_output: np.ndarray) -> np.ndarray:
+        return batch_normalization_backward(d_output, self._x, self._gamma, self._epsilon)[0]
 
 
 class Flatten(Layer):

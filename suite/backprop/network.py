@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import DTypeLike
 
-from suite.backprop.layers import Activate, Dense, Layer
+from suite.backprop.layers import Activate, BatchNormalization, Dense, Layer
 from suite.backprop.losses import softmax_cross_entropy, softmax_cross_entropy_derivative
 
 
@@ -35,6 +35,16 @@ class Network:
         for layer in self.layers:
             x = layer.forward(x)
         return x
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Gives the outputs after training: batch normalization uses its averages, and they stay."""
+        normalizations = [layer for layer in self.layers if isinstance(layer, BatchNormalization)]
+        for layer in normalizations:
+            layer.training = False
+        outputs = self.forward(x)
+        for layer in normalizations:
+            layer.training = True
+        return outputs
 
     def backward(self, d_output: np.ndarray) -> None:
         """Sets the gradients for the batch of the last `forward`.

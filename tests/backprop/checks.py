@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from suite.backprop import layers as backprop_layers
 from suite.backprop import losses as right_losses
 from suite.backprop.gradient_check import check_layer, numeric_gradient, numeric_jacobian, relative_error
 
@@ -282,17 +283,52 @@ def layers(module):
         module.Pooling("max", 2).forward(images)[0, 0, 0], images[0, :2, :2].max((0, 1))
     )
     assert max(check_layer(module.Flatten(), images, rng)) < NUMERIC
+    _normalization_layer(module.BatchNormalization, rng)
+
+
+def _normalization_layer(kind, rng: np.random.Generator) -> None:
+    """Its derivatives, and its averages over five batches against Keras' layer."""
+    for shape in ((5, 3), (2, 3, 3, 3)):
+        ours, theirs = (
+            kind(3, dtype=np.float64),
+            keras.layers.BatchNormalization(momentum=0.9, dtype="float64"),
+        )
+        theirs.build(shape)
+        for array, weight, values in zip(ours.parameters, theirs.weights, random(2, 3), strict=False):
+            array[:] = values
+            weight.assign(values)
+        for _ in range(5):
+            x = rng.normal(2, 3, shape)
+            close(ours.forward(x), theirs(x, training=True).numpy(), EXACT)
+        ours.training = False
+        close(ours.forward(x), theirs(x).numpy(), EXACT)
+        ours.training = True
+        assert max(check_layer(ours, x, rng)) < NUMERIC
+        fixed = kind(3, learned=False)
+        assert len(check_layer(fixed, x, rng)) == 1 and not fixed.parameters
 
 
 def network(module):
     rng = np.random.default_rng(0)
     x = random(4, 4)
+    _predict_uses_averages(module.Network, x)
     for activation in ("sigmoid", "relu"):
         net = module.mlp((4, 4, 4, 4), rng, activation=activation, dtype=np.float64)
         for bias in net.parameters[1::2]:
             bias[:] = rng.normal(size=bias.shape)
         assert max(check_layer(net, x, rng)) < NUMERIC
         against_the_tape(net, activation, x)
+
+
+def _predict_uses_averages(kind, x: np.ndarray) -> None:
+    normalization = backprop_layers.BatchNormalization(4, dtype=np.float64)
+    net = kind([normalization])
+    net.forward(x)
+    mean, variance = (average.copy() for average in normalization.moving)
+    close(net.predict(x), (x - mean) / np.sqrt(variance + 1e-3), EXACT)
+    np.testing.assert_array_equal(normalization.moving, [mean, variance])
+    net.forward(x)
+    assert not np.array_equal(normalization.moving[0], mean), "training goes on"
 
 
 def against_the_tape(net, activation: str, x: np.ndarray) -> None:

@@ -113,7 +113,6 @@ FACTS = {
         "middle_share": MATHEMATICS,
         "reference_mismatches": IDENTITY,
     },
-    "batch_normalization": {"keras_output_gap": IDENTITY, "keras_state_gap": IDENTITY},
     "architectures": {
         "parameters_off": STRUCTURE,
         "multiply_adds_off": STRUCTURE,
