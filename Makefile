@@ -11,7 +11,7 @@ PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadgroup
 QUICK := tests/test_docstrings.py tests/lessons tests/recipes/test_catalog.py \
 	tests/backprop tests/bundle tests/data tests/evaluation tests/report
 
-.PHONY: demo check test test-all test-slow lint lint-js coverage constraints results soak benchmark site clean
+.PHONY: demo check test test-all test-slow lint lint-js coverage constraints results soak benchmark site sizes clean
 
 demo: $(VENV)/.installed
 	$(BIN)/suite finetune
@@ -67,6 +67,10 @@ site: $(VENV)/.installed-site
 	$(BIN)/python tools/pages.py
 	$(BIN)/sphinx-build -q -W --keep-going -b html build/pages build/site
 	@echo "open build/site/index.html"
+
+# What an installation takes on disk.
+sizes: $(VENV)/.installed
+	$(BIN)/python tools/installed_sizes.py
 
 clean:
 	rm -rf $(VENV) build node_modules *.egg-info

@@ -11,6 +11,8 @@ import pytest
 
 import suite
 from suite.data.generated.textures import write_textures
+from suite.finetuning import check, job
+from tests.finetuning.stand_ins import small_backbone
 
 VERBS = (
     "benchmark",
@@ -38,8 +40,10 @@ def folder(tmp_path_factory):
             path.rename(root / "photos" / name / f"{index}.png")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
+        for module in (check, job):
+            patch.setattr(module, "build_backbone", small_backbone)
         try_example("finetune")
-    return root
+        yield root
 
 
 def try_example(verb):

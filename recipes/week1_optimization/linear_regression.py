@@ -275,7 +275,7 @@ class Config:
     steps: Annotated[int, "of gradient descent, each on all training patients"] = 200
 
 
-SMOKE = Config(studies=50)
+SMOKE = Config(studies=50, steps=20)
 
 
 def run(config: Config, context: Context) -> Result:

@@ -43,10 +43,10 @@ class Config:
     batch_size: int = 16
     learning_rate: float = 3e-3  # at first; falls to 0 along a cosine
     box_weight: float = 5.0  # of the box loss
-    images: int = 3000  # for training, at most
+    images: int = 3000  # for training, and of scenes for a part, at most
 
 
-SMOKE = Config(side=32, epochs=1, least_steps=0, images=16)
+SMOKE = Config(side=32, epochs=2, least_steps=0, images=96)
 DATA = ("embedded", "tfds", "path")
 
 CLAIMS = (
@@ -121,7 +121,7 @@ def greedy_gap(
 
 
 def run(config: Config, context: Context) -> Result:
-    data = detection_sets.load(context.source, context.seed, (config.side, config.side))
+    data = detection_sets.load(context.source, context.seed, (config.side, config.side), config.images)
     num_classes, images = len(data.classes), data.images["test"]
     truths = Truths(data.boxes["test"], data.labels["test"], data.is_crowd["test"])
     maps, detector = build_detector((config.side, config.side, 3), num_classes)

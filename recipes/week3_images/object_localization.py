@@ -42,9 +42,10 @@ class Config:
     batch_size: int = 16
     learning_rate: float = 3e-3  # at first; falls to 0 along a cosine
     linear_learning_rate: float = 1e-4
+    scenes: int = 3000  # drawn for a part, at most
 
 
-SMOKE = Config(side=32, epochs=1, least_steps=0)
+SMOKE = Config(side=32, epochs=1, least_steps=0, scenes=16)
 DATA = ("embedded", "path")
 
 CLAIMS = (
@@ -136,7 +137,7 @@ def ious(outputs: Mapping, boxes: np.ndarray) -> np.ndarray:
 def run(config: Config, context: Context) -> Result:
     size = (config.side, config.side)
     if context.source.is_embedded:
-        data = detection_sets.draw_detection_set(context.seed, size, things=(1, 1))
+        data = detection_sets.draw_detection_set(context.seed, size, (1, 1), config.scenes)
     else:
         data = detection_sets.load(context.source, context.seed, size)
     parts = {part: single_boxes(data, part) for part in SPLITS}

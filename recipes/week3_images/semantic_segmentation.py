@@ -42,7 +42,7 @@ class Config:
     least_steps: int = 1000  # of all epochs: small data is passed over more often
     batch_size: int = 8
     learning_rate: float = 4e-3  # at first; falls to 0 along a cosine
-    images: int = 3000  # for training, at most
+    images: int = 3000  # for training, and of scenes for a part, at most
 
 
 SMOKE = Config(side=16, epochs=1, least_steps=0, images=16)
@@ -133,7 +133,7 @@ def guess(models: Sequence[keras.Model], images: np.ndarray) -> dict[str, np.nda
 
 
 def run(config: Config, context: Context) -> Result:
-    data = segmentation_sets.load(context.source, context.seed, (config.side, config.side))
+    data = segmentation_sets.load(context.source, context.seed, (config.side, config.side), config.images)
     shape, num_classes = (config.side, config.side, 3), len(data.classes)
     images, masks = data.images["test"], data.masks["test"]
 

@@ -48,7 +48,7 @@ class Config:
     draws: int = 5  # of initial weights, to compare the first epochs
 
 
-SMOKE = Config(days=200, embedding=4, units=4, epochs=1, batch_size=16, searched=5, draws=2)
+SMOKE = Config(days=60, embedding=4, units=4, epochs=1, batch_size=16, searched=5, draws=1)
 
 STEPS = len("2014-03-07") + 1  # letters of a target, and the end
 

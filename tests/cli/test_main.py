@@ -94,7 +94,7 @@ def test_file_names_need_not_be_utf_8():
 
 
 def test_a_recipe_runs_as_a_script(tmp_path):
-    script = "recipes/week1_optimization/linear_regression.py"
+    script = "recipes/week2_neural_networks/backpropagation.py"
     done = run(script, "--smoke", "--quiet", "--precisions", "float32", "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     # The recipe imports TensorFlow, which says what it finds, before anything can silence it.

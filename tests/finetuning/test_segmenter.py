@@ -128,6 +128,7 @@ def test_one_class_everywhere_fails(photos, tmp_path):
     assert (tmp_path / "out.failed" / "report.html").exists()
 
 
+@pytest.mark.slow  # what resumes is `fit`, whose tests are quick
 def test_an_interrupted_run_ends_with_the_same_weights(photos, exported, tmp_path, monkeypatch):
     settings = SETTINGS | dict(steps=4, checkpoint_seconds=0)
     monkeypatch.setattr("suite.runs.job.faults", lambda *_: [])

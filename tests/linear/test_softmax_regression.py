@@ -41,10 +41,15 @@ def scikit_learn(features, labels, l2):
     return model.coef_.T, model.intercept_
 
 
-@pytest.mark.parametrize(
-    ("rows", "classes", "l2"), [(60, 3, 1e-2), (150, 4, 1e-1), (600, 5, 1e-2), (600, 3, 1e-4)]
+@pytest.mark.parametrize(  # fewer and more rows than columns, in both
+    ("rows", "classes", "l2", "dtype"),
+    [
+        (60, 3, 1e-2, "float32"),
+        (150, 4, 1e-1, "float64"),
+        (600, 5, 1e-2, "float32"),
+        (600, 3, 1e-4, "float64"),
+    ],
 )
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_equals_scikit_learn(rows, classes, l2, dtype):
     features, labels = network_features(rows, classes, dtype=dtype)
     kernel, bias = fit_softmax_regression(features, labels, classes, l2=l2)

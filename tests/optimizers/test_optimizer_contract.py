@@ -17,6 +17,16 @@ RULES = {name: getattr(optimizers, name) for name in optimizers.__all__} | {"Hea
 
 every_optimizer = pytest.mark.parametrize("make", RULES.values(), ids=RULES.keys())
 
+# What the base class does for all, traced in `fit`: quick for rules with no state, one and two.
+QUICK = ("ProximalGradient", "HeavyBall", "Adam")
+in_fit = pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(rule, id=name, marks=() if name in QUICK else pytest.mark.slow)
+        for name, rule in RULES.items()
+    ],
+)
+
 
 def test_every_rule_is_exported():
     files = {path.stem for path in Path(optimizers.__file__).parent.glob("*.py")} - {"__init__", "base"}
@@ -29,7 +39,7 @@ def test_default_learning_rate_and_names(make):
     assert keras.saving.get_registered_name(make) == f"suite>{make.__name__}"
 
 
-@every_optimizer
+@in_fit
 def test_fit_equals_bare_loop(make):
     x, y = checks.regression()
     fitted, looped = checks.small_model(), checks.small_model()
@@ -53,7 +63,7 @@ def test_fit_equals_bare_loop(make):
         np.testing.assert_allclose(a, b, atol=1e-6)  # measured 0 to 2e-7
 
 
-@every_optimizer
+@in_fit
 def test_fit_on_two_devices_equals_one(make, two_cpus):
     x, y = checks.regression()
 
@@ -164,7 +174,7 @@ def test_sparse_gradient_equals_dense(make, clipnorm):
         np.testing.assert_allclose(sparse.numpy(), dense.numpy(), rtol=1e-10)
 
 
-@every_optimizer
+@in_fit
 def test_embedding_trains_in_fit(make):
     tokens = np.array([[0, 1], [1, 1], [2, 5]])
     inputs = keras.Input((2,), dtype="int32")
@@ -201,7 +211,7 @@ def test_loss_scaling_changes_nothing_and_skips_overflow(make):
     assert float(scaled.dynamic_scale) == 2.0
 
 
-@every_optimizer
+@in_fit
 def test_mixed_precision_fit(make):
     x, y = checks.regression()
     keras.mixed_precision.set_dtype_policy("mixed_float16")
@@ -232,7 +242,7 @@ def test_half_variables_take_the_path_of_float64(make, dtype):
     assert {variable.dtype for variable in optimizer.variables[2:]} <= {"float32"}  # after steps and rate
 
 
-@every_optimizer
+@in_fit
 @pytest.mark.parametrize("settings", [{}, {"gradient_accumulation_steps": 2}, {"use_ema": True}])
 def test_a_model_of_float16_stays_finite(make, settings):
     inputs = keras.Input((3,), dtype="int32")
@@ -251,7 +261,7 @@ def test_a_model_of_float16_stays_finite(make, settings):
         np.testing.assert_allclose(after[12:], before[12:], rtol=rounding, atol=0)
 
 
-@every_optimizer
+@in_fit
 def test_half_variables_on_two_devices(make, two_cpus):
     x, y = checks.regression()
     with two_cpus.scope():
@@ -262,7 +272,7 @@ def test_half_variables_on_two_devices(make, two_cpus):
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
 
-@every_optimizer
+@in_fit
 def test_saved_model_resumes_bit_for_bit(make, tmp_path):
     x, y = checks.regression()
     model = checks.small_model()

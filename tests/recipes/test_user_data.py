@@ -17,6 +17,7 @@ from suite.deploy.exports import steps
 from suite.errors import GateError
 from suite.evaluation.retrieval import Index
 from suite.runs import job
+from suite.training import loop
 from tests.recipes.stand_ins import keras_alone
 
 DRAWING = scenes.draw_scenes("train", 16, seed=0, size=(48, 40), things=(1, 1))
@@ -31,6 +32,7 @@ def no_export(monkeypatch):
 
     monkeypatch.setattr(job, "export_model", write_texts)
     monkeypatch.setattr(steps, "exported_artifacts", keras_alone)
+    monkeypatch.setattr(loop, "_uses_xla", lambda *_: False)  # compiling takes longer than a few steps
 
 
 @pytest.fixture(scope="module")

@@ -17,14 +17,8 @@ from tools.endurance import FaultError, Job, check_same, endure, make_job
 SLOW_RECIPE = str(Path(slow_recipe.__file__))
 
 
-@pytest.mark.parametrize(
-    ("number", "kills"),
-    [
-        (signal.SIGKILL, 1),
-        pytest.param(signal.SIGKILL, 2, marks=pytest.mark.slow),
-        pytest.param(signal.SIGINT, 2, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow  # what resumes is `fit`, whose tests are quick
+@pytest.mark.parametrize(("number", "kills"), [(signal.SIGKILL, 2), (signal.SIGINT, 2)])
 def test_a_killed_run_ends_as_one_left_in_peace(tmp_path, number, kills):
     job = Job("slow", ("run", SLOW_RECIPE))
     row = endure(job, kills, number, 0.0, np.random.default_rng(0), tmp_path)

@@ -30,34 +30,46 @@ def cluster(count):
     ]
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """What each process has measured; all run side by side."""
-    folder = tmp_path_factory.mktemp("trained")
-    chief, helper = cluster(2)
-    processes = {}
-    for name, modes, config in (
-        ("alone", "default,mirrored", "{}"),
-        ("chief", "multi_worker", chief),
-        ("helper", "multi_worker", helper),
-    ):
+def train(folder, **processes):
+    """What each process, of modes and `TF_CONFIG`, has measured; all run side by side."""
+    started = {}
+    for name, (modes, config) in processes.items():
         command = [sys.executable, "-m", "tests.training.distributed", folder / name, modes, *CASES]
         environment = os.environ | {"TF_CONFIG": config, "PYTHONPATH": str(ROOT)}
         with open(folder / f"{name}.stderr", "w") as complaints:
-            processes[name] = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=complaints)
-    trained = {}
-    for name, process in processes.items():
-        status = process.wait(timeout=600)
-        assert status == 0, f"{name}: {(folder / f'{name}.stderr').read_text()[-2000:]}"
-        found = json.loads((folder / name).read_text())
-        trained |= found if name == "alone" else {name: found["multi_worker"]}
-    return trained
+            started[name] = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=complaints)
+    for name, process in started.items():
+        assert process.wait(timeout=600) == 0, f"{name}: {(folder / f'{name}.stderr').read_text()[-2000:]}"
+    return {name: json.loads((folder / name).read_text()) for name in started}
 
 
-@pytest.mark.parametrize("name", ["mirrored", "chief", "helper"])
-@pytest.mark.parametrize("case", CASES)
-def test_the_losses_are_those_of_one_device(trained, name, case):
-    assert trained["default"]["replicas"] == 1 and trained[name]["replicas"] == 2
-    expected = trained["default"]["curves"][case]
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return train(tmp_path_factory.mktemp("trained"), alone=("default,mirrored", "{}"))["alone"]
+
+
+@pytest.fixture(scope="module")
+def workers(tmp_path_factory):
+    chief, helper = cluster(2)
+    processes = {"chief": ("multi_worker", chief), "helper": ("multi_worker", helper)}
+    measured = train(tmp_path_factory.mktemp("workers"), **processes)
+    return {name: measured[name]["multi_worker"] for name in measured}
+
+
+def compare(one, two, case):
+    assert one["replicas"] == 1 and two["replicas"] == 2
+    expected = one["curves"][case]
     assert len(expected) >= 20 and np.std(expected) > 1e-3 * np.mean(expected)
-    np.testing.assert_allclose(trained[name]["curves"][case], expected, rtol=TOLERANCE)
+    np.testing.assert_allclose(two["curves"][case], expected, rtol=TOLERANCE)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_two_devices_have_the_losses_of_one(trained, case):
+    compare(trained["default"], trained["mirrored"], case)
+
+
+@pytest.mark.slow  # two devices of one process are quick, and take the same way through the code
+@pytest.mark.parametrize("name", ["chief", "helper"])
+@pytest.mark.parametrize("case", CASES)
+def test_two_workers_have_the_losses_of_one(trained, workers, name, case):
+    compare(trained["default"], workers[name], case)

@@ -40,13 +40,14 @@ class DetectionSet(PictureSet):
     is_crowd: Mapping[str, list[np.ndarray]]
 
 
-def load(source: Source, seed: int, size: tuple[int, int]) -> DetectionSet:
+def load(source: Source, seed: int, size: tuple[int, int], most: int = COUNTS["train"]) -> DetectionSet:
     """Loads what `--data` names.
 
     Args:
         source: Embedded is drawn scenes, TFDS is Pascal VOC 2007, a path that of a folder.
         seed: Of the scenes, or of the split; VOC has its own.
         size: `(height, width)` in pixels that every picture is stretched to.
+        most: Scenes that are drawn for a part, at most.
 
     Returns:
         The set.
@@ -55,7 +56,7 @@ def load(source: Source, seed: int, size: tuple[int, int]) -> DetectionSet:
         ValueError: As for `read_detection_folder`, or a TFDS set that cannot be had.
     """
     return source.load(
-        embedded=lambda: draw_detection_set(seed, size),
+        embedded=lambda: draw_detection_set(seed, size, most=most),
         tfds={"voc/2007": lambda: load_voc(size)},
         path=lambda path: read_detection_folder(path, seed, size),
     )
@@ -241,15 +242,20 @@ def _make(
     )
 
 
-def draw_detection_set(seed: int, size: tuple[int, int], things: tuple[int, int] = (1, 3)) -> DetectionSet:
+def draw_detection_set(
+    seed: int, size: tuple[int, int], things: tuple[int, int] = (1, 3), most: int = COUNTS["train"]
+) -> DetectionSet:
     """Draws a `DetectionSet` of `COUNTS` scenes a part, with `things[0]` to `things[1]` boxes each.
 
     Args:
         seed: Of the drawing; each part has draws of its own.
         size: `(height, width)` of a scene in pixels.
         things: Least and most of them in a scene.
+        most: Scenes that are drawn for a part, at most.
     """
-    drawings = {part: draw_scenes(part, count, seed, size, things) for part, count in COUNTS.items()}
+    drawings = {
+        part: draw_scenes(part, min(count, most), seed, size, things) for part, count in COUNTS.items()
+    }
     found = {part: boxes(drawing) for part, drawing in drawings.items()}
     return DetectionSet(
         images={part: drawing.images for part, drawing in drawings.items()},

@@ -34,13 +34,14 @@ class SegmentationSet(PictureSet):
     masks: Mapping[str, np.ndarray]
 
 
-def load(source: Source, seed: int, size: tuple[int, int]) -> SegmentationSet:
+def load(source: Source, seed: int, size: tuple[int, int], most: int = COUNTS["train"]) -> SegmentationSet:
     """Loads what `--data` names.
 
     Args:
         source: Embedded is drawn scenes, TFDS is Oxford-IIIT Pet, a path that of a folder.
         seed: Of the scenes, or of the split.
         size: `(height, width)` in pixels that every picture and mask is stretched to.
+        most: Scenes that are drawn for a part, at most.
 
     Returns:
         The set.
@@ -49,7 +50,7 @@ def load(source: Source, seed: int, size: tuple[int, int]) -> SegmentationSet:
         ValueError: As for `read_segmentation_folder`, or a TFDS set that cannot be had.
     """
     return source.load(
-        embedded=lambda: draw_segmentation_set(seed, size),
+        embedded=lambda: draw_segmentation_set(seed, size, most),
         tfds={"oxford_iiit_pet": lambda: load_pets(seed, size)},
         path=lambda path: read_segmentation_folder(path, seed, size),
     )
@@ -161,9 +162,15 @@ def stretched(data: SegmentationSet, side: int, work: str | os.PathLike[str]) ->
     return dataclasses.replace(data, images=images, masks=masks)
 
 
-def draw_segmentation_set(seed: int, size: tuple[int, int]) -> SegmentationSet:
-    """Draws a `SegmentationSet` of `COUNTS` scenes a part; classes are the background and `SHAPES`."""
-    drawings = {part: draw_scenes(part, count, seed, size) for part, count in COUNTS.items()}
+def draw_segmentation_set(seed: int, size: tuple[int, int], most: int = COUNTS["train"]) -> SegmentationSet:
+    """Draws a `SegmentationSet` of `COUNTS` scenes a part; classes are the background and `SHAPES`.
+
+    Args:
+        seed: Of the drawing; each part has draws of its own.
+        size: `(height, width)` of a scene in pixels.
+        most: Scenes that are drawn for a part, at most.
+    """
+    drawings = {part: draw_scenes(part, min(count, most), seed, size) for part, count in COUNTS.items()}
     return SegmentationSet(
         images={part: drawing.images for part, drawing in drawings.items()},
         masks={part: class_masks(drawing) for part, drawing in drawings.items()},
