@@ -10,7 +10,7 @@ import numpy as np
 from suite import console
 from suite.answers.held_out import Chosen, choose
 from suite.answers.segments import enlarged
-from suite.bundle.record import bundle_of
+from suite.bundle.record import bundle_of, record_of_bundle
 from suite.data.folders.companions import alike
 from suite.data.set_aside import SetAside, counted, first_names, printable, with_first
 from suite.data.sets.detection_sets import read_boxed_pictures
@@ -20,9 +20,11 @@ from suite.deploy.image_input import ImageInput, image_input
 from suite.deploy.labels import class_labels
 from suite.deploy.ranges import ValueRange
 from suite.deploy.runtime import Artifact
+from suite.deploy.task import least_score
 from suite.evaluation.baselines import Baseline, constant_boxes
 from suite.evaluation.detection import COCO_THRESHOLDS, MatchedDetections, Truths
-from suite.evaluation.detection_figures import class_table, map_numbers
+from suite.evaluation.detection_errors import judge
+from suite.evaluation.detection_figures import CHOSEN, class_table, error_table, map_numbers
 from suite.evaluation.intervals import Interval
 from suite.evaluation.mask_figures import constant_counts, iou_numbers, iou_table
 from suite.evaluation.segmentation import IGNORED, boundary_counts, iou_counts, mean_ratio
@@ -38,13 +40,13 @@ class Figures(NamedTuple):
         metrics: Numbers by name, such as "test_map".
         intervals: Of each of them.
         baseline: The trivial answer to the same photos.
-        table: By class.
+        tables: By class; of a detector also what is wrong.
     """
 
     metrics: dict[str, float]
     intervals: dict[str, Interval]
     baseline: Baseline
-    table: Table
+    tables: Sequence[Table]
 
 
 def evaluate_boxes(
@@ -98,9 +100,20 @@ def evaluate_boxes(
     known = known if any(map(len, known.boxes)) else truths
     name = f"{chosen.name}_map"
     baseline, trivial = constant_boxes(known, truths, len(labels), name, COCO_THRESHOLDS)
-    table = class_table(matched.average_precisions(), trivial, labels, truths)
+    tables = [
+        class_table(matched.average_precisions(), trivial, labels, truths),
+        _errors(model, detections, truths),
+    ]
     _say_measured(model, chosen, root, counted(things, "box"))
-    return _say(Figures(*map_numbers(matched, len(rows), chosen.name), baseline, table), len(rows))
+    return _say(Figures(*map_numbers(matched, len(rows), chosen.name), baseline, tables), len(rows))
+
+
+def _errors(model: Artifact, detections: Mapping[str, np.ndarray], truths: Truths) -> Table:
+    """What is wrong with the detections that an app would show."""
+    record = record_of_bundle(model.path)
+    least, is_chosen = least_score(record), record is not None and record.data.score is not None
+    why = CHOSEN if is_chosen else "as none was chosen on validation"
+    return error_table(judge(detections, truths, least), least, why)
 
 
 def evaluate_masks(
@@ -151,7 +164,7 @@ def evaluate_masks(
     baseline = Baseline(f"{chosen.name}_mean_iou", mean_ratio(constant), says)
     table = iou_table(counts, contours, constant, pixels, labels)
     _say_measured(model, chosen, root, counted(int(np.size(known)), "class"))
-    return _say(Figures(*iou_numbers(counts, contours, chosen.name), baseline, table), len(rows))
+    return _say(Figures(*iou_numbers(counts, contours, chosen.name), baseline, [table]), len(rows))
 
 
 def _mask_counts(
@@ -227,5 +240,7 @@ def _say(figures: Figures, photos: int) -> dict[str, float]:
         beside = f"; {baseline.says}: {baseline.value:.3f}" if name == baseline.metric else ""
         text = figures.intervals[name].beside(value) if photos > 1 else f"{value:.3f} (1 photo)"
         console.result(f"{name} {text}{beside}")
-    console.table(figures.table.title, figures.table.columns, figures.table.rows)
+    for table in figures.tables:
+        console.table(table.title, table.columns, table.rows)
+        console.say(table.note)
     return figures.metrics

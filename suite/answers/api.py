@@ -13,17 +13,18 @@ from suite.answers.answer import Answer, Reader
 from suite.answers.explaining import Explainer
 from suite.answers.held_out import choose, labeling_of
 from suite.bundle.names import RESULT_FILE
+from suite.bundle.record import read_result
 from suite.bundle.task import Task
 from suite.data.folders.labeled import read_labeled
 from suite.data.splits import SPLITS
 from suite.deploy.image_input import ImageInput, image_input
 from suite.deploy.labels import class_labels
 from suite.deploy.ranges import ValueRange, parse_scale
+from suite.deploy.recommendation import recommended_path
 from suite.deploy.runtime import CPU_COUNT, Artifact, load_artifact
 from suite.deploy.task import task_of
 from suite.evaluation.intervals import wilson
 from suite.evaluation.metrics import accuracy, cross_entropy
-from suite.language.encoder_decoder import ENCODER
 
 BATCH = 64  # images in memory at a time
 SPLIT_CHOICES = (*SPLITS, "all")
@@ -44,7 +45,8 @@ def predict(
     Args:
         artifact: A .keras, .tflite or .onnx file or a SavedModel folder, with its `labels.txt` beside it; for
             an encoder, the `index.npz` of the images that are searched, or the step of its decoder in the
-            folder `decoder_step`; for word embeddings, their words. A bundle stands for its TFLite model.
+            folder `decoder_step`; for word embeddings, their words. A bundle stands for its TFLite file
+            that is recommended for a phone's CPU.
         *inputs: Image files of any format that Pillow reads; texts or words, where the artifact takes such.
         top: How many classes or neighbors to give at most, best first; a detector gives all that it finds.
         scale: "LOW..HIGH" or a pair, what the model takes for black and white, where neither its dtype, its
@@ -178,12 +180,12 @@ def _check_answers(model: Artifact, task: Task, scale: ValueRange | None) -> Non
 
 
 def _model_of(artifact: str | Path) -> Path:
-    """The artifact itself; of a bundle, its TFLite model, or that of its encoder."""
+    """The artifact itself; of a bundle, the file that is recommended for a phone."""
     folder = Path(artifact)
-    found = [
-        folder / name for name in ("model.tflite", f"{ENCODER}/model.tflite") if (folder / name).is_file()
-    ]
-    return found[0] if found and (folder / RESULT_FILE).is_file() else folder
+    if not (folder / RESULT_FILE).is_file():
+        return folder
+    path = recommended_path(read_result(folder).artifacts)
+    return folder / path if path and (folder / path).is_file() else folder
 
 
 def evaluate(

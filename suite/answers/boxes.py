@@ -8,10 +8,11 @@ import numpy as np
 
 from suite.answers.answer import Reader, picture_reader
 from suite.answers.classes import ClassAnswer, best_classes
+from suite.bundle.record import record_of_bundle
 from suite.deploy.labels import class_labels
 from suite.deploy.ranges import ValueRange
 from suite.deploy.runtime import Artifact
-from suite.deploy.task import MIN_SCORE
+from suite.deploy.task import MIN_SCORE, least_score
 from suite.evaluation.drawing import draw_boxes
 
 FEW = 12  # detections, up to which each is named in a drawing
@@ -58,15 +59,17 @@ class Detection(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Detections:
-    """The things in an image, best first; in words those with a score of at least `MIN_SCORE`.
+    """The things in an image, best first; in words and drawings those with a score of at least `least`.
 
     Attributes:
         detections: The things.
         classes: Names of all classes.
+        least: As of `least_score`.
     """
 
     detections: tuple[Detection, ...]
     classes: Sequence[str] = dataclasses.field(default=(), compare=False, repr=False)
+    least: float = dataclasses.field(default=MIN_SCORE, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """{"detections": [{"class", "score", "box"}, ...]}."""
@@ -85,7 +88,7 @@ class Detections:
         return draw_boxes(photo, boxes, np.array([names.index(each.label) for each in sure], int), captions)
 
     def _sure(self) -> list[Detection]:
-        return [each for each in self.detections if each.score >= MIN_SCORE]
+        return [each for each in self.detections if each.score >= self.least]
 
 
 def localizer(model: Artifact, scale: ValueRange | None) -> Reader:
@@ -111,10 +114,11 @@ def detector(model: Artifact, scale: ValueRange | None) -> Reader:
                 if score > 0
             ),
             labels,
+            least,
         )
 
     answer = picture_reader(model, scale, read)
-    labels = class_labels(model)
+    labels, least = class_labels(model), least_score(record_of_bundle(model.path))
     return answer
 
 

@@ -14,8 +14,9 @@ from suite.bundle.write import json_text
 from suite.deploy.image_input import image_input
 from suite.deploy.labels import class_labels
 from suite.deploy.ranges import ValueRange, describe_inputs, is_picture
+from suite.deploy.recommendation import by_model, recommended
 from suite.deploy.runtime import load_artifact
-from suite.deploy.task import MIN_SCORE, NEEDS, task_of
+from suite.deploy.task import NEEDS, least_score, task_of
 from suite.deploy.tflite_runtime import TfliteModel
 from suite.language.decoding import CONTINUATION
 from suite.language.encoder_decoder import MAX_TOKENS
@@ -29,7 +30,7 @@ BUNDLE, LITERT = "/bundle/", "/litert/"
 ABOUT = "/about.json"  # what the page is told: the task of each file, and settings that it shares with us
 MANIFEST = "/manifest.webmanifest"  # what a phone is told that puts the page among its apps
 TEXTS = (LABELS_FILE, VOCABULARY_FILE, CHARACTERS_FILE)  # that the page reads beside a model
-SETTINGS = {"min_score": MIN_SCORE, "max_tokens": MAX_TOKENS, "continuation": CONTINUATION}
+SETTINGS = {"max_tokens": MAX_TOKENS, "continuation": CONTINUATION}
 RUNS = ("float32", "int32", "uint8")  # dtypes of tensors that go in and out of a model in a browser
 THEME = "#0a5fbf"
 
@@ -86,7 +87,10 @@ def site_of(source: str | Path, scale: ValueRange | None = None) -> Site:
 def _site(
     record: Record, about: Mapping[str, Any], folders: Mapping[str, Path], contents: Mapping[str, bytes]
 ) -> Site:
-    told = {**about, **SETTINGS}
+    offered = [row for row in record.artifacts if row.path in about["tasks"]]
+    choices = [recommended(rows) for rows in by_model(offered).values()]
+    opened = [choice["browser"].path for choice in choices if choice]
+    told = {**about, **SETTINGS, "min_score": least_score(record), "recommended": opened}
     written = {ABOUT: json_text(told).encode(), MANIFEST: _manifest(record.name)}
     pages = {LITERT: litert_folder().resolve(), "/": PAGE.resolve()}
     return Site(record, told, {**folders, **pages}, {**written, **contents})

@@ -23,6 +23,7 @@ class DataFacts:
         images_per_class: Numbers of photos by class.
         notes: What was assumed, a sentence each.
         unread: Files that nobody read.
+        score: From which a detection counts, in (0, 1], chosen on validation; None of other models.
         more: What else the recipe says, by key.
     """
 
@@ -35,6 +36,7 @@ class DataFacts:
     images_per_class: Mapping[str, int] | None = None
     notes: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    score: float | None = None
     more: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
@@ -61,6 +63,7 @@ class DataFacts:
         facts: dict[str, Any] = {"source": self.source, "classes": self.classes, **self.sizes}
         facts["quarantined"] = [entry.to_json() for entry in self.quarantined]
         maybe = {name: getattr(self, name) for name in ("images_per_class", "notes", "unread")}
+        maybe["score"] = self.score
         return facts | {name: value for name, value in maybe.items() if value} | dict(self.more)
 
 

@@ -175,16 +175,19 @@ def is_from_elsewhere(path: str | Path) -> bool:
     return path.suffix == ".tflite" and path.is_file() and not (bundle_of(path) / RESULT_FILE).is_file()
 
 
-def recorded_row(artifact: str | Path) -> ArtifactRow | None:
-    """What the record of an artifact's bundle says of it; None where it says nothing."""
-    path = Path(artifact).resolve()
-    bundle = bundle_of(path)
+def record_of_bundle(artifact: str | Path) -> Record | None:
+    """The record of an artifact's bundle; None where it lies in none, or the record cannot be read."""
     try:
-        artifacts = read_result(bundle).artifacts
+        return read_result(bundle_of(Path(artifact).resolve()))
     except ValueError:
         return None
-    name = path.relative_to(bundle).as_posix()
-    return next((row for row in artifacts if row.path == name), None)
+
+
+def recorded_row(artifact: str | Path) -> ArtifactRow | None:
+    """What the record of an artifact's bundle says of it; None where it says nothing."""
+    path, record = Path(artifact).resolve(), record_of_bundle(artifact)
+    name = path.relative_to(bundle_of(path)).as_posix()
+    return next((row for row in record.artifacts if row.path == name), None) if record else None
 
 
 def foreign_labels(text: str) -> list[str]:

@@ -123,8 +123,11 @@ def finetune(**arguments: Any) -> None:
 
     folder = verb(**given(arguments))
     if folder is not None:
-        bundle = console.shown(folder)
-        say_next(f"suite predict {bundle}/model.tflite PHOTO.jpg", f"suite benchmark {bundle}")
+        from suite.bundle.record import read_result
+        from suite.deploy.recommendation import recommended_path
+
+        bundle, path = console.shown(folder), recommended_path(read_result(folder).artifacts)
+        say_next(f"suite predict {bundle}/{path or 'model.keras'} PHOTO.jpg", f"suite benchmark {bundle}")
 
 
 @cli.command()
@@ -169,7 +172,8 @@ def predict(
 
     INPUTS are images; an encoder with a decoder describes them. They may be texts: a classifier names their
     class, a tagger that of each word; an encoder with a decoder translates them; a language model goes on
-    with them; word embeddings give the words nearest to a word. A bundle stands for its TFLite model.
+    with them; word embeddings give the words nearest to a word. A bundle stands for the TFLite file that is
+    recommended for a phone.
     """
     from suite.answers.api import ask
     from suite.answers.explaining import FOLDER

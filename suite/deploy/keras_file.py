@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from suite import console
 from suite.console import first_line
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -50,11 +51,76 @@ def load_keras(path: str | Path) -> Any:
     if _is_hdf5(path):
         return _load_hdf5(path)
     try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
+        return traced(keras.models.load_model(path, compile=False, safe_mode=True))
     except Exception as failure:
+        try:
+            model = _load_as_graph(path)
+        except Exception:  # the first failure says what is wrong with the file
+            model = None
+        if model is not None:
+            return model
         raise UnloadableModelError(
             f"expected a readable .keras model, {path} cannot be loaded: {_reason(path, failure)}"
         ) from failure
+
+
+def traced(model: Any) -> Any:
+    """A model of a class of one's own as a functional one, by calling it on the input that it was built for.
+
+    Args:
+        model: A loaded `keras.Model`; one that is functional or Sequential is given as it is.
+
+    Returns:
+        A functional model that shares its layers; the model itself where it was built for no single input,
+        or does more than Keras' operations.
+    """
+    import keras
+
+    if isinstance(model, keras.Sequential) or getattr(model, "inputs", None):
+        return model
+    shape = (model.get_build_config() or {}).get("input_shape")
+    if not isinstance(shape, tuple | list) or not all(
+        side is None or isinstance(side, int) for side in shape
+    ):
+        return model
+    given = keras.Input(tuple(shape[1:]), name="input")
+    try:
+        # Its layers one by one, not the whole as a layer, whose class nobody else knows.
+        return keras.Model(given, model.call(given), name=model.name)
+    except Exception:  # of whoever wrote it; that its graph is not known is said where one is needed
+        return model
+
+
+def _load_as_graph(path: Path) -> Any:
+    """A functional or Sequential model under a class of somebody's own, whose file has all of its layers.
+
+    Such a class gives a model its own training step. What else it does when it is called is not in the file.
+
+    Returns:
+        The model; None where the file does not have its layers, or it is one of Keras' own classes.
+    """
+    import keras
+
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    top = json.loads(parts["config.json"])
+    config = top.get("config", {})
+    if top["class_name"] in ("Functional", "Model", "Sequential") or "layers" not in config:
+        return None
+    kind = "Functional" if "output_layers" in config else "Sequential"
+    name = "Model" if kind == "Functional" else kind  # as Keras exports them
+    known = {"module": "keras", "class_name": name, "registered_name": None}
+    parts["config.json"] = json.dumps({**top, **known}).encode()
+    with tempfile.TemporaryDirectory() as folder:
+        with zipfile.ZipFile(Path(folder) / "model.keras", "w") as archive:
+            for name, content in parts.items():
+                archive.writestr(name, content)
+        model = keras.models.load_model(Path(folder) / "model.keras", compile=False, safe_mode=True)
+    console.warn(
+        f"the class {top['class_name']} of {path} is code, which is not run: its layers are read as a {kind} "
+        "model"
+    )
+    return model
 
 
 def _load_hdf5(path: Path) -> Any:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
 from suite.bundle.names import LABELS_FILE
-from suite.bundle.record import recorded_row
+from suite.bundle.record import Record, recorded_row
 from suite.bundle.task import Task, known_task
 from suite.deploy.ranges import is_picture
 from suite.deploy.runtime import Artifact
@@ -14,7 +14,7 @@ from suite.language.encoder_decoder import ENCODER, STEP
 from suite.language.vocabulary import VOCABULARY_FILE
 from suite.layers.tensors import Tensor
 
-MIN_SCORE = 0.3  # from which a detection is shown or put in words
+MIN_SCORE = 0.3  # from which a detection counts, where none was chosen on validation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,6 +132,15 @@ def task_of(model: Artifact) -> Task:
     path = model.path.resolve()
     has_decoder = path.parent.name == ENCODER and path.parent.with_name(STEP).is_dir()
     return model.task or recorded or guess_task(model.signature, has_decoder)
+
+
+def least_score(record: Record | None) -> float:
+    """The score from which a detection is shown, counted or put in words: the bundle's, else `MIN_SCORE`.
+
+    Args:
+        record: Of the detector's bundle; None of a file from elsewhere.
+    """
+    return MIN_SCORE if record is None or record.data.score is None else record.data.score
 
 
 def fixed_states(signature: Signature) -> list[str]:

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from suite.evaluation.detection import MatchedDetections, Truths
+from suite.evaluation.detection_errors import BAD_BOX, DOUBLE, NOTHING, RIGHT, WRONG_CLASS, Judged
 from suite.evaluation.intervals import Interval, bootstrap
 from suite.evaluation.table import Table
+
+CHOSEN = "where validation balances wrong and missed best"  # a score
 
 
 def map_numbers(
@@ -62,8 +65,31 @@ def class_table(precisions: np.ndarray, trivial: np.ndarray, classes: Sequence[s
         for label, name in enumerate(classes)
     ]  # fmt: skip
     columns = ("class", "things", "AP@.5", "AP@.75", "AP@[.5:.95]", "trivial AP@[.5:.95]")
-    note = "On the test photos, by the rules of COCO. A class without things there has no number."
+    note = "By the rules of COCO. A class without things in these photos has no number."
     return Table("Average precision", columns, rows, note)
+
+
+def error_table(judged: Sequence[Judged], least: float, why: str) -> Table:
+    """How many detections are right, and what is wrong with the others.
+
+    Args:
+        judged: A photo each.
+        least: The score from which detections were judged.
+        why: Why that one, such as `CHOSEN`.
+    """
+    kinds = Counter(kind for each in judged for kind in each.kinds)
+    missed = sum(int(each.missed.sum()) for each in judged)
+    meaning = {
+        RIGHT: "the class, and an IoU of at least 0.5",
+        DOUBLE: "of a thing that a surer detection has found",
+        WRONG_CLASS: "on a thing of another class",
+        BAD_BOX: "beside a thing of its class, IoU from 0.1 to 0.5",
+        NOTHING: "where no such thing is annotated",
+    }
+    rows = [(kind, str(kinds[kind]), says) for kind, says in meaning.items()]
+    rows.append(("missed", str(missed), "things that no detection is right about"))
+    note = f"Detections with a score of at least {least:.2f}, {why}."
+    return Table("Errors by kind", ("kind", "number", "meaning"), rows, note)
 
 
 def _said(value: float) -> str:

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 BACKGROUNDS = ("background", "_background_")  # names of a class that is not drawn
 _TINT = 0.25  # share of the class's color inside
 # Okabe and Ito's colors, and lighter and darker ones between them.
-_COLORS = (
+COLORS = (
     (213, 94, 0), (0, 114, 178), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233),
     (240, 228, 66), (140, 40, 30), (20, 60, 110), (0, 90, 60), (130, 60, 120), (255, 180, 140),
     (160, 220, 190), (90, 90, 90),
@@ -24,7 +24,7 @@ def class_colors(count: int) -> np.ndarray:
     Returns:
         `(count, 3)` uint8.
     """
-    return np.array([_COLORS[label % len(_COLORS)] for label in range(count)], np.uint8)
+    return np.array([COLORS[label % len(COLORS)] for label in range(count)], np.uint8)
 
 
 def draw_mask(photo: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> np.ndarray:

@@ -51,7 +51,7 @@ STORED = 1.25  # side of the photos as they are kept, for windows that are small
 SEEN = budget.Seen(views=30, least=4000, most=8000, least_views=2)
 MOST_LOOKED_AT = 300  # photos of validation after each epoch
 PATIENCE = 4  # epochs without a better look
-SCORES = tuple(float(score) for score in np.arange(0.05, 0.951, 0.05))  # from which detections may count
+SCORES = tuple(round(score / 20, 2) for score in range(1, 20))  # from which detections may count
 BATCH = 16  # images at a time where nothing is trained
 
 

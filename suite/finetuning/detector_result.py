@@ -1,6 +1,5 @@
 """What the bundle of a detector shows: numbers with intervals, errors by kind, photos with boxes."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -18,8 +17,8 @@ from suite.evaluation.detection import (
     Truths,
     mean_average_precision,
 )
-from suite.evaluation.detection_errors import BAD_BOX, DOUBLE, NOTHING, RIGHT, WRONG_CLASS, Judged, judge
-from suite.evaluation.detection_figures import class_table, map_numbers
+from suite.evaluation.detection_errors import RIGHT, Judged, judge
+from suite.evaluation.detection_figures import CHOSEN, class_table, error_table, map_numbers
 from suite.evaluation.metrics import Metric
 from suite.evaluation.table import Table
 from suite.finetuning.box_settings import sizes_of
@@ -95,33 +94,14 @@ def result_of(
         intervals=intervals,
         figures=figures,
         exports=[Export(detector, images, calibration, truths, metric, classes, task=Task.DETECTOR)],
-        data=data.describe() | {"score": round(least, 3)},
+        data=data.describe() | {"score": least},
         baselines=[baseline],
         tables=[
             class_table(precisions, trivial, classes, truths),
-            error_table(judged, least),
+            error_table(judged, least, CHOSEN),
             size_table(judged, truths, images.shape[1]),
         ],
     )
-
-
-def error_table(judged: Sequence[Judged], least: float) -> Table:
-    """How many detections are right, and what is wrong with the others."""
-    kinds = Counter(kind for each in judged for kind in each.kinds)
-    missed = sum(int(each.missed.sum()) for each in judged)
-    meaning = {
-        RIGHT: "the class, and an IoU of at least 0.5",
-        DOUBLE: "of a thing that a surer detection has found",
-        WRONG_CLASS: "on a thing of another class",
-        BAD_BOX: "beside a thing of its class, IoU from 0.1 to 0.5",
-        NOTHING: "where no such thing is annotated",
-    }
-    rows = [(kind, str(kinds[kind]), says) for kind, says in meaning.items()]
-    rows.append(("missed", str(missed), "things that no detection is right about"))
-    note = (
-        f"Detections with a score of at least {least:.2f}, where validation balances wrong and missed best."
-    )
-    return Table("Errors by kind", ("kind", "number", "meaning"), rows, note)
 
 
 def size_table(judged: Sequence[Judged], truths: Truths, side: int) -> Table:

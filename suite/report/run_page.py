@@ -11,6 +11,7 @@ from suite.bundle.data_facts import DataFacts
 from suite.bundle.record import Record
 from suite.bundle.rows import ClaimRow
 from suite.bundle.task import Task
+from suite.deploy.recommendation import recommended_path
 from suite.evaluation.table import Table
 from suite.report.page import TONES, format_number, format_value, heading, in_order_written, png_size, render
 
@@ -159,10 +160,11 @@ def _commands(record: Record) -> list[tuple[str, str]]:
     if not shipped:
         return []
     commands = []
-    best = next((row for row in shipped if row.format == "tflite"), shipped[0])
+    some = next((row for row in shipped if row.format == "tflite"), shipped[0])
+    best = recommended_path(shipped) or some.path
     predict, evaluate = (
-        f"suite predict BUNDLE/{best.path} photo.jpg",
-        f"suite evaluate BUNDLE/{best.path} PHOTOS",
+        f"suite predict BUNDLE/{best} photo.jpg",
+        f"suite evaluate BUNDLE/{best} PHOTOS",
     )
     if record.task in (Task.DETECTOR, Task.SEGMENTER):
         what = "boxes" if record.task == Task.DETECTOR else "masks"

@@ -10,7 +10,7 @@ import numpy as np
 from suite import console
 from suite.bundle.examples import load_verification, read_arrays
 from suite.bundle.names import LABELS_FILE, VERIFICATION_FILE
-from suite.bundle.record import recorded_row
+from suite.bundle.record import record_of_bundle, recorded_row
 from suite.bundle.task import Task, known_task, parse_task
 from suite.data.source import Source
 from suite.deploy.draws import check_fit, constant_outputs, draw_inputs, has_fixed_batch, misfit
@@ -193,6 +193,9 @@ def _prepare(
         ranges=ranges,
         task=task,
     )
+    record = record_of_bundle(path)
+    if record and record.data.score:  # as right for the same weights
+        data["score"] = record.data.score
     return item, data | {"test": len(next(iter(inputs.values())))}
 
 

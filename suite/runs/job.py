@@ -213,7 +213,7 @@ def _write_files(folder: Path, record: Record, result: Result) -> None:
         (folder / name).write_bytes(content)
     tables = [*([artifacts_table(record.artifacts)] if record.artifacts else []), *result.tables]
     write_report(folder, record, tables)
-    write_mobile(folder, record.artifacts, record.name)
+    write_mobile(folder, record)
     write_card(folder, record)
     write_json(folder / RESULT_FILE, record.to_json())
 

@@ -1,6 +1,7 @@
 """`suite evaluate` of detectors and segmenters whose answers are known."""
 
 import json
+import re
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 import suite
 from suite.answers import annotated
 from suite.cli import main
+from suite.deploy.task import MIN_SCORE
 from suite.errors import BAD_INPUT
 from suite.evaluation.detection import COCO_THRESHOLDS, average_precisions
 from tests.records import changed, write_record
@@ -93,6 +95,21 @@ def test_a_detector_is_measured_on_the_classes_that_it_knows_by_name(
     assert "warning: 1 class that the model does not know, whose boxes are left out: bird" in said.err
     assert f"{len(rows)} photos of {root} ({name}), {sum(len(box) for box, _ in kept)} boxes" in said.out
     assert "trivial" in said.out and " in every image: 0." in said.out
+
+
+@pytest.mark.parametrize(("score", "counted"), [(None, 3), (0.75, 2)])
+def test_what_is_wrong_is_counted_from_the_score_that_validation_chose(
+    boxes, tmp_path, score, counted, capsys
+):
+    artifact = save(detector(), tmp_path / "model", ("dog", "cat", "bird"))
+    write_record(artifact.parent, changed(data_score=score))
+    suite.evaluate(artifact, boxes[0])
+    said = capsys.readouterr().out
+    kinds = ("right", "double", "wrong class", "bad box", "nothing there")
+    shown = [int(re.search(rf"{kind} +│ +(\d+) ", said)[1]) for kind in kinds]
+    assert sum(shown) == 5 * counted
+    why = "as none was chosen on validation" if score is None else "where validation balances"
+    assert f"Detections with a score of at least {score or MIN_SCORE:.2f}, {why}" in said
 
 
 @pytest.mark.parametrize("kind", ["saved_model", "tflite"])

@@ -6,12 +6,14 @@ import pytest
 from PIL import Image
 
 import suite
+from suite.answers.api import ask
 from suite.cli import main
 from suite.deploy.task import MIN_SCORE
 from suite.evaluation.retrieval import Index
 from suite.models.detector import build_detector
 from suite.models.segmenter import build_segmenter, single
 from tests.answers.pictures import LABELS, pixels
+from tests.records import changed, write_record
 
 
 def test_a_detector_names_its_boxes(save, capsys):
@@ -30,6 +32,22 @@ def test_a_detector_names_its_boxes(save, capsys):
     sure = [entry for entry in row["detections"] if entry["score"] >= MIN_SCORE]
     assert shown.count("(top ") == len(sure) and (sure or "nothing" in shown)
     assert f"next: suite evaluate {paths[0]} PHOTOS-WITH-BOXES" in shown
+
+
+def test_the_score_that_validation_chose_decides_what_is_said_and_drawn(save):
+    _, model = build_detector((16, 24, 3), 3, filters=(4, 4, 4))
+    path, photo = save(model)
+    found = np.sort(model(pixels(model))["scores"][0])[::-1]
+    assert found[0] > found[1] > 0
+    between = (float(found[0]) + float(found[1])) / 2
+    write_record(path.parent, changed(data_score=between))
+    ((row,), blank) = ask(path, photo), np.zeros((32, 48, 3), np.uint8)
+    assert str(row.answer).count("(top ") == 1
+    assert len(row.to_json()["detections"]) == np.sum(found > 0) > 1  # a program gets them all
+    assert row.answer.draw(blank).any()
+    write_record(path.parent, changed(data_score=0.999))
+    (row,) = ask(path, photo)
+    assert str(row.answer) == "nothing" and not row.answer.draw(blank).any()
 
 
 def test_a_segmenter_gives_the_share_of_each_class(save, capsys):

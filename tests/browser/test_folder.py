@@ -1,5 +1,6 @@
 """The page as a folder: any web server has it, a device that opened it once needs none."""
 
+import dataclasses
 import json
 import shutil
 
@@ -11,10 +12,13 @@ import suite
 from suite.browser.folder import write_page
 from suite.browser.litert import LOCK, PAGE
 from suite.browser.site import site_of
+from suite.bundle.record import read_result
 from suite.cli import main
 from suite.deploy.recommendation import recommended
+from suite.deploy.task import MIN_SCORE
 from tests.browser.pages import SHOWN, answered, pair_of, problem, teach, write_picture
 from tests.conftest import NARROW
+from tests.records import write_record
 
 
 def kept(page):
@@ -62,6 +66,16 @@ def test_boxes_and_maps_without_a_server(drawers, runtime, host, phone, tmp_path
         page.locator("#status", has_text=f"{name}/model.tflite is ready").wait_for()
         assert answered(page, 1) == rows
     assert page.problems == []
+
+
+def test_boxes_are_shown_from_the_score_that_validation_chose(drawers, runtime, tmp_path):
+    assert site_of(drawers).about["min_score"] == MIN_SCORE
+    shutil.copytree(drawers, tmp_path / "bundle")
+    record = read_result(drawers)
+    data = dataclasses.replace(record.data, score=0.45)
+    write_record(tmp_path / "bundle", dataclasses.replace(record, data=data))
+    write_page(site_of(tmp_path / "bundle"), tmp_path / "page")
+    assert json.loads((tmp_path / "page/about.json").read_text())["min_score"] == 0.45
 
 
 def test_texts_and_captions_without_a_server(texts, captioner, runtime, host, phone, tmp_path):

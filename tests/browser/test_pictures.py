@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import suite
-from suite.bundle.rows import InputFacts
+from suite.bundle.rows import InputFacts, Latency
 from suite.data.pictures.images import load_image
 from tests.browser import bundles
 from tests.browser.pages import SHOWN, answered, bars, choose, problem, write_picture
@@ -196,6 +196,21 @@ def test_a_picture_is_fed_in_the_range_that_the_bundle_records(tmp_path, open_pa
     assert row == suite.predict(bundle, tmp_path / "a.png", scale="-1..1")[0]
     expected = {entry["class"]: entry["probability"] for entry in row["classes"]}
     assert answered(page, 1) == pytest.approx(expected, abs=SHOWN) and page.problems == []
+
+
+def test_the_page_opens_with_the_file_that_is_recommended(pictures, open_page, tmp_path):
+    bundle = shutil.copytree(pictures, tmp_path / "bundle")
+    fast = {"int8": Latency(1.0)}
+    bundles.write_result(
+        bundle,
+        [
+            dataclasses.replace(row, latency_ms=fast.get(row.variant, row.latency_ms))
+            for row in bundles.rows_of(bundle)
+        ],
+    )
+    page = open_page(bundle)
+    assert page.locator("#status").text_content().startswith("model_int8.tflite is ready")
+    assert page.locator("#variants input:checked").get_attribute("value") == "int8"
 
 
 def test_a_file_that_is_damaged_while_it_is_served_is_one_line(pictures, open_page, tmp_path):

@@ -271,6 +271,7 @@ def test_the_page_is_told_the_task_of_each_file_and_the_settings_of_the_suite(ge
     about = json.loads(get("/about.json").content)
     names = ("model.tflite", "model_int8.tflite", "model_personal.tflite")
     assert about.pop("tasks") == dict.fromkeys(names, "classifier")
+    assert about.pop("recommended") == ["model.tflite"]
     assert about == {"min_score": MIN_SCORE, "max_tokens": MAX_TOKENS, "continuation": CONTINUATION}
     assert get("/about.json?x", "GET").status == 404
 

@@ -12,6 +12,7 @@ from keras import layers
 from suite.cli import main
 from suite.deploy.keras_file import UnloadableModelError, load_keras, save_keras, way_from
 from suite.deploy.runtime import load_artifact
+from suite.runs.export_file import export_file
 
 
 class Foreign(layers.Layer):
@@ -167,6 +168,58 @@ def test_a_model_with_a_loss_of_its_own_is_loaded_by_keras_alone(tmp_path):
     assert model.compiled and int(model.optimizer.iterations) == 1
     model.fit(inputs, np.zeros((2, 50)), verbose=0)
     assert int(model.optimizer.iterations) == 2
+
+
+class Trainer(keras.Model):
+    """As people write it to have a training step of their own."""
+
+    def train_step(self, data):
+        return super().train_step(data)
+
+
+class Stack(keras.Sequential):
+    pass
+
+
+@keras.saving.register_keras_serializable("tests")
+class Subclassed(keras.Model):
+    def __init__(self, units=3, **settings):
+        super().__init__(**settings)
+        self.units, self.dense = units, layers.Dense(units)
+
+    def call(self, inputs):
+        return keras.ops.relu(self.dense(inputs))
+
+    def get_config(self):
+        return super().get_config() | {"units": self.units}
+
+
+@pytest.mark.parametrize("kind", ["Functional", "Sequential"])
+def test_layers_under_a_class_of_somebodys_own_are_read_without_its_code(tmp_path, kind, capsys):
+    features = keras.Input((4,), name="features")
+    body = [layers.Dense(5, "tanh"), layers.Dense(2, name="y")]
+    if kind == "Functional":
+        model = Trainer(features, body[1](body[0](features)))
+    else:
+        model = Stack([features, *body])
+    model.save(tmp_path / "own.keras")
+    inputs = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
+    (found,) = load_artifact(tmp_path / "own.keras").predict(inputs).values()
+    np.testing.assert_array_equal(found, model.predict(inputs, verbose=0))
+    said = capsys.readouterr().err
+    assert f"the class {type(model).__name__} of " in said and f"layers are read as a {kind} model" in said
+
+
+def test_a_subclassed_model_whose_class_is_registered_is_called(tmp_path):
+    model = Subclassed()
+    inputs = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
+    expected = model.predict(inputs, verbose=0)
+    model.save(tmp_path / "own.keras")
+    loaded = load_keras(tmp_path / "own.keras")
+    assert [tuple(tensor.shape) for tensor in loaded.inputs] == [(None, 4)]
+    np.testing.assert_array_equal(loaded.predict(inputs, verbose=0), expected)
+    export_file(tmp_path / "own.keras", tmp_path / "bundle", precisions="float32")
+    assert (tmp_path / "bundle" / "model.tflite").is_file()
 
 
 def test_export_takes_keras_files_only(files, tmp_path, capsys):

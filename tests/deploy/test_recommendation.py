@@ -5,7 +5,14 @@ import pytest
 
 from suite.bundle.rows import CompiledAnswers, Latency, MetricValue
 from suite.deploy.prove.benchmarking import artifacts_table
-from suite.deploy.recommendation import by_model, recommendation_lines, recommended, superseded
+from suite.deploy.recommendation import (
+    SMALLER,
+    by_model,
+    recommendation_lines,
+    recommended,
+    recommended_path,
+    superseded,
+)
 from suite.evaluation.metrics import Metric
 from tests.records import artifact
 
@@ -89,7 +96,7 @@ def test_a_file_that_is_slower_and_in_nothing_better_is_superseded():
     "changes",
     [
         {"metric": MetricValue("test_accuracy", 0.981)},
-        {"bytes": 3_800_000},
+        {"bytes": 3_500_000},
         {"latency_ms": Latency(1.6)},  # noise
         {"latency_ms": Latency()},
         {"status": "skipped"},
@@ -98,6 +105,29 @@ def test_a_file_that_is_slower_and_in_nothing_better_is_superseded():
 def test_a_file_with_an_advantage_is_shipped(changes):
     files = [FILES[0], FILES[3], dataclasses.replace(FILES[2], **changes)]
     assert superseded(files, ACCURACY) == {}
+
+
+@pytest.mark.parametrize(
+    ("kilobytes", "milliseconds", "smaller"),
+    [((3716, 3966), 52.6, "only 6.3%"), ((4851, 5094), 214.1, "only 4.8%")],
+)
+def test_a_file_that_is_a_little_smaller_and_much_slower_is_superseded(kilobytes, milliseconds, smaller):
+    """Sizes and times of the fine-tuned textures and of a detector."""
+    dynamic, int8 = (size / 1000 for size in kilobytes)
+    files = [row("float32", 13, 20), row("dynamic", dynamic, milliseconds), row("int8", int8, 6.5)]
+    (reason,) = superseded(files, ACCURACY).values()
+    assert reason.startswith(f"no better, {smaller} smaller and slower than model_int8.tflite: ")
+    files[1] = dataclasses.replace(files[1], bytes=int((1 - SMALLER) * files[2].bytes) - 1)
+    assert superseded(files, ACCURACY) == {}
+
+
+def test_a_bundle_has_one_file_that_stands_for_it():
+    assert recommended_path(FILES) == "model_int8.tflite"
+    assert recommended_path(FILES, "gpu") == "model_float16.tflite"
+    pair = [dataclasses.replace(each, path=f"encoder/{each.path}") for each in FILES]
+    step = artifact("decoder_step/model.tflite")
+    assert recommended_path([step, *pair]) == "encoder/model_int8.tflite"
+    assert recommended_path([step, artifact("model.keras")]) is None
 
 
 def test_where_less_is_better_the_larger_loss_is_superseded():

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from suite.bundle.data_facts import DataFacts
-from suite.bundle.rows import BaselineRow, ClaimRow
+from suite.bundle.rows import BaselineRow, ClaimRow, Latency
 from suite.data.set_aside import SetAside
 from suite.evaluation.table import Table
 from suite.report.run_page import write_report
@@ -224,6 +224,9 @@ def test_commands_name_an_artifact_that_was_shipped(tmp_path):
     assert page(tmp_path, changed(data_images_per_class=None)).texts("pre") == commands
     on_photos = ["suite predict BUNDLE/model.tflite photo.jpg", "suite evaluate BUNDLE/model.tflite PHOTOS"]
     assert page(tmp_path).texts("pre") == on_photos + commands
+    fast = artifact("model_int8.tflite", variant="int8", latency_ms=Latency(1.0))
+    recommended = page(tmp_path, changed(artifacts=(*RECORD.artifacts[:2], fast)))
+    assert recommended.texts("pre")[0] == "suite predict BUNDLE/model_int8.tflite photo.jpg"
     without_tflite = page(tmp_path, changed(artifacts=RECORD.artifacts[:1]))
     assert without_tflite.texts("pre")[0] == "suite predict BUNDLE/model.keras photo.jpg"
     failed = artifact("model.tflite", "failed")

@@ -124,8 +124,9 @@ def test_the_range_is_from_examples_the_flag_a_layer_or_the_bundle(tmp_path, cap
     assert prepared(tmp_path, color_classifier(), examples=tmp_path / "x.npz")[0].ranges == {"image": None}
     assert "is not known (the examples lie in [-" in capsys.readouterr().err
     inputs = {"image": InputFacts("float32", (16, 16, 3), is_image=True, range=(0, 1))}
-    write_record(tmp_path, changed(artifacts=(artifact("model.keras", inputs=inputs),)))
-    assert prepared(tmp_path, color_classifier())[0].ranges == {"image": UNIT}
+    write_record(tmp_path, changed(artifacts=(artifact("model.keras", inputs=inputs),), data_score=0.45))
+    item, data = prepared(tmp_path, color_classifier())
+    assert item.ranges == {"image": UNIT} and data["score"] == 0.45
     assert "as its bundle says" in capsys.readouterr().out
 
 

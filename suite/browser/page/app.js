@@ -99,9 +99,11 @@ function modelsOf(artifacts) {
 async function chooseModel(chosen) {
   shown = chosen;
   at.variants.replaceChildren(...chosen.rows.map((row) => variant(chosen, row)));
-  at.variants.querySelector("input").checked = true;
+  const best = chosen.rows.findIndex(({ path }) => about.recommended.includes(path));
+  const first = Math.max(best, 0);
+  at.variants.querySelectorAll("input")[first].checked = true;
   teaching.use(null);
-  await use(chosen, chosen.rows[0]);
+  await use(chosen, chosen.rows[first]);
   const trainable = chosen.rows.find(({ variant: name }) => name === PERSONAL);
   if (!trainable) return;
   await guarded(async () => {

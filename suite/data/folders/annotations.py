@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from suite.data.folders import box_files, layout, paired
 from suite.data.folders.boxes import Boxes
-from suite.data.folders.folder_pairs import FolderPair, is_named_for_its_role
+from suite.data.folders.folder_pairs import is_named_for_its_role
+from suite.data.folders.instance_masks import find_instance_masks
 from suite.data.folders.mask_files import find_masks, look_like_masks, match_masks
 from suite.data.pictures.file_kinds import is_picture
 from suite.data.set_aside import counted, first_names, printable
@@ -52,18 +53,17 @@ def find_kind(root: Path, task: str = "") -> Kind:
     if task == DETECTOR:
         return Kind(DETECTOR, _of_boxes(root))
     if task == SEGMENTER:
-        return Kind(SEGMENTER, _of_masks(root, find_masks(root)))
+        return Kind(SEGMENTER, _of_masks(root))
     form = box_files.find_form(root)
-    masks = find_masks(root)
-    masks = masks if masks and look_like_masks(masks, match_masks(root, masks)[1]) else []
-    claimed = {folder for pair in masks for folder in (pair.others, pair.pictures) if folder != root}
+    claimed = _mask_folders(root)
     folders = [
         folder
         for folder in _class_folders(root)
-        if not is_named_for_its_role(folder) and not any(other.is_relative_to(folder) for other in claimed)
+        if not is_named_for_its_role(folder)
+        and not any(other.is_relative_to(folder) for other in claimed if other != root)
     ]
     readings = {DETECTOR: f"boxes ({form})"} if form else {}
-    readings |= {SEGMENTER: f"masks in {_folder(root, masks[0].others)}"} if masks else {}
+    readings |= {SEGMENTER: f"masks in {_folder(root, claimed[0])}"} if claimed else {}
     if readings and len(folders) > 1:
         readings[CLASSIFIER] = f"class folders ({first_names([folder.name for folder in folders])})"
     if len(readings) > 1:
@@ -106,7 +106,25 @@ def _of_boxes(root: Path) -> str:
     return f"{listing.layout}: {'; '.join([says, *more])}"
 
 
-def _of_masks(root: Path, pairs: Sequence[FolderPair]) -> str:
+def _mask_folders(root: Path) -> list[Path]:
+    """The folders of masks, and those of their photos; none where pictures do not look like masks."""
+    if things := find_instance_masks(root):
+        return sorted(
+            things.folders, key=lambda folder: any(path.parent == folder for path in things.masks_of)
+        )
+    pairs = find_masks(root)
+    if not pairs or not look_like_masks(pairs, match_masks(root, pairs)[1]):
+        return []
+    return [pair.others for pair in pairs] + [pair.pictures for pair in pairs]
+
+
+def _of_masks(root: Path) -> str:
+    if things := find_instance_masks(root):
+        named = first_names(things.classes[1:])
+        more = f"; {counted(len(things.aside), 'file')} set aside" if things.aside else ""
+        photos = counted(len(things.files), "photo")
+        return f"masks of single things: {photos} with {counted(things.total, 'mask')} of {named}{more}"
+    pairs = find_masks(root)
     if not pairs:
         raise ValueError(
             f"expected photos and their masks in {str(root)!r}, received {paired.contents(root)}; put the "

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,14 +10,15 @@ import numpy as np
 from PIL import Image
 
 from suite.data.folders import companions, paired, part_lists, scan
-from suite.data.folders.folder_pairs import FolderPair, parts_of
+from suite.data.folders.folder_pairs import parts_of
+from suite.data.folders.instance_masks import find_instance_masks, read_things
 from suite.data.folders.mask_classes import IGNORED, Meaning, find_meaning, unknown
 from suite.data.folders.mask_colors import find_colors, find_index_names
 from suite.data.folders.mask_files import find_masks, match_masks
-from suite.data.folders.mask_values import Value, read_mask
+from suite.data.folders.mask_values import RawMask, Value, read_mask
 from suite.data.folders.scan import Picture
 from suite.data.pictures.images import load_image, upright_size
-from suite.data.set_aside import SetAside, UnusableError, with_reasons
+from suite.data.set_aside import SetAside, UnusableError, counted, with_reasons
 from suite.data.sets.picture_set import Store
 
 _EXPECTED = "a folder with images/ and masks/"
@@ -82,21 +83,15 @@ def read_masked_pictures(
             the masks is what `ignore` says.
     """
     paired.check_folder(root, _EXPECTED)
-    pairs = find_masks(root)
-    if not pairs:
-        raise ValueError(
-            f"expected images/ and masks/ in {str(root)!r}, received {paired.contents(root)}; put the "
-            "pictures in images/ and the mask of each, a PNG of the same name, in masks/"
-        )
-    files, mask_of, aside = match_masks(root, pairs)
-    parts, lists = parts_of(pairs), set[Path]()
+    found = _find(root)
+    files, aside, parts, lists = found.files, found.aside, found.parts, set[Path]()
     if parts == {"train"}:
         files, parts, lists = part_lists.divide(root, files, aside, part_lists.OF_MASKS)
-    reader = _Reader(files, mask_of, size, Path(work) if work else None)
+    reader = _Reader(files, found.mask_of, size, Path(work) if work else None)
     pictures, unreadable = scan.inspect_files(files, root, reader.read, "Reading pictures and masks")
     aside += unreadable
     meaning, read = _find_meaning(
-        root, pairs, [picture.content.values for picture in pictures], aside, ignore
+        root, found, [picture.content.values for picture in pictures], aside, ignore
     )
     wrong = {picture: why for picture in pictures if (why := unknown(picture.content.values, meaning))}
     usable = [picture for picture in pictures if picture not in wrong]
@@ -104,23 +99,72 @@ def read_masked_pictures(
     reader.name_labels([picture.content.row for picture in usable], meaning)
     return MaskedPictures(
         usable, reader.images, reader.labels, meaning.classes, aside, meaning.notes, parts,
-        {*read, *lists, *mask_of, *mask_of.values()},
+        {*read, *lists, *found.read},
+    )  # fmt: skip
+
+
+class _Found(NamedTuple):
+    """Where the masks of a folder are.
+
+    Attributes:
+        files: The pictures that have one, with their parts.
+        mask_of: Reads that of a picture.
+        parts: Those that the folder has.
+        aside: What stands alone.
+        read: The pictures and the masks.
+        folders: Of masks, where a file may say what their values mean.
+        classes: Names by value, where the names of masks say them.
+        notes: What was assumed, a sentence each.
+    """
+
+    files: list[tuple[Path, str]]
+    mask_of: Callable[[Path], RawMask]
+    parts: set[str]
+    aside: list[SetAside]
+    read: set[Path]
+    folders: set[Path]
+    classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def _find(root: Path) -> _Found:
+    things = find_instance_masks(root)
+    if things:
+        photos = counted(len(things.files), "photo")
+        note = f"{counted(things.total, 'mask')} of single things in {photos} are painted as their class"
+        return _Found(
+            things.files, lambda path: read_things(things.masks_of[path]), {part for _, part in things.files},
+            things.aside, things.read, set(), things.classes, (note,),
+        )  # fmt: skip
+    pairs = find_masks(root)
+    if not pairs:
+        raise ValueError(
+            f"expected images/ and masks/ in {str(root)!r}, received {paired.contents(root)}; put the "
+            "pictures in images/ and the mask of each, a PNG of the same name, in masks/"
+        )
+    files, mask_of, aside = match_masks(root, pairs)
+    return _Found(
+        files, lambda path: read_mask(mask_of[path]), parts_of(pairs), aside, {*mask_of, *mask_of.values()},
+        {pair.others for pair in pairs},
     )  # fmt: skip
 
 
 def _find_meaning(
     root: Path,
-    pairs: Sequence[FolderPair],
+    found: _Found,
     masks: Sequence[frozenset[Value]],
     aside: Sequence[SetAside],
     ignore: Sequence[str],
 ) -> tuple[Meaning, set[Path]]:
     """What the values of masks mean, and the files that say it."""
-    listed, colors = find_colors(root, {pair.others for pair in pairs})
+    if found.classes:
+        meaning = find_meaning(masks, found.classes, (), "", ignore)
+        return meaning._replace(notes=(*found.notes, *meaning.notes)), {companions.child(root, "classes.txt")}
+    listed, colors = find_colors(root, found.folders)
     names_file = companions.child(root, "classes.txt")
     names = () if listed == names_file else paired.read_names(names_file)
     if not names and not colors:
-        names_file, names = find_index_names(root, {pair.others for pair in pairs})
+        names_file, names = find_index_names(root, found.folders)
     try:
         meaning = find_meaning(masks, names, colors, listed.name if listed else "", ignore)
     except ValueError as error:
@@ -139,7 +183,7 @@ class _Reader:
     def __init__(
         self,
         files: Sequence[tuple[Path, str]],
-        mask_of: Mapping[Path, Path],
+        mask_of: Callable[[Path], RawMask],
         size: tuple[int, int],
         work: Path | None,
     ):
@@ -154,7 +198,7 @@ class _Reader:
         """Reads a picture and its mask; threads may at once."""
         row = self._row_of[path]
         self.images.write(row, load_image(path, self._size))
-        mask = read_mask(self._mask_of[path])
+        mask = self._mask_of(path)
         height, width = upright_size(path)
         is_larger = _is_larger(mask.numbers.shape, (height, width))
         if mask.numbers.shape != (height, width) and not is_larger:

@@ -142,6 +142,11 @@ class AppModel:
         return False
 
     @property
+    def draws(self) -> bool:
+        """Whether its answer is somewhere in the picture, where the code draws it."""
+        return self.task in (Task.DETECTOR, Task.LOCALIZER, Task.SEGMENTER)
+
+    @property
     def step(self) -> "DecoderStep | None":
         """The step of its decoder, where it has one."""
         return None

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from suite.bundle.record import Record
 from suite.bundle.rows import ArtifactRow
 from suite.bundle.task import Task
 from suite.deploy.app.android import android_files
@@ -23,7 +24,8 @@ from suite.deploy.app.reading import app_model
 from suite.deploy.compatibility import phone_notes
 from suite.deploy.convert.tflite import PERSONAL_LEARNING_RATE
 from suite.deploy.recommendation import TARGETS, by_model, recommended
-from suite.deploy.task import MIN_SCORE
+from suite.deploy.task import MIN_SCORE, least_score
+from suite.evaluation.drawing import BACKGROUNDS, COLORS
 from suite.language.decoding import TEMPERATURE, TOKEN
 from suite.language.encoder_decoder import ENCODER, MAX_TOKENS, STEP
 from suite.language.tokens import MOST_PIECES, patterns
@@ -47,15 +49,14 @@ _ANY_TYPES = ("README.md", "example.py")  # what a model of any dtypes gets
 _ARRAYS = {"float32": "Float32Array", "int32": "Int32Array", "uint8": "Uint8Array"}  # of JavaScript
 
 
-def write_mobile(bundle: str | Path, rows: Sequence[ArtifactRow], name: str) -> None:
+def write_mobile(bundle: str | Path, record: Record) -> None:
     """Writes `mobile/` beside the TFLite files of each model of a bundle, for the file that is recommended.
 
     Args:
         bundle: Its folder; labels and vocabularies are there already.
-        rows: Its artifacts.
-        name: Name of the run, of which the classes in the code get theirs.
+        record: Of the run, of whose name the classes in the code get theirs.
     """
-    models = by_model([row for row in rows if row.format == "tflite" and row.is_shipped])
+    models = by_model([row for row in record.shipped if row.format == "tflite"])
     files = {folder: choice["cpu"].path for folder, here in models.items() if (choice := recommended(here))}
     for folder, file in files.items():
         path, steps = (
@@ -63,11 +64,13 @@ def write_mobile(bundle: str | Path, rows: Sequence[ArtifactRow], name: str) -> 
             files.get(Path(folder).with_name(STEP).as_posix()) if folder != "." else None,
         )
         step_file = steps and Path(steps).name
-        model = app_model(Path(bundle) / path, "_".join((name, *path.parts[:-1])), step_file)
-        write_app_code(model, Path(bundle) / path.parent / FOLDER, models[folder])
+        model = app_model(Path(bundle) / path, "_".join((record.name, *path.parts[:-1])), step_file)
+        write_app_code(model, Path(bundle) / path.parent / FOLDER, models[folder], least_score(record))
 
 
-def write_app_code(model: AppModel, folder: str | Path, rows: Sequence[ArtifactRow] = ()) -> None:
+def write_app_code(
+    model: AppModel, folder: str | Path, rows: Sequence[ArtifactRow] = (), least: float = MIN_SCORE
+) -> None:
     """Writes the files of `TEMPLATES` for a model, as far as they can be, and a project for Android Studio.
 
     For the step of a decoder it is the README only; with dtypes that a language lacks, also `example.py`.
@@ -76,9 +79,10 @@ def write_app_code(model: AppModel, folder: str | Path, rows: Sequence[ArtifactR
         model: Its description.
         folder: Made where there is none.
         rows: The TFLite files beside it, for the README.
+        least: The score from which a detection counts.
     """
     rows = [dataclasses.replace(row, path=Path(row.path).name) for row in rows]
-    context = _context(model, rows)
+    context = _context(model, rows) | {"min_score": least}
     folder = Path(folder)
     names = {name: TEMPLATES[name] for name in TEMPLATES if model.is_portable or name in _ANY_TYPES}
     if model.task is Task.DECODER_STEP:
@@ -112,11 +116,12 @@ def _context(model: AppModel, rows: Sequence[ArtifactRow]) -> dict[str, Any]:
         "choices": [(TARGETS[target], *choice) for target, choice in choices.items()],
         "notes": phone_notes(rows),
         "arrays": _ARRAYS,
+        "colors": [f"{red:02X}{green:02X}{blue:02X}" for red, green, blue in COLORS],
+        "backgrounds": BACKGROUNDS,
         "step_folder": STEP,
         "encoder_folder": ENCODER,
         "longest": MAX_TOKENS,
         "temperature": TEMPERATURE,
-        "min_score": MIN_SCORE,
         "learning_rate": PERSONAL_LEARNING_RATE,
         "most_labels": MOST_LABELS,
         "most_pieces": MOST_PIECES,

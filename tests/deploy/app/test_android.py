@@ -17,6 +17,7 @@ import pytest
 from suite.deploy.app.android import SHOWN, android_files
 from suite.deploy.app.mobile import write_app_code
 from suite.deploy.app.reading import app_model
+from suite.evaluation.drawing import BACKGROUNDS, class_colors
 from tests.deploy import app_models
 from tests.deploy.app_models import KINDS
 
@@ -42,7 +43,7 @@ def make(kind, folder):
     return model
 
 
-@pytest.fixture(scope="module", params=["classifier", "text_classifier"])
+@pytest.fixture(scope="module", params=["classifier", "detector", "segmenter", "text_classifier"])
 def folder(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     make(request.param, folder)
@@ -93,6 +94,23 @@ def test_all_files_in_kotlin_parse(folder):
     scripts = [path.read_text() for path in (folder / "mobile/android").rglob("*.kts")]
     for code in (*_kotlin(folder), *scripts):
         assert not tree_sitter.Parser(grammar).parse(code.encode()).root_node.has_error
+
+
+@pytest.mark.parametrize(("kind", "answers"), [("detector", "detect"), ("segmenter", "segment")])
+def test_the_app_shows_the_picture_with_the_answer_drawn_on_it(tmp_path, kind, answers):
+    model = make(kind, tmp_path)
+    activity = (tmp_path / SOURCES / "kotlin/MainActivity.kt").read_text()
+    assert f"val found = model.{answers}(photo)\n        val drawn = model.draw(photo, found)" in activity
+    assert "picture.setImageBitmap(drawn)" in activity and "PreviewView" not in activity
+    inks = ", ".join("0x" + bytes(color).hex().upper() for color in class_colors(14))
+    for code in ((tmp_path / "mobile" / name).read_text() for name in ("Model.kt", "Model.swift")):
+        assert code.count(inks) == 1 and code.count(" draw(") == 1
+        if kind == "segmenter":
+            _, height, width, _ = model.outputs[0].shape
+            assert re.search(
+                rf"createBitmap\(colors, {width}, {height},|width: {width}, height: {height},", code
+            )
+            assert f'"{BACKGROUNDS[0]}"' in code
 
 
 def test_a_model_whose_answer_is_numbers_gets_no_app(tmp_path):

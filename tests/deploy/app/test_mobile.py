@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 import suite
+from suite.bundle.record import Record
 from suite.bundle.rows import MetricValue
 from suite.bundle.task import Task
 from suite.deploy.app.app_model import AppModel
@@ -32,7 +33,7 @@ from suite.language.vocabulary import Vocabulary
 from tests.deploy import app_models
 from tests.deploy.app_models import KINDS, PIXELS, WORDS
 from tests.deploy.node import run_in_node
-from tests.records import artifact
+from tests.records import artifact, changed
 
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 PRINT = """
@@ -292,7 +293,7 @@ def test_the_code_loads_the_file_that_is_recommended(tmp_path):
             ("decoder_step", "model.tflite", 4_000_000, "float32"),
         )
     ]
-    write_mobile(tmp_path, rows, "captions")
+    write_mobile(tmp_path, Record(name="captions", artifacts=tuple(rows)))
     readme = (tmp_path / "encoder/mobile/README.md").read_text()
     into = "`model_int8.tflite` as `encoder.tflite`, `../decoder_step/model.tflite` as `decoder_step.tflite`"
     assert f"Into the app go {into}" in readme and "- **For a browser: `model_int8.tflite`**" in readme
@@ -308,12 +309,23 @@ def test_each_model_of_a_bundle_gets_its_folder(tmp_path):
         artifact(f"{name}/model.tflite", status, metric=MetricValue())
         for name, status in (("encoder", "ok"), ("decoder_step", "ok"), ("other", "failed"))
     ]
-    write_mobile(tmp_path, rows, "captions")
+    write_mobile(tmp_path, Record(name="captions", artifacts=tuple(rows)))
     assert "class CaptionsEncoder(" in (tmp_path / "encoder/mobile/Model.kt").read_text()
     assert [path.name for path in (tmp_path / "decoder_step/mobile").iterdir()] == ["README.md"]
     readme = (tmp_path / "encoder/mobile/README.md").read_text()
     assert "`../decoder_step/model.tflite` as `decoder_step.tflite`" in readme
     assert "`../../encoder/mobile/`" in (tmp_path / "decoder_step/mobile/README.md").read_text()
+
+
+def test_apps_leave_out_what_scores_below_what_validation_chose(tmp_path):
+    keras.utils.set_random_seed(3)
+    app_models.detector(tmp_path)
+    for score, shown in ((0.45, "0.45"), (None, "0.3")):
+        write_mobile(tmp_path, changed(artifacts=(artifact(),), data_score=score))
+        code = {path.name: path.read_text() for path in (tmp_path / "mobile").glob("*.*")}
+        assert f"least: Float = {shown}f)" in code["Model.kt"]
+        assert f"least: Float = {shown})" in code["Model.swift"]
+        assert f"leaves out scores below {shown} unless" in code["README.md"]
 
 
 def test_a_model_of_other_types_gets_no_code_for_apps(tmp_path):
