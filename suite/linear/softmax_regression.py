@@ -128,14 +128,9 @@ def choose_l2(
         solutions = solve(rotated, labels, training, strength, solutions, _SEARCH_TOLERANCE)
         losses, _ = loss_and_gradient(rotated, labels, scored.astype(features.dtype), solutions)
         table[strength] = float(np.sum(losses) / scored.sum())
-        if margin and _is_settled(list(table.values()), margin):
+        if margin and min(list(table.values())[-2:]) > min(table.values()) + margin:
             break
     return min(table, key=lambda strength: table[strength]), table
-
-
-def _is_settled(losses: Sequence[float], margin: float) -> bool:
-    """Whether a weaker penalty has nothing to gain: the loss is above the least for the second time."""
-    return min(losses[-2:]) > min(losses) + margin
 
 
 def predict_held_out(
