@@ -202,7 +202,7 @@ def result(sources, tmp_path):
 def test_integers_are_calibrated_on_training_images_and_artifacts_judged_on_the_test(result, sources):
     (item,) = result.exports
     assert set(np.unique(np.asarray(item.calibration)[:, :, -1])) <= set(COLORS["train"])
-    assert len(item.calibration) == 70
+    assert len(item.calibration) == 64
     np.testing.assert_array_equal(np.asarray(item.inputs)[:, 0, -1, 0], list(COLORS["test"]))
     np.testing.assert_array_equal(item.targets, sources["test"].labels)
     assert item.labels == CLASSES and item.metric.name == "test_accuracy"
