@@ -1,7 +1,7 @@
 """Fine-tuning beside its peers, on folders of photos: the table in RESULTS.md.
 
 python tools/finetuning_table.py photos/ leaves/            seed 0
-python tools/finetuning_table.py photos/ --seeds 0,1,2
+python tools/finetuning_table.py photos/ --seeds 0,1,2 --ways suite,keras
 python tools/finetuning_table.py                            the table from the runs that are there
 
 All start from the same weights of EfficientNet-Lite0 and see the same split at the same size; the test part
@@ -52,7 +52,8 @@ from tools.benchmarks.torch_finetuning import finetune_in_torch, is_installed
 
 RUNS = Path("saved_models/finetuning_table")
 TABLE = Path("RESULTS.md")
-WAYS = ("head", "suite", "keras", "torch")
+TRAINED = ("suite", "keras", "torch")  # "suite" gives the head alone, too
+WAYS = ("head", *TRAINED)
 HEAD = [
     "| photos | train / test | head alone | `suite finetune` | Keras' guide | PyTorch's tutorial |",
     "|---|---|---|---|---|---|",
@@ -127,8 +128,17 @@ def measured(model: keras.Model, test: ImageSource, started: float) -> dict[str,
     return {"seconds": seconds, "accuracy": accuracy(predict(model, test), test.labels)}
 
 
-def run(directory: Path, seed: int) -> Path:
-    """Measures every way on a folder that its file lacks, of which each is kept at once; gives the file."""
+def run(directory: Path, seed: int, chosen: Sequence[str] = TRAINED) -> Path:
+    """Measures the ways on a folder that its file lacks, of which each is kept at once; gives the file.
+
+    Args:
+        directory: Of photos, with a part for testing.
+        seed: Of the split, and of each way.
+        chosen: Of `TRAINED`.
+
+    Raises:
+        UsageError: The folder leaves nothing for testing.
+    """
     file = RUNS / f"{directory.resolve().name}-{seed}.json"
     found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     with tempfile.TemporaryDirectory() as work:
@@ -141,7 +151,7 @@ def run(directory: Path, seed: int) -> Path:
         }
         if is_installed():
             ways["torch"] = by_the_tutorial_of_torch
-        for way in [way for way in ways if way not in found]:
+        for way in [way for way in ways if way in chosen and way not in found]:
             set_seed(seed, True)
             found |= ways[way](photos)
             RUNS.mkdir(parents=True, exist_ok=True)
@@ -153,6 +163,11 @@ def open_photos(directory: Path, seed: int, work: Path) -> Photos:
     """Splits a folder, and decodes every photo before any clock runs."""
     context = Context(seed, Source.parse(directory), work)
     folder = open_folder(context)
+    if not folder.splits["test"]:
+        raise click.UsageError(
+            f"expected photos that nothing is chosen on, {directory} has a validation folder and no test "
+            "folder; add one, or leave both out"
+        )
     backbone = build_backbone(Config.backbone)
     sources = {part: image_source(folder, part, backbone, work) for part in folder.splits}
     for source in sources.values():
@@ -202,14 +217,20 @@ def write_table() -> None:
 @click.command()
 @click.argument("directories", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--seeds", default="0", show_default=True, help="Such as 0,1,2.")
-def main(directories: tuple[Path, ...], seeds: str) -> None:
+@click.option("--ways", default=",".join(TRAINED), show_default=True, help="Those to measure.")
+def main(directories: tuple[Path, ...], seeds: str, ways: str) -> None:
     """Measure fine-tuning and its peers on DIRECTORIES of photos, and write the table of RESULTS.md."""
-    if directories and not is_installed():
+    chosen = ways.split(",")
+    if unknown := set(chosen) - set(TRAINED):
+        raise click.UsageError(f"expected ways among {', '.join(TRAINED)}, received {', '.join(unknown)}")
+    if directories and "torch" in chosen and not is_installed():
         console.warn("torch is not installed: its column stays empty (pip install -e '.[bench]')")
     for directory in directories:
         for seed in seeds.split(","):
-            console.result(f"{run(directory, int(seed))} written")
-    write_table()
+            console.result(f"{run(directory, int(seed), chosen)} written")
+            write_table()  # what is measured stands there, however the next one ends
+    if not directories:
+        write_table()
 
 
 if __name__ == "__main__":

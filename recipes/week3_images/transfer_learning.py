@@ -113,13 +113,13 @@ def run(config: Config, context: Context) -> Result:
     head_accuracy = accuracy(phases.predict(model, test), test.labels)
 
     # Phase 2: all layers follow; as much of it is kept as validation speaks for.
-    curves = phases.fine_tune(model, sources, num_classes, settings, context)
+    trained = phases.fine_tune(model, sources, num_classes, settings, context)
 
     scratch = build_from_scratch(num_classes)
     scratch_curve = train_from_scratch(scratch, sources["train"], sources["validation"], config, context)
     scratch_accuracy = accuracy(phases.predict(scratch, test), test.labels)
 
-    result = measure(model, folder, sources, curves, context.folder)
+    result = measure(model, folder, sources, trained, context.folder)
     metrics = {
         **result.metrics,
         f"{held_out}_accuracy_head": head_accuracy,
@@ -127,7 +127,7 @@ def run(config: Config, context: Context) -> Result:
         f"{held_out}_accuracy_gain": result.metrics[f"{held_out}_accuracy"] - scratch_accuracy,
         "validation_accuracy_from_scratch_mean": sum(scratch_curve) / len(scratch_curve),
     }
-    figure = draw_scratch(scratch_curve, curves["validation_accuracy"][0])
+    figure = draw_scratch(scratch_curve, trained.curves["validation_accuracy"][0])
     return dataclasses.replace(result, metrics=metrics, figures={"from_scratch": figure, **result.figures})
 
 

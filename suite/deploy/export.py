@@ -31,6 +31,7 @@ class Export:
         spare_classes: Number of classes that the personal model of an image classifier can learn besides.
         ranges: The values of black and white by image input, None where they are not known; by default what
             `inputs` and the model say.
+        outputs: The model's answers to `inputs` by output name, where they were computed already.
         task: What the model is for; each task asks for other outputs and texts.
     """
 
@@ -44,6 +45,7 @@ class Export:
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
     spare_classes: int = SPARE_CLASSES
     ranges: Mapping[str, ValueRange | None] | None = None
+    outputs: Mapping[str, Any] | None = None
     task: Task = dataclasses.field(kw_only=True)
 
 

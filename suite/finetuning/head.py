@@ -179,5 +179,6 @@ def _choose_l2(
         candidates=L2_CANDIDATES,
         fold_of_row=deal_folds(labels[some], groups[some], FOLDS, seed),
         sample_weight=weights[some],
+        margin=INDISTINGUISHABLE,
     )
     return max(l2 for l2, value in losses.items() if value <= min(losses.values()) + INDISTINGUISHABLE)

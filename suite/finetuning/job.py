@@ -129,9 +129,9 @@ def _classifier(config: Config, context: Context) -> Result:
             estimate = estimate_by_folds(plain, photos, num_classes, context.seed)
     with stopwatch.stage("phase 2"):
         model = classifier(backbone, kernel, bias)
-        curves = fine_tune(model, sources, num_classes, config, context)
+        trained = fine_tune(model, sources, num_classes, config, context)
     with stopwatch.stage("measuring the model"):
-        result = measure(model, folder, sources, curves, context.folder, config.spare_classes, estimate)
+        result = measure(model, folder, sources, trained, context.folder, config.spare_classes, estimate)
     with stopwatch.stage("checking photos"):
         findings = check_training(folder, context.folder, getattr(load, "facts", {}))
     if findings is None:

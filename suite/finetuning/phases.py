@@ -11,7 +11,7 @@ Reference:
 import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -39,6 +39,19 @@ KEPT = {
 SURE = 0.05  # nats of validation loss
 ENOUGH = 50  # validation photos to choose by; fewer only tell whether the middle does harm
 SMALLEST_GAIN = 1e-3  # nats: less is no improvement
+
+
+class Trained(NamedTuple):
+    """What `fine_tune` tells of its training.
+
+    Attributes:
+        curves: Those of `suite.training.loop.fit`, whose first values are those before training, and one
+            value of `SHARES` as "kept_share".
+        validation: `(n, num_classes)` float32, the answers of the model to the validation part.
+    """
+
+    curves: dict[str, list[float]]
+    validation: np.ndarray
 
 
 @contextlib.contextmanager
@@ -69,7 +82,7 @@ def classifier(backbone: keras.Model, kernel: np.ndarray, bias: np.ndarray) -> k
 
 def fine_tune(
     model: keras.Model, sources: dict[str, ImageSource], num_classes: int, config: Config, context: Context
-) -> dict[str, list[float]]:
+) -> Trained:
     """Trains the layers, and keeps what validation speaks for: the head alone, all of it, or the middle.
 
     Args:
@@ -80,11 +93,10 @@ def fine_tune(
         context: Of the run; its seed is that of order and augmentation.
 
     Returns:
-        The curves of `suite.training.loop.fit`, whose first values are those before training, and one value
-        of `SHARES` as "kept_share".
+        The curves, and the answers of what is kept.
     """
     train, validation = sources["train"], sources["validation"]
-    head_weights = model.get_weights()
+    head_weights, answers = model.get_weights(), predict(model, validation)
     unfreeze(model, config.unfreeze)
     config = _within_minutes(model, train, num_classes, config, context)
     compile_classifier(model, train, num_classes, config)
@@ -94,7 +106,8 @@ def fine_tune(
         return train.batches(config.batch_size, order_seed=seed, augment_seed=seed)
 
     def measure() -> dict[str, float]:
-        probabilities = predict(model, validation)
+        is_untrained = not int(model.optimizer.iterations)
+        probabilities = answers if is_untrained else predict(model, validation)
         return {
             "validation_accuracy": accuracy(probabilities, validation.labels),
             "validation_loss": cross_entropy(probabilities, validation.labels),
@@ -106,10 +119,11 @@ def fine_tune(
     elif config.epochs:
         console.say("phase 2 left out: the head is right about every validation photo")
     curves = context.fit(model, batches, epochs=epochs, measure=measure, better=lambda _new, _best: True)
-    share = keep_share(model, head_weights, validation) if epochs else 0.0
+    share = 0.0
     if epochs:
+        share, answers = keep_share(model, head_weights, validation)
         console.say(f"phase 2 {KEPT[share]}")
-    return curves | {"kept_share": [share]}
+    return Trained(curves | {"kept_share": [share]}, answers)
 
 
 def _within_minutes(
@@ -162,8 +176,10 @@ def compile_classifier(model: keras.Model, train: ImageSource, num_classes: int,
     model.compile(optimizer, loss)
 
 
-def keep_share(model: keras.Model, head_weights: Sequence[np.ndarray], validation: ImageSource) -> float:
-    """Gives a trained model the weights of `SHARES` that validation speaks for; gives the share.
+def keep_share(
+    model: keras.Model, head_weights: Sequence[np.ndarray], validation: ImageSource
+) -> tuple[float, np.ndarray]:
+    """Gives a trained model the weights of `SHARES` that validation speaks for.
 
     The loss is compared, at the temperature that is best for each: smoothed labels make a model that is less
     sure, which is no fault. Of fewer than `ENOUGH` photos the middle is taken, but for the head where that is
@@ -173,20 +189,24 @@ def keep_share(model: keras.Model, head_weights: Sequence[np.ndarray], validatio
         model: After training; is changed.
         head_weights: Its weights before.
         validation: Held-out images.
+
+    Returns:
+        The share, and the answers of the model with these weights, `(n, num_classes)`.
     """
     trained = model.get_weights()
-    losses = {}
+    answers, losses = {}, {}
     for share in SHARES:
         mixed = [(1 - share) * old + share * new for old, new in zip(head_weights, trained, strict=True)]
         model.set_weights(mixed)
-        losses[share] = _scaled_losses(predict(model, validation), validation.labels)
+        answers[share] = predict(model, validation)
+        losses[share] = _scaled_losses(answers[share], validation.labels)
     if len(validation) >= ENOUGH:
         best = min(SHARES, key=lambda share: losses[share].mean() + SMALLEST_GAIN * (share > 0))
     else:
         harm = losses[0.5] - losses[0.0]
         best = 0.0 if harm.mean() > 2 * harm.std() / np.sqrt(len(harm)) else 0.5
     model.set_weights([(1 - best) * old + best * new for old, new in zip(head_weights, trained, strict=True)])
-    return best
+    return best, answers[best]
 
 
 def _scaled_losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """L-BFGS on softmax regressions, several at once, in units of their curvature."""
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 import numpy as np
@@ -51,11 +52,24 @@ def solve(
     weights = tf.constant(weights / weights.sum(axis=1, keepdims=True), dtype)
     l2, tolerance = tf.constant(l2, dtype), tf.constant(tolerance, dtype)
     solutions = tf.constant(start, dtype)
-    for limit in _ROUNDS:
-        solutions, iterations = run_round(rotated, labels, weights, l2, solutions, tolerance, limit)
-        if iterations <= 1:
-            break
+    with _graphs_as_traced():
+        for limit in _ROUNDS:
+            solutions, iterations = run_round(rotated, labels, weights, l2, solutions, tolerance, limit)
+            if iterations <= 1:
+                break
     return solutions.numpy()
+
+
+@contextlib.contextmanager
+def _graphs_as_traced() -> Iterator[None]:
+    """Leaves graphs inside unoptimized: that of a line search takes seconds, and is no faster for it."""
+    name = "disable_meta_optimizer"
+    before = tf.config.optimizer.get_experimental_options().get(name, False)
+    tf.config.optimizer.set_experimental_options({name: True})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({name: before})
 
 
 def chunk_rows(features: RowFile, width: int = 1) -> int:
@@ -80,7 +94,9 @@ def _round_function(dtype: str, over_rows: Callable[..., _Sums]) -> _Round:
     cube, matrix, scalar = (tf.TensorSpec(shape, dtype) for shape in ((None,) * 3, (None,) * 2, ()))
     integers, integer = tf.TensorSpec((None,), tf.int64), tf.TensorSpec((), tf.int32)
 
-    @tf.function(input_signature=[matrix, integers, matrix, scalar, cube, scalar, integer])
+    specs = [matrix, integers, matrix, scalar, cube, scalar, integer]
+
+    @tf.function(input_signature=specs, autograph=False)  # nothing to convert, which takes seconds
     def run_round(
         rotated: tf.Tensor,
         labels: tf.Tensor,
@@ -96,7 +112,8 @@ def _round_function(dtype: str, over_rows: Callable[..., _Sums]) -> _Round:
         # The bias is not penalized: kept from 0.
         unit = tf.math.rsqrt(variances + tf.where(is_penalized > 0, l2, 1e-6))
 
-        @tf.function  # traced once, and not at each of the places where the line search calls it
+        # Traced once, and not at each of the places where the line search calls it.
+        @tf.function(autograph=False)
         def value_and_gradient(positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             solutions = tf.reshape(positions, tf.shape(start)) * unit
             losses, gradient = over_rows(lambda x, y, w: loss_and_gradient(x, y, w, solutions), *data)

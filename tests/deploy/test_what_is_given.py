@@ -1,6 +1,7 @@
 """Which examples calibrate and center an export, and which prove it."""
 
 import contextlib
+import dataclasses
 from concurrent.futures import Future
 
 import keras
@@ -81,7 +82,9 @@ def exported(tmp_path_factory):
 
 def test_integers_and_the_personal_model_are_calibrated_on_training_examples(exported):
     np.testing.assert_array_equal(exported["calibration"]["int8"]["image"], exported["training"])
-    np.testing.assert_array_equal(exported["personal"], exported["training"][tflite.calibration_rows(200)])
+    np.testing.assert_array_equal(
+        exported["personal"], exported["training"][np.linspace(0, 199, 32, dtype=int)]
+    )
     np.testing.assert_array_equal(exported["inputs"]["image"], exported["held_out"])
 
 
@@ -110,6 +113,18 @@ def test_the_keras_answers_are_those_of_each_example(exported):
     model = keras.models.load_model(exported["folder"] / "model.keras")
     found = judging.predict_batches(model, signature, {"image": exported["held_out"]})
     np.testing.assert_allclose(found["probabilities"], exported["reference"]["probabilities"], atol=1e-6)
+
+
+def test_known_answers_are_taken_under_the_names_of_the_model_that_is_exported(exported):
+    model = keras.models.load_model(exported["folder"] / "model.keras")
+    signature, known = pipeline.signature_of(model), exported["reference"]
+    item = Export(model, exported["held_out"], outputs=known, task=Task.CLASSIFIER)
+    found = pipeline._known_outputs(item, model, signature)
+    np.testing.assert_array_equal(found["probabilities"], known["probabilities"])
+    assert pipeline._known_outputs(item, keras.models.clone_model(model), signature) is None  # in float32
+    other = dataclasses.replace(item, outputs={"dense": known["probabilities"]})
+    assert pipeline._known_outputs(other, model, signature) is None
+    assert pipeline._known_outputs(dataclasses.replace(item, outputs=None), model, signature) is None
 
 
 def test_autoencoders_are_calibrated_on_training_images_and_compared_with_pixels_in_0_to_1():

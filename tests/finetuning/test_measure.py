@@ -12,7 +12,7 @@ from suite.finetuning import measure as module
 from suite.finetuning.calibrate import Evidence, calibrate, evidence, trust
 from suite.finetuning.estimate import FoldEstimate
 from suite.finetuning.measure import measure
-from suite.finetuning.phases import predict
+from suite.finetuning.phases import Trained, predict
 from suite.linear.untrained import UNTRAINED_BIAS
 
 SIDE, CLASSES = 8, ("can", "glass")
@@ -55,8 +55,10 @@ def folder_of(tmp_path, sources):
 
 
 def measured(model, sources, tmp_path, estimate=None, kept_share=0.0):
-    curves = {"train_loss": [0.0], "kept_share": [kept_share]}
-    return measure(model, folder_of(tmp_path, sources), sources, curves, tmp_path, 0, estimate)
+    validation = sources["validation"]
+    answers = predict(model, validation) if len(validation) else np.zeros((0, 2), np.float32)
+    trained = Trained({"train_loss": [0.0], "kept_share": [kept_share]}, answers)
+    return measure(model, folder_of(tmp_path, sources), sources, trained, tmp_path, 0, estimate)
 
 
 def answered(right, wrong, sure=0.9):
@@ -123,6 +125,7 @@ def test_the_temperature_of_validation_goes_into_the_model_and_no_answer_changes
     assert result.metrics["test_accuracy"] == accuracy(before, labels) == accuracy(after, labels)
     assert result.metrics["test_loss"] == pytest.approx(cross_entropy(after, labels), rel=1e-4)
     assert result.metrics["test_calibration_error"] < 0.06 < result.metrics["test_calibration_error_before"]
+    np.testing.assert_array_equal(result.exports[0].outputs["probabilities"], after)
     assert [type(layer) for layer in model.layers] == [type(layer) for layer in classifier().layers]
     assert {"reliability", "coverage"} <= set(result.figures)
     assert result.tables[-1].title == "None of these"

@@ -129,7 +129,21 @@ def test_what_is_kept_is_what_validation_speaks_for(monkeypatch, losses, photos,
     source = ImageSource(list(range(photos)), [0] * photos, (SIDE, SIDE), load=paint)
     monkeypatch.setattr(phases, "predict", lambda model, source: model.losses[model.share])
     monkeypatch.setattr(phases, "_scaled_losses", lambda loss, labels: loss + noise * (loss != 0.4))
-    assert phases.keep_share(answers, [np.array(0.0)], source) == kept == answers.share
+    share, loss = phases.keep_share(answers, [np.array(0.0)], source)
+    assert share == kept == answers.share and loss == answers.losses[kept]
+
+
+def test_the_answers_are_those_of_the_weights_that_are_kept(sources, tmp_path, monkeypatch):
+    """Each photo of validation is answered once by the same weights."""
+    asked, predict = [], phases.predict
+    monkeypatch.setattr(phases, "predict", lambda *given: asked.append(1) or predict(*given))
+    model, config = small_model(), Config(epochs=2, batch_size=16, learning_rate=0.3)
+    found = phases.fine_tune(model, sources, 3, config, Context(5, EMBEDDED, tmp_path))
+    np.testing.assert_array_equal(found.validation, predict(model, sources["validation"]))
+    losses = [cross_entropy(predict(small_model(), sources["validation"]), sources["validation"].labels)]
+    assert found.curves["validation_loss"][0] == pytest.approx(losses[0])
+    assert len(set(found.curves["validation_loss"])) == 3  # before, and after each epoch
+    assert len(asked) == 1 + 2 + len(phases.SHARES)
 
 
 def test_losses_are_compared_at_the_best_temperature():
@@ -151,8 +165,9 @@ def test_a_head_that_is_right_about_all_is_left_alone(sources, monkeypatch, caps
     monkeypatch.setattr(phases, "ENOUGH", 20)
     right = np.eye(3, dtype=np.float32)[sources["validation"].labels]
     monkeypatch.setattr(phases, "predict", lambda model, source: right)
-    curves = phases.fine_tune(small_model(), sources, 3, Config(), Context(5, EMBEDDED, None))
-    assert trained[0]["epochs"] == 0 and curves == {"kept_share": [0.0]}
+    found = phases.fine_tune(small_model(), sources, 3, Config(), Context(5, EMBEDDED, None))
+    assert trained[0]["epochs"] == 0 and found.curves == {"kept_share": [0.0]}
+    np.testing.assert_array_equal(found.validation, right)
     assert "phase 2 left out: the head is right about every validation photo\n" in capsys.readouterr().out
 
 
@@ -172,17 +187,22 @@ def test_classes_weigh_the_same_and_the_rate_rises_and_falls(phase_2, sources):
     assert isinstance(phase_2["model"].optimizer, keras.optimizers.AdamW)
 
 
+def untrained(sources):
+    """What `fine_tune` gives of a model that it leaves alone."""
+    return phases.Trained({"train_loss": [0.0]}, phases.predict(small_model(), sources["validation"]))
+
+
 @pytest.fixture
 def result(sources, tmp_path):
     splits = {part: tuple((f"{color}", 0) for color in colors) for part, colors in COLORS.items()}
     folder = ImageFolder(tmp_path, CLASSES, splits, ())
-    return measure(small_model(), folder, sources, {"train_loss": [0.0]}, tmp_path)
+    return measure(small_model(), folder, sources, untrained(sources), tmp_path)
 
 
 def test_integers_are_calibrated_on_training_images_and_artifacts_judged_on_the_test(result, sources):
     (item,) = result.exports
     assert set(np.unique(np.asarray(item.calibration)[:, :, -1])) <= set(COLORS["train"])
-    assert len(item.calibration) == 70
+    assert len(item.calibration) == 64
     np.testing.assert_array_equal(np.asarray(item.inputs)[:, 0, -1, 0], list(COLORS["test"]))
     np.testing.assert_array_equal(item.targets, sources["test"].labels)
     assert item.labels == CLASSES and item.metric.name == "test_accuracy"
@@ -206,7 +226,7 @@ def test_without_a_test_part_validation_is_what_artifacts_are_judged_on(sources,
     sources["test"] = ImageSource([], [], (SIDE, SIDE), load=paint)
     splits = {"train": (("0", 0),), "validation": (("100", 0),), "test": ()}
     result = measure(
-        small_model(), ImageFolder(tmp_path, CLASSES, splits, ()), sources, {"train_loss": [0.0]}, tmp_path
+        small_model(), ImageFolder(tmp_path, CLASSES, splits, ()), sources, untrained(sources), tmp_path
     )
     assert result.exports[0].metric.name == "validation_accuracy"
     assert set(result.metrics) == {
@@ -291,7 +311,7 @@ def test_minutes_give_whole_epochs_and_never_less_than_the_head(
     model = small_model()
     before = model.get_weights()
     config = Config(epochs=4, batch_size=16, learning_rate=0.01, minutes=1)
-    curves = phases.fine_tune(model, sources, 3, config, Context(5, EMBEDDED, tmp_path))
+    curves = phases.fine_tune(model, sources, 3, config, Context(5, EMBEDDED, tmp_path)).curves
     expected = min(4, int(60 / seconds_a_step) // 5)
     assert given["epochs"] == expected == epochs
     if epochs:  # the rate falls to 0 in the time that there is

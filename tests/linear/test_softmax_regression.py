@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from suite.data.row_file import RowFile
-from suite.linear import softmax_solver
+from suite.linear import softmax_regression, softmax_solver
 from suite.linear.softmax_regression import (
     choose_l2,
     deal_folds,
@@ -194,6 +194,27 @@ def test_choose_l2_follows_the_noise():
     assert choose_l2(features, noise, 2, candidates=candidates)[0] == 10.0
     signal = (features @ random.normal(size=30) > 0).astype(int)
     assert choose_l2(features, signal, 2, candidates=candidates)[0] < 0.1
+
+
+def test_weaker_penalties_than_two_that_lost_are_not_tried(monkeypatch):
+    candidates = [float(10.0**exponent) for exponent in np.arange(1, -6.1, -0.5)]
+    random = np.random.default_rng(0)
+    features = random.normal(size=(200, 20)).astype(np.float32)
+    noisy = (features @ random.normal(size=20) + random.normal(0, 3, 200) > 0).astype(int)
+    _, every = choose_l2(features, noisy, 2, candidates=candidates)
+    solved, solve = [], softmax_regression.solve
+    monkeypatch.setattr(softmax_regression, "solve", lambda *given: solved.append(given[3]) or solve(*given))
+    best, some = choose_l2(features, noisy, 2, candidates=candidates, margin=0.005)
+    assert list(some.items()) == list(every.items())[: len(solved)] and 3 <= len(solved) < 10 < len(every)
+    assert best == min(every, key=every.get)
+    losses = list(some.values())
+    assert min(losses[-2:]) > min(losses) + 0.005 >= min(losses[-3:-1])  # not one sooner, not one later
+
+
+def test_graphs_of_others_are_optimized_as_before():
+    features, labels = network_features(40, 2, columns=8)
+    fit_softmax_regression(features, labels, 2, l2=0.1)
+    assert not tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer")
 
 
 def test_groups_are_never_on_both_sides():

@@ -46,7 +46,8 @@ def finetune(training: TrainingRun) -> list[float]:
         source = ImageSource(files, np.arange(33) % 3, (16, 16))
         config = Config(epochs=STEPS // 5, batch_size=8, learning_rate=0.01, unfreeze=1.0)
         context = Context(0, EMBEDDED, Path(work), training)
-        curves = phases.fine_tune(model, {"train": source, "validation": source}, 3, config, context)
+        parts = {"train": source, "validation": source}
+        curves = phases.fine_tune(model, parts, 3, config, context).curves
     return curves["train_loss"][1:] + curves["validation_loss"]
 
 

@@ -20,6 +20,8 @@ from suite.linear.untrained import UNTRAINED_BIAS, is_untrained
 # Of the frozen part, smallest first. Not int8: the calibrator refuses signatures without inputs (`weights`).
 PRECISIONS = ("dynamic", "float16", "float32")
 
+CENTERED_ON = 32  # images: what is centered need not be centered exactly
+
 
 class Head(NamedTuple):
     """A softmax regression on features: `softmax((x - mean) / scale @ kernel + bias)`.

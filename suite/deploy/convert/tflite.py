@@ -125,9 +125,9 @@ def convert_for_now(model: Any) -> bytes:
     return tf.lite.TFLiteConverter.from_concrete_functions([frozen]).convert()
 
 
-def calibration_rows(total: int) -> np.ndarray:
-    """Chooses at most `CALIBRATION_EXAMPLES` of `total` examples, evenly spread: `(n,)` int, increasing."""
-    return np.unique(np.linspace(0, total - 1, min(total, CALIBRATION_EXAMPLES)).astype(int))
+def calibration_rows(total: int, most: int = CALIBRATION_EXAMPLES) -> np.ndarray:
+    """Chooses at most `most` of `total` examples, evenly spread: `(n,)` int, increasing."""
+    return np.unique(np.linspace(0, total - 1, min(total, most)).astype(int))
 
 
 def _one_by_one(calibration: dict[str, np.ndarray]) -> Callable[[], Iterator[dict[str, np.ndarray]]]:

@@ -35,7 +35,7 @@ from suite.deploy.runtime import CPU_COUNT, Artifact, format_of, load_artifact
 
 REQUEST_FILE, ANSWER_FILE, COMPILED_FILE = "request.json", "answer.json", "compiled.json"
 LATENCY_RUNS = 50
-LATENCY_SECONDS = 1.5
+LATENCY_SECONDS = 0.75
 
 
 class Measurement(NamedTuple):
