@@ -176,8 +176,12 @@ def link(recipe: str, heading: str = NONE) -> str:
     file = f"../recipes/{entry_of(recipe)}.py"
     if heading == NONE:
         return f"[`{recipe}`]({file})"
-    anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-    return f"[`{recipe}`]({file}), [{heading}]({file}#{anchor})"
+    return f"[`{recipe}`]({file}), [{heading}]({file}#{anchor_of(heading)})"
+
+
+def anchor_of(heading: str) -> str:
+    """How a page of the site names the place of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def evidence(each: Statement, claims: dict[str, list[Measured]]) -> Iterator[str]:
@@ -232,13 +236,6 @@ def left_lines(statements: list[Statement]) -> Iterator[str]:
             by_recipe.setdefault(each.recipe, []).append(line)
     for recipe, lines in by_recipe.items():
         yield from (f"- {link(recipe)}", *lines)
-
-
-def statements_of(recipe: str) -> str:
-    """What the notes say that a recipe shows, for its page."""
-    weeks = read_weeks(STATEMENTS.read_text(encoding="utf-8"))
-    shown = [each for week in weeks for each in week.statements if each.recipe == recipe and each.metrics]
-    return "\n".join(f"- [{each.number}](../docs/lecture.md) {each.text}" for each in shown)
 
 
 def page_text(weeks: list[Week], claims: dict[str, dict[str, list[Measured]]]) -> str:

@@ -6,11 +6,10 @@ python tools/pages.py --bundles saved_models/results/embedded/seed-0
 Figures and numbers of a recipe are those of its bundle, or of RESULTS.md.
 """
 
-import ast
 import json
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,14 @@ import click
 from suite import console
 from suite.bundle.names import RESULT_FILE
 from suite.lessons import catalog
-from suite.lessons.cells import MARKDOWN, Cell, is_lesson, read_cells
+from suite.lessons.cells import MARKDOWN, About, Cell, is_lesson, read_cells
 from suite.runs.notebook_file import FIGURE, notebook, without_script_part
 from tools.api_pages import api_pages
-from tools.lecture_index import STATEMENTS, measured_claims, read_weeks, statements_of
+from tools.lecture_index import STATEMENTS, anchor_of, measured_claims, read_weeks
+from tools.page_ending import code_block, ending, folded
 
 ROOT = Path(__file__).parents[1]
 SITE = Path(__file__).parent / "site"
-METHODS = ("backprop", "language", "layers", "linear", "models", "optimizers")  # rooms whose code is shown
 DOCUMENTS = {  # file -> page
     "README.md": "docs/readme.md",
     "RESULTS.md": "docs/results.md",
@@ -54,20 +53,12 @@ def read_run(bundle: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
-def folded(summary: str, text: str) -> str:
-    return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
-
-
-def code_block(code: str) -> str:
-    return f"```python\n{code}\n```"
-
-
 def claims_table(name: str, record: dict[str, Any]) -> str:
-    """What the last run claimed and measured; without one, what RESULTS.md has of three seeds."""
-    if not record:
+    """What the last run claimed and measured; without, as with --smoke, those in RESULTS.md."""
+    if not record.get("claims"):
         return claims_on_file(name)
     rows = ["| | claim | measured |", "|---|---|---|"]
-    for row in record.get("claims", ()):
+    for row in record["claims"]:
         bounds = [
             f"{word}\u00a0{row[key]:g}" for key, word in (("at_least", "≥"), ("at_most", "≤")) if key in row
         ]
@@ -78,16 +69,34 @@ def claims_table(name: str, record: dict[str, Any]) -> str:
 
 
 def claims_on_file(name: str) -> str:
-    """The claims of a recipe in RESULTS.md, on the data that it has without a flag."""
+    """The claims that a recipe has, with what RESULTS.md has of them on each data set."""
+    entry = next(entry for entry in catalog.catalog() if entry.endswith(f"/{name}"))
+    claims = catalog.recipe_file(entry).read_text(encoding="utf-8").partition("\nCLAIMS")[2]
     rows = ["| claim | measured, seeds 0 to 2 |", "|---|---|"]
-    for metric, (first, *_) in measured_claims().get(name, {}).items():
-        rows.append(f"| {first.says or f'`{metric}`'} | {first.found}, {first.bound} |")
+    for metric, (first, *others) in measured_claims().get(name, {}).items():
+        if f'"{metric}"' not in claims:  # the rows of a data set stay until it is measured again
+            continue
+        for each in [first, *(other for other in others if other.found != first.found)]:
+            data = "" if each.data == "embedded" else f" (`--data {each.data}`)"
+            rows.append(f"| {each.says or f'`{metric}`'} | {each.found}, {each.bound}{data} |")
     return "\n".join(rows)
 
 
-def run_line(name: str, record: dict[str, Any], cost: str) -> str:
-    """How to get the page's numbers, and of when they are."""
-    lines = [f"`suite run {name}` ({cost}), or as a notebook: [{name}.ipynb](../notebooks/{name}.ipynb)."]
+def run_line(name: str, record: dict[str, Any], about: About) -> str:
+    """Where the page stands in the notes, how to get its numbers, and of when they are."""
+    week = next(entry for entry in catalog.catalog() if entry.endswith(f"/{name}"))[4]
+    told = {
+        each.topic for part in read_weeks(STATEMENTS.read_text(encoding="utf-8")) for each in part.statements
+    }
+    places = ", ".join(
+        f"[{topic}](../docs/lecture.md#{anchor_of(topic)})" if topic in told else topic
+        for topic in about.topics
+    )
+    lines = [
+        f"Week {week} of the notes: {places}.",
+        f"`suite run {name}` ({about.cost}), or as a notebook: [{name}.ipynb](../notebooks/{name}.ipynb). "
+        "What to do with it: [use it](#use-it).",
+    ]
     if record:
         measured = [
             f"{key.replace('_', ' ')} {value:.4g}"
@@ -96,45 +105,10 @@ def run_line(name: str, record: dict[str, Any], cost: str) -> str:
         ][:3]
         lines.append(
             f"Numbers and figures below: seed {record['seed']}, {record['wall_seconds']:.0f} s, "
-            f"{record['created'][:10]}{''.join(f', {each}' for each in measured)}."
+            f"{record['created'][:10]}{''.join(f', {each}' for each in measured)}. Over three seeds: "
+            "[results](../docs/results.md)."
         )
     return "\n".join(f"*{line}*\n" for line in lines)
-
-
-def imported_methods(source: str) -> Iterator[tuple[str, str]]:
-    """Name and source of each function and class that a recipe takes from the rooms of the methods."""
-    tree = ast.parse(source)
-    for node in tree.body:
-        if not isinstance(node, ast.ImportFrom) or not node.module:
-            continue
-        if node.module.partition("suite.")[2].split(".")[0] not in METHODS:
-            continue
-        base = ROOT / node.module.replace(".", "/")
-        for alias in node.names:
-            name = alias.name
-            if (base / f"{name}.py").is_file():  # a module: what is used of it
-                used = dict.fromkeys(re.findall(rf"\b{name}\.([A-Za-z]\w*)", source))
-                yield from (
-                    (each, found) for each in used if (found := definition(base / f"{name}.py", each))
-                )
-            elif found := definition(base.with_suffix(".py"), name) or search_package(base, name):
-                yield name, found
-
-
-def search_package(folder: Path, name: str) -> str:
-    """Finds what a package passes on."""
-    return next(filter(None, (definition(path, name) for path in sorted(folder.glob("*.py")))), "")
-
-
-def definition(path: Path, name: str) -> str:
-    """Source of a function or class of a module; empty where there is none of that name."""
-    if not path.is_file():
-        return ""
-    text = path.read_text(encoding="utf-8")
-    for node in ast.parse(text).body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == name:
-            return ast.get_source_segment(text, node) or ""
-    return ""
 
 
 def place_figures(text: str, name: str, there: set[str]) -> str:
@@ -149,11 +123,11 @@ def place_figures(text: str, name: str, there: set[str]) -> str:
 
 
 def lesson_page(
-    name: str, cells: list[Cell], record: dict[str, Any], there: set[str], cost: str
+    name: str, cells: list[Cell], record: dict[str, Any], there: set[str], about: About
 ) -> list[str]:
     """The parts of a page of a recipe in cells, in the order of the file."""
     title, lead, _, *rest = cells[0].text.split("\n\n")
-    parts = [title, lead, run_line(name, record, cost), place_figures("\n\n".join(rest), name, there)]
+    parts = [title, lead, run_line(name, record, about), place_figures("\n\n".join(rest), name, there)]
     for cell in cells[1:]:
         if cell.kind == MARKDOWN:
             parts.append(place_figures(cell.text, name, there))
@@ -168,15 +142,16 @@ def lesson_page(
     return parts
 
 
-def docstring_page(name: str, source: str, record: dict[str, Any], there: set[str], cost: str) -> list[str]:
+def docstring_page(
+    name: str, source: str, record: dict[str, Any], there: set[str], about: About
+) -> list[str]:
     """The parts of a page of a recipe that is not a lesson yet."""
-    about = catalog.about(next(entry for entry in catalog.catalog() if entry.endswith(f"/{name}")))
     pictures = [f"![{figure.replace('_', ' ')}](../figures/{name}/{figure}.png)" for figure in sorted(there)]
     body = source.split('"""', 2)[2] if source.startswith('"""') else source
     code = folded("The recipe", code_block(without_script_part(body)))
     return [
         f"# {about.title.rstrip('.')}",
-        run_line(name, record, cost),
+        run_line(name, record, about),
         *about.claims,
         "## Measured",
         claims_table(name, record),
@@ -194,16 +169,12 @@ def recipe_page(entry: str, bundle: Path, out: Path) -> str:
     if figures:
         shutil.copytree(bundle / "figures", out / "figures" / name, dirs_exist_ok=True)
     there = {path.stem for path in figures}
-    cost = catalog.about(entry).cost
+    about = catalog.about(entry)
     if is_lesson(source):
-        parts = lesson_page(name, read_cells(source), record, there, cost)
+        parts = lesson_page(name, read_cells(source), record, there, about)
     else:
-        parts = docstring_page(name, source, record, there, cost)
-    methods = [folded(f"<code>{each}</code>", code_block(code)) for each, code in imported_methods(source)]
-    if methods:
-        parts += ["## What it takes from the suite", *methods]
-    parts += ["## What the notes say of it", statements_of(name)]
-    return "\n\n".join(parts) + "\n"
+        parts = docstring_page(name, source, record, there, about)
+    return "\n\n".join([*parts, *ending(name, source)]) + "\n"
 
 
 def course_page() -> str:

@@ -439,4 +439,5 @@ if __name__ == "__main__":
 # - The learning rule corrects mistakes, and stops if a line separates. It says nothing about hidden layers:
 #   their outputs have no labels to be wrong about.
 #
-# *Next: [sigmoid_neurons](sigmoid_neurons.md), the same neuron with a step that has a slope.*
+# *Before: [optimizer_comparison](optimizer_comparison.md). Next: [sigmoid_neurons](sigmoid_neurons.md), the
+# same neuron with a step that has a slope.*

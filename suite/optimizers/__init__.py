@@ -1,4 +1,12 @@
-"""The lecture's optimizers: one update rule per file, each a `keras.optimizers.Optimizer`."""
+"""The lecture's optimizers: one update rule per file, each a `keras.optimizers.Optimizer`.
+
+Any Keras model takes them, with schedules, clipping and weight decay:
+
+    from suite.optimizers import Adam
+
+    model.compile(Adam(learning_rate=1e-3), "sparse_categorical_crossentropy")
+    model.fit(images, labels, epochs=5)
+"""
 
 from suite.optimizers.adagrad import AdaGrad
 from suite.optimizers.adam import Adam
