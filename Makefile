@@ -7,8 +7,11 @@ CONSTRAINTS ?= constraints.txt
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS:%=--constraint %)
 PYTEST := $(BIN)/python -m pytest --durations=25
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadgroup
+README := tests/test_readme.py::test_every_form_of_boxes_is_named \
+	tests/test_readme.py::test_the_table_of_topics_has_every_recipe_in_lecture_order
 # What needs no training: 90 s on two cores, with the linters.
 QUICK := tests/test_docstrings.py tests/lessons tests/recipes/test_catalog.py \
+	tests/recipes/test_lessons.py tests/tools/test_lecture_index.py $(README) \
 	tests/backprop tests/bundle tests/data tests/evaluation tests/report
 
 .PHONY: demo check test test-all test-slow lint lint-js coverage constraints results soak benchmark site sizes clean

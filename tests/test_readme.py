@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from suite.cli.main import cli
+from suite.data.folders.box_files import FORMS
 from suite.deploy.convert.personal import base_of, save_personal
 from suite.deploy.convert.saved_model import save_saved_model
 from suite.deploy.convert.tflite import convert_tflite
@@ -58,6 +59,11 @@ def test_links_lead_somewhere(page):
         target = (ROOT / page).parent / file if file else ROOT / page
         assert target.exists(), link
         assert not heading or heading in headings(target.read_text(encoding="utf-8")), link
+
+
+def test_every_form_of_boxes_is_named():
+    text = " ".join(TEXTS["README.md"].partition("**Boxes instead of classes**")[2].split("\n\n")[0].split())
+    assert [form.name for form in FORMS if form.name not in text] == []
 
 
 def test_the_table_of_topics_has_every_recipe_in_lecture_order():

@@ -162,7 +162,10 @@ def faults(weeks: list[Week], claims: dict[str, dict[str, list[Measured]]]) -> I
             if metric not in claims.get(each.recipe, {}) and f'"{metric}"' not in claimed:
                 yield f"{each.number}: {each.recipe} has no claim {metric!r}"
     for name in sorted({*names} - {each.recipe for each in statements}):
-        yield f"no statement leads to {name}"
+        yield (
+            f"expected a statement that leads to {name}, received none; add one under its heading in "
+            f"tools/{STATEMENTS.name}, or point one that is there at {name}"
+        )
     for slip in (slip for week in weeks for slip in week.slips):
         if slip.recipe not in (*names, NONE):
             yield f"slip in {slip.topic!r}: expected a recipe, received {slip.recipe!r}"

@@ -23,9 +23,12 @@ recipes/{entry}.py is a recipe that runs; its last claim fails until you fill it
     1. Write the first cell: the title, two sentences, the heading of the lecture; then the method.
     2. Measure what the lecture says, in run(); name it and bound it in CLAIMS. Keep what is the lecture in
        the recipe, and put what others could use into suite/, with a test against an independent reference.
-    3. python tools/results.py {name}         three seeds; writes its rows into RESULTS.md
-    4. python tools/topics.py                 its row in README.md
-    5. python -m pytest tests/recipes -k "{name} or catalog"
+    3. Point a statement of the notes at it in tools/lecture_statements.txt.
+    4. ruff format recipes
+    5. python tools/results.py {name}         three seeds, minutes; writes its rows into RESULTS.md
+    6. python tools/topics.py                 its row in README.md
+    7. python tools/lecture_index.py          its statements in docs/lecture.md
+    8. make check                             names whatever is missing
 
 docs/adding-a-recipe.md says more."""
 CLAIM = "what_the_lecture_says"

@@ -2,6 +2,7 @@
 
 import doctest
 import re
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from suite.runs.notebook_file import FIGURE
 
 LESSONS = [entry for entry in catalog() if is_lesson(recipe_file(entry).read_text(encoding="utf-8"))]
 SHOWN = 60  # lines of code within which the method stands
+SKELETON = Path(__file__).parents[2] / "tools/recipe_skeleton.txt"
 
 
 @pytest.fixture(params=LESSONS, ids=lambda entry: entry.split("/")[1])
@@ -39,6 +41,16 @@ def test_the_parts_of_a_lesson(entry):
     assert re.search(r"(Before|Next): \[\w+\]\(\w+\.md\)", prose.split("## To take away")[1])
     for neighbor in re.findall(r"\]\((\w+)\.md\)", prose):
         assert any(each.endswith(f"/{neighbor}") for each in catalog()), neighbor
+
+
+def test_nothing_of_the_skeleton_is_left(entry):
+    """Its title, its sentences about what to write, and the claim that waits to be filled in."""
+    skeleton = SKELETON.read_text(encoding="utf-8")
+    to_fill_in = re.findall(r"^(?:# (?:# )?(?=[A-Z])| +(?=says=|lecture=))(?:(?!\$).){20,}$", skeleton, re.M)
+    assert len(to_fill_in) == 9
+    lines = recipe_file(entry).read_text(encoding="utf-8").split("\n")
+    left = [f"line {lines.index(line) + 1}: {line.strip(' #')}" for line in to_fill_in if line in lines]
+    assert not left, f"replace what is the skeleton's in {entry}.py: {left}"
 
 
 def test_the_method_comes_first(entry):

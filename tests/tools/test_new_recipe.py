@@ -35,6 +35,10 @@ try:
     tests.test_results_have_every_claim(module)
 except AssertionError as failure:
     print("complaint", failure)
+try:
+    lessons.test_nothing_of_the_skeleton_is_left(entry)
+except AssertionError as failure:
+    print("left", failure)
 """
 
 
@@ -74,6 +78,9 @@ def test_a_new_recipe_runs_and_its_claim_waits_to_be_filled_in(copy):
     assert "full 1\n" in done.stdout
     assert "error: claim missed: what_the_lecture_says at least 1, measured 0; see" in done.stderr
     assert "complaint RESULTS.md has no row of attention_maps: run python tools/results.py" in done.stdout
+    assert (
+        "left replace what is the skeleton's in week5_sequences/attention_maps.py: ['line 2: " in done.stdout
+    )
     lint = [sys.executable, "-m", "ruff", "check", "--config", ROOT / "pyproject.toml", f"recipes/{entry}.py"]
     assert subprocess.run(lint, cwd=copy, capture_output=True).returncode == 0
 

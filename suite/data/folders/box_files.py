@@ -68,9 +68,9 @@ def list_boxes(root: Path) -> Listing:
     if files := find_json(root):  # which says what is expected of them
         return list_coco(root, files)
     raise ValueError(
-        "expected boxes as Pascal VOC, YOLO, Darknet, COCO, LabelMe, VIA, CVAT, Label Studio, Supervisely, "
-        f"Create ML or a CSV table have them in {str(root)!r}, received {paired.contents(root)}; put the "
-        "pictures in images/ and a YOLO label file for each in labels/, or a COCO file in annotations/"
+        f"expected boxes as {', '.join(form.name for form in FORMS)} or Darknet have them in {str(root)!r}, "
+        f"received {paired.contents(root)}; put the pictures in images/ and a YOLO label file for each in "
+        "labels/, or a COCO file in annotations/"
     )
 
 

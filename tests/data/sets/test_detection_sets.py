@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from suite.data.folders.box_files import FORMS
 from suite.data.sets.detection_sets import load
 from suite.data.source import Source
 from tests.data.folders.boxes import SIZE, message, write, write_text
@@ -15,9 +16,9 @@ def test_folders_that_are_none(tmp_path):
     assert message(tmp_path / "no") == f"{expected}, which does not exist; check the path"
     (tmp_path / "other" / "images").mkdir(parents=True)
     assert message(tmp_path / "other") == (
-        "expected boxes as Pascal VOC, YOLO, Darknet, COCO, LabelMe, VIA, CVAT, Label Studio, Supervisely, "
-        "Create ML or a CSV table have them in 'ROOT', received images/; put the pictures in images/ and a "
-        "YOLO label file for each in labels/, or a COCO file in annotations/"
+        f"expected boxes as {', '.join(form.name for form in FORMS)} or Darknet have them in 'ROOT', "
+        "received images/; put the pictures in images/ and a YOLO label file for each in labels/, or a COCO "
+        "file in annotations/"
     )
 
 
