@@ -94,7 +94,7 @@ def walk(rule: Callable, w: np.ndarray, gradient: Callable, rate: Any, steps: in
     >>> walk(momentum, np.array([1.0]), lambda w, t: w, 0.1, steps=2)[:, 0].round(2).tolist()
     [1.0, 0.9, 0.72]
     """
-    path, kept = [w], {}
+    path, kept = [w], dict[str, np.ndarray]()
     for t in range(1, steps + 1):
         path.append(path[-1] - rate * rule(gradient(path[-1], t), t, kept))
     return np.array(path)
@@ -212,7 +212,7 @@ def losses(labels: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, scores)
 
 
-def train(kind: type, start: list, batches: tf.data.Dataset, X: dict, labels: dict) -> np.ndarray:
+def train(kind: type, start: list, batches: tf.data.Dataset, X: Any, labels: Any) -> np.ndarray:
     """Validation accuracies, validation losses and training losses, `(3, cases, rates)`."""
     networks = networks_side_by_side(len(SCALES), X["train"].shape[1], 64, start[-1].shape[-1])
     networks.set_weights([np.tile(each, (len(SCALES), 1, 1)) for each in start])
@@ -293,14 +293,14 @@ def run(config: Config, context: Context) -> Result:
         start = rng.uniform(0.5, 1.5, 2) * rng.choice([-1, 1], 2)
         valley = {name: in_valley(rule, start) for name, rule in RULES.items()}
         along, across = kept_of_gradients(valley["momentum"][1])
-        rare, without_m = 0.5 / np.arange(1, 201), lambda *given: adam(*given, beta_1=0)
-        unlike = sum(excess((adagrad, one_rate_for_all, adam, without_m), rare, rng) for _ in range(3))
-        alike = sum(excess((adagrad, one_rate_for_all), rare.mean(), rng) for _ in range(3))
+        rare, no_m = 0.5 / np.arange(1, 201), lambda g, t, kept: adam(g, t, kept, beta_1=0)
+        unlike = np.sum([excess((adagrad, one_rate_for_all, adam, no_m), rare, rng) for _ in range(3)], 0)
+        alike = np.sum([excess((adagrad, one_rate_for_all), rare.mean(), rng) for _ in range(3)], 0)
     noise, late = rng.normal(size=(1000, 100)), np.arange(101, 1001)
     calm = np.where(np.arange(1000)[:, None] < 500, 1, 0.01) * noise
     pairs = [(directions(rule, noise), directions(rule, calm)) for rule in (adagrad, rmsprop)]
     (adagrad_steps, adagrad_calm), (rmsprop_steps, rmsprop_calm) = np.median(np.abs(pairs), axis=3)
-    smooth = [directions(rule, 1 + 3 * noise)[100:].std() for rule in (adam, without_m)]
+    smooth = [directions(rule, 1 + 3 * noise)[100:].std() for rule in (adam, no_m)]
 
     labels, shape, classes = digits.labels, digits.images["train"].shape[1:], len(digits.classes)
     flat = {part: (raw.reshape(len(raw), -1) / 255).astype("float32") for part, raw in digits.images.items()}
