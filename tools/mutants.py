@@ -24,13 +24,21 @@ if __name__ == "__main__":
 
 import keras
 
-from tools import mutants_backprop, mutants_language, mutants_layers, mutants_optimizers, mutants_week2
+from tools import (
+    mutants_backprop,
+    mutants_language,
+    mutants_layers,
+    mutants_optimizers,
+    mutants_week1,
+    mutants_week2,
+)
 
 CATALOG = {
     **mutants_optimizers.MUTANTS,
     **mutants_backprop.MUTANTS,
     **mutants_layers.MUTANTS,
     **mutants_language.MUTANTS,
+    **mutants_week1.MUTANTS,
     **mutants_week2.MUTANTS,
 }
 

@@ -101,3 +101,32 @@ def fit_side_by_side(
         return None
     networks.set_weights(best)
     return np.stack(history, axis=1)
+
+
+def fit_on_batches(
+    networks: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    batches: tf.data.Dataset,
+    loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+) -> None:
+    """Trains all networks on the same batches, a step a batch.
+
+    Args:
+        networks: From `networks_side_by_side`.
+        optimizer: Of Keras' kind, not built; its rule works element by element.
+        batches: Inputs, `(n, features)` or `(count, n, features)` float32, and targets, as the loss takes
+            them.
+        loss: Maps (targets, outputs `(count, n, outputs)`) to `(count, n)`.
+    """
+    weights = networks.trainable_variables
+    optimizer.build(weights)
+
+    @tf.function
+    def step(inputs: tf.Tensor, targets: tf.Tensor) -> None:
+        inputs = tf.broadcast_to(inputs, (networks.input_shape[0], *tf.unstack(tf.shape(inputs)[-2:])))
+        with tf.GradientTape() as tape:
+            losses = tf.reduce_mean(loss(targets, networks(inputs, training=True)), axis=1)
+        optimizer.apply(tape.gradient(losses, weights), weights)  # that of their sum
+
+    for inputs, targets in batches:
+        step(inputs, targets)

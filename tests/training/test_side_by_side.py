@@ -1,8 +1,10 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from suite.training.side_by_side import fit_side_by_side, networks_side_by_side
+from suite.optimizers import GradientDescent
+from suite.training.side_by_side import fit_on_batches, fit_side_by_side, networks_side_by_side
 
 
 def test_each_network_has_its_own_weights():
@@ -71,3 +73,27 @@ def test_steps_are_checked():
     networks = networks_side_by_side(count=1, features=1, hidden_units=1)
     with pytest.raises(ValueError, match="expected steps as a positive multiple of 10, received 15"):
         fit_side_by_side(networks, keras.optimizers.Adam(), (), (), steps=15)
+
+
+def test_on_batches_each_network_is_trained_as_if_it_were_alone():
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=(30, 4)).astype(np.float32), rng.normal(size=(30, 1)).astype(np.float32)
+    batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(8)  # the last has 6
+    networks = networks_side_by_side(count=2, features=4, hidden_units=5)
+    start, rates = networks.get_weights(), (0.1, 0.01)
+    rate = tf.constant(rates)[:, None, None]
+
+    def squared(targets, outputs):
+        return tf.reduce_mean((outputs - targets) ** 2, axis=-1)
+
+    fit_on_batches(networks, GradientDescent(lambda: rate), batches, squared)
+    for index, alone_rate in enumerate(rates):
+        layers = [keras.layers.Dense(5, "relu"), keras.layers.Dense(1)]
+        alone = keras.Sequential([keras.Input((4,)), *layers])
+        shapes = [each.shape for each in alone.get_weights()]
+        alone.set_weights([each[index].reshape(s) for each, s in zip(start, shapes, strict=True)])
+        alone.compile(keras.optimizers.SGD(alone_rate), "mse")
+        alone.fit(x, y, 8, shuffle=False, verbose=0)
+        for ours, theirs in zip(networks.get_weights(), alone.get_weights(), strict=True):
+            np.testing.assert_allclose(ours[index].reshape(theirs.shape), theirs, atol=1e-6)
