@@ -199,9 +199,9 @@ def build_in_keras(filters: tuple[int, int], weights: list[np.ndarray]) -> keras
     return model
 
 
-def network_gap(filters: tuple[int, int], X: np.ndarray, labels: np.ndarray, seed: int) -> float:
+def network_gap(filters: tuple[int, int], examples: tuple, seed: int) -> float:
     """Largest difference of the gradients of all weights, relative to the largest of each array; float32."""
-    network = build(filters, np.random.default_rng(seed))
+    (X, labels), network = (each[:64] for each in examples), build(filters, np.random.default_rng(seed))
     network.backward(softmax_cross_entropy_derivative(network.forward(X), labels))
     model = build_in_keras(filters, network.parameters)
     with tf.GradientTape() as tape:
@@ -283,7 +283,7 @@ def run(config: Config, context: Context) -> Result:
             "numeric_gap": max(measured for measured, *_ in gaps),
             "flipped_gap": flipped,
             "unflipped_gap": as_is,
-            "network_gap": network_gap(config.filters, *(each[:64] for each in parts["train"]), context.seed),
+            "network_gap": network_gap(config.filters, parts["train"], context.seed),
             "test_accuracy": right,
             "unflipped_test_accuracy": wrong,
             "reference_gap": max(max(each) for _, *each in gaps),
