@@ -403,4 +403,4 @@ if __name__ == "__main__":
 # * Fields add up over layers, and strides multiply what later layers add.
 # * A unit sees mostly the middle of its field, and can tell nothing that lies outside.
 #
-# *Before: [convolution](convolution.md). Next: [cnn_backpropagation](cnn_backpropagation.md), its gradients.*
+# *Before: [convolution](convolution.md). Next: [pooling_and_strides](pooling_and_strides.md), what to keep.*
