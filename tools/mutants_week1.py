@@ -100,8 +100,36 @@ OPTIMIZER_COMPARISON = [
 ]
 
 
+def overfitting_and_validation(module: types.ModuleType) -> None:
+    errors = module.errors_by_degree(module.Config(draws=20), np.random.default_rng(0))
+    training, validation, crossed, lengths = errors
+    each, best = np.arange(20), validation.argmin(axis=1)
+    least = validation[each, best]
+    hold(
+        module,
+        highest_degree_training_over_best=np.median(training[:, -1] / training[each, best]),
+        highest_degree_error_over_best=np.median(validation[:, -1] / least),
+        lowest_degree_error_over_best=np.median(validation[:, 0] / least),
+        highest_degree_weights_over_best=np.median(lengths[:, -1] / lengths[each, best]),
+        picked_by_cross_validation_over_best=np.median(validation[each, crossed.argmin(axis=1)] / least),
+    )
+
+
+OVERFITTING_AND_VALIDATION = [
+    ("folds judged by what they were fitted to", "fold != k, fold == k", "fold != k, fold != k"),
+    ("fitted to the fold that is left out", "fold != k, fold == k", "fold == k, fold != k"),
+    ("no noise", "course + NOISE * rng.normal", "course + 0 * rng.normal"),
+    ("nothing but noise", "return hours, course +", "return hours, 12 +"),
+    (
+        "validated on the training points",
+        "for data in ((X, y), (new_X, new_y))",
+        "for data in ((X, y), (X, y))",
+    ),
+]
+
 WEEK = "recipes.week1_optimization"
 MUTANTS: dict[str, tuple[Callable[[types.ModuleType], None], list[tuple[str, str, str]]]] = {
     f"{WEEK}.stochastic_gradient_descent": (stochastic_gradient_descent, STOCHASTIC_GRADIENT_DESCENT),
     f"{WEEK}.optimizer_comparison": (optimizer_comparison, OPTIMIZER_COMPARISON),
+    f"{WEEK}.overfitting_and_validation": (overfitting_and_validation, OVERFITTING_AND_VALIDATION),
 }
