@@ -50,9 +50,11 @@ def test_the_bundle_keeps_the_contract(bundle, photos):
     assert (trivial["metric"], trivial["value"]) == ("test_accuracy", 0.5) and trivial["beaten"]
     assert trivial["says"] in ("always 'brick'", "always 'grass'")
     assert result["metrics"]["validation_accuracy"] >= 0.75 and "test_accuracy" in result["metrics"]
-    assert {row["path"]: row["status"] for row in result["artifacts"]} == dict.fromkeys(
+    statuses = {row["path"]: row["status"] for row in result["artifacts"]}
+    assert statuses.pop("model_dynamic.tflite") in ("ok", "superseded")  # by int8, where that is faster
+    assert statuses == dict.fromkeys(
         ("model.keras", "saved_model", "model.onnx", "model.tflite", "model_float16.tflite",
-         "model_dynamic.tflite", "model_int8.tflite", "model_personal.tflite"), "ok",
+         "model_int8.tflite", "model_personal.tflite"), "ok",
     )  # fmt: skip
     personal = suite.predict(bundle / "model_personal.tflite", next(photos.glob("brick/* ü.jpg")), top=9)
     assert [row["class"] for row in personal[0]["classes"]] == ["brick", "grass", "spare 1", "spare 2"]

@@ -17,6 +17,7 @@ from suite.language.decoding import log_softmax
 from suite.language.encoder_decoder import MAX_TOKENS, EncoderDecoder
 from suite.language.vocabulary import END, START, Vocabulary
 from suite.layers import Attention, LSTMCell
+from tests.records import artifact, changed, write_record
 
 WORDS = Vocabulary([START, END, "a", "red", "star"])
 STATES = ("hidden_state", "cell_state")
@@ -167,7 +168,8 @@ def test_an_encoder_without_the_states(pairs):
 
 def make_bundle(folder, models, words):
     exported_pairs(*models, words, folder)
-    (folder / "result.json").write_text("{}")
+    rows = tuple(artifact(f"{name}/model.tflite") for name in ("encoder", "decoder_step"))
+    write_record(folder, changed(artifacts=rows))
     (folder / "decoder_step" / "vocabulary.txt").write_text(words.to_text())
 
 
@@ -177,8 +179,8 @@ def test_a_bundle_describes_a_picture(models, pairs, tmp_path, capsys):
     Image.fromarray(np.repeat(IMAGES[0], 20, axis=1)).save(photo)
     image = load_image(photo, (2, 2))[None]
     expected = pairs["onnx"].search(pairs["onnx"].encode({"image": image}), 0, 3, MAX_TOKENS)
-    for artifact in (tmp_path, tmp_path / "encoder" / "model.onnx"):
-        (row,) = suite.predict(artifact, photo)
+    for path in (tmp_path, tmp_path / "encoder" / "model.onnx"):
+        (row,) = suite.predict(path, photo)
         assert row["file"] == str(photo)
         assert [entry["text"] for entry in row["captions"]] == [text for text, _ in expected]
         np.testing.assert_allclose(

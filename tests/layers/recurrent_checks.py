@@ -29,13 +29,13 @@ def recurrent(module):
 
 
 def recurrent_cells(module):
-    _equals_keras(layers.Recurrent, module, directions=(False,))  # the other one is the layer's
+    _equals_keras(layers.Recurrent, module, ways=(False,))  # the other one is the layer's
     fresh = module.LSTMCell(2)
     fresh.build((None, 3))
     np.testing.assert_array_equal(fresh.bias, [0, 0, 1, 1, 0, 0, 0, 0])
 
 
-def _equals_keras(recurrent, cells, directions=(False, True)):
+def _equals_keras(recurrent, cells, ways=(False, True)):
     """Keras' own layers with the same weights: outputs, states and every gradient, all weights different."""
     pairs = (
         (cells.SimpleRNNCell, keras.layers.SimpleRNN, {}, (0,)),
@@ -44,7 +44,7 @@ def _equals_keras(recurrent, cells, directions=(False, True)):
     )
     x, options = tf.constant(random(4, 6, 3)), ((None, False), (MASK, False), (MASK, True))
     for cell, keras_layer, settings, order in pairs:
-        for backwards, (mask, zero), training in itertools.product(directions, options, (False, True)):
+        for backwards, (mask, zero), training in itertools.product(ways, options, (False, True)):
             shared = {"zero_output_for_mask": zero} | {
                 "return_sequences": True,
                 "return_state": True,

@@ -93,7 +93,7 @@ def test_a_task_that_the_folder_is_not_for(tmp_path):
     assert message(tmp_path, "segmenter").startswith(
         "expected photos and their masks in 'ROOT', received a/, b/"
     )
-    assert message(tmp_path, "detector").startswith("expected boxes as Pascal VOC, YOLO, Darknet, ")
+    assert message(tmp_path, "detector").startswith("expected boxes as Pascal VOC, YOLO, LabelMe, ")
     assert message(tmp_path, "tagger") == (
         "expected a task among classifier, detector, segmenter, received 'tagger'"
     )

@@ -89,7 +89,7 @@ def test_other_texts_beside_pictures_are_no_labels(tmp_path):
     for i in range(8):
         write(tmp_path / f"{i}.png", i)
         write_text(tmp_path / f"{i}.txt", "a photo of a dog\n")
-    assert message(tmp_path).startswith("expected boxes as Pascal VOC, YOLO, Darknet, ")
+    assert message(tmp_path).startswith("expected boxes as Pascal VOC, YOLO, LabelMe, ")
     write_text(tmp_path / "0.txt", LINE)
     write_text(tmp_path / "classes.txt", "dog")
     assert "line 1 of its label file has a field that is no number" in message(tmp_path)
