@@ -104,7 +104,7 @@ def errors_by_degree(config: "Config", rng: np.random.Generator) -> np.ndarray:
         training, validation = ([error(w, *data) for w in fits] for data in ((X, y), (new_X, new_y)))
         lengths = [np.linalg.norm(w[1:]) for w in fits]
         draws.append([training, validation, cross_validate(X, y, config.folds), lengths])
-    return np.swapaxes(draws, 0, 1)
+    return np.array(draws).swapaxes(0, 1)
 
 
 def learning_curves(degree: int, draws: int, rng: np.random.Generator) -> np.ndarray:
@@ -179,8 +179,8 @@ def compare(sample: tuple[np.ndarray, ...], steps: int) -> np.ndarray:
     X, y, new_X, new_y = sample
     cut, found = 3 * X.shape[1] // 4, []
     for A, b, new_A in zip(X, y, new_X, strict=True):
-        guesses = [linear(A[:cut], b[:cut], A[cut:], penalty) for penalty in PENALTIES]
-        held_out = np.mean((np.array(guesses) - b[cut:]) ** 2, axis=1)
+        tried = [linear(A[:cut], b[:cut], A[cut:], penalty) for penalty in PENALTIES]
+        held_out = np.mean((np.array(tried) - b[cut:]) ** 2, axis=1)
         found.append(linear(A, b, new_A, PENALTIES[held_out.argmin()]))
     each = np.repeat(np.arange(len(X)), len(DECAYS))  # a network a draw and decay
     guesses = network(X[each, :cut], y[each, :cut], X[each, cut:], np.tile(DECAYS, len(X)), steps)
@@ -207,9 +207,9 @@ LOG = {"xscale": "log", "yscale": "log"}
 def draw_degrees(errors: np.ndarray, curves: dict[int, np.ndarray]) -> Figure:
     figure, (left, right) = plots.new_figure(width=11, columns=2)
     names, medians = ("training", "validation", "cross-validated"), np.median(errors[:3], axis=1)
-    lines = {name: (np.arange(len(each)), each, "o-") for name, each in zip(names, medians, strict=True)}
-    plots.curves(left, lines, title="Error by degree", xlabel="degree", yscale="log")
-    lines = {}
+    found = {name: (range(len(each)), each, "o-") for name, each in zip(names, medians, strict=True)}
+    plots.curves(left, found, title="Error by degree", xlabel="degree", yscale="log")
+    lines: dict[str, tuple] = {}
     for degree, (training, validation) in curves.items():
         lines[f"degree {degree}, training"] = SIZES, training, "o--"
         lines[f"degree {degree}, validation"] = SIZES, validation, "o-"
