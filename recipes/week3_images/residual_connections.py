@@ -4,7 +4,7 @@
 # More layers can make a network worse, on the very images that it learns from. A shortcut around every two
 # of them mends that, and takes no weight.
 #
-# *Week 3, "Residual Connections". Takes 90 s on 2 CPU cores.
+# *Week 3, "Residual Connections". Takes 100 s on 2 CPU cores.
 # `suite run residual_connections`*
 #
 # ## Why deeper can be worse
@@ -253,7 +253,7 @@ class Config:
     rates: Annotated[tuple[float, ...], "at first, of which each network gets the best"] = (0.03, 0.1)
 
 
-SMOKE = Config(blocks=(1, 2), steps=10, rates=(0.1,))
+SMOKE = Config(blocks=(1, 1), steps=10, rates=(0.1,))
 
 
 def run(config: Config, context: Context) -> Result:
@@ -295,8 +295,8 @@ def run(config: Config, context: Context) -> Result:
 # ![Training losses of 20 and 56 layers, plain on the left, residual on the right](figures/losses.png)
 #
 # The dotted line is the loss of who guesses. Without shortcuts, 20 layers learn, and 56 hardly leave that
-# line. With them both learn. In so few steps the deeper one may end a little behind; with twice as many it
-# was ahead (exercise 1, seed 0).
+# line. With them both learn. That depth costs nothing then is no claim: after so few steps both losses are
+# small, but on some seeds that of 56 layers is several times that of 20.
 #
 # The table has the derivatives by the first kernel. In the deep plain network it is not short but very
 # *long*: what normalizes in every layer makes it grow on its way back. A rate that suits the last layers is
@@ -328,7 +328,6 @@ CLAIMS = (
         lecture="Residual Connections",
     ),
     Claim("more_weights", at_most=0, says="without a single weight more."),
-    Claim("residual_deep_over_shallow", at_most=2, says="With shortcuts, more layers do no such harm."),
     Claim(
         "plain_gradient_over_residual",
         at_least=2,
