@@ -24,6 +24,7 @@ RECIPES = (
     "week3_images/covariate_shift",
     "week3_images/dropout",
     "week3_images/architectures",
+    "week3_images/residual_connections",
     "week3_images/cnn_classification",
     "week3_images/transfer_learning",
     "week3_images/semantic_segmentation",
