@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from tools.mutants_week2 import keeps_claims
+
 
 def hold(module: types.ModuleType, **measured: float) -> None:
     """Asserts the bounds of the claims on these metrics."""
@@ -127,9 +129,24 @@ OVERFITTING_AND_VALIDATION = [
     ),
 ]
 
+REGULARIZATION = [
+    ("a penalty n times as strong", "+ penalty * np.eye", "+ len(y) * penalty * np.eye"),
+    ("shrinking past zero", "np.sign(w) * np.maximum(np.abs(w) - by, 0)", "w - by * np.sign(w)"),
+    ("cut off instead of shrunk", "np.sign(w) * np.maximum(np.abs(w) - by, 0)", "w * (np.abs(w) > by)"),
+    ("shrunk by all of the strength", "shrink(w, rate * penalty)", "shrink(w, penalty)"),
+    ("half the slope", "H @ w - b + slope(w)", "(H @ w - b) / 2 + slope(w)"),
+    ("balls swapped", "{1: penalized.project_l1_ball, 2:", "{2: penalized.project_l1_ball, 1:"),
+    ("strength without its factor", "(order * np.sum(", "(np.sum("),
+]
+NETWORKS = ("fewer_dimensions", "dropout", "more_data", "early_stopping", "augmentation")
+
 WEEK = "recipes.week1_optimization"
 MUTANTS: dict[str, tuple[Callable[[types.ModuleType], None], list[tuple[str, str, str]]]] = {
     f"{WEEK}.stochastic_gradient_descent": (stochastic_gradient_descent, STOCHASTIC_GRADIENT_DESCENT),
     f"{WEEK}.optimizer_comparison": (optimizer_comparison, OPTIMIZER_COMPARISON),
     f"{WEEK}.overfitting_and_validation": (overfitting_and_validation, OVERFITTING_AND_VALIDATION),
+    f"{WEEK}.regularization": (
+        keeps_claims(*(f"{name}_loss_over_plain" for name in NETWORKS), steps=10_000, splits=30),
+        REGULARIZATION,
+    ),
 }
