@@ -5,7 +5,7 @@
 # Each of the lecture's rules is written out, sent to where it should shine, and then to train a network.
 #
 # *Week 1, "Gradient descent extensions", "Momentum", "Nesterov Momentum", "AdaGrad", "RMSprop", "Adam". Takes
-# 45 s on 2 CPU cores, a quarter of it the exports. `suite run optimizer_comparison [--data tfds]`*
+# 35 s on 2 CPU cores, a quarter of it the exports. `suite run optimizer_comparison [--data tfds]`*
 #
 # ## What is wrong with plain steps
 #

@@ -4,7 +4,7 @@
 # A penalty on the size of the weights makes a model fit its examples less and new ones better. Ridge, lasso
 # and five other ways are each held against the model without them.
 #
-# *Week 1, "Model regularization", "Ridge Regression", "Lasso Regression". Takes 30 s on 2 CPU cores, half of
+# *Week 1, "Model regularization", "Ridge Regression", "Lasso Regression". Takes 40 s on 2 CPU cores, half of
 # it the exports. `suite run regularization`*
 #
 # ## Why a worse fit can be the better model

@@ -4,7 +4,7 @@
 # An activation bends what a neuron says, and its slope decides how much of the blame comes back through it.
 # With the first weights it decides whether a deep network can begin to learn at all.
 #
-# *Week 3, "Activation Functions", "Weights Initialization". Takes 25 s on 2 CPU cores. `suite run
+# *Week 3, "Activation Functions", "Weights Initialization". Takes 28 s on 2 CPU cores. `suite run
 # activations_and_initialization`*
 #
 # ## Why a product of many factors is dangerous

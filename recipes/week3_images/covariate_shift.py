@@ -4,7 +4,7 @@
 # Subtracting the mean of the data set makes a network learn in a fraction of the steps. Pictures from another
 # camera have another mean, and a network that does not know it reads them badly.
 #
-# *Week 3, "Batch Normalization", "Covariate Shift". Takes 15 s on 2 CPU cores. `suite run covariate_shift`*
+# *Week 3, "Batch Normalization", "Covariate Shift". Takes 10 s on 2 CPU cores. `suite run covariate_shift`*
 #
 # ## Why a mean can matter so much
 #

@@ -4,7 +4,7 @@
 # Pooling says of a small window what was found in it, and forgets where. That makes a network cheap and
 # patient with small shifts, and takes from it how things stand to each other.
 #
-# *Week 3, "Strides", "The Pooling Layer". Takes 60 s on 2 CPU cores. `suite run pooling_and_strides`*
+# *Week 3, "Strides", "The Pooling Layer". Takes 55 s on 2 CPU cores. `suite run pooling_and_strides`*
 #
 # ## Why forget on purpose?
 #

@@ -4,7 +4,7 @@
 # More layers can make a network worse, on the very images that it learns from. A shortcut around every two
 # of them mends that, and takes no weight.
 #
-# *Week 3, "Residual Connections". Takes 100 s on 2 CPU cores.
+# *Week 3, "Residual Connections". Takes 70 s on 2 CPU cores.
 # `suite run residual_connections`*
 #
 # ## Why deeper can be worse
