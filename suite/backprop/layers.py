@@ -22,10 +22,12 @@ class Layer(Protocol):
     Attributes:
         parameters: Arrays that are changed in place; empty where there are none.
         gradients: Derivatives of the cost by the parameters, in their order, after `backward`.
+        training: Whether `forward` is that of training; most layers do the same in both.
     """
 
     parameters: list[np.ndarray]
     gradients: list[np.ndarray]
+    training: bool = True
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Gives the output for a batch and remembers what `backward` needs."""
@@ -185,9 +187,10 @@ class BatchNormalization(Layer):
         epsilon: Added to the variance.
         dtype: dtype of parameters and averages.
 
+    In training `forward` normalizes by its batch, which moves the averages; else by the averages.
+    `input_gradient` is that of training.
+
     Attributes:
-        training: Whether `forward` normalizes by its batch, which moves the averages; else by the averages.
-            `input_gradient` is that in training.
         moving: Averages of mean and variance, `(units,)` each.
     """
 
@@ -204,7 +207,6 @@ class BatchNormalization(Layer):
         self.parameters = [self._gamma, self._beta] if learned else []
         self.gradients: list[np.ndarray] = []
         self.moving = [np.zeros(units, dtype), np.ones(units, dtype)]
-        self.training = True
         self._momentum, self._epsilon = momentum, epsilon
 
     def forward(self, x: np.ndarray) -> np.ndarray:

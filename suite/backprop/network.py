@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import DTypeLike
 
-from suite.backprop.layers import Activate, BatchNormalization, Dense, Layer
+from suite.backprop.layers import Activate, Dense, Layer
 from suite.backprop.losses import softmax_cross_entropy, softmax_cross_entropy_derivative
 
 
@@ -38,11 +38,10 @@ class Network:
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Gives the outputs after training: batch normalization uses its averages, and they stay."""
-        normalizations = [layer for layer in self.layers if isinstance(layer, BatchNormalization)]
-        for layer in normalizations:
+        for layer in self.layers:
             layer.training = False
         outputs = self.forward(x)
-        for layer in normalizations:
+        for layer in self.layers:
             layer.training = True
         return outputs
 
@@ -166,5 +165,5 @@ def train(
             for rate, batch in zip(rates, np.split(order, steps), strict=True)
         ]
         curves["train_loss"].append(float(np.mean(losses)))
-        curves["validation_loss"].append(softmax_cross_entropy(network.forward(new_X), new_labels))
+        curves["validation_loss"].append(softmax_cross_entropy(network.predict(new_X), new_labels))
     return curves

@@ -13,6 +13,7 @@ from suite.data.source import Source
 from suite.lessons.catalog import about, catalog, recipe_file, select
 from suite.lessons.cells import code_lines, is_lesson
 from suite.runs.recipe import Claim, claims_on
+from tools.lecture_index import measured_claims
 
 ROOT = Path(recipes.__file__).parent
 ENTRIES = catalog()
@@ -184,3 +185,15 @@ def test_results_have_every_claim(modules):
             assert f"| {claim.text} |" in row and row.endswith("| kept |"), (
                 f"run python tools/results.py {name}"
             )
+
+
+def test_results_have_no_claim_that_is_no_more(modules):
+    """Rows of a data set stay until it is measured again."""
+    for entry, recipe in modules.items():
+        name = name_of(entry)
+        for metric, rows in measured_claims().get(name, {}).items():
+            for row in rows:
+                ours = [claim for claim in recipe.CLAIMS if claim.data in (None, row.data)]
+                assert any(claim.metric == metric and row.bound in claim.text for claim in ours), (
+                    f"{metric}: run python tools/results.py {name} --data {row.data}"
+                )

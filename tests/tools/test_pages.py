@@ -56,7 +56,6 @@ def test_without_a_run_the_claims_are_those_of_three_seeds(tmp_path):
     assert "| The network reads digits of 8 x 8 pixels. | 0.9" in page and ", at least 0.95 |" in page
     table = pages.claims_table("mlp_keras", {"claims": []})  # of a run with --smoke
     assert "at least 0.983 (`--data tfds`) |" in table  # a claim about other data says so
-    assert "largest_step_gap" not in table  # RESULTS.md keeps it until tfds is measured again
 
 
 def test_a_page_says_how_to_use_what_it_made():

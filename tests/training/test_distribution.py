@@ -56,20 +56,21 @@ def workers(tmp_path_factory):
     return {name: measured[name]["multi_worker"] for name in measured}
 
 
-def compare(one, two, case):
+def largest_gap(one, two, case):
+    """Of the losses of one and two replicas, relative; over a training in which they change."""
     assert one["replicas"] == 1 and two["replicas"] == 2
-    expected = one["curves"][case]
+    expected, found = (np.array(each["curves"][case]) for each in (one, two))
     assert len(expected) >= 20 and np.std(expected) > 1e-3 * np.mean(expected)
-    np.testing.assert_allclose(two["curves"][case], expected, rtol=TOLERANCE)
+    return np.max(np.abs(found - expected) / np.abs(expected))
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_two_devices_have_the_losses_of_one(trained, case):
-    compare(trained["default"], trained["mirrored"], case)
+    assert largest_gap(trained["default"], trained["mirrored"], case) <= TOLERANCE
 
 
 @pytest.mark.slow  # two devices of one process are quick, and take the same way through the code
 @pytest.mark.parametrize("name", ["chief", "helper"])
 @pytest.mark.parametrize("case", CASES)
 def test_two_workers_have_the_losses_of_one(trained, workers, name, case):
-    compare(trained["default"], workers[name], case)
+    assert largest_gap(trained["default"], workers[name], case) <= TOLERANCE
