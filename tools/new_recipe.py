@@ -26,7 +26,7 @@ recipes/{entry}.py is a recipe that runs; its last claim fails until you fill it
     3. Point a statement of the notes at it in tools/lecture_statements.txt.
     4. ruff format recipes
     5. python tools/results.py {name}         three seeds, minutes; writes its rows into RESULTS.md
-    6. python tools/topics.py                 its row in README.md
+    6. python tools/topics.py                 its row in docs/recipes.md
     7. python tools/lecture_index.py          its statements in docs/lecture.md
     8. make check                             names whatever is missing
 

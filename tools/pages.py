@@ -35,13 +35,18 @@ DOCUMENTS = {  # file -> page
     "docs/adding-a-recipe.md": "docs/adding-a-recipe.md",
     "docs/architecture.md": "docs/architecture.md",
     "docs/export.md": "docs/export.md",
+    "docs/fine-tuning.md": "docs/fine-tuning.md",
     "docs/lecture.md": "docs/lecture.md",
     "docs/performance.md": "docs/performance.md",
+    "docs/recipes.md": "docs/recipes.md",
     "docs/scaling.md": "docs/scaling.md",
 }
 PARTS = {  # of the table of contents: what a reader comes for, and the pages
     "Learn": ("course", "docs/lecture", "gallery"),
-    "Use": ("Use the suite <docs/readme>", "docs/export", "docs/scaling", "api"),
+    "Use": (
+        "Use the suite <docs/readme>",
+        *("docs/recipes", "docs/fine-tuning", "docs/export", "docs/scaling", "api"),
+    ),
     "Measured": ("docs/results", "docs/benchmarks", "docs/performance"),
     "Take part": ("docs/contributing", "docs/adding-a-recipe", "docs/architecture", "docs/changelog"),
 }
