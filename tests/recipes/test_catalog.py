@@ -115,13 +115,6 @@ FACTS = {
         "middle_share": MATHEMATICS,
         "reference_mismatches": IDENTITY,
     },
-    "architectures": {
-        "parameters_off": STRUCTURE,
-        "multiply_adds_off": STRUCTURE,
-        "keras_gap": IDENTITY,
-        "multiply_adds_without_1x1": STRUCTURE,
-        "parameters_without_1x1": STRUCTURE,
-    },
     "cnn_classification": {"course_parameters_gap": STRUCTURE},
     "regularized_autoencoders": {"jacobian_gap_to_tape": IDENTITY},
     "stochastic_autoencoder": {"gaussian_constant_gap": MATHEMATICS},
