@@ -384,5 +384,5 @@ if __name__ == "__main__":
 # - relu(x + f(x)): a block has to learn what to add, and at f = 0 it passes on.
 # - The sum costs no weight and next to no time, and the way back through it is short.
 #
-# *Before: [architectures](architectures.md). Next: [cnn_classification](cnn_classification.md), a whole
-# training.*
+# *Before: [architectures](architectures.md). Next: [one_budget](one_budget.md), four designs for the same
+# work.*
