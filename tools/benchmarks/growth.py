@@ -59,6 +59,7 @@ def skip_gram() -> Growth:
     """An epoch of word vectors."""
     from recipes.week4_representations import word_embeddings as recipe
     from suite.language.embeddings import Text
+    from suite.language.word2vec import Settings
 
     sentences, length = 500, 20
     trainers = {}
@@ -66,8 +67,8 @@ def skip_gram() -> Growth:
     def run(count: int) -> None:
         if count not in trainers:
             texts = [[str(word) for word in row] for row in _zipf(count * length, 1000).reshape(count, -1)]
-            text, config = Text.encode({"train": texts}, 1), recipe.Config(epochs=1)
-            trainers[count] = text, recipe.make_trainer(recipe.skip_gram, text, config, 0)
+            text = Text.encode({"train": texts}, 1)
+            trainers[count] = text, recipe.make_trainer(recipe.skip_gram, text, Settings(), 1, 9e-3, seed=0)
         text, trainer = trainers[count]
         trainer.epoch(text.streams["train"])
 

@@ -20,17 +20,18 @@ def word_vectors(epochs: int = 20) -> Iterator[Work]:
     from suite.data.source import EMBEDDED
     from suite.language.embeddings import Text
     from suite.language.vocabulary import tokenize
+    from suite.language.word2vec import Settings, Vectors
 
     parts = corpora.load(EMBEDDED, 0).texts
     sentences = {
         part: [tokenize(text, punctuation=False) for text in parts[part]] for part in ("train", "test")
     }
-    config = recipe.Config(epochs=epochs)
+    config, settings = recipe.Config(), Settings()
     text = Text.encode(sentences, config.min_count)
-    trainer = recipe.make_trainer(recipe.skip_gram, text, config, seed=0)
+    trainer = recipe.make_trainer(recipe.skip_gram, text, settings, epochs, 9e-3, seed=0)
     peer = Word2Vec(
-        vector_size=config.size, window=config.window, min_count=config.min_count, negative=config.negatives,
-        sample=config.threshold, sg=1, workers=2, seed=0,
+        vector_size=settings.size, window=settings.window, min_count=config.min_count,
+        negative=settings.negatives, sample=settings.threshold, sg=1, workers=2, seed=0,
     )  # fmt: skip
     peer.build_vocab(sentences["train"])
 
@@ -45,8 +46,10 @@ def word_vectors(epochs: int = 20) -> Iterator[Work]:
         train()
         train_peer()
         order = [peer.wv.key_to_index.get(word, 0) for word in text.vocabulary.words]
-        vectors = recipe.Vectors(peer.wv.vectors[order], peer.syn1neg[order])
-        theirs, ours = (recipe.ranking(each, text, config, seed=0) for each in (vectors, trainer.vectors()))
+        vectors = Vectors(peer.wv.vectors[order], peer.syn1neg[order])
+        theirs, ours = (
+            recipe.held_out(each, text, settings, 0, "test")[0] for each in (vectors, trainer.vectors())
+        )
         console.say(f"held-out context above noise: ours {ours:.4f}, gensim {theirs:.4f}")
         if ours < theirs - 0.005:
             raise ValueError(
@@ -54,25 +57,25 @@ def word_vectors(epochs: int = 20) -> Iterator[Work]:
             )
         words = epochs * sum(map(len, sentences["train"]))
         yield Work(
-            f"skip-gram, {config.size} numbers, words/s",
+            f"skip-gram, {settings.size} numbers, words/s",
             train,
             (Peer("gensim, 2 workers", train_peer, 1),),
             words,
             11,
-            skip_gram_cost(text, config),
+            skip_gram_cost(text, settings, epochs),
         )
 
 
-def skip_gram_cost(text: Any, config: Any) -> Cost:
+def skip_gram_cost(text: Any, settings: Any, epochs: int) -> Cost:
     """Scores of each word that is kept with its row and the noise, forward and backward; Adam's arrays."""
     from suite.language.embeddings import keep_probabilities
 
     counts = text.counts()
-    words = config.epochs * float(np.sum(keep_probabilities(counts, config.threshold) * counts))
-    scored = config.span + 2 * config.window + config.noise_words
-    weights = 2 * len(counts) * config.size
-    steps = words / (config.rows * config.span)
-    return Cost(flops=3 * 2 * words * scored * config.size, bytes=4 * 7 * weights * steps)
+    words = epochs * float(np.sum(keep_probabilities(counts, settings.threshold) * counts))
+    scored = settings.span + 2 * settings.window + settings.noise_words
+    weights = 2 * len(counts) * settings.size
+    steps = words / (settings.rows * settings.span)
+    return Cost(flops=3 * 2 * words * scored * settings.size, bytes=4 * 7 * weights * steps)
 
 
 def ngrams(order: int = 5) -> Iterator[Work]:
