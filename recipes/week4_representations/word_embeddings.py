@@ -384,12 +384,12 @@ if __name__ == "__main__":
 # %% [markdown]
 # ## Try
 #
-# **1.** `suite run word_embeddings --planted-sentences 4000`: which claim falls?
+# **1.** `suite run word_embeddings --planted_sentences 4000`: which claim falls?
 #
 # <details><summary>Answer</summary>
 #
 # `analogies_gained_by_counting`: both networks now answer all, and counts 97 % (seed 0), as the networks took
-# four times as many steps. It was the steps, more than the sentences: `--planted-epochs 16`, twice the passes
+# four times as many steps. It was the steps, more than the sentences: `--planted_epochs 16`, twice the passes
 # over the thousand, has skip-gram at 96 %, just ahead. Counting needs one pass and is done.
 #
 # </details>

@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import functools
 import json
 import os
 import sys
@@ -54,19 +55,20 @@ def finetune(training: TrainingRun) -> list[float]:
 def gan(training: TrainingRun) -> list[float]:
     """Both games: points, and images through batch normalization that the replicas agree on."""
     from recipes.week4_representations import gan as recipe
+    from suite.data.generated import ring
+    from suite.models.gan import build_discriminator, build_generator
+    from suite.training import adversarial
 
-    context = Context(0, "embedded", Path(), training)
-    images = tf.constant(np.random.default_rng(0).random((40, 8, 8, 1), np.float32))
+    def play(models, rate, batches, penalty):
+        game = adversarial.make_game(models, rate, STEPS)
+        losses = functools.partial(recipe.discriminator_loss, penalty=penalty), recipe.non_saturating
+        return adversarial.play(game, batches, *losses, training, steps=STEPS)[0]
 
-    def draw(seed):
-        return tf.gather(images, tf.random.stateless_uniform((10,), seed, 0, len(images), tf.int32))
-
-    points = recipe.build_point_generator(16), recipe.build_point_discriminator()
-    game = recipe.make_game(points, 3e-3, STEPS, recipe.ring_points, 0.1)
-    curves = [recipe.train_both(game, STEPS, recipe.RING_BATCH, context)[0]]
-    players = recipe.build_generator((8, 8, 1), 8, 4), recipe.build_discriminator((8, 8, 1), 4)
-    game = recipe.make_game(players, 1e-3, STEPS, draw, 1.0)
-    curves.append(recipe.train_both(game, STEPS, 10, context)[0])
+    images = np.random.default_rng(0).random((40, 8, 8, 1), np.float32)
+    images = tf.data.Dataset.from_tensor_slices(images).shuffle(40, 0).repeat().batch(10, drop_remainder=True)
+    curves = [play(recipe.ring_networks(), 3e-3, ring.batches(STEPS, 0, 256), 0.1)]
+    players = build_generator((8, 8, 1), 8, 4), build_discriminator((8, 8, 1), 4)
+    curves.append(play(players, 1e-3, images, 1.0))
     return [value for each in curves for name in sorted(each) for value in each[name]]
 
 

@@ -33,7 +33,7 @@ def make_step(players):
     strategy = tf.distribute.get_strategy()
     approach = make_move(players[0], players, distance, strategy)
     flee = make_move(players[1], players, lambda seeds: -distance(seeds), strategy)
-    return lambda number: (approach(number), flee(number))
+    return lambda number, batch: (approach(number + batch), flee(number + batch))
 
 
 def run(players, folder, rounds=3):
@@ -42,6 +42,7 @@ def run(players, folder, rounds=3):
         make_step(players),
         players,
         TrainingRun(folder=folder),
+        tf.data.Dataset.range(2 * rounds),
         steps=2 * rounds,
         rounds=rounds,
         after_round=lambda: drawn.append([float(player.model.get_weights()[0][0, 0]) for player in players]),

@@ -1,5 +1,6 @@
 """Training steps of networks: from scratch, recurrent, adversarial."""
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -143,40 +144,36 @@ def gan(batch_size: int = 64, steps: int = 20) -> Iterator[Work]:
     from recipes.week4_representations import gan as recipe
     from suite.data.sets import image_sets
     from suite.data.source import EMBEDDED
+    from suite.models.gan import build_discriminator, build_generator
+    from suite.training import adversarial
     from suite.training.alternating import compile_steps
 
-    config, data = recipe.Config(batch_size=batch_size), image_sets.load(EMBEDDED, 0)
-    real = tf.constant(data.images["train"].astype(np.float32) / 255)
+    data, noise_dim, filters = image_sets.load(EMBEDDED, 0), 32, 32
+    real = data.images["train"].astype(np.float32) / 255
     shape = real.shape[1:]
 
-    def draw(seed: tf.Tensor) -> tf.Tensor:
-        rows = tf.random.stateless_uniform((batch_size,), seed, 0, len(real), tf.int32)
-        return tf.gather(real, rows)
-
     def build() -> tuple[keras.Model, keras.Model]:
-        return (
-            recipe.build_generator(shape, config.noise_dim, config.filters),
-            recipe.build_discriminator(shape, config.filters),
-        )
+        return build_generator(shape, noise_dim, filters), build_discriminator(shape, filters)
 
-    game = recipe.make_game(build(), config.learning_rate, 10**6, draw, penalty=0.0)
+    game = adversarial.make_game(build(), 1e-3, 10**6)
     generator, discriminator = build()
-    rival = keras_gan(generator, discriminator, config.noise_dim)
-    for one, other in zip(
-        (rival.generator, rival.discriminator), (game.generator, game.discriminator), strict=True
-    ):
-        one.set_weights(other.get_weights())
-    step = recipe.make_step(game, batch_size, 0, tf.distribute.get_strategy())
-    take = compile_steps(step, len(game.players))
+    rival = keras_gan(generator, discriminator, noise_dim)
+    for other, player in zip((rival.generator, rival.discriminator), game, strict=True):
+        other.set_weights(player.model.get_weights())
     # As keras.io's: the whole set again and again, in another order each time.
-    batches = tf.data.Dataset.from_tensor_slices(real).shuffle(len(real)).repeat().batch(batch_size)
+    batches = tf.data.Dataset.from_tensor_slices(real).shuffle(len(real)).repeat()
+    batches = batches.batch(batch_size, drop_remainder=True)
 
-    fake, some = game.generator(tf.ones((batch_size, config.noise_dim))), draw(tf.constant([0, 0]))
+    fake, some = game[0].model(tf.ones((batch_size, noise_dim))), tf.constant(real[:batch_size])
+    losses = functools.partial(recipe.discriminator_loss, penalty=0.0), recipe.non_saturating
     # Keras' mean is over fake and real together, ours over each.
-    assert_close(recipe.discriminator_loss(game, some, fake), 2 * rival.real_and_fake(some, fake), "keras.io")
+    assert_close(losses[0](game[1].model, some, fake), 2 * rival.real_and_fake(some, fake), "keras.io")
+
+    step = adversarial.make_step(game, *losses, tf.distribute.get_strategy())
+    take, numbered = compile_steps(step, len(game)), iter(batches.enumerate())
 
     def train() -> np.ndarray:
-        return take(tf.constant(0), tf.constant(steps)).numpy()
+        return take(numbered, tf.constant(steps)).numpy()
 
     def train_keras() -> dict[str, list[float]]:
         return rival.fit(batches, steps_per_epoch=steps, verbose=0, shuffle=False).history

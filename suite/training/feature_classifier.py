@@ -1,0 +1,37 @@
+"""A small classifier of images whose features other images are compared by."""
+
+import keras
+import numpy as np
+from keras import layers
+
+from suite.data.batches import shuffled
+from suite.optimizers import Adam
+from suite.training.loop import fit
+from suite.training.training_run import TrainingRun
+
+
+def train_feature_classifier(
+    images: np.ndarray, labels: np.ndarray, run: TrainingRun, *, steps: int, seed: int
+) -> keras.Model:
+    """Trains three convolutions, whose mean answers over the image are the features.
+
+    Args:
+        images: `(n, height, width, channels)` float32 in [0, 1].
+        labels: `(n,)` int, classes from 0.
+        run: That this training is a part of.
+        steps: Of 64 images each.
+        seed: Of their order.
+
+    Returns:
+        A model from images to `[features (batch, 64), probabilities (batch, classes)]`, float32.
+    """
+    x = image = keras.Input(images.shape[1:], name="image")
+    for filters, strides in ((32, 1), (64, 2), (64, 1)):
+        x = layers.Conv2D(filters, 3, strides=strides, padding="same", use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+    features = layers.GlobalAveragePooling2D(name="features")(x)
+    probabilities = layers.Dense(int(labels.max()) + 1, "softmax", name="probabilities")(features)
+    classifier = keras.Model(image, probabilities)
+    classifier.compile(Adam(2e-3), "sparse_categorical_crossentropy")
+    fit(classifier, shuffled((images, labels), 64, seed).repeat(), run, steps_per_epoch=steps)
+    return keras.Model(image, [features, probabilities])
