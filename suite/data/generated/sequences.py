@@ -19,7 +19,7 @@ class Sequences(NamedTuple):
     targets: np.ndarray
 
 
-def adding_problem(count: int, length: int, rng: np.random.Generator) -> Sequences:
+def adding_problem(count: int, length: int, rng: np.random.Generator, near: bool = False) -> Sequences:
     """Makes sequences of random numbers, two of them marked, whose sum is to be answered.
 
     One mark stands in the first half and one in the second, each anywhere, so that the first is at least
@@ -29,6 +29,7 @@ def adding_problem(count: int, length: int, rng: np.random.Generator) -> Sequenc
         count: Number of sequences.
         length: Steps of each, at least 2.
         rng: Source of the draws.
+        near: Whether the second mark stands at the last step, always.
 
     Returns:
         The sequences; their targets lie in [0, 2), with a mean of 1.
@@ -48,6 +49,8 @@ def adding_problem(count: int, length: int, rng: np.random.Generator) -> Sequenc
     numbers = rng.random((count, length), np.float32)
     half, rows = length // 2, np.arange(count)
     places = rng.integers(0, half, count), rng.integers(half, length, count)
+    if near:
+        places = places[0], np.full(count, length - 1)
     marks = np.zeros_like(numbers)
     for place in places:
         marks[rows, place] = 1

@@ -39,3 +39,10 @@ def test_too_little(count, length):
     message = f"expected at least 1 sequence of at least 2 steps, received {count} of {length}; ask for more"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         adding_problem(count, length, np.random.default_rng(0))
+
+
+def test_the_second_mark_at_the_last_step():
+    anywhere, near = (adding_problem(200, 9, np.random.default_rng(4), at_end) for at_end in (False, True))
+    assert near.inputs[:, -1, 1].all() and not near.inputs[:, 4:-1, 1].any()
+    np.testing.assert_array_equal(near.inputs[:, :4], anywhere.inputs[:, :4])  # the first as ever
+    np.testing.assert_allclose(near.targets[:, 0], near.inputs.prod(axis=2).sum(axis=1), rtol=1e-6)
