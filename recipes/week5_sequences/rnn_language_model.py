@@ -131,14 +131,12 @@ def kept_bytes(model: keras.Model, batch_size: int, length: int) -> int:
 
 def ngram_perplexities(counts: NgramCounts, ids: dict[str, np.ndarray]) -> dict[int, float]:
     """Of the test text, by n; Kneser-Ney with the discount that is best on the validation text."""
-
-    def best(n: int) -> KneserNey:
-        ways = [KneserNey(discount) for discount in DISCOUNTS]
-        return min(ways, key=lambda way: perplexity(counts.log_probabilities([ids["validation"]], way, n)))
-
-    orders = range(1, counts.order + 1)
-    # Without the first word, which is given to the network.
-    return {n: perplexity(counts.log_probabilities([ids["test"]], best(n), n)[1:]) for n in orders}
+    found = {}
+    for n in range(1, counts.order + 1):
+        way = counts.best(map(KneserNey, DISCOUNTS), [ids["validation"]], n)
+        # Without the first word, which is given to the network.
+        found[n] = perplexity(counts.log_probabilities([ids["test"]], way, n)[1:])
+    return found
 
 
 def run(config: Config, context: Context) -> Result:

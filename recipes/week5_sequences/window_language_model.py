@@ -150,8 +150,7 @@ class Comparison(NamedTuple):
 
 def compare(model: keras.Model, text: Text, order: int) -> Comparison:
     counts = NgramCounts(text.texts["train"], order, len(text.vocabulary))
-    held_out = text.texts["validation"]
-    smoothing = min(WAYS, key=lambda way: perplexity(counts.log_probabilities(held_out, way)))
+    smoothing = counts.best(WAYS, text.texts["validation"])
 
     def log_probabilities(part: str) -> tuple[np.ndarray, np.ndarray]:
         contexts, words = windows(text.texts[part], order)

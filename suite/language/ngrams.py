@@ -9,12 +9,14 @@ Ids are those of `Vocabulary`. 0, padding, never occurs in a text; as one of `si
 where a method gives one to words that do not occur.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from suite.language.smoothing import Seen, Smoothing
+
+Way = TypeVar("Way", bound=Smoothing)
 
 
 class _Table(NamedTuple):
@@ -188,6 +190,19 @@ class NgramCounts:
             for table, context in zip(self._tables, contexts, strict=False)
         ]
         return self._probabilities(contexts, rows, smoothing)
+
+    def best(self, ways: Iterable[Way], texts: Sequence[np.ndarray], order: int | None = None) -> Way:
+        """The kind of smoothing, or its setting, with the lowest perplexity of texts, such as validation's.
+
+        Args:
+            ways: What is tried, at least one; of equals the first is taken.
+            texts: Ids `(length,)` of each text, int in [1, size).
+            order: n of the model; None for all that was counted.
+
+        Raises:
+            ValueError: An id or the order is out of range, or there is no word.
+        """
+        return min(ways, key=lambda way: perplexity(self.log_probabilities(texts, way, order)))
 
     def unseen(self, texts: Sequence[np.ndarray]) -> np.ndarray:
         """Share of the n-grams of texts that did not occur in training, `(order,)` float64 by n.

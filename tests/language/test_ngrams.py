@@ -48,6 +48,13 @@ def test_sums_over_a_vocabulary():
             assert found.min() > 0  # words that do not occur, too
 
 
+def test_the_smoothing_that_held_out_text_likes_best():
+    counts, ways = NgramCounts([np.array([1, 2] * 10)], 2, 4), (AddK(1), AddK(0.001))
+    assert counts.best(ways, [np.array([1, 2, 1])]) == AddK(0.001)  # all of it was seen
+    assert counts.best(ways, [np.array([1, 3, 1])]) == AddK(1)
+    assert counts.best(iter(ways), [np.array([2, 1, 1])], order=1) == AddK(0.001)  # as pairs, they are new
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -121,7 +121,13 @@ FACTS = {
     "pca_versus_autoencoder": {"reference_gap": IDENTITY},
     "word_embeddings": {"reference_gap": IDENTITY},
     "text_primer": {"counts_gap": IDENTITY, "tf_idf_gap": IDENTITY},
-    "ngram_language_model": {"sum_gap": MATHEMATICS},
+    "ngram_language_model": {
+        "sum_gap": MATHEMATICS,
+        "reference_gap": IDENTITY,
+        "short_window_right": "sentences that the recipe writes itself",
+        "long_window_right": "sentences that the recipe writes itself",
+        "long_window_right_varied": "sentences that the recipe writes itself",
+    },
     "rnn_language_model": {
         "perplexity_gap": MATHEMATICS,
         "kept_bytes_line": STRUCTURE,
