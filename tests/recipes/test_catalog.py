@@ -124,6 +124,7 @@ FACTS = {
     "cnn_classification": {"course_parameters_gap": STRUCTURE},
     "regularized_autoencoders": {"jacobian_gap_to_tape": IDENTITY},
     "stochastic_autoencoder": {"gaussian_constant_gap": MATHEMATICS},
+    "image_retrieval": {"reference_gap": IDENTITY},
     "text_primer": {"counts_gap": IDENTITY, "tf_idf_gap": IDENTITY},
     "ngram_language_model": {"sum_gap": MATHEMATICS},
     "rnn_language_model": {
