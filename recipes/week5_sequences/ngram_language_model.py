@@ -433,10 +433,10 @@ if __name__ == "__main__":
 #
 # <details><summary>Answer</summary>
 #
-# `test_unseen_share_2` falls, with 0.26: pairs with rare words are new more often. Perplexity rises from 45 to
-# 65 (seed 0), though the model has lost nothing. It has to tell the rare words apart now, which were one word
-# before and easy to guess. Perplexities compare only on the same vocabulary; a model that knows two words
-# would have the best of all.
+# `test_unseen_share_2` falls, with 0.26: pairs with rare words are new more often. Perplexity rises from 45
+# to 65 (seed 0), though the model has lost nothing. It has to tell the rare words apart now, which were one
+# word before and easy to guess. Perplexities compare only on the same vocabulary; a model that knows two
+# words would have the best of all.
 #
 # </details>
 #

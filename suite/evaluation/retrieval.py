@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
+from suite.evaluation.table import Table
+
 INDEX_FILE = "index.npz"
 
 
@@ -82,3 +84,37 @@ def precision(found: np.ndarray, labels: np.ndarray, query_labels: np.ndarray) -
     if not found.size:
         raise ValueError(f"expected at least one found row, received {found.shape}")
     return float(np.mean(labels[found] == query_labels[:, None]))
+
+
+def precision_by_chance(labels: np.ndarray, query_labels: np.ndarray) -> float:
+    """Gives the precision of images that are drawn at random, whatever the query.
+
+    Args:
+        labels: `(n,)` int, classes of the searched images.
+        query_labels: `(m,)` int, classes of the queries.
+
+    Returns:
+        The expected share of right ones, in [0, 1].
+    """
+    num_classes = 1 + max(labels.max(), query_labels.max())
+    shares = [np.bincount(each, minlength=num_classes) / len(each) for each in (labels, query_labels)]
+    return float(shares[0] @ shares[1])
+
+
+def found_table(found: np.ndarray, names: Sequence[str], query_names: Sequence[str], way: str) -> Table:
+    """Names the nearest five of the first 200 queries.
+
+    Args:
+        found: `(m, count)` int, rows of the searched images, nearest first.
+        names: n, of the searched images.
+        query_names: m.
+        way: By what they were found: "code".
+
+    Returns:
+        A table for a report.
+    """
+    rows = [
+        (query, ", ".join(names[row] for row in rows[:5]))
+        for query, rows in zip(query_names[:200], found, strict=False)
+    ]
+    return Table(f"Queries and their nearest by {way}", ("query", "nearest first"), rows)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from suite.evaluation.retrieval import Index, precision
+from suite.evaluation.retrieval import Index, found_table, precision, precision_by_chance
 
 RNG = np.random.default_rng(0)
 
@@ -41,3 +41,16 @@ def test_nothing_to_search_or_to_find():
             Index(np.zeros((vectors, 2)), ["a"] * vectors).search(np.zeros((1, 2)), count)
     with pytest.raises(ValueError, match=r"^expected at least one found row, received \(0, 5\)$"):
         precision(np.zeros((0, 5), int), np.zeros(9, int), np.zeros(0, int))
+
+
+def test_images_drawn_at_random_are_right_as_often_as_both_are_of_a_class():
+    found = precision_by_chance(np.array([0, 0, 0, 1]), np.array([0, 1, 1, 1, 2]))
+    assert found == pytest.approx(0.75 * 0.2 + 0.25 * 0.6)
+
+
+def test_a_table_names_five_of_each_query():
+    rows = np.array([[2, 0, 1, 3, 5, 4], [5, 4, 3, 2, 1, 0]])
+    table = found_table(rows, "abcdef", ["x", "y"], "code")
+    assert table.title == "Queries and their nearest by code"
+    assert list(table.rows) == [("x", "c, a, b, d, f"), ("y", "f, e, d, c, b")]
+    assert len(found_table(np.zeros((300, 2), int), "ab", ["q"] * 300, "code").rows) == 200

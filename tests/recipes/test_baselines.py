@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from recipes.week3_images import object_localization, semantic_segmentation
-from recipes.week4_representations import image_retrieval
 from suite.data.sets.detection_sets import DetectionSet
 from suite.data.sets.segmentation_sets import IGNORED, SegmentationSet
 from suite.evaluation.baselines import constant_boxes
@@ -59,8 +58,3 @@ def test_the_mean_box_and_the_most_frequent_class():
     box, label = object_localization.constant_answer(train, test, ("a", "b"))
     assert box.value == pytest.approx(0.75, abs=1e-6)  # IoU of 1 and of 0.5
     assert (label.value, label.says) == (0.5, "always 'b'")
-
-
-def test_images_drawn_at_random_are_right_as_often_as_both_are_of_a_class():
-    labels = {"train": np.array([0, 0, 0, 1]), "test": np.array([0, 1, 1, 1, 2])}
-    assert image_retrieval.share_of_class(labels) == pytest.approx(0.75 * 0.2 + 0.25 * 0.6)

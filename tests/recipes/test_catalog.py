@@ -120,6 +120,7 @@ FACTS = {
     "stochastic_autoencoder": {"gaussian_constant_gap": MATHEMATICS},
     "pca_versus_autoencoder": {"reference_gap": IDENTITY},
     "word_embeddings": {"reference_gap": IDENTITY},
+    "image_retrieval": {"reference_gap": IDENTITY},
     "text_primer": {"counts_gap": IDENTITY, "tf_idf_gap": IDENTITY},
     "ngram_language_model": {
         "sum_gap": MATHEMATICS,

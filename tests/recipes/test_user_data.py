@@ -110,7 +110,7 @@ def test_a_users_pictures_are_searched(pictures, tmp_path):
     data = result["data"]
     assert data["classes"] == ["images", "masks"] and data["train"] + data["test"] == 32
     assert result["metrics"]["indexed_images"] == 32 and "test_precision_features" in result["metrics"]
-    for encoder, size in (("encoder", 32), ("features", 1280)):
+    for encoder, size in (("encoder", 16), ("features", 1280)):
         index = Index.load(folder / encoder / "index.npz")
         assert index.vectors.shape == (32, size) and "images/3.png" in index.names
     found = index.search(index.vectors, 1)[0].ravel()  # each finds itself
