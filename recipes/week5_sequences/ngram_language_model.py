@@ -218,7 +218,7 @@ def right_endings(order: int, choices: int, rng: np.random.Generator) -> float:
 
 
 # %% The figures
-def draw(test: Mapping[str, list[float]], unseen: np.ndarray, kept: np.ndarray) -> dict[str, Figure]:
+def draw(test: Mapping[str, list[float]], unseen: np.ndarray, kept: np.ndarray) -> tuple[Figure, Figure]:
     orders, words = np.arange(1, len(unseen) + 1), kept[:, 0]
     figure, axes = plots.new_figure("Perplexity of held-out text", 7, 4)
     lines = {name.title().replace("_", "-"): (orders, values, "o-") for name, values in test.items()}
@@ -229,7 +229,7 @@ def draw(test: Mapping[str, list[float]], unseen: np.ndarray, kept: np.ndarray) 
     lines = {f"n = {n}": (words, kept[:, n], "o-") for n in orders}
     style = {"title": "different n-grams", "xlabel": "words of training", "xscale": "log", "yscale": "log"}
     plots.curves(ngrams, lines, **style, xticks=words, xticklabels=[f"{each / 1000:.3g}k" for each in words])
-    return {"perplexity": figure, "costs": costs}
+    return figure, costs
 
 
 def expectations(
@@ -276,8 +276,8 @@ def run(config: Config, context: Context) -> Result:
     winner = min(validation, key=lambda name: min(validation[name]))
     test = {name: measure(counts, ways, texts["test"]) for name, ways in chosen.items()}
     best = {name: values[np.argmin(validation[name])] for name, values in test.items()}
-    unseen = counts.unseen(texts["test"])
-    kept = stored(texts["train"], config.order, len(vocabulary))
+    unseen, kept = counts.unseen(texts["test"]), stored(texts["train"], config.order, len(vocabulary))
+    perplexities, costs = draw(test, unseen, kept)
     growth = np.polyfit(np.log(kept[:, 0]), np.log(kept[:, 1:]), 1)[0]  # e of entries ~ words**e
 
     metrics = {
@@ -302,7 +302,7 @@ def run(config: Config, context: Context) -> Result:
             }
     return Result(
         metrics=metrics,
-        figures=draw(test, unseen, kept),
+        figures={"perplexity": perplexities, "costs": costs},
         data=corpus.describe()
         | {"words": int(kept[-1, 0]), "vocabulary": len(vocabulary), "best_on_validation": winner},
         baselines=[unigrams(np.concatenate(texts["train"]), np.concatenate(texts["test"]))],
