@@ -26,7 +26,16 @@ def draw_points(number: int | tf.Tensor, n: int, seed: int) -> tf.Tensor:
 
 
 def batches(steps: int, seed: int, batch_size: int = 128) -> tf.data.Dataset:
-    """Gives `steps` batches of new points, `(batch_size, 2)` float32."""
+    """Gives batches of new points.
+
+    Args:
+        steps: How many batches.
+        seed: As of `draw_points`.
+        batch_size: Points each.
+
+    Returns:
+        `steps` batches, `(batch_size, 2)` float32.
+    """
     numbers = tf.data.Dataset.range(steps)
     return numbers.map(lambda number: draw_points(number, batch_size, seed)).prefetch(8)
 
