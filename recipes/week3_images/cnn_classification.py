@@ -142,7 +142,7 @@ class Config:
 
 SMOKE = Config(filters=(4, 8, 8), steps=20, batch_size=16)
 DATA = ("embedded", "tfds")
-ROUNDS = 20  # of a training, each with a look at validation
+ROUNDS = 20  # of a training at most, each with a look at validation
 
 
 def train(
@@ -159,7 +159,8 @@ def train(
     schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
     model.compile(Adam(schedule), "sparse_categorical_crossentropy")
     batches = training_batches(data, config.batch_size, context.seed, augmented)
-    curves = context.fit(model, batches, epochs=ROUNDS, steps_per_epoch=steps // ROUNDS, measure=measure)
+    rounds = max(1, min(ROUNDS, steps // 10))
+    curves = context.fit(model, batches, epochs=rounds, steps_per_epoch=steps // rounds, measure=measure)
     return curves["validation_accuracy"]
 
 
@@ -216,7 +217,7 @@ def run(config: Config, context: Context) -> Result:
     return Result(
         metrics=metrics,
         figures={
-            "accuracy": plots.learning_curves(curves, ylabel="validation accuracy", title="Twenty rounds"),
+            "accuracy": plots.learning_curves(curves, ylabel="validation accuracy", title="By rounds"),
             "confusion": confusion_matrix(confusion(probabilities, labels, classes), data.classes),
             "hardest": draw_hardest(images, labels, probabilities, data.classes),
         },
