@@ -125,7 +125,7 @@ FACTS = {
     "regularized_autoencoders": {"jacobian_gap_to_tape": IDENTITY},
     "stochastic_autoencoder": {"gaussian_constant_gap": MATHEMATICS},
     "pca_versus_autoencoder": {"reference_gap": IDENTITY},
-    "text_primer": {"counts_gap": IDENTITY, "tf_idf_gap": IDENTITY},
+    "text_primer": {"reference_gap": IDENTITY},
     "ngram_language_model": {"sum_gap": MATHEMATICS},
     "rnn_language_model": {
         "perplexity_gap": MATHEMATICS,
