@@ -129,6 +129,8 @@ FACTS = {
         "long_window_right": "sentences that the recipe writes itself",
         "long_window_right_varied": "sentences that the recipe writes itself",
     },
+    "text_primer": {"reference_gap": IDENTITY},
+    "ngram_language_model": {"sum_gap": MATHEMATICS},
     "rnn_language_model": {
         "perplexity_gap": MATHEMATICS,
         "kept_bytes_line": STRUCTURE,
