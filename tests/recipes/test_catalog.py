@@ -121,7 +121,6 @@ FACTS = {
     "pca_versus_autoencoder": {"reference_gap": IDENTITY},
     "word_embeddings": {"reference_gap": IDENTITY},
     "image_retrieval": {"reference_gap": IDENTITY},
-    "text_primer": {"counts_gap": IDENTITY, "tf_idf_gap": IDENTITY},
     "ngram_language_model": {
         "sum_gap": MATHEMATICS,
         "reference_gap": IDENTITY,
@@ -130,7 +129,6 @@ FACTS = {
         "long_window_right_varied": "sentences that the recipe writes itself",
     },
     "text_primer": {"reference_gap": IDENTITY},
-    "ngram_language_model": {"sum_gap": MATHEMATICS},
     "rnn_language_model": {
         "perplexity_gap": MATHEMATICS,
         "kept_bytes_line": STRUCTURE,
