@@ -99,17 +99,18 @@ def clip(gradients: list[np.ndarray], longest: float) -> list[np.ndarray]:
 # %%
 def gaps(rng: np.random.Generator) -> tuple[float, float]:
     """Largest relative differences of derivatives, float64: by hand from ours, and ours from TensorFlow's."""
-    by_hand, to_tape = [], []
+    found: tuple[list[float], list[float]] = ([], [])
     X, targets = (array.astype(np.float64) for array in adding_problem(4, 12, rng))
     for f in SLOPES:
         p = initial_weights(rng.normal(0, 0.4, (5, 5)), 2, 1.0, rng, np.float64)
         p = [each + rng.normal(0, 0.1, each.shape) for each in p]  # no two alike, and no bias of 0
-        H, cache = recurrent(X, *p[:3], np.zeros((4, 5)), f)
+        W, U, b, *_ = p
+        H, cache = recurrent(X, W, U, b, np.zeros((4, 5)), f)
         dH = rng.normal(size=H.shape)
         for piece in (None, 5, 1):
             fast = recurrent_backward(dH, cache, piece)
-            fast = fast.kernel, fast.recurrent_kernel, fast.bias, fast.H
-            by_hand += map(relative_error, back_through_time(X, H, dH, p[1], f, piece), fast)
+            theirs = fast.kernel, fast.recurrent_kernel, fast.bias, fast.H
+            found[0].extend(map(relative_error, back_through_time(X, H, dH, U, f, piece), theirs))
         sequence = keras.Input((None, 2), dtype="float64")
         state = keras.layers.SimpleRNN(5, f, dtype="float64")(sequence)
         model = keras.Model(sequence, keras.layers.Dense(1, dtype="float64")(state))
@@ -117,8 +118,8 @@ def gaps(rng: np.random.Generator) -> tuple[float, float]:
         with tf.GradientTape() as tape:
             cost = tf.reduce_mean((model(X) - targets) ** 2)
         by_tape = [each.numpy() for each in tape.gradient(cost, model.trainable_variables)]
-        to_tape += map(relative_error, cost_and_gradients(p, X, targets, f)[1], by_tape)
-    return max(by_hand), max(to_tape)
+        found[1].extend(map(relative_error, cost_and_gradients(p, X, targets, f)[1], by_tape))
+    return max(found[0]), max(found[1])
 
 
 # %% [markdown]
@@ -274,7 +275,8 @@ FOLLOWED = ("tanh_0.5", "tanh_3", "tanh_identity", "sigmoid_1", "sigmoid_identit
 
 def run(config: Config, context: Context) -> Result:
     rng, losses = np.random.default_rng(context.seed), {}
-    in_time = {name: left_in_time(*name.split("_"), config, rng) for name in FOLLOWED}
+    pairs = [name.split("_") for name in FOLLOWED]
+    in_time = {f"{f}_{name}": left_in_time(f, name, config, rng) for f, name in pairs}
     in_layers = {name: left_in_layers(name, config, rng) for name in ("0.5", "3", "identity")}
     metrics = dict(zip(("reference_gap", "tape_gap"), gaps(rng), strict=True))
     metrics |= {f"left_{name.replace('.', '')}": each[-1] for name, each in in_time.items()}

@@ -29,8 +29,9 @@ def initial_weights(
 
 def answers(weights: list[np.ndarray], X: np.ndarray, activation: str) -> np.ndarray:
     """The answer to each sequence, `(n, 1)` from `(n, T, inputs)`."""
-    states, _ = recurrent(X, *weights[:3], _nothing(weights, X), activation)
-    return states[:, -1] @ weights[3] + weights[4]
+    kernel, recurrent_kernel, bias, answer, mean = weights
+    states, _ = recurrent(X, kernel, recurrent_kernel, bias, _nothing(X, bias), activation)
+    return states[:, -1] @ answer + mean
 
 
 def cost_and_gradients(
@@ -48,15 +49,16 @@ def cost_and_gradients(
     Returns:
         The error, its derivatives by the weights, and those by the states, `(n, T, units)`.
     """
-    states, cache = recurrent(X, *weights[:3], _nothing(weights, X), activation)
-    errors = states[:, -1] @ weights[3] + weights[4] - targets
+    kernel, recurrent_kernel, bias, answer, mean = weights
+    states, cache = recurrent(X, kernel, recurrent_kernel, bias, _nothing(X, bias), activation)
+    errors = states[:, -1] @ answer + mean - targets
     by_answer, by_states = 2 * errors / len(errors), np.zeros_like(states)
-    by_states[:, -1] = by_answer @ weights[3].T
+    by_states[:, -1] = by_answer @ answer.T
     back = recurrent_backward(by_states, cache, window)
     by_weights = [back.kernel, back.recurrent_kernel, back.bias]
     by_weights += [states[:, -1].T @ by_answer, by_answer.sum(axis=0)]
     return float(np.mean(errors**2)), by_weights, back.H
 
 
-def _nothing(weights: list[np.ndarray], X: np.ndarray) -> np.ndarray:
-    return np.zeros((len(X), len(weights[2])), weights[2].dtype)
+def _nothing(X: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    return np.zeros((len(X), len(bias)), bias.dtype)
