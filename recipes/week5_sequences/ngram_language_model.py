@@ -80,9 +80,9 @@ def kneser_ney_counts(texts: Iterable[Words], order: int) -> list[tuple[collecti
 
     The longest are counted as they occur, shorter ones by the different words before them.
     """
-    ngrams, found = count(texts, order), []
+    ngrams, found = count(texts, order), list[tuple[collections.Counter, ...]]()
     for _ in range(order):
-        totals, types = collections.Counter(), collections.Counter()
+        totals, types = collections.Counter[Words](), collections.Counter[Words]()
         for ngram, number in ngrams.items():
             totals[ngram[:-1]] += number
             types[ngram[:-1]] += 1
@@ -130,11 +130,11 @@ def choose(counts: NgramCounts, held_out: Texts) -> dict[str, list[Smoothing]]:
     """Of each method, the settings for each n, from 1 up, with the lowest perplexity."""
     orders = range(1, counts.order + 1)
     added = [AddK(10 ** (-step / 2)) for step in range(10)]
-    mixed, weights = [], ()
+    mixed, weights = list[Smoothing](), tuple[float, ...]()
     for n in orders:  # the weights of shorter contexts stay as they were chosen
         tried = [JelinekMercer((*weights, step / 20)) for step in range(1, 20)]
-        mixed.append(counts.best(tried, held_out, n))
-        weights = mixed[-1].weights
+        weights = counts.best(tried, held_out, n).weights
+        mixed.append(JelinekMercer(weights))
     return {
         "add_k": [counts.best(added, held_out, n) for n in orders],
         "jelinek_mercer": mixed,
@@ -226,9 +226,9 @@ def draw(test: Mapping[str, list[float]], unseen: np.ndarray, kept: np.ndarray) 
     costs, (shares, ngrams) = plots.new_figure("What n-grams cost", 10, 4, 1, 2)
     shares.bar(orders, unseen, color=plots.COLORS[1])
     shares.set(title="never seen in training", xlabel="n", ylabel="share", ylim=(0, 1), xticks=orders)
-    lines = {f"n = {n}": (words, kept[:, n], "o-") for n in orders}
+    counts = {f"n = {n}": (words, kept[:, n], "o-") for n in orders}
     style = {"title": "different n-grams", "xlabel": "words of training", "xscale": "log", "yscale": "log"}
-    plots.curves(ngrams, lines, **style, xticks=words, xticklabels=[f"{each / 1000:.3g}k" for each in words])
+    plots.curves(ngrams, counts, **style, xticks=words, xticklabels=[f"{each / 1000:.3g}k" for each in words])
     return figure, costs
 
 
