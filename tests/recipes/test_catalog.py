@@ -117,6 +117,7 @@ FACTS = {
     },
     "cnn_classification": {"course_parameters_gap": STRUCTURE},
     "regularized_autoencoders": {"jacobian_gap_to_tape": IDENTITY},
+    "output_distributions": {"squared_error_gap": MATHEMATICS, "reference_gap": IDENTITY},
     "stochastic_autoencoder": {"gaussian_constant_gap": MATHEMATICS},
     "text_primer": {"counts_gap": IDENTITY, "tf_idf_gap": IDENTITY},
     "ngram_language_model": {"sum_gap": MATHEMATICS},
