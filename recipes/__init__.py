@@ -35,6 +35,7 @@ RECIPES = (
     "week4_representations/pca_versus_autoencoder",
     "week4_representations/convolutional_autoencoder",
     "week4_representations/regularized_autoencoders",
+    "week4_representations/output_distributions",
     "week4_representations/stochastic_autoencoder",
     "week4_representations/image_retrieval",
     "week4_representations/image_morphing",

@@ -117,6 +117,7 @@ FACTS = {
     },
     "cnn_classification": {"course_parameters_gap": STRUCTURE},
     "regularized_autoencoders": {"jacobian_gap_to_tape": IDENTITY},
+    "output_distributions": {"squared_error_gap": MATHEMATICS, "reference_gap": IDENTITY},
     "stochastic_autoencoder": {"gaussian_constant_gap": MATHEMATICS},
     "pca_versus_autoencoder": {"reference_gap": IDENTITY},
     "word_embeddings": {"reference_gap": IDENTITY},
