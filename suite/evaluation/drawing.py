@@ -1,5 +1,6 @@
 """What models find, drawn over photos so that the photos stay visible."""
 
+import io
 from collections.abc import Sequence
 
 import numpy as np
@@ -96,3 +97,25 @@ def _is_contour(labels: np.ndarray, thickness: int) -> np.ndarray:
             found[tuple(before)] |= first != last
             found[tuple(after)] |= first != last
     return found
+
+
+def animation(images: np.ndarray, least_side: int = 256) -> bytes:
+    """Makes a GIF that goes through images, back again, and on without end.
+
+    Args:
+        images: `(n, height, width, 1)` gray or `(n, height, width, 3)` RGB, float in [0, 1].
+        least_side: Pixels; smaller images are enlarged by a whole number.
+
+    Returns:
+        The content of the file.
+    """
+    pixels = np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
+    times = max(1, -(-least_side // max(pixels.shape[1:3])))
+    large = pixels.repeat(times, axis=1).repeat(times, axis=2)
+    frames = [Image.fromarray(each.squeeze(-1) if each.shape[-1] == 1 else each) for each in large]
+    buffer = io.BytesIO()
+    there_and_back = [*frames, *frames[-2:0:-1]]
+    there_and_back[0].save(
+        buffer, "GIF", save_all=True, append_images=there_and_back[1:], duration=80, loop=0
+    )
+    return buffer.getvalue()

@@ -1,7 +1,10 @@
+import io
+
 import numpy as np
+from PIL import Image
 from scipy.ndimage import binary_erosion
 
-from suite.evaluation.drawing import class_colors, draw_boxes, draw_mask
+from suite.evaluation.drawing import animation, class_colors, draw_boxes, draw_mask
 
 PHOTO = np.random.default_rng(0).integers(256, size=(30, 40, 3), dtype=np.uint8)
 CLASSES = ("background", "leaf", "spot")
@@ -51,3 +54,16 @@ def test_boxes_are_outlines_in_the_color_of_their_class():
     assert (drawn[rows.min(), 100] == class_colors(3)[2]).all()
     assert not drawn[22:58, 52:148].any()  # the photo stays visible
     np.testing.assert_array_equal(draw_boxes(photo, np.zeros((0, 4)), np.zeros(0, int)), photo)
+
+
+def test_an_animation_goes_there_and_back_and_is_large_enough_to_see():
+    levels = np.linspace(0, 1, 4)
+    images = np.broadcast_to(levels[:, None, None, None], (4, 8, 6, 1))
+    for channels in (1, 3):
+        with Image.open(io.BytesIO(animation(np.repeat(images, channels, axis=3)))) as film:
+            assert film.size == (192, 256) and film.n_frames == 6 and film.info["loop"] == 0
+            seen = []
+            for frame in range(6):
+                film.seek(frame)
+                seen.append(np.asarray(film.convert("L")).mean())
+    np.testing.assert_allclose(seen, 255 * levels[[0, 1, 2, 3, 2, 1]], atol=2)

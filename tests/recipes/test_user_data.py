@@ -117,6 +117,18 @@ def test_a_users_pictures_are_searched(pictures, tmp_path):
     np.testing.assert_array_equal(found, range(32))
 
 
+def test_a_users_two_pictures_are_morphed(pictures, tmp_path):
+    first, second = (str(pictures / f"images/{index}.png") for index in (0, 1))
+    given = {"data": str(pictures), "smoke": True, "first": first}
+    folder = suite.run("image_morphing", out=tmp_path / "a", second=second, **given)
+    with Image.open(folder / "morph.gif") as film:
+        assert film.n_frames == 40 and min(film.size) >= 256  # 21 images, and back
+    assert (folder / "figures/yours.png").is_file()
+    assert "distance_over_crossfade" in json.loads((folder / "result.json").read_text())["metrics"]
+    with pytest.raises(ValueError, match="^expected --first and --second, received one of them"):
+        suite.run("image_morphing", out=tmp_path / "b", **given)
+
+
 def test_a_users_content_and_style(pictures, tmp_path):
     content = str(pictures / "images/0.png")
     folder = suite.run("style_transfer", data=str(pictures), out=tmp_path / "a", smoke=True, content=content)
