@@ -28,7 +28,16 @@ def initial_weights(
 
 
 def answers(weights: list[np.ndarray], X: np.ndarray, activation: str) -> np.ndarray:
-    """The answer to each sequence, `(n, 1)` from `(n, T, inputs)`."""
+    """The answer to each sequence.
+
+    Args:
+        weights: As of `initial_weights`.
+        X: `(n, T, inputs)` float.
+        activation: A key of `ACTIVATIONS`.
+
+    Returns:
+        `(n, 1)` float.
+    """
     kernel, recurrent_kernel, bias, answer, mean = weights
     states, _ = recurrent(X, kernel, recurrent_kernel, bias, _nothing(X, bias), activation)
     return states[:, -1] @ answer + mean
