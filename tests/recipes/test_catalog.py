@@ -125,6 +125,12 @@ FACTS = {
     "regularized_autoencoders": {"jacobian_gap_to_tape": IDENTITY},
     "stochastic_autoencoder": {"gaussian_constant_gap": MATHEMATICS},
     "pca_versus_autoencoder": {"reference_gap": IDENTITY},
+    "convolutional_autoencoder": {
+        "transpose_gap": MATHEMATICS,
+        "painted_most_over_least_3": STRUCTURE,
+        "painted_most_over_least_4": STRUCTURE,
+        "reference_gap": IDENTITY,
+    },
     "text_primer": {"reference_gap": IDENTITY},
     "ngram_language_model": {"sum_gap": MATHEMATICS},
     "rnn_language_model": {
