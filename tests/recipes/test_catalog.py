@@ -129,6 +129,12 @@ FACTS = {
         "long_window_right": "sentences that the recipe writes itself",
         "long_window_right_varied": "sentences that the recipe writes itself",
     },
+    "convolutional_autoencoder": {
+        "transpose_gap": MATHEMATICS,
+        "painted_most_over_least_3": STRUCTURE,
+        "painted_most_over_least_4": STRUCTURE,
+        "reference_gap": IDENTITY,
+    },
     "text_primer": {"reference_gap": IDENTITY},
     "rnn_language_model": {
         "perplexity_gap": MATHEMATICS,

@@ -213,6 +213,22 @@ def test_a_tfds_set_without_labels_and_of_large_images(tmp_path):
     assert data["classes"] == ["image"] and [data[part] for part in SPLITS] == [36, 4, 40]
 
 
+def test_a_folder_of_pictures_without_labels(tmp_path):
+    (tmp_path / "photos").mkdir()
+    for index, image in enumerate(
+        np.random.default_rng(0).integers(256, size=(24, 20, 24, 3), dtype=np.uint8)
+    ):
+        Image.fromarray(image).save(tmp_path / "photos" / f"{index}.png")
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"no picture")
+    folder = suite.run(
+        "convolutional_autoencoder", data=str(tmp_path / "photos"), out=tmp_path / "codes", smoke=True
+    )
+    result = json.loads((folder / "result.json").read_text())
+    assert [result["data"][part] for part in SPLITS] == [16, 4, 4]
+    assert [entry["file"] for entry in result["data"]["quarantined"]] == ["broken.jpg"]
+    assert result["metrics"]["transpose_gap"] < 1e-12 and (folder / "figures" / "images.png").is_file()
+
+
 def test_a_tfds_set(tmp_path):
     with tfds.testing.mock_data(num_examples=20):
         folder = suite.run("semantic_segmentation", data="tfds", out=tmp_path / "pets", smoke=True)

@@ -2,7 +2,8 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -10,7 +11,10 @@ import numpy as np
 import tensorflow as tf
 from sklearn import datasets
 
+from suite.data.folders.unlabeled import read_picture_folder
 from suite.data.generated import textures
+from suite.data.pictures.image_source import ImageSource
+from suite.data.set_aside import SetAside
 from suite.data.sets.tfds_images import split_training, tfds_builder
 from suite.data.source import Source
 from suite.data.splits import SPLITS, split_rows
@@ -26,18 +30,21 @@ class ImageSet:
         images: Per part of "train", "validation", "test": `(n, height, width, channels)` uint8 in [0, 255].
         labels: Per part: `(n,)` int64 in [0, number of classes).
         classes: Class names by label.
-        source: Name of the set.
+        source: Name of the set, or path of the folder.
+        aside: What of a folder was set aside.
     """
 
     images: Mapping[str, np.ndarray]
     labels: Mapping[str, np.ndarray]
     classes: tuple[str, ...]
     source: str
+    aside: Sequence[SetAside] = ()
 
     def describe(self) -> dict[str, Any]:
-        """What `Result.data` says of it: source, classes, and the size of each part."""
+        """What `Result.data` says of it: source, classes, the size of each part, what was set aside."""
         sizes = {part: len(labels) for part, labels in self.labels.items()}
-        return {"source": self.source, "classes": list(self.classes), **sizes}
+        about = {"source": self.source, "classes": list(self.classes), **sizes}
+        return about | ({"quarantined": list(self.aside)} if self.aside else {})
 
 
 def load(
@@ -46,7 +53,8 @@ def load(
     """Loads what `--data` names.
 
     Args:
-        source: Embedded is scikit-learn's digits, TFDS without a name the set `name`.
+        source: Embedded is scikit-learn's digits, TFDS without a name the set `name`; a path, where no labels
+            are asked for and images of any size are taken, is that of `read_pictures`.
         seed: Of the split; the test part of a TFDS set is its own and does not depend on it.
         name: A TFDS name, such as "mnist" or "cifar10".
         labeled: As in `load_tfds`.
@@ -56,12 +64,14 @@ def load(
         The set.
 
     Raises:
-        ValueError: Another source, or a TFDS set that cannot be had.
+        ValueError: Another source, a TFDS set that cannot be had, or a folder without enough pictures.
     """
     if source.is_embedded:
         return load_digits(seed)
     if source.is_tfds:
         return load_tfds(source.name or name, seed, labeled=labeled, largest=largest)
+    if source.path and not labeled and largest:
+        return read_pictures(source.path, seed, largest)
     raise ValueError(f"expected --data embedded or tfds, received '{source}'; this recipe takes no others")
 
 
@@ -126,6 +136,34 @@ def load_tfds(name: str, seed: int, *, labeled: bool = True, largest: int | None
         labels={"train": labels[train], "validation": labels[validation], "test": test_labels},
         classes=classes or ("image",),
         source=name,
+    )
+
+
+def read_pictures(directory: str | os.PathLike[str], seed: int, side: int) -> ImageSet:
+    """Reads a user's pictures, in color, each stretched to a square; copies and unsound ones are set aside.
+
+    Args:
+        directory: Their folder; sub-folders are taken as classes.
+        seed: Of the split: 15 % of the pictures become the test part, as many the validation part.
+        side: Of the squares, in pixels.
+
+    Raises:
+        ValueError: There is no such folder, or it has fewer than 20 pictures.
+    """
+    folder = read_picture_folder(directory, seed, _TEST_SHARE)
+    paths = {part: [folder.root / file for file in files] for part, files in folder.files.items()}
+    sources = {part: ImageSource(paths[part], folder.labels[part], (side, side)) for part in paths}
+    read = {part: np.stack([each.image(row) for row in range(len(each))]) for part, each in sources.items()}
+    order = np.random.default_rng(seed).permutation(len(read["train"]))
+    held_out, rest = np.split(order, [len(read["test"])])
+    rows = {"train": rest, "validation": held_out, "test": np.arange(len(read["test"]))}
+    origin = {part: "test" if part == "test" else "train" for part in rows}
+    return ImageSet(
+        images={part: read[origin[part]][rows[part]] for part in rows},
+        labels={part: folder.labels[origin[part]][rows[part]] for part in rows},
+        classes=folder.classes,
+        source=str(folder.root),
+        aside=folder.quarantined,
     )
 
 

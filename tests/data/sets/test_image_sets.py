@@ -93,6 +93,25 @@ def test_a_set_without_a_test_split(tmp_path, monkeypatch):
     np.testing.assert_array_equal(shades % 2, np.concatenate([*images.labels.values()]))
 
 
+def test_a_folder_of_pictures(tmp_path):
+    for index in range(22):
+        folder = tmp_path / ("ant", "bee")[index % 2]
+        folder.mkdir(exist_ok=True)
+        Image.new("RGB", (20, 30), (10 * index, 0, 0)).save(folder / f"{index}.png")
+    (tmp_path / "ant" / "copy.png").write_bytes((tmp_path / "ant" / "0.png").read_bytes())
+    source = Source.parse(tmp_path)
+    pictures = image_sets.load(source, seed=0, labeled=False, largest=8)
+    described = pictures.describe()
+    assert {part: described[part] for part in SPLITS} == {"train": 16, "validation": 3, "test": 3}
+    assert described["classes"] == ["ant", "bee"] and len(described["quarantined"]) == 1
+    assert pictures.images["train"].shape == (16, 8, 8, 3) and pictures.images["train"].dtype == np.uint8
+    shades = np.concatenate([pictures.images[part][:, 4, 4, 0] // 10 for part in SPLITS])
+    assert sorted(shades) == list(range(22))  # each in one part
+    np.testing.assert_array_equal(shades % 2, np.concatenate([pictures.labels[part] for part in SPLITS]))
+    with pytest.raises(ValueError, match="this recipe takes no others$"):
+        image_sets.load(source, seed=0, largest=8)
+
+
 def test_unknown_source_and_set():
     message = "^expected --data embedded or tfds, received '/photos'; this recipe takes no others$"
     with pytest.raises(ValueError, match=message):
