@@ -34,6 +34,7 @@ RECIPES = (
     "week3_images/object_detection",
     "week4_representations/pca_versus_autoencoder",
     "week4_representations/convolutional_autoencoder",
+    "week4_representations/autoencoder_capacity",
     "week4_representations/regularized_autoencoders",
     "week4_representations/output_distributions",
     "week4_representations/stochastic_autoencoder",
