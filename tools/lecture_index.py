@@ -122,7 +122,7 @@ def measured_claims(results: Path = RESULTS) -> dict[str, dict[str, list[Measure
     for data in re.findall(r"^## Claims, (\S+) data$", results.read_text(encoding="utf-8"), re.M):
         for recipe, rows in markdown_tables.rows_by_name(results, f"Claims, {data} data").items():
             for row in rows:
-                _, _, _, claim, value, *_ = (cell.strip() for cell in row.split("|"))
+                _, _, claim, value, *_ = (cell.strip() for cell in row.split("|"))
                 if match := re.fullmatch(r"(?:(.*) \()?(\w+) (at (?:least|most) [^)]*)\)?", claim):
                     says, metric, bound = match.groups(default="")
                     by_metric = found.setdefault(recipe, {})

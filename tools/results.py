@@ -104,14 +104,13 @@ def read_runs(name: str, data: str, seeds: list[int]) -> list[Record]:
 def claim_rows(name: str, data: str, runs: list[Record]) -> list[str]:
     """What the runs measured, against the bounds that the recipe has now."""
     rows = []
-    seconds = statistics.mean(run.wall_seconds for run in runs)
     claims = claims_on(catalog.load_recipe(name).CLAIMS, Source.parse(data))
     for index, claim in enumerate(claims):
         values = [run.metrics[claim.metric] for run in runs]
         passed = all(claim.holds(run.metrics) for run in runs)
         seeds = f"seed {runs[0].seed}" if len(runs) == 1 else f"{min(values):.4g} to {max(values):.4g}"
         found = f"{statistics.mean(values):.4g} ({seeds})"
-        recipe = f"`{name}` | {seconds:.0f}" if index == 0 else " | "
+        recipe = f"`{name}`" if index == 0 else ""
         rows.append(f"| {recipe} | {claim.text} | {found} | {'kept' if passed else '**missed**'} |")
     return rows
 
@@ -138,7 +137,7 @@ def published_rows(claims: dict[str, dict[str, list[str]]]) -> dict[str, list[st
     rows: dict[str, list[str]] = {}
     for other in PUBLISHED:
         for row in claims.get(other.data, {}).get(other.recipe, ()):
-            _, _, _, claim, measured, *_ = (cell.strip() for cell in row.split("|"))
+            _, _, claim, measured, *_ = (cell.strip() for cell in row.split("|"))
             if re.search(rf"(?:^|\(){other.metric} at ", claim):
                 project = f"[{other.project}]({other.address})"
                 rows.setdefault(other.recipe, []).append(
@@ -149,7 +148,7 @@ def published_rows(claims: dict[str, dict[str, list[str]]]) -> dict[str, list[st
     return rows
 
 
-CLAIMS_HEAD = ["| recipe | seconds | claim | measured | |", "|---|---|---|---|---|"]
+CLAIMS_HEAD = ["| recipe | claim | measured | |", "|---|---|---|---|"]
 ARTIFACTS_HEAD = [
     "| recipe | artifact | MB | max difference | metric | p50 ms | |",
     "|---|---|---|---|---|---|---|",
