@@ -308,8 +308,8 @@ if __name__ == "__main__":
 # <details><summary>Answer</summary>
 #
 # Augmentation is worth 0.009 instead of 0.04 (seed 0): images that are always other ones take more steps to
-# learn, and there are few. Pooling gains as much as before, 0.03. Weights that are shared gain hardly anything
-# by themselves, with few steps or many.
+# learn, and there are few. Pooling gains as much as before, 0.03. Weights that are shared gain hardly
+# anything by themselves, with few steps or many.
 #
 # </details>
 #

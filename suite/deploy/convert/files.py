@@ -144,7 +144,7 @@ def without_file(row: ArtifactRow, status: str, reason: object) -> ArtifactRow:
         OSError: The disk is full.
     """
     check_room(reason)
-    return dataclasses.replace(row, status=status, reason=console.first_line(reason))
+    return dataclasses.replace(row, status=status, reason=console.first_line(reason, longest=300))
 
 
 def check_room(reason: object) -> None:
