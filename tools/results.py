@@ -173,20 +173,32 @@ def data_kinds() -> list[str]:
     return ["embedded", *sorted({*named} - {"embedded"})]
 
 
-def write_table(seeds: list[int]) -> None:
+def write_table(seeds: list[int], data: str | None = None, chosen: Sequence[str] = ("all",)) -> None:
+    """Writes the table anew from the runs that are here; what is not asked for keeps its rows.
+
+    Args:
+        seeds: Of the runs.
+        data: As of `run_all`; None: all that there are.
+        chosen: Recipes, weeks or "all".
+    """
+    asked = {entry.split("/")[1] for name in chosen for entry in catalog.select(name)}
+    kinds = data_kinds() if data is None else [data]
     names = [entry.split("/")[1] for entry in catalog.catalog()]
-    lines = [HEADER.format(seeds=", ".join(map(str, seeds)))]
-    claims = {}
-    for data in data_kinds():
-        runs = {name: found for name in names if (found := read_runs(name, data, seeds))}
-        heading = f"Claims, {data} data"
-        rows = {name: claim_rows(name, data, found) for name, found in runs.items()}
-        claims[data] = with_those_on_file(heading, rows)
-        lines += markdown_tables.table(heading, CLAIMS_HEAD, claims[data], names)
-        if data == "embedded":
+    text = TABLE.read_text(encoding="utf-8") if TABLE.exists() else ""
+    head = text.partition("\n## ")[0]
+    lines = [HEADER.format(seeds=", ".join(map(str, seeds))) if "embedded" in kinds or not head else head]
+    claims, first = {}, dict[str, Record]()
+    for kind in data_kinds():
+        measured = asked if kind in kinds else ()
+        runs = {name: found for name in measured if (found := read_runs(name, kind, seeds))}
+        heading = f"Claims, {kind} data"
+        rows = {name: claim_rows(name, kind, found) for name, found in runs.items()}
+        claims[kind] = with_those_on_file(heading, rows)
+        lines += markdown_tables.table(heading, CLAIMS_HEAD, claims[kind], names)
+        if kind == "embedded":
             first = {name: found[0] for name, found in runs.items()}
     lines += markdown_tables.table(PUBLISHED_HEADING, PUBLISHED_HEAD, published_rows(claims), names)
-    heading = f"Artifacts, seed {seeds[0]}"
+    heading = f"Artifacts, seed {seeds[0] if first else 0}"
     rows = with_those_on_file(heading, {name: artifact_rows(name, run) for name, run in first.items()})
     lines += markdown_tables.table(heading, ARTIFACTS_HEAD, rows, names)
     hardware = markdown_tables.hardware()
@@ -218,7 +230,7 @@ def main(names: tuple[str, ...], data: str, seeds: str, resume: bool, table_only
         except KeyboardInterrupt:
             console.error("interrupted; the same command with --resume goes on")
             sys.exit(INTERRUPTED)
-    write_table(numbers)
+    write_table(numbers, None if table_only else data, names or ("all",))
     sys.exit(PASSED if passed else FAILED)
 
 

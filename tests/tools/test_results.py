@@ -182,3 +182,20 @@ def test_bad_usage_is_one_line(flags, message, ran):
     with pytest.raises(click.UsageError, match=message):
         results.main(flags, standalone_mode=False)
     assert not ran.calls and not results.TABLE.exists()
+
+
+def test_one_seed_of_a_set_leaves_the_rows_of_other_data_and_recipes():
+    write_runs("first", [0.9, 0.8, 1.0])
+    write_runs("second", [0.9, 0.9, 0.9])
+    results.write_table([0, 1, 2])
+    before = results.TABLE.read_text()
+    write_runs("first", [0.7], data="tfds")
+    results.write_table([0], "tfds", ["first"])
+    after = results.TABLE.read_text()
+    assert "| test_r2 at least 0.4 | 0.5 (seed 0) | kept |" in after  # the claim on tfds
+    assert all(line in after.splitlines() for line in before.splitlines())
+    results.write_table([0], "embedded", ["first"])
+    rows = results.TABLE.read_text()
+    assert (
+        "| 0.9 (seed 0) | kept |" in rows and "| `second` | test_accuracy at least 0.8 | 0.9 (0.9 to" in rows
+    )
