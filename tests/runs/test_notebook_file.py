@@ -27,7 +27,10 @@ def test_a_lesson_runs_where_it_defines_run_and_shows_figures_in_their_places(tm
 
 
 def test_other_recipes_are_one_cell(tmp_path):
-    cells = sources(suite.notebook("gan", out=tmp_path / "gan.ipynb"))
+    mine = tmp_path / "mine.py"
+    script = 'if __name__ == "__main__":\n    ...\n'
+    mine.write_text(f'"""Mine.\n\nCost:  1 s.\n"""\n\n\ndef run(config, context): ...\n\n\n{script}')
+    cells = sources(suite.notebook(str(mine), out=tmp_path / "mine.ipynb"))
     assert len(cells) == 5 and "def run(" in cells[1] and "__main__" not in cells[1]
 
 
