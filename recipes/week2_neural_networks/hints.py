@@ -4,7 +4,7 @@
 # A network that is told nothing needs many labels. What one knows about a task can be told in its layers, in
 # its examples and in its loss, and each hint is worth labels.
 #
-# *Week 2, "Philosophy of deep learning", "Deep learning as a language". Takes 86 s on one CPU core.
+# *Week 2, "Philosophy of deep learning", "Deep learning as a language". Takes 55 s on 2 CPU cores.
 # `suite run hints [--data tfds]`*
 #
 # ## What is against deep learning

@@ -4,7 +4,7 @@
 # Whoever compares two networks of different size compares sizes. Here four families get the same number of
 # multiply-adds, and only then may their accuracies be compared.
 #
-# *Week 3, "Overview of modern CNN architectures", "Modern CNNs". Takes 68 s on one CPU core.
+# *Week 3, "Overview of modern CNN architectures", "Modern CNNs". Takes 45 s on 2 CPU cores.
 # `suite run one_budget`*
 #
 # ## Why a budget

@@ -5,8 +5,8 @@
 # gets what makes it easy: data without structure to find, layers that know every image by heart, and a code
 # with room for all pixels.
 #
-# *Week 4, "Autoencoders 101", "Undercomplete autoencoder", "Regularized Autoencoders". Takes 60 s on one CPU
-# core. `suite run autoencoder_capacity`*
+# *Week 4, "Autoencoders 101", "Undercomplete autoencoder", "Regularized Autoencoders". Takes 40 s on 2 CPU
+# cores. `suite run autoencoder_capacity`*
 #
 # ## Why give back what one has?
 #

@@ -5,7 +5,7 @@
 # tell them apart makes features that serve for both. We say what it gains between the two ends, what one has
 # without it and what labels would have given.
 #
-# *Week 4, "Applications of adversarial approach". Takes 60 s on one CPU core.
+# *Week 4, "Applications of adversarial approach". Takes 45 s on 2 CPU cores.
 # `suite run domain_adaptation [--data tfds]`*
 #
 # ## An adversary that draws nothing

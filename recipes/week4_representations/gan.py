@@ -5,7 +5,7 @@
 # that game where we can count what it forgets, and hold its images beside models whose probabilities one can
 # write down.
 #
-# *Week 4, "Generative models 101", "Generative Adversarial Networks". Takes 70 s on one CPU core.
+# *Week 4, "Generative models 101", "Generative Adversarial Networks". Takes 50 s on 2 CPU cores.
 # `suite run gan [--data tfds]`*
 #
 # ## Two kinds of generative models

@@ -4,7 +4,7 @@
 # Between two pictures there is a straight line of pixels, which is a cross-fade, and a straight line of
 # codes. We measure which of the two passes by real pictures, and what the autoencoder has to be like for it.
 #
-# *Week 4, "Cheap image morphing". Takes 110 s on one CPU core.
+# *Week 4, "Cheap image morphing". Takes 40 s on 2 CPU cores.
 # `suite run image_morphing [--first A.jpg --second B.jpg] [--data tfds | --data FOLDER]`*
 #
 # ## Why cheap?

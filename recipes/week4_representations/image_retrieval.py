@@ -4,7 +4,7 @@
 # What is near in a space of codes looks alike, as far as training has made it so. We look for the digits
 # nearest to a digit among pixels, random projections, principal components and two codes.
 #
-# *Week 4, "Image retrieval with autoencoder". Takes 70 s on one CPU core.
+# *Week 4, "Image retrieval with autoencoder". Takes 35 s on 2 CPU cores.
 # `suite run image_retrieval [--data tfds | --data FOLDER]`*
 #
 # ## Why not compare the pixels?

@@ -5,7 +5,7 @@
 # vectors can have a meaning of its own. Two networks of one layer learn them by guessing neighbors, and are
 # held against counting.
 #
-# *Week 4, "Word embeddings". Takes 77 s on one CPU core; tiny_shakespeare 4 min.
+# *Week 4, "Word embeddings". Takes 45 s on 2 CPU cores; tiny_shakespeare 4 min.
 # `suite run word_embeddings [--data tfds | --data FILE.txt]`*
 #
 # ## Why vectors?

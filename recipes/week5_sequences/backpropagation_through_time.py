@@ -5,8 +5,8 @@
 # one. What the last step can tell the first passes through all between, and little or far too much of it
 # arrives.
 #
-# *Week 5, "Backpropagation for RNNs", "Dealing with vanishing and exploding gradients". Takes 86 s on one CPU
-# core. `suite run backpropagation_through_time`*
+# *Week 5, "Backpropagation for RNNs", "Dealing with vanishing and exploding gradients". Takes 45 s on 2 CPU
+# cores. `suite run backpropagation_through_time`*
 #
 # ## Why look at the gradient?
 #
