@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+ARTIFACTS = "Artifacts, seed 0"  # heading in RESULTS.md
 FINE_TUNING = (
     "<!-- fine-tuning: begin -->",
     "<!-- fine-tuning: end -->",

@@ -83,7 +83,7 @@ def in_python(value: str) -> str:
 def on_a_phone(name: str, source: str) -> str:
     """What a run leaves and where, with the files that were shipped in the runs of RESULTS.md."""
     folder = f"saved_models/{name}"
-    rows = markdown_tables.rows_by_name(RESULTS, "Artifacts, seed 0").get(name, ())
+    rows = markdown_tables.rows_by_name(RESULTS, markdown_tables.ARTIFACTS).get(name, ())
     cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows]
     shipped = [f"`{row[1]}`" for row in cells if row[1].endswith(".tflite") and row[-1] == "ok"]
     if not shipped and "exports" not in source:

@@ -45,7 +45,7 @@ HEADER = """# Results
 
 Written by `make results` from the result.json files of the runs. Each run checks its claims itself; here all
 runs are held to the bounds that the recipes have now.
-Mean and range over seeds {seeds}.
+Mean and range over seeds 0, 1 and 2; of a single run, its seed.
 """
 
 
@@ -184,10 +184,7 @@ def write_table(seeds: list[int], data: str | None = None, chosen: Sequence[str]
     asked = {entry.split("/")[1] for name in chosen for entry in catalog.select(name)}
     kinds = data_kinds() if data is None else [data]
     names = [entry.split("/")[1] for entry in catalog.catalog()]
-    text = TABLE.read_text(encoding="utf-8") if TABLE.exists() else ""
-    head = text.partition("\n## ")[0]
-    lines = [HEADER.format(seeds=", ".join(map(str, seeds))) if "embedded" in kinds or not head else head]
-    claims, first = {}, dict[str, Record]()
+    lines, claims, first = [HEADER], {}, dict[str, Record]()
     for kind in data_kinds():
         measured = asked if kind in kinds else ()
         runs = {name: found for name in measured if (found := read_runs(name, kind, seeds))}
@@ -196,11 +193,11 @@ def write_table(seeds: list[int], data: str | None = None, chosen: Sequence[str]
         claims[kind] = with_those_on_file(heading, rows)
         lines += markdown_tables.table(heading, CLAIMS_HEAD, claims[kind], names)
         if kind == "embedded":
-            first = {name: found[0] for name, found in runs.items()}
+            first = {name: found[0] for name, found in runs.items() if found[0].seed == 0}
     lines += markdown_tables.table(PUBLISHED_HEADING, PUBLISHED_HEAD, published_rows(claims), names)
-    heading = f"Artifacts, seed {seeds[0] if first else 0}"
-    rows = with_those_on_file(heading, {name: artifact_rows(name, run) for name, run in first.items()})
-    lines += markdown_tables.table(heading, ARTIFACTS_HEAD, rows, names)
+    rows = {name: artifact_rows(name, run) for name, run in first.items()}
+    rows = with_those_on_file(markdown_tables.ARTIFACTS, rows)
+    lines += markdown_tables.table(markdown_tables.ARTIFACTS, ARTIFACTS_HEAD, rows, names)
     hardware = markdown_tables.hardware()
     lines.append(f"Hardware: {hardware}, shared with other work. Times and latencies are of one run.\n")
     lines.append(markdown_tables.between(TABLE, markdown_tables.FINE_TUNING))

@@ -39,7 +39,7 @@ from keras import layers
 from matplotlib.figure import Figure
 
 from suite.data.batches import shuffled
-from suite.data.sets import picture_sets
+from suite.data.sets import unlabeled_pictures
 from suite.deploy.exports.autoencoder import decoder_export, encoder_export
 from suite.evaluation import plots
 from suite.evaluation.drawing import animation
@@ -166,7 +166,7 @@ def own_pair(config: "Config", images: np.ndarray) -> list[np.ndarray]:
     given = [path for path in (config.first, config.second) if path]
     if len(given) == 1:
         raise ValueError(f"expected --first and --second, received one of them, {given[0]!r}; name both")
-    return [picture_sets.read_like(path, images)[None] for path in given]
+    return [unlabeled_pictures.read_like(path, images)[None] for path in given]
 
 
 def compare(metrics: dict[str, float]) -> dict[str, float]:
@@ -225,7 +225,7 @@ NEAREST, SUREST = "distance to the nearest real picture", "probability of the li
 
 
 def run(config: Config, context: Context) -> Result:
-    pictures = picture_sets.load(context.source, context.seed, config.side)
+    pictures = unlabeled_pictures.load(context.source, context.seed, config.side)
     (images, test), labels = pictures.images.values(), pictures.labels
     own, targets = own_pair(config, images), images.astype(np.float32) / 255
     autoencoders = train_both(images, config, context)

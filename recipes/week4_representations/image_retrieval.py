@@ -42,8 +42,8 @@ from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
 from suite.data.batches import shuffled
-from suite.data.sets import image_sets, picture_sets
-from suite.data.sets.picture_sets import PictureSet
+from suite.data.sets import image_sets, unlabeled_pictures
+from suite.data.sets.unlabeled_pictures import UnlabeledPictures
 from suite.deploy.exports.autoencoder import encoder_export
 from suite.evaluation import plots
 from suite.evaluation.retrieval import INDEX_FILE, Index, found_table, precision, precision_by_chance
@@ -140,7 +140,7 @@ def found(vectors_of: Callable, searched: Sequence[np.ndarray], queries: np.ndar
 
 
 def search_all(
-    pictures: PictureSet, encoders: dict, queries: dict, config: "Config", seed: int
+    pictures: UnlabeledPictures, encoders: dict, queries: dict, config: "Config", seed: int
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """By way and kind of queries: rows that were found, and the precision at each k."""
     images, labels, rng = pictures.images["train"], pictures.labels, np.random.default_rng(seed)
@@ -196,7 +196,7 @@ def reference_gap(seed: int) -> float:
 
 
 # %% The figures
-def draw_found(pictures: PictureSet, asked: np.ndarray, rows: dict[str, np.ndarray]) -> Figure:
+def draw_found(pictures: UnlabeledPictures, asked: np.ndarray, rows: dict[str, np.ndarray]) -> Figure:
     shown = {
         f"{query + 1}: {way}": np.stack([asked[query], *pictures.images["train"][each[query, :8]]])
         for query in range(min(4, len(asked)))
@@ -248,7 +248,7 @@ PAIRS = (
 
 
 def run(config: Config, context: Context) -> Result:
-    pictures = picture_sets.load(context.source, context.seed, config.side)
+    pictures = unlabeled_pictures.load(context.source, context.seed, config.side)
     (images, test), labels = pictures.images.values(), tuple(pictures.labels.values())
     plain, undoing = (train(is_undoing, images, config, context) for is_undoing in (False, True))
     encoders = {

@@ -189,8 +189,8 @@ def stored(texts: Texts, order: int, size: int) -> np.ndarray:
 # %% [markdown]
 # ## How long should the context be?
 #
-# "As the proctor started the clock, the students opened their ..." Four words back, *students opened their*,
-# says "books". Nine back there is a proctor, so it is "exam". Then why not take n = 9?
+# "As the proctor started the clock, the students opened their ..." The last three words, *students opened
+# their*, say "books". Eight words back there is a proctor, so it is "exam". Then why not take n = 9?
 #
 # We write such sentences, half of them with a proctor and an exam, half with a teacher and books. In one
 # set all words between are always the same. In the other each of four places has twenty words to choose

@@ -34,10 +34,7 @@ def few_labels_accuracy(
     """
     if len(labels["train"]) < count:
         raise ValueError(f"expected at least {count} training examples, received {len(labels['train'])}")
-    mean, scale = (
-        codes["train"].mean(axis=0),
-        codes["train"].std() or 1.0,
-    )  # one scale for all: no direction gains
+    mean, scale = codes["train"].mean(axis=0), codes["train"].std() or 1.0  # one for all: no direction gains
     scaled = {part: (values - mean) / scale for part, values in codes.items()}
     rng = np.random.default_rng(seed)
     rows = [rng.permutation(len(labels["train"]))[:count] for _ in range(draws)]
@@ -47,13 +44,12 @@ def few_labels_accuracy(
             LogisticRegression(C=strength, max_iter=300).fit(scaled["train"][draw], labels["train"][draw])
             for draw in rows
         ]
-        scores.append(
-            [
-                np.mean([each.score(scaled[part], labels[part]) for each in fitted])
-                for part in ("validation", "test")
-            ]
+        held_out, test = (
+            float(np.mean([each.score(scaled[part], labels[part]) for each in fitted]))
+            for part in ("validation", "test")
         )
-    return float(max(scores)[1])
+        scores.append((held_out, test))
+    return max(scores)[1]
 
 
 def explained(made: np.ndarray, images: np.ndarray, mean: np.ndarray | None = None) -> float:

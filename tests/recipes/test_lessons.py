@@ -2,10 +2,13 @@
 
 import doctest
 import re
+import shlex
 from pathlib import Path
 
+import click
 import pytest
 
+from suite.cli.main import cli
 from suite.lessons.catalog import catalog, load_recipe, recipe_file
 from suite.lessons.cells import CODE, MARKDOWN, is_lesson, read_about, read_cells
 from suite.runs.notebook_file import FIGURE
@@ -78,6 +81,18 @@ def test_claims_are_sentences_and_figures_exist(entry):
     assert not any(FIGURE.search(cell.text) for cell in cells[:ran]), (
         "a notebook has no figures before it ran"
     )
+
+
+def test_the_commands_of_its_prose_are_taken(entry):
+    """Parses each with its flags, and runs nothing; what a first cell has in brackets is left out."""
+    cells = read_cells(recipe_file(entry).read_text(encoding="utf-8"))
+    prose = " ".join(" ".join(cell.text for cell in cells if cell.kind == MARKDOWN).split())
+    lines = re.findall(r"`suite run ([^`]+)`", re.sub(r" \[--.*?\]", "", prose))
+    assert any("--" in line for line in lines)
+    run = cli.get_command(click.Context(cli), "run")
+    context = click.Context(run, info_name="run", **run.context_settings)
+    for name, *flags in map(shlex.split, lines):
+        run.get_command(context, name).make_context(name, flags, parent=context)
 
 
 def test_worked_examples_are_right(entry):

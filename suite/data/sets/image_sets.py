@@ -13,7 +13,7 @@ from sklearn import datasets
 
 from suite.data.folders.unlabeled import read_picture_folder
 from suite.data.generated import textures
-from suite.data.pictures.image_source import ImageSource
+from suite.data.pictures.images import load_image
 from suite.data.set_aside import SetAside
 from suite.data.sets.tfds_images import split_training, tfds_builder
 from suite.data.source import Source
@@ -151,9 +151,10 @@ def read_pictures(directory: str | os.PathLike[str], seed: int, side: int) -> Im
         ValueError: There is no such folder, or it has fewer than 20 pictures.
     """
     folder = read_picture_folder(directory, seed, _TEST_SHARE)
-    paths = {part: [folder.root / file for file in files] for part, files in folder.files.items()}
-    sources = {part: ImageSource(paths[part], folder.labels[part], (side, side)) for part in paths}
-    read = {part: np.stack([each.image(row) for row in range(len(each))]) for part, each in sources.items()}
+    read = {
+        part: np.stack([load_image(folder.root / file, (side, side)) for file in files])
+        for part, files in folder.files.items()
+    }
     order = np.random.default_rng(seed).permutation(len(read["train"]))
     held_out, rest = np.split(order, [len(read["test"])])
     rows = {"train": rest, "validation": held_out, "test": np.arange(len(read["test"]))}

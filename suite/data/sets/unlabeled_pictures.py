@@ -18,7 +18,7 @@ _LEAST_CONTRAST = 30  # of 255
 _MOST = {"train": 10_000, "test": 2_000}  # of a set
 
 
-class PictureSet(NamedTuple):
+class UnlabeledPictures(NamedTuple):
     """Pictures that a recipe can also take from a folder.
 
     Attributes:
@@ -41,7 +41,7 @@ class PictureSet(NamedTuple):
         return self.names["train"] + self.names["test"]
 
 
-def load(source: Source, seed: int, side: int) -> PictureSet:
+def load(source: Source, seed: int, side: int) -> UnlabeledPictures:
     """Loads what `--data` names.
 
     Args:
@@ -66,12 +66,12 @@ def load(source: Source, seed: int, side: int) -> PictureSet:
         }
         used = {part: len(images[part]) for part in PARTS}
         described = {"source": data.source, "classes": list(data.classes), **used}
-        return PictureSet(images, labels, names, described, {})
+        return UnlabeledPictures(images, labels, names, described, {})
     folder = read_picture_folder(source.path, seed)
     files = {part: [folder.root / file for file in folder.files[part]] for part in PARTS}
     images = {part: np.stack([load_image(file, (side, side)) for file in files[part]]) for part in PARTS}
     names = {part: list(folder.files[part]) for part in PARTS}
-    return PictureSet(images, folder.labels, names, folder.describe(), files)
+    return UnlabeledPictures(images, folder.labels, names, folder.describe(), files)
 
 
 def read_like(path: str | os.PathLike[str], images: np.ndarray) -> np.ndarray:
