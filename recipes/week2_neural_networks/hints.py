@@ -108,9 +108,9 @@ def build_model(
 # %% [markdown]
 # ## Hints in the training
 #
-# Each draw shuffles all images but those of the test. The first hundred have labels. Half are held out to
-# judge by, other ones in each draw, so that no network has to please the same few images. What lies between
-# has lost its labels, and is what the auxiliary task is about.
+# Each draw shuffles all images but those of the test. The first hundred have labels. Half, or 2,000 if that
+# is fewer, are held out to judge by, other ones in each draw, so that no network has to please the same few
+# images. What lies between has lost its labels; it and the first hundred are what the auxiliary task sees.
 
 
 # %%
@@ -268,7 +268,7 @@ CLAIMS = (
         ),
         Claim(
             "augmentation_gain",
-            at_least=0,
+            at_least=0.005,
             says="told in examples that a moved digit is a digit, more again.",
             lecture="A way of producing hints is by the way you train the model",
         ),
@@ -280,7 +280,7 @@ CLAIMS = (
         ),
         Claim(
             "hinted_over_twice_the_bare_labels",
-            at_least=0,
+            at_least=0.005,
             says="and more than as many labels again.",
             lecture="You need either large dataset or heavy wizardy",
         ),
@@ -320,7 +320,8 @@ if __name__ == "__main__":
 #
 # Dense: `64 * 16 * 64 = 65,536` weights, and one multiplication for each. Convolution: `9 * 16 = 144`
 # weights, each used at 64 places (fewer at the border): 9,216. It needs fewer of both. The bare network is
-# cheaper only because its first layer has 128 units, and not 1,024 like the maps.
+# cheaper only because it is narrow: 128 and 64 units, where the maps hold 1,024 and 2,048 numbers. The second
+# convolution, from 16 to 32 maps, alone takes 294,912; the bare network takes 17,024 in all.
 #
 # </details>
 #

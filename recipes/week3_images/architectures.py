@@ -36,7 +36,7 @@
 # answers beside each other. Of 192 maps that is dear. A **1 x 1 convolution** before the large kernels mixes
 # the 192 to 48 or 64 first: a dense layer at every pixel.
 #
-# **ResNet** uses the same trick around each of its 3 x 3: down to a quarter of the maps, 3 x 3, up again.
+# **ResNet**, from 50 layers on, uses the same trick around each of its 3 x 3: down to a few maps, 3 x 3, up.
 # What its shortcuts do is the subject of [residual_connections](residual_connections.md).
 #
 # The maps become smaller toward the end of all of them, and more. Halve the sides and double the filters: a
@@ -147,8 +147,9 @@ def block_ratios() -> dict[str, float]:
 # %% [markdown]
 # ## Whole networks
 #
-# `suite.models` has the eight, each from its paper, block by block. Beside each stands what its authors, or
-# Keras, say it has. (Keras counts the moving averages of the normalizations as weights, the papers do not;
+# `suite.models` has the eight, each from its paper, block by block. Beside each stands the published number:
+# Keras', or where Keras has none, torchvision's (ResNet-18, 34, 50 without biases) and Caffe's (AlexNet).
+# (Keras counts the moving averages of the normalizations as weights, the others do not;
 # ResNet-50 comes with biases that the normalization takes out again, and without.)
 #
 # A count can be right and the network wrong, an activation forgotten or two layers swapped. So Keras' own
@@ -319,7 +320,7 @@ CLAIMS = (
         at_most=1e-4,
         says="With the same random weights, VGG, Inception V3 and ResNet-50 give the logits of Keras' own,",
     ),
-    Claim("vgg16_in_view_gap", at_most=1e-4, says="and so does the VGG-16 of the twelve lines above."),
+    Claim("vgg16_in_view_gap", at_most=1e-4, says="and so does the VGG-16 that is written out above."),
     Claim(
         "vgg_block_ratio",
         at_most=0.56,
@@ -352,14 +353,14 @@ if __name__ == "__main__":
 # ## Try
 #
 # **1.** Give VGG-16 smaller images: `suite run architectures --networks VGG16,ResNet50 --side 64`. Which
-# claims fall, and why not those of ResNet-50?
+# claims fall, and why does ResNet-50 keep its weights?
 #
 # <details><summary>Answer</summary>
 #
 # `parameters_off`, by 94,371,840, and `flattened_dense_weights`: VGG-16's last maps are 2 x 2 now instead of
 # 7 x 7, and its first dense layer has a weight for each of their pixels. ResNet-50 averages them, and has the
-# weights that it had. (`multiply_adds_off` falls as well: fewer places for each kernel, in both.) The logits
-# are still Keras', as that is built for the same images.
+# weights that it had. (`multiply_adds_off` falls as well, by ResNet-50: each kernel has fewer places. Of
+# VGG-16 no count is given here.) The logits are still Keras', as that is built for the same images.
 #
 # </details>
 #

@@ -308,7 +308,7 @@ if __name__ == "__main__":
 #
 # ## To take away
 #
-# - An average over places needs no weights, and any size of image.
+# - An average over places needs no weights, and takes any size of image.
 # - Changes that leave the class alone are free images. Which ones do is knowledge, and yours.
 # - A rate that falls to nothing ends the training by itself.
 #

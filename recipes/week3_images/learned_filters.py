@@ -87,8 +87,8 @@ def climb(maps: keras.Model, rng: np.random.Generator, steps: int = 40) -> tuple
 # %% [markdown]
 # ## A network to look at
 #
-# The small network of [cnn_classification](cnn_classification.md), and digits that are turned, zoomed and
-# shifted a little. Any size of image goes in: its end is an average over all places.
+# The small network of [cnn_classification](cnn_classification.md), without its dropout, and digits that are
+# turned, zoomed and shifted a little. Any size of image goes in: its end is an average over all places.
 
 
 # %%
@@ -216,11 +216,12 @@ def nearer_to_own_start(start: np.ndarray, kernels: np.ndarray) -> float:
 # %% [markdown]
 # ## Where did it look?
 #
-# *Grad-CAM* asks the last maps: how much would the score of a class grow with each map? Weigh the maps by
-# that and add them up; what is hot speaks for the class. (`suite predict photo.jpg --explain` lays such a map
-# over any photo.) Whether it tells the truth can be tested. An average does not care for the size of an
-# image, so the same weights read two digits *side by side*, which they never saw. Asked for the one, the heat
-# has to lie on its side, and asked for the other, on the other.
+# *Grad-CAM* asks the last maps that still have places, here those before the last pooling: how much would the
+# score of a class grow with each map? Weigh the maps by that and add them up; what is hot speaks for the
+# class. (`suite predict photo.jpg --explain` lays such a map over any photo.) Whether it tells the truth can
+# be tested. An average does not care for the size of an image, so the same weights read two digits *side by
+# side*, which they never saw. Asked for the one, the heat has to lie on its side, and asked for the other, on
+# the other.
 
 
 # %%
@@ -372,8 +373,8 @@ CLAIMS = (
     Claim(
         "nearer_to_own_start",
         at_least=0.1,
-        says="What a filter becomes depends on the numbers that it started with: it stays nearer to them "
-        "than to the start of any other.",
+        says="What a filter becomes depends on the numbers that it started with: on average it stays nearer "
+        "to them than to the start of any other.",
         lecture="each kernel gets trained slightly differently",
     ),
     Claim(

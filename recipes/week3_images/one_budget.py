@@ -21,7 +21,8 @@
 #     h h k k (w C) (w F) = w w h h k k C F
 #
 # multiply-adds: they grow with the square of the width, and some width has just what we can pay. To find it,
-# halve an interval: try the middle, and keep the half with the border between what fits and what does not.
+# halve an interval: try the middle (of factors: between 1/4 and 4 it is 1), and keep the half with the border
+# between what fits and what does not.
 # By hand, with 1,000 multiply-adds at width 1 and 4,000 to spend: width 2.
 #
 # A larger image costs more of the same, at each of its pixels. So the budget is counted per pixel.
@@ -206,8 +207,8 @@ def table(trained: dict[str, Trained], rates: tuple[float, ...]) -> Table:
 # ## Run it
 #
 # Beside the four, a linear classifier of the pixels is trained in the same way. It takes next to none of the
-# budget; what the four have more than it is what the work bought. The family that is best on the validation
-# part is exported, and that one alone is measured on the test part.
+# budget; what a design has more than it is what the work bought, and not every design has more. The family
+# that is best on the validation part is exported; it and the linear one alone are measured on the test part.
 
 
 # %%
@@ -271,9 +272,9 @@ def run(config: Config, context: Context) -> Result:
 # Inception, as its dense layers have many and use each once.
 #
 # What follows from this, and what does not? For so much work and so few steps, the two later designs are the
-# better buy. Which of their parts earns that is not shown: both normalize every layer *and* average their
-# maps, neither of which the other two do. With four times the work and more steps all of them get near to
-# one, and the order between neighbors changes with the seed: an image more or less is 0.4 points here.
+# better buy. Which of their parts earns that is not shown: both have batch normalization after every layer of
+# kernels *and* average their maps, and the other two have neither. By accuracy the order between neighbors
+# changes with the seed: an image more or less is 0.4 points here.
 
 # %%
 CLAIMS = (
@@ -293,7 +294,7 @@ CLAIMS = (
     Claim(
         "lost_to_one_rate",
         at_least=0.03,
-        says="The rate that suits the others costs one of them points of accuracy, so each has its own.",
+        says="The wrong one of two rates costs one of them points of accuracy, so each gets its better one.",
     ),
     Claim(
         "test_accuracy_over_linear",
@@ -338,8 +339,8 @@ if __name__ == "__main__":
 # <details><summary>Answer</summary>
 #
 # The kernels have 9 * 16 * 16 = 2,304 weights, each used at 64 places: 147,456 multiply-adds. The dense layer
-# uses each weight once, so it has 147,456 of them. A budget of work favors those that use weights often, a
-# budget of weights those that use them seldom.
+# uses each weight once, so it has 147,456 of them. A budget of work leaves most weights to layers that use
+# each seldom; a budget of weights leaves most work to those that use each often.
 #
 # </details>
 #

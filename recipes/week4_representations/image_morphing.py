@@ -363,7 +363,7 @@ if __name__ == "__main__":
 # </details>
 #
 # **2.** On paper: the codes of two pictures are (3, 1) and (-1, 5). What is halfway, and what at a quarter of
-# the way? Which point is twice as far beyond the second?
+# the way? Which point lies as far beyond the second as the first lies before it?
 #
 # <details><summary>Answer</summary>
 #

@@ -119,7 +119,7 @@ def train(undoing: bool, images: np.ndarray, config: "Config", context: Context)
 # * All **pixels**.
 # * **Random projections**: as many sums of pixels with random weights as the code has numbers. They learn
 #   nothing, and roughly keep distances: the trivial way to make vectors short. Five draws, averaged.
-# * **PCA**: the linear code, with the least squared error of all.
+# * **PCA**: the linear code with the least squared error.
 # * **Copies**: the pixels again, but the index holds each picture with eight distorted copies of it, and its
 #   distance is that of the nearest of the nine. This is what one does with the twin's knowledge if one has no
 #   network, and so the fair rival where queries are distorted.
@@ -380,7 +380,7 @@ if __name__ == "__main__":
 # %% [markdown]
 # ## Try
 #
-# **1.** `suite run image_retrieval --code_size 4`: which claims fall, and which way loses least?
+# **1.** `suite run image_retrieval --code_size 4`: which claims fall, and which short code finds most?
 #
 # <details><summary>Answer</summary>
 #

@@ -23,7 +23,7 @@
 # *Naive Bayes* asks how probable each word is in each class, counts that, and pretends that words follow each
 # other independently. With one more of each word in each class, so that nothing is impossible:
 #
-#     text        label                  win  now  hi        log P(word given class):
+#     text        label                  win  now  hi        P(word given class):
 #     win now     spam      spam          2    1    0        (2+1)/6  (1+1)/6  (0+1)/6
 #     win         spam      ham           0    1    1        (0+1)/5  (1+1)/5  (1+1)/5
 #     hi now      ham
@@ -310,11 +310,11 @@ def run(config: Config, context: Context) -> Result:
 # * **Contrasted.** A sentence and its opposite have the same counts. Whatever is computed from them, one of
 #   the two gets the wrong label: half is the most that any bag of words can have, with as many layers as you
 #   like. *This* is what order-free features miss. Pairs see the difference.
-# * **Distant.** Now pairs fail: between "not" and "bad" stand five words. The hidden layer on words is
+# * **Distant.** Now pairs fail: between "not" and "bad" stand four to six words. The hidden layer on words is
 #   better, though it has seen few of these. Longer n-grams would see it, too, if one had texts enough to have
 #   met each of them.
 #
-# Naive Bayes, on words and pairs, beside them: a line like the others, for one pass of counting.
+# Naive Bayes, on words and pairs, beside them: a line like the first two, for one pass of counting.
 
 # %%
 CLAIMS = (
@@ -382,7 +382,7 @@ if __name__ == "__main__":
 # </details>
 #
 # **3.** `suite run text_primer --data FILE.csv` with texts of yours, for instance messages that are spam or
-# not. Which of the four models is best, and what do their largest weights tell?
+# not. Which of the four models is best?
 #
 # <details><summary>Answer</summary>
 #

@@ -302,12 +302,12 @@ def run(config: Config, context: Context) -> Result:
 # ![Lengths of the derivative over a hundred steps and layers](figures/left.png)
 #
 # With small weights the derivative is gone after a few dozen steps; with large ones it explodes, tanh or not.
-# The **sigmoid** loses three quarters or more at every step, whatever the matrix: from the identity no more
-# arrives than from a random one. So the notes' "start off from an identity" is no remedy by itself. With
-# **tanh**, whose slope at 0 is 1, it is one: a part arrives, up to a tenth. **ReLU** alone, at g = 1, shuts
-# half of its units at a step; that leaves tens of powers of ten more than the sigmoid does, and still next to
-# nothing. Both together keep about what they got. The same holds layer by layer in a deep network without any
-# time.
+# The **sigmoid**, whose slope is 1/4 at most, loses about three quarters at every step, from the identity as
+# from a random matrix of g = 1. So the notes' "start off from an identity" is no remedy by itself. With
+# **tanh**, whose slope at 0 is 1, it is one: a part arrives, from less than a thousandth to a fifth, as the
+# seed has it. **ReLU** alone, at g = 1, shuts half of its units at a step; that leaves tens of powers of ten
+# more than the sigmoid does, and still next to nothing. Both together keep more than half of what they got.
+# The same holds layer by layer in a deep network without any time.
 #
 # ![Training losses of the six networks](figures/training.png)
 #
@@ -315,9 +315,7 @@ def run(config: Config, context: Context) -> Result:
 # many a training does in the end, and nothing in it says that one of two numbers was never learned. Only the
 # question what the answers are made of shows it: of the far number next to nothing arrives. So ask it of a
 # model of your own: change an input that is far away, and see whether the answer cares. (A gradient that
-# arrives is no guarantee either. The networks with ReLU, which learn the adding problem, stayed with the near
-# number, too, when the second mark stood at the last step, in two of three trainings that we looked at: what
-# is easy is learned first, and may hide the rest.)
+# arrives is no guarantee either: what is easy is learned first, and may hide the rest.)
 #
 # On the adding problem (solid) ReLU from a *random* matrix of g = 1 learns even better than from the
 # identity: over thirty steps enough arrives to start with, and training does the rest. From the identity
@@ -349,7 +347,7 @@ CLAIMS = (
         says="The identity alone, with the sigmoid, leaves nothing;",
         lecture="start off from an identity matrix initialization",
     ),
-    Claim("left_tanh_identity", at_least=1e-6, says="with tanh, a part stays."),
+    Claim("left_tanh_identity", at_least=1e-4, says="with tanh, a part stays."),
     Claim(
         "left_relu_1",
         at_least=1e-30,
@@ -371,7 +369,9 @@ CLAIMS = (
         lecture="it can go undetected",
     ),
     Claim("near_vanishing", at_least=0.8, says="as it learns the number that is near,"),
-    Claim("far_vanishing", at_most=0.3, says="while of the far one next to nothing arrives."),
+    Claim(
+        "far_vanishing", at_least=-0.05, at_most=0.05, says="while of the far one next to nothing arrives."
+    ),
     Claim(
         "test_mean_squared_error_identity",
         at_least=0.15,
