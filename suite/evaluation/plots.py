@@ -284,14 +284,23 @@ def image_rows(rows: Mapping[str, np.ndarray], *, title: str, side: float = 1.0)
     if len(counts) != 1 or not min(counts):
         raise ValueError(f"expected rows of equally many images, at least one, received {sorted(counts)}")
     columns = counts.pop()
-    figure, grid = new_figure(title, side * columns + 1.4, side * len(rows) + 0.4, len(rows), columns)
-    for cells, (name, images) in zip(np.reshape(grid, (len(rows), columns)), rows.items(), strict=True):
-        for axes, image in zip(cells, images, strict=True):
-            shown = image if image.dtype == np.uint8 else np.clip(image, 0, 1)
-            white = 255 if image.dtype == np.uint8 else 1
-            axes.imshow(shown.squeeze(), cmap="gray", vmin=0, vmax=white, interpolation="nearest")
-            axes.set(xticks=[], yticks=[])
-            axes.grid(False)
+    figure, grid = new_figure(title, side * columns + 1.4, side * len(rows) + 0.4, len(rows))
+    for axes, (name, images) in zip(np.ravel(grid), rows.items(), strict=True):
+        # One picture a row: axes for each image would take a second to lay out.
+        axes.imshow(_side_by_side(images), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+        axes.grid(False)
         style = {"rotation": "horizontal", "ha": "right", "va": "center", "parse_math": False}
-        cells[0].set_ylabel("\n".join(textwrap.wrap(name, 16)), **style)
+        axes.set_ylabel("\n".join(textwrap.wrap(name, 16)), **style)
     return figure
+
+
+def _side_by_side(images: np.ndarray) -> np.ndarray:
+    """Images as one, `(height, width)` or with 3 channels, in [0, 1], with white between them."""
+    shown = images / 255 if images.dtype == np.uint8 else np.clip(images, 0, 1)
+    times = math.ceil(48 / shown.shape[2])  # a gap is narrower than the pixel of a small image
+    shown = shown.repeat(times, axis=1).repeat(times, axis=2)
+    gap = max(1, shown.shape[2] // 20)
+    widths = [(0, 0), (0, 0), (0, gap), *[(0, 0)] * (shown.ndim - 3)]
+    return np.concatenate(np.pad(shown, widths, constant_values=1), axis=1)[:, :-gap].squeeze()
