@@ -117,6 +117,25 @@ def test_a_users_pictures_are_searched(pictures, tmp_path):
     np.testing.assert_array_equal(found, range(32))
 
 
+@pytest.mark.parametrize("folder", ["colors", "gray kinds"])
+def test_a_users_pictures_are_drawn(folder, tmp_path):
+    root = tmp_path / folder
+    for index, image in enumerate(
+        scenes.draw_scenes("train", 100, seed=0, size=(20, 24), things=(1, 1)).images
+    ):
+        kind = root / ("", ("ant", "bee")[index % 2])[folder == "gray kinds"]
+        kind.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).convert("L" if folder == "gray kinds" else "RGB").save(kind / f"{index}.png")
+    out = suite.run("gan", data=str(root), out=tmp_path / "a", smoke=True, side=12, ring_steps=10, steps=10)
+    result = json.loads((out / "result.json").read_text())
+    assert [result["data"][part] for part in SPLITS] == [70, 15, 15]
+    assert ("rarest_class" in result["metrics"]) == (folder == "gray kinds")
+    (row,) = result["baselines"]
+    assert row["metric"] == "frechet_over_trivial" and row["value"] == 1
+    with pytest.raises(ValueError, match="^expected a side that is a multiple of 4 from 8 on, received 9; "):
+        suite.run("gan", data=str(root), out=tmp_path / "b", smoke=True, side=9)
+
+
 def test_a_users_two_pictures_are_morphed(pictures, tmp_path):
     first, second = (str(pictures / f"images/{index}.png") for index in (0, 1))
     given = {"data": str(pictures), "smoke": True, "first": first}
