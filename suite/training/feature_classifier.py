@@ -17,7 +17,7 @@ def turned(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         Gidaris, Singh, Komodakis (2018), Unsupervised representation learning by predicting image rotations.
     """
     labels = np.arange(len(images)) % 4
-    return np.stack([np.rot90(image, turns) for image, turns in zip(images, labels, strict=True)]), labels
+    return np.stack([np.rot90(images[row], row % 4) for row in range(len(images))]), labels
 
 
 def train_feature_classifier(

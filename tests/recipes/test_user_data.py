@@ -136,6 +136,36 @@ def test_a_users_pictures_are_drawn(folder, tmp_path):
         suite.run("gan", data=str(root), out=tmp_path / "b", smoke=True, side=9)
 
 
+@pytest.mark.parametrize("is_labeled", [True, False])
+def test_a_users_two_domains(is_labeled, tmp_path):
+    root = tmp_path / "two"
+    for index, image in enumerate(
+        scenes.draw_scenes("train", 60, seed=0, size=(20, 24), things=(1, 1)).images
+    ):
+        domain, kind = ("source", "target")[index % 2], ("ant", "bee")[index // 2 % 2]
+        folder = root / domain / (kind if is_labeled or domain == "source" else "")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image // 2 if domain == "source" else image).save(folder / f"{index}.png")
+    settings = {"smoke": True, "side": 16, "steps": 10}
+    out = suite.run("domain_adaptation", data=str(root), out=tmp_path / "a", **settings)
+    result = json.loads((out / "result.json").read_text())
+    of_target = {
+        "test_accuracy",
+        "test_accuracy_alone",
+        "test_accuracy_upper",
+        "gap_closed",
+        "lost_by_choice",
+    }
+    assert of_target & set(result["metrics"]) == (of_target if is_labeled else set())
+    assert {"test_accuracy_source", "test_domain_accuracy"} <= set(result["metrics"])
+    assert any("cannot be measured" in note for note in result["data"].get("notes", ())) != is_labeled
+    assert "test_accuracy_source" in [row["metric"] for row in result["baselines"]]
+    with pytest.raises(
+        ValueError, match="^expected a folder with source/CLASS/ and target/CLASS/, or target/ "
+    ):
+        suite.run("domain_adaptation", data=str(root / "source"), out=tmp_path / "b", **settings)
+
+
 def test_a_users_two_pictures_are_morphed(pictures, tmp_path):
     first, second = (str(pictures / f"images/{index}.png") for index in (0, 1))
     given = {"data": str(pictures), "smoke": True, "first": first}
