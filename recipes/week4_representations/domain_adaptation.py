@@ -222,6 +222,7 @@ def draw_choice(target: dict[float, float], said: dict[float, float], lower: flo
         "source only, on the target": (ends, [lower, lower], ":"),
         "reverse validation, on the source": (strengths, [*said.values()], "o--"),
     }
+    lines = {name: line for name, line in lines.items() if not np.isnan(line[1]).any()}
     axis = {"xscale": "log", "xticks": strengths, "xticklabels": [f"{each:g}" for each in strengths]}
     plots.curves(axes, lines, xlabel="strength", ylabel="accuracy", ylim=(0, 1.05), **axis)
     return figure

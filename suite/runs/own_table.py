@@ -272,6 +272,7 @@ def _draw_answers(answers: np.ndarray, truth: np.ndarray, name: str) -> Figure:
     axes.plot(answers, truth, ".", alpha=0.6)
     ends = [min(answers.min(), truth.min()), max(answers.max(), truth.max())]
     axes.plot(ends, ends, ":", color=plots.MUTED)
+    axes.locator_params(nbins=5)
     axes.set_xlabel(f"{name}, of the model", parse_math=False)
     axes.set_ylabel(name, parse_math=False)
     return figure
