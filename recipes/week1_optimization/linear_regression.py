@@ -5,7 +5,7 @@
 # trust each weight. A dense layer with one unit, trained by gradient descent, arrives at the same weights.
 #
 # *Week 1, "Linear regression". Takes 25 s on 2 CPU cores, most of it the exports. `suite run
-# linear_regression`*
+# linear_regression [--data houses.csv --target price]`*
 #
 # ## Why start here
 #
@@ -50,7 +50,8 @@ from suite.evaluation.table import Table
 from suite.linear import least_squares
 from suite.models.standardized_linear import standardized_linear
 from suite.optimizers import GradientDescent
-from suite.runs.recipe import Claim, Context, Result, regressor_export
+from suite.runs import own_table
+from suite.runs.recipe import Claim, Context, Result, about, regressor_export
 
 
 def solve(X: np.ndarray, y: np.ndarray, penalty: float = 0) -> np.ndarray:
@@ -256,16 +257,11 @@ def draw_projection(X: np.ndarray, y: np.ndarray, bmi: np.ndarray, found: Fit) -
     return figure
 
 
-def draw_effects(names: list[str], effects: np.ndarray, half_widths: np.ndarray) -> Figure:
-    figure, axes = plots.new_figure("Effect of one standard deviation, with 95 % intervals", width=7)
-    axes.errorbar(effects, names, xerr=half_widths, fmt="o", capsize=3)
-    axes.axvline(0, color=plots.MUTED, linewidth=1)
-    axes.invert_yaxis()
-    return figure
-
-
 # %% [markdown]
 # ## Run it
+#
+# Patients, or a table of yours: `--data houses.csv --target price` fits its rows in the same way, and leaves
+# the coefficients with their intervals in the report.
 
 
 # %%
@@ -273,12 +269,16 @@ def draw_effects(names: list[str], effects: np.ndarray, half_widths: np.ndarray)
 class Config:
     studies: Annotated[int, "simulated repetitions of the study"] = 1000
     steps: Annotated[int, "of gradient descent, each on all training patients"] = 200
+    target: Annotated[str | None, "column of your own CSV file: its name, or its number from 1"] = None
 
 
 SMOKE = Config(studies=50, steps=20)
+DATA = ("embedded", "path")
 
 
 def run(config: Config, context: Context) -> Result:
+    if config.target or context.source.path:
+        return own_table.regression(context, config.target)
     data, rng = tabular.load_diabetes(raw=True), np.random.default_rng(context.seed)
     raw = {name: data.column(name).astype("float32") for name in MEASUREMENTS}
     columns = {"intercept": np.ones(len(data.targets)), **design(**raw)}
@@ -310,7 +310,7 @@ def run(config: Config, context: Context) -> Result:
         },
         figures={
             "projection": draw_projection(X_train, y_train, raw["bmi"][rows["train"]], found),
-            "effects": draw_effects(names[1:], effects, found.half_widths[1:] * deviations),
+            "effects": plots.effects(names[1:], effects, found.half_widths[1:] * deviations),
         },
         tables=[Table("Coefficients", *reference.table(names))],
         exports=[regressor_export(model, inputs["test"], y[rows["test"]], inputs["train"])],
@@ -336,82 +336,90 @@ def run(config: Config, context: Context) -> Result:
 
 # %%
 CLAIMS = (
-    Claim(
-        "projection_error",
-        at_most=1e-9,
-        says="H is the projection onto the columns of X: H = H' = HH, its trace is their number, H y are the "
-        "fitted values, and the residual is at a right angle to every column.",
-        lecture="The hat matrix H computes the orthogonal projection",
+    *about(
+        ("embedded",),
+        Claim(
+            "projection_error",
+            at_most=1e-9,
+            says="H is the projection onto the columns of X: H = H' = HH, its trace is their number, H y are "
+            "the fitted values, and the residual is at a right angle to every column.",
+            lecture="The hat matrix H computes the orthogonal projection",
+        ),
+        Claim(
+            "dependent_coefficients_gap",
+            at_least=0.1,
+            says="Where columns depend on each other, two equally good sets of coefficients differ widely,",
+            lecture="the least squares coefficients are not uniquely defined",
+        ),
+        Claim(
+            "dependent_fitted_gap",
+            at_most=1e-8,
+            says="and their fitted values do not differ at all.",
+            lecture="the fitted values are still the projection",
+        ),
+        Claim(
+            "recoded_coefficients_gap",
+            at_most=1e-8,
+            says="Without the redundant columns the coefficients are unique again.",
+            lecture="recoding and/or dropping redundant columns",
+        ),
+        Claim(
+            "exact_error_over_ridge",
+            at_least=2,
+            says="With fewer patients than columns, a penalty predicts new patients better than an exact "
+            "fit,",
+            lecture="the fitting is controlled by regularization",
+        ),
+        Claim("mean_error_over_ridge", at_least=1.05, says="and better than the mean of those patients."),
+        Claim(
+            "covariance_error",
+            at_most=0.25,
+            says="Over simulated studies the coefficients scatter with covariance (X'X)^-1 sigma^2, each "
+            "pair of them (error relative to the deviations).",
+            lecture="Var(b) = (X'X)^-1 sigma^2",
+        ),
+        Claim(
+            "interval_coverage",
+            at_least=0.935,
+            at_most=0.965,
+            says="A 95 % interval contains the true coefficient in 95 % of the studies,",
+            lecture="confidence intervals for the parameters",
+        ),
+        Claim(
+            "region_coverage",
+            at_least=0.92,
+            at_most=0.98,
+            says="and the 95 % ellipsoid contains all of them at once.",
+            lecture="a multivariate normal distribution",
+        ),
+        Claim(
+            "sigma_correlation",
+            at_most=0.15,
+            says="Neither the coefficients' errors nor the errors' size go with the estimate of sigma.",
+            lecture="b and sigma^2 are statistically independent",
+        ),
+        Claim(
+            "false_alarms",
+            at_least=0.025,
+            at_most=0.08,
+            says="The t-test at 5 % finds an effect of a column that has none in 5 % of the studies.",
+            lecture="tests of hypothesis",
+        ),
+        Claim(
+            "coverage_with_shared_errors",
+            at_most=0.8,
+            says="Where neighbors share half of their error, the same 95 % interval is too narrow.",
+            lecture="the y_i are conditionally independent given the inputs x_i",
+        ),
+        Claim(
+            "descent_gap",
+            at_most=1e-4,
+            says="Gradient descent on a Keras layer finds the closed form's weights.",
+        ),
+        Claim(
+            "reference_gap", at_most=1e-8, says="Our few lines agree with least squares by singular values."
+        ),
     ),
-    Claim(
-        "dependent_coefficients_gap",
-        at_least=0.1,
-        says="Where columns depend on each other, two equally good sets of coefficients differ widely,",
-        lecture="the least squares coefficients are not uniquely defined",
-    ),
-    Claim(
-        "dependent_fitted_gap",
-        at_most=1e-8,
-        says="and their fitted values do not differ at all.",
-        lecture="the fitted values are still the projection",
-    ),
-    Claim(
-        "recoded_coefficients_gap",
-        at_most=1e-8,
-        says="Without the redundant columns the coefficients are unique again.",
-        lecture="recoding and/or dropping redundant columns",
-    ),
-    Claim(
-        "exact_error_over_ridge",
-        at_least=2,
-        says="With fewer patients than columns, a penalty predicts new patients better than an exact fit,",
-        lecture="the fitting is controlled by regularization",
-    ),
-    Claim("mean_error_over_ridge", at_least=1.05, says="and better than the mean of those patients."),
-    Claim(
-        "covariance_error",
-        at_most=0.25,
-        says="Over simulated studies the coefficients scatter with covariance (X'X)^-1 sigma^2, each pair of "
-        "them (error relative to the deviations).",
-        lecture="Var(b) = (X'X)^-1 sigma^2",
-    ),
-    Claim(
-        "interval_coverage",
-        at_least=0.935,
-        at_most=0.965,
-        says="A 95 % interval contains the true coefficient in 95 % of the studies,",
-        lecture="confidence intervals for the parameters",
-    ),
-    Claim(
-        "region_coverage",
-        at_least=0.92,
-        at_most=0.98,
-        says="and the 95 % ellipsoid contains all of them at once.",
-        lecture="a multivariate normal distribution",
-    ),
-    Claim(
-        "sigma_correlation",
-        at_most=0.15,
-        says="Neither the coefficients' errors nor the errors' size go with the estimate of sigma.",
-        lecture="b and sigma^2 are statistically independent",
-    ),
-    Claim(
-        "false_alarms",
-        at_least=0.025,
-        at_most=0.08,
-        says="The t-test at 5 % finds an effect of a column that has none in 5 % of the studies.",
-        lecture="tests of hypothesis",
-    ),
-    Claim(
-        "coverage_with_shared_errors",
-        at_most=0.8,
-        says="Where neighbors share half of their error, the same 95 % interval is too narrow.",
-        lecture="the y_i are conditionally independent given the inputs x_i",
-    ),
-    Claim(
-        "descent_gap", at_most=1e-4, says="Gradient descent on a Keras layer finds the closed form's weights."
-    ),
-    Claim("reference_gap", at_most=1e-8, says="Our few lines agree with least squares by singular values."),
 )
 
 

@@ -5,7 +5,7 @@
 # and five other ways are each held against the model without them.
 #
 # *Week 1, "Model regularization", "Ridge Regression", "Lasso Regression". Takes 40 s on 2 CPU cores, half of
-# it the exports. `suite run regularization`*
+# it the exports. `suite run regularization [--data houses.csv --target price]`*
 #
 # ## Why a worse fit can be the better model
 #
@@ -50,7 +50,8 @@ from suite.evaluation import plots
 from suite.evaluation.metrics import r2
 from suite.linear import penalized
 from suite.optimizers import Adam, ProximalGradient
-from suite.runs.recipe import Claim, Context, Result, regressor_export
+from suite.runs import own_table
+from suite.runs.recipe import Claim, Context, Result, about, regressor_export
 from suite.training.side_by_side import fit_side_by_side, networks_side_by_side
 
 
@@ -246,13 +247,10 @@ def build_model(scaling: list[tuple[np.ndarray, np.ndarray]]) -> keras.Model:
 
 # %% The figures
 def draw(ridges: np.ndarray, lassos: np.ndarray) -> Figure:
-    figure, (left, right) = plots.new_figure(width=11, columns=2)
-    plots.curves(
-        left, {"": (RIDGE_PENALTIES, ridges)}, title="Ridge: 64 weights", xscale="log", xlabel="strength"
-    )
-    plots.curves(
-        right, {"": (LASSO_PENALTIES, lassos)}, title="Lasso: 64 weights", xscale="log", xlabel="strength"
-    )
+    figure, panels = plots.new_figure(width=11, columns=2)
+    paths = {"Ridge": (RIDGE_PENALTIES, ridges), "Lasso": (LASSO_PENALTIES, lassos)}
+    for axes, (name, path) in zip(panels, paths.items(), strict=True):
+        plots.curves(axes, {"": path}, title=f"{name}: 64 weights", xscale="log", xlabel="strength")
     return figure
 
 
@@ -260,7 +258,8 @@ def draw(ridges: np.ndarray, lassos: np.ndarray) -> Figure:
 # ## Run it
 #
 # The strengths of ridge and lasso are those with the least error on the validation patients. The test
-# patients are looked at once, by the model in Keras.
+# patients are looked at once, by the model in Keras. `--data houses.csv --target price` does the same to a
+# table of yours.
 
 
 # %%
@@ -272,12 +271,16 @@ class Config:
     examples: Annotated[int, "digits in each"] = 150
     mislabeled: Annotated[float, "share of them with a wrong label"] = 0.1
     network_steps: Annotated[int, "of each network"] = 500
+    target: Annotated[str | None, "column of your own CSV file: its name, or its number from 1"] = None
 
 
 SMOKE = Config(steps=200, splits=2, draws=2, examples=60, network_steps=10)
+DATA = ("embedded", "path")
 
 
 def run(config: Config, context: Context) -> Result:
+    if config.target or context.source.path:
+        return own_table.penalized(context, config.target, ridge, lasso, config.steps)
     patients, steps = tabular.load_diabetes(raw=True), config.steps
     rows, scaling, X, y = split(patients, context.seed)
     train, seeds = rows["train"], range(context.seed * config.splits, (context.seed + 1) * config.splits)
@@ -343,65 +346,70 @@ def run(config: Config, context: Context) -> Result:
 
 # %%
 CLAIMS = (
-    Claim(
-        "ridge_descent_gap",
-        at_most=1e-4,
-        says="Descent with the penalty in its slope finds ridge's closed form.",
-        lecture="we modify our loss function to include a regularizing term",
-    ),
-    Claim(
-        "ridge_length_over_least_squares",
-        at_most=0.2,
-        says="The best ridge has far shorter weights than least squares,",
-        lecture="This regularizer drives all the coefficient closer to zero",
-    ),
-    Claim(
-        "ridge_training_r2_lost",
-        at_least=0.02,
-        says="explains less of the patients that both were fitted to,",
-        lecture="controls the tradeoff between model quality on a training set and model complexity",
-    ),
-    Claim("ridge_test_r2_gained", at_least=0.03, says="and more of others."),
-    Claim(
-        "ridge_change_with_units",
-        at_least=0.5,
-        says="Ridge's answers depend on the units of a column.",
-        lecture="The ridge solutions are not equivariant under scaling of the inputs",
-    ),
-    Claim(
-        "lasso_zeros",
-        at_least=20,
-        says="At least twenty of the lasso's 64 weights are exactly zero,",
-        lecture="This drives some weights exactly to zero",
-    ),
-    Claim(
-        "fluttering_zeros",
-        at_most=0,
-        says="and none is if descent follows the slope of the penalty.",
-        lecture="L1 penalty can't be optimized with simple gradient methods",
-    ),
-    Claim(
-        "ridge_constraint_gap",
-        at_most=1e-3,
-        says="Penalty and constraint lead to each other's weights and strength, for ridge",
-        lecture="there is a one to one correspondence between C and lambda",
-    ),
-    Claim("lasso_constraint_gap", at_most=1e-3, says="and for the lasso."),
-    Claim(
-        "fewer_dimensions_loss_over_plain",
-        at_most=0.95,
-        says="On digits, a network loses less with fewer dimensions,",
-    ),
-    Claim("dropout_loss_over_plain", at_most=0.9, says="with dropout,"),
-    Claim("more_data_loss_over_plain", at_most=0.95, says="with more data,"),
-    Claim("early_stopping_loss_over_plain", at_most=0.85, says="stopped early"),
-    Claim("augmentation_loss_over_plain", at_most=0.65, says="and with augmented data."),
-    Claim("keras_gap", at_most=1e-3, says="ProximalGradient finds the lasso's weights for a model in Keras,"),
-    Claim("test_r2", at_least=0.3, says="which predicts new patients."),
-    Claim(
-        "reference_gap",
-        at_most=1e-4,
-        says="Our few lines find the weights of suite.linear's ridge and of scikit-learn's lasso.",
+    *about(
+        ("embedded",),
+        Claim(
+            "ridge_descent_gap",
+            at_most=1e-4,
+            says="Descent with the penalty in its slope finds ridge's closed form.",
+            lecture="we modify our loss function to include a regularizing term",
+        ),
+        Claim(
+            "ridge_length_over_least_squares",
+            at_most=0.2,
+            says="The best ridge has far shorter weights than least squares,",
+            lecture="This regularizer drives all the coefficient closer to zero",
+        ),
+        Claim(
+            "ridge_training_r2_lost",
+            at_least=0.02,
+            says="explains less of the patients that both were fitted to,",
+            lecture="controls the tradeoff between model quality on a training set and model complexity",
+        ),
+        Claim("ridge_test_r2_gained", at_least=0.03, says="and more of others."),
+        Claim(
+            "ridge_change_with_units",
+            at_least=0.5,
+            says="Ridge's answers depend on the units of a column.",
+            lecture="The ridge solutions are not equivariant under scaling of the inputs",
+        ),
+        Claim(
+            "lasso_zeros",
+            at_least=20,
+            says="At least twenty of the lasso's 64 weights are exactly zero,",
+            lecture="This drives some weights exactly to zero",
+        ),
+        Claim(
+            "fluttering_zeros",
+            at_most=0,
+            says="and none is if descent follows the slope of the penalty.",
+            lecture="L1 penalty can't be optimized with simple gradient methods",
+        ),
+        Claim(
+            "ridge_constraint_gap",
+            at_most=1e-3,
+            says="Penalty and constraint lead to each other's weights and strength, for ridge",
+            lecture="there is a one to one correspondence between C and lambda",
+        ),
+        Claim("lasso_constraint_gap", at_most=1e-3, says="and for the lasso."),
+        Claim(
+            "fewer_dimensions_loss_over_plain",
+            at_most=0.95,
+            says="On digits, a network loses less with fewer dimensions,",
+        ),
+        Claim("dropout_loss_over_plain", at_most=0.9, says="with dropout,"),
+        Claim("more_data_loss_over_plain", at_most=0.95, says="with more data,"),
+        Claim("early_stopping_loss_over_plain", at_most=0.85, says="stopped early"),
+        Claim("augmentation_loss_over_plain", at_most=0.65, says="and with augmented data."),
+        Claim(
+            "keras_gap", at_most=1e-3, says="ProximalGradient finds the lasso's weights for a model in Keras,"
+        ),
+        Claim("test_r2", at_least=0.3, says="which predicts new patients."),
+        Claim(
+            "reference_gap",
+            at_most=1e-4,
+            says="Our few lines find the weights of suite.linear's ridge and of scikit-learn's lasso.",
+        ),
     ),
 )
 

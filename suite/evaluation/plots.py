@@ -198,6 +198,24 @@ def draws(values: Mapping[str, Sequence[float] | np.ndarray], *, xlabel: str, ti
     return figure
 
 
+def effects(names: Sequence[str], sizes: np.ndarray, half_widths: np.ndarray) -> Figure:
+    """Draws what a standard deviation of each column changes, with intervals.
+
+    Args:
+        names: Of the p columns.
+        sizes: `(p,)`.
+        half_widths: `(p,)`, of the 95 % intervals.
+    """
+    height = max(4.0, 0.25 * len(names))
+    figure, axes = new_figure("Effect of one standard deviation, with 95 % intervals", 7, height)
+    places = np.arange(len(names))
+    axes.errorbar(sizes, places, xerr=half_widths, fmt="o", capsize=3)
+    axes.set_yticks(places, names, parse_math=False)
+    axes.axvline(0, color=MUTED, linewidth=1)
+    axes.invert_yaxis()
+    return figure
+
+
 def boxes(
     axes: Axes, corners: np.ndarray, size: tuple[int, int], captions: Sequence[str] = (), **style: Any
 ) -> None:

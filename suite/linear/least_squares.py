@@ -88,6 +88,19 @@ class LeastSquaresFit:
         half_widths = quantile * self.standard_errors
         return np.stack([self.coefficients - half_widths, self.coefficients + half_widths], axis=1)
 
+    def transformed(self, matrix: np.ndarray) -> "LeastSquaresFit":
+        """The same fit with other coefficients, which are sums of these: of columns in other units, say.
+
+        Args:
+            matrix: `(q, p)`, invertible where the columns shall span what they did; the new coefficients are
+                its product with the old.
+        """
+        return dataclasses.replace(
+            self,
+            coefficients=matrix @ self.coefficients,
+            _inverse_factor=matrix @ self._inverse_factor,
+        )
+
     def table(self, names: Sequence[str]) -> tuple[list[str], list[list[str]]]:
         """Headings and one row per coefficient, formatted for people.
 
@@ -158,13 +171,14 @@ def hat_matrix(X: ArrayLike) -> np.ndarray:
     return left @ left.T
 
 
-def redundant_columns(X: ArrayLike) -> tuple[int, ...]:
+def redundant_columns(X: ArrayLike, tolerance: float = 1e-10) -> tuple[int, ...]:
     """Indices of the columns that are linear combinations of the columns before them.
 
     Dropping them leaves a design of full rank with the same fitted values.
 
     Args:
         X: `(n, p)` inputs, finite.
+        tolerance: Share of a column's length that is taken for rounding.
 
     Raises:
         ValueError: X is not a finite matrix.
@@ -176,7 +190,7 @@ def redundant_columns(X: ArrayLike) -> tuple[int, ...]:
         remainder = column
         for _ in range(2):  # Gram-Schmidt once loses orthogonality; "twice is enough" (Kahan)
             remainder = remainder - basis @ (basis.T @ remainder)
-        if np.linalg.norm(remainder) <= 1e-10 * np.linalg.norm(column):
+        if np.linalg.norm(remainder) <= tolerance * np.linalg.norm(column):
             redundant.append(index)
         else:
             basis = np.column_stack([basis, remainder / np.linalg.norm(remainder)])

@@ -78,12 +78,14 @@ def _baseline_row(baseline: Baseline, measured: float) -> BaselineRow:
 
 
 def _more_training(record: Record) -> str:
-    """The flags of a longer training, twice as long as this one."""
+    """What else to try, with the flags of a training twice as long as this one."""
+    if "solved" in record.data.more:
+        return "other columns"
     steps = record.data.more.get("steps")  # that the run chose: then nothing else decides how long it takes
     config = {"steps": steps} if steps else record.config
     lengths = {name: config.get(name) for name in ("epochs", "least_steps", "steps")}
     flags = [f"--{name} {2 * value}" for name, value in lengths.items() if value]
-    return f" ({' '.join(flags)})" if flags else ""
+    return f"longer training ({' '.join(flags)})" if flags else "longer training"
 
 
 def faults(record: Record, is_judged: bool) -> list[str]:
@@ -95,7 +97,7 @@ def faults(record: Record, is_judged: bool) -> list[str]:
     """
     trivial = [
         f"no better than the trivial answer: {row.metric} {row.measured:.4f}, {row}; try more data, or "
-        f"longer training{_more_training(record)}"
+        f"{_more_training(record)}"
         for row in record.baselines
         if is_judged and not row.beaten
     ]

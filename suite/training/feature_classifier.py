@@ -10,6 +10,16 @@ from suite.training.loop import fit
 from suite.training.training_run import TrainingRun
 
 
+def turned(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Turns square images `(n, side, side, channels)` by 0, 1, 2, 3 quarters in turn; these are the labels.
+
+    Reference:
+        Gidaris, Singh, Komodakis (2018), Unsupervised representation learning by predicting image rotations.
+    """
+    labels = np.arange(len(images)) % 4
+    return np.stack([np.rot90(images[row], row % 4) for row in range(len(images))]), labels
+
+
 def train_feature_classifier(
     images: np.ndarray, labels: np.ndarray, run: TrainingRun, *, steps: int, seed: int
 ) -> keras.Model:
@@ -17,7 +27,8 @@ def train_feature_classifier(
 
     Args:
         images: `(n, height, width, channels)` float32 in [0, 1].
-        labels: `(n,)` int, classes from 0.
+        labels: `(n,)` int, classes from 0. Where there is one class only, the images have to be square, and
+            the classifier tells by how many quarters one was turned.
         run: That this training is a part of.
         steps: Of 64 images each.
         seed: Of their order.
@@ -25,6 +36,8 @@ def train_feature_classifier(
     Returns:
         A model from images to `[features (batch, 64), probabilities (batch, classes)]`, float32.
     """
+    if not np.any(labels):
+        images, labels = turned(images)
     x = image = keras.Input(images.shape[1:], name="image")
     for filters, strides in ((32, 1), (64, 2), (64, 1)):
         x = layers.Conv2D(filters, 3, strides=strides, padding="same", use_bias=False)(x)

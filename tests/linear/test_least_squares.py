@@ -169,3 +169,23 @@ def test_the_svd_of_a_tall_matrix_drops_dependent_columns_and_bears_huge_values(
     assert len(singular_values) == 5 and left.shape == (200, 5) and right.shape == (5, 6)
     huge = least_squares.thin_svd(1e200 * X)  # its X'X is infinite
     np.testing.assert_allclose(huge[1], 1e200 * least_squares.thin_svd(X)[1], rtol=1e-12)
+
+
+def test_small_remainders_are_taken_for_rounding_where_that_is_said():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 50))
+    X = np.column_stack([x, y, x + y + 1e-8 * rng.normal(size=50)])
+    assert least_squares.redundant_columns(X) == ()
+    assert least_squares.redundant_columns(X, 1e-6) == (2,)
+
+
+def test_a_fit_in_other_units():
+    rng = np.random.default_rng(0)
+    X, y = np.column_stack([np.ones(30), rng.normal(size=(30, 2))]), rng.normal(size=30)
+    change = np.array([[1, 0.5, -2], [0, 3, 0], [0, 0, 1e-2]])
+    expected = least_squares.fit(X @ np.linalg.inv(change), y)
+    received = least_squares.fit(X, y).transformed(change)
+    np.testing.assert_allclose(received.coefficients, expected.coefficients)
+    np.testing.assert_allclose(received.covariance, expected.covariance)
+    np.testing.assert_allclose(received.confidence_intervals, expected.confidence_intervals)
+    assert received.sigma == pytest.approx(expected.sigma)

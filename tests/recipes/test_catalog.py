@@ -95,7 +95,6 @@ STRUCTURE = "counts what a network consists of, which is the same on any data"
 
 # Claims about any data, a user's own, too, each with the reason why no data can break it.
 FACTS = {
-    "linear_classification": {"reference_gap": IDENTITY},
     "optimizer_comparison": {"reference_gap": IDENTITY},
     "mlp_from_scratch": {"gradient_error": MATHEMATICS, "loops_gap": IDENTITY, "reference_gap": IDENTITY},
     "mlp_keras": {"reference_gap": IDENTITY},

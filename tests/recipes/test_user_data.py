@@ -117,6 +117,55 @@ def test_a_users_pictures_are_searched(pictures, tmp_path):
     np.testing.assert_array_equal(found, range(32))
 
 
+@pytest.mark.parametrize("folder", ["colors", "gray kinds"])
+def test_a_users_pictures_are_drawn(folder, tmp_path):
+    root = tmp_path / folder
+    for index, image in enumerate(
+        scenes.draw_scenes("train", 100, seed=0, size=(20, 24), things=(1, 1)).images
+    ):
+        kind = root / ("", ("ant", "bee")[index % 2])[folder == "gray kinds"]
+        kind.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).convert("L" if folder == "gray kinds" else "RGB").save(kind / f"{index}.png")
+    out = suite.run("gan", data=str(root), out=tmp_path / "a", smoke=True, side=12, ring_steps=10, steps=10)
+    result = json.loads((out / "result.json").read_text())
+    assert [result["data"][part] for part in SPLITS] == [70, 15, 15]
+    assert ("rarest_class" in result["metrics"]) == (folder == "gray kinds")
+    (row,) = result["baselines"]
+    assert row["metric"] == "frechet_over_trivial" and row["value"] == 1
+    with pytest.raises(ValueError, match="^expected a side that is a multiple of 4 from 8 on, received 9; "):
+        suite.run("gan", data=str(root), out=tmp_path / "b", smoke=True, side=9)
+
+
+@pytest.mark.parametrize("is_labeled", [True, False])
+def test_a_users_two_domains(is_labeled, tmp_path):
+    root = tmp_path / "two"
+    for index, image in enumerate(
+        scenes.draw_scenes("train", 60, seed=0, size=(20, 24), things=(1, 1)).images
+    ):
+        domain, kind = ("source", "target")[index % 2], ("ant", "bee")[index // 2 % 2]
+        folder = root / domain / (kind if is_labeled or domain == "source" else "")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image // 2 if domain == "source" else image).save(folder / f"{index}.png")
+    settings = {"smoke": True, "side": 16, "steps": 10}
+    out = suite.run("domain_adaptation", data=str(root), out=tmp_path / "a", **settings)
+    result = json.loads((out / "result.json").read_text())
+    of_target = {
+        "test_accuracy",
+        "test_accuracy_alone",
+        "test_accuracy_upper",
+        "gap_closed",
+        "lost_by_choice",
+    }
+    assert of_target & set(result["metrics"]) == (of_target if is_labeled else set())
+    assert {"test_accuracy_source", "test_domain_accuracy"} <= set(result["metrics"])
+    assert any("cannot be measured" in note for note in result["data"].get("notes", ())) != is_labeled
+    assert "test_accuracy_source" in [row["metric"] for row in result["baselines"]]
+    with pytest.raises(
+        ValueError, match="^expected a folder with source/CLASS/ and target/CLASS/, or target/ "
+    ):
+        suite.run("domain_adaptation", data=str(root / "source"), out=tmp_path / "b", **settings)
+
+
 def test_a_users_two_pictures_are_morphed(pictures, tmp_path):
     first, second = (str(pictures / f"images/{index}.png") for index in (0, 1))
     given = {"data": str(pictures), "smoke": True, "first": first}
@@ -362,6 +411,72 @@ def test_a_users_tagged_sentences(tmp_path):
     assert not any("unseen" in name for name in result["metrics"])  # there is no such word
     assert (folder / "vocabulary.txt").read_text().split() == ["<pad>", "<unk>", "er", "so"]
     assert " " in (folder / "characters.txt").read_text().split("\n")
+
+
+@pytest.fixture(scope="module")
+def houses(tmp_path_factory):
+    """A table of 120 rows, of which three are bad, with two columns of numbers beside price and kind."""
+    rng = np.random.default_rng(0)
+    area, rooms = rng.uniform(30, 250, 120).round(1), rng.integers(1, 9, 120)
+    price = (3 * area + 9 * rooms + 10 * rng.normal(size=120)).round(2)
+    rows = [
+        f"{a},{r},Ulm,{p},{'dear' if p > 450 else 'cheap'}"
+        for a, r, p in zip(area, rooms, price, strict=True)
+    ]
+    rows += [",3,Ulm,5,dear", "5,many,Ulm,5,dear", "5,3,Ulm,,"]
+    path = tmp_path_factory.mktemp("houses") / "houses.csv"
+    path.write_text("\n".join(["area,rooms,city,price,kind", *rows]))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "metric"),
+    [
+        ("linear_regression", "price", "test_r2"),
+        ("regularization", "4", "test_r2"),
+        ("linear_classification", None, "test_accuracy"),
+    ],
+)
+def test_a_users_table(name, target, metric, houses, tmp_path):
+    given = {"target": target} if target else {}
+    folder = suite.run(name, data=str(houses), out=tmp_path / "a", **given)
+    result = json.loads((folder / "result.json").read_text())
+    data = result["data"]
+    assert data["columns"][:2] == ["area", "rooms"] and data["target"] == ("price" if target else "kind")
+    assert sum(data[part] for part in SPLITS) == 120 and len(data["quarantined"]) == 3
+    assert any("city (text)" in note for note in data["notes"])
+    assert result["claims"] == [] and result["metrics"][metric] > 0.85
+    (row,) = result["baselines"]
+    assert row["metric"] == metric and row["beaten"]
+    page = (folder / "report.html").read_text()
+    assert ("Coefficients" if name == "linear_regression" else "Weights") in page
+
+
+@pytest.mark.parametrize("name", ["linear_regression", "linear_classification"])
+def test_a_table_of_noise_is_refused(name, tmp_path):
+    rng, path = np.random.default_rng(1), tmp_path / "noise.csv"
+    noise = rng.normal(size=(60, 8)).round(3)
+    noise[:, -1] = noise[:, -1] > 0.8 if name == "linear_classification" else noise[:, -1]
+    np.savetxt(path, noise, delimiter=",", header="a,b,c,d,e,f,g,target", comments="")
+    message = "^no better than the trivial answer: test_.*; try more data, or other columns; see "
+    with pytest.raises(GateError, match=message):
+        suite.run(name, data=str(path), out=tmp_path / "a")
+
+
+@pytest.mark.parametrize("name", ["linear_regression", "regularization", "linear_classification"])
+def test_what_is_no_table_is_one_line(name, tmp_path):
+    for content, message in [
+        (b"\x01\x02\xff\xfe broken", "^expected at least 20 rows with all numbers .*, received 0; add rows$"),
+        (b"", "^expected names of columns in the first line of .*, received nothing; add them$"),
+        (b"a,b\n1.5,2\n", "^expected at least 20 rows with all numbers .*, received 1; add rows$"),
+        (b"a,b\n" + b"1.5,2\n" * 30, "^expected (at least 2 classes|a target that varies) "),
+        (b"a,b\n" + b"1e200,2\n-1e300,3\n" * 30, "^expected a column of numbers beside the target b .*above"),
+    ]:
+        (tmp_path / "a.csv").write_bytes(content)
+        with pytest.raises(ValueError, match=message):
+            suite.run(name, data=str(tmp_path / "a.csv"), out=tmp_path / "x")
+    with pytest.raises(ValueError, match="^expected --target with a file of your own, received --data embed"):
+        suite.run(name, target="b", out=tmp_path / "x")
 
 
 def test_what_a_recipe_does_not_take_is_one_line(tmp_path):

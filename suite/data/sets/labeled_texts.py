@@ -16,10 +16,9 @@ from suite.data.generated.judgments import draw_judgments
 from suite.data.set_aside import SetAside
 from suite.data.sets.tfds_images import split_training, tfds_builder, tfds_examples
 from suite.data.source import Source
-from suite.data.splits import SPLITS, split_rows
+from suite.data.splits import SPLITS, split_by_label, split_rows
 
 MINIMUM_PER_LABEL = 5
-MANY_PER_LABEL = 1000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -206,7 +205,9 @@ def _split(found: _Labeled, path: Path, seed: int) -> TextSet:
             names = ", ".join(sorted({repr(name) for _, name in strange})[:5])
             console.warn(f"{len(strange)} rows of {part} have labels that train lacks ({names}); left out")
             found.aside.append(SetAside(part, f"{len(strange)} rows with labels that train lacks"))
-    rows |= _divide(rows["train"], classes, ["train", *missing], seed)
+    labels = np.array([name for _, name in rows["train"]])
+    cut = split_by_label(labels, ["train", *missing], seed)
+    rows |= {part: [rows["train"][row] for row in chosen] for part, chosen in cut.items()}
     index = {name: label for label, name in enumerate(classes)}
     return TextSet(
         texts={part: [text for text, _ in rows[part]] for part in SPLITS},
@@ -216,27 +217,6 @@ def _split(found: _Labeled, path: Path, seed: int) -> TextSet:
         quarantined=tuple(found.aside),
         columns=found.columns,
     )
-
-
-def _divide(
-    pairs: Sequence[tuple[str, str]], classes: Sequence[str], parts: Sequence[str], seed: int
-) -> dict[str, list[tuple[str, str]]]:
-    """Splits texts label by label; a part that is not asked for leaves its share to training."""
-    names = np.array([name for _, name in pairs])
-    chosen: dict[str, list[int]] = {part: [] for part in parts}
-    for name in classes:
-        rows = np.flatnonzero(names == name)
-        shares = {"train": 0.6, "validation": 0.2, "test": 0.2}
-        if len(rows) >= MANY_PER_LABEL:
-            shares = {"train": 0.8, "validation": 0.1, "test": 0.1}
-        if len(parts) == 1:
-            cut: tuple[np.ndarray, ...] = (np.arange(len(rows)),)
-        else:
-            held_out = [shares[part] for part in parts[1:]]
-            cut = split_rows(len(rows), seed, (1 - sum(held_out), *held_out))
-        for part, places in zip(parts, cut, strict=True):
-            chosen[part] += rows[places].tolist()
-    return {part: [pairs[row] for row in sorted(rows)] for part, rows in chosen.items()}
 
 
 def _say_of_look_alikes(classes: Sequence[str], path: Path) -> None:

@@ -1,9 +1,13 @@
-"""Small tables that ship with scikit-learn, as float64 arrays with column names."""
+"""Small tables that ship with scikit-learn, as float64 arrays with column names; and a user's CSV file."""
 
 import dataclasses
 
 import numpy as np
 from sklearn import datasets
+
+from suite.data.sets.csv_tables import TableSet, read_csv
+from suite.data.source import Source
+from suite.data.splits import SPLITS, split_by_label
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,4 +70,33 @@ def load_wine() -> Table:
         targets=loaded.target.astype(np.int64),
         feature_names=tuple(loaded.feature_names),
         classes=tuple(str(name) for name in loaded.target_names),
+    )
+
+
+def load(source: Source, seed: int, target: str | None = None, *, has_classes: bool = False) -> TableSet:
+    """Loads what `--data` names.
+
+    Args:
+        source: Embedded are the diabetes patients in their own units, or wines where there are classes; a
+            path is that of a CSV file, or of a folder with one for each part; see `read_csv`.
+        seed: Of the split.
+        target: As of `read_csv`.
+        has_classes: Whether the target is a class, and not a quantity.
+
+    Raises:
+        ValueError: As of `read_csv`; a target of data that are no file.
+    """
+    if source.path is not None:
+        return read_csv(source.path, seed, target, has_classes=has_classes)
+    if target is not None:
+        raise ValueError(f"expected --target with a file of your own, received --data {source}; leave it out")
+    table, name = (load_wine(), "wine") if has_classes else (load_diabetes(raw=True), "diabetes")
+    rows = split_by_label(table.targets if has_classes else np.zeros(len(table.targets)), SPLITS, seed)
+    return TableSet(
+        features={part: table.features[each] for part, each in rows.items()},
+        targets={part: table.targets[each] for part, each in rows.items()},
+        feature_names=table.feature_names,
+        target_name="cultivar" if has_classes else "progression",
+        source=name,
+        classes=table.classes,
     )

@@ -1,5 +1,6 @@
-"""Pictures in two parts, "train" and "test": of a set of images, or of a folder of the user's."""
+"""Pictures of a set of images, or of a folder of the user's, for which no labels are needed."""
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,10 +11,12 @@ from skimage.filters import threshold_otsu
 
 from suite.data.folders.unlabeled import read_picture_folder
 from suite.data.pictures.images import decode, load_image
+from suite.data.set_aside import with_first
 from suite.data.sets import image_sets
 from suite.data.source import Source
 
 PARTS = ("train", "test")
+LEAST_TO_DRAW = 100
 _LEAST_CONTRAST = 30  # of 255
 _MOST = {"train": 10_000, "test": 2_000}  # of a set
 
@@ -72,6 +75,35 @@ def load(source: Source, seed: int, side: int) -> UnlabeledPictures:
     images = {part: np.stack([load_image(file, (side, side)) for file in files[part]]) for part in PARTS}
     names = {part: list(folder.files[part]) for part in PARTS}
     return UnlabeledPictures(images, folder.labels, names, folder.describe(), files)
+
+
+def load_to_draw(source: Source, seed: int, side: int) -> image_sets.ImageSet:
+    """Loads images that a generator shall learn to draw, in three parts.
+
+    Args:
+        source: A set of `image_sets.load`, or a folder of at least 100 pictures.
+        seed: Of the split.
+        side: Height and width in pixels that pictures of a folder, and larger ones of a set, are stretched
+            to; a multiple of 4, as generators double a quarter of it twice.
+
+    Returns:
+        The images, with one channel where none of them has a color.
+
+    Raises:
+        ValueError: As of `image_sets.load`; too few pictures, or another side.
+    """
+    if side < 8 or side % 4:
+        raise ValueError(f"expected a side that is a multiple of 4 from 8 on, received {side}; try 32")
+    data = image_sets.load(source, seed, labeled=False, largest=side)
+    total = sum(map(len, data.images.values()))
+    if source.path and total < LEAST_TO_DRAW:
+        raise ValueError(
+            f"expected at least {LEAST_TO_DRAW} pictures in {data.source} to learn to draw such, received "
+            f"{total}{with_first(data.aside)}; add pictures"
+        )
+    if any(np.any(images != images[..., :1]) for images in data.images.values()):
+        return data
+    return dataclasses.replace(data, images={part: each[..., :1] for part, each in data.images.items()})
 
 
 def read_like(path: str | os.PathLike[str], images: np.ndarray) -> np.ndarray:

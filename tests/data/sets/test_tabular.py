@@ -3,7 +3,7 @@ import pytest
 from sklearn import datasets
 
 from suite.data.sets import tabular
-from suite.data.splits import split_rows
+from suite.data.splits import split_by_label, split_rows
 
 
 def test_diabetes_in_its_own_units_and_scaled():
@@ -58,3 +58,13 @@ def test_too_few_rows():
     message = "^expected a row for every part, received 2 rows split into 1, 1, 0; add rows$"
     with pytest.raises(ValueError, match=message):
         split_rows(2, 0)
+
+
+def test_a_split_label_by_label():
+    labels = np.repeat(["few", "many"], [10, 1000])
+    parts = split_by_label(labels, ("train", "validation", "test"), seed=0)
+    assert {part: len(rows) for part, rows in parts.items()} == {"train": 806, "validation": 102, "test": 102}
+    assert (labels[parts["test"]] == "few").sum() == 2
+    np.testing.assert_array_equal(np.sort(np.concatenate(list(parts.values()))), np.arange(1010))
+    np.testing.assert_array_equal(split_by_label(labels, ["train"], 0)["train"], np.arange(1010))
+    assert len(split_by_label(labels, ["train", "test"], 0)["train"]) == 908

@@ -58,3 +58,39 @@ def test_a_blank_sheet(tmp_path):
     Image.fromarray(np.full((30, 40), 200, np.uint8)).save(tmp_path / "blank.png")
     with pytest.raises(ValueError, match="^expected a picture of something .*blank.png', which is alike all"):
         unlabeled_pictures.read_like(tmp_path / "blank.png", np.zeros((1, 8, 8, 1), np.uint8))
+
+
+def write_pictures(folder, count, mode="RGB"):
+    rng = np.random.default_rng(0)
+    for index in range(count):
+        picture = Image.fromarray(rng.integers(256, size=(20, 30, 3), dtype=np.uint8)).convert(mode)
+        picture.save(folder / f"{index}.png")
+
+
+@pytest.mark.parametrize(("mode", "channels"), [("RGB", 3), ("L", 1)])
+def test_pictures_to_draw_have_the_channels_that_they_need(mode, channels, tmp_path):
+    write_pictures(tmp_path, 100, mode)
+    data = unlabeled_pictures.load_to_draw(Source.parse(tmp_path), 0, 16)
+    assert {part: each.shape for part, each in data.images.items()} == {
+        "train": (70, 16, 16, channels),
+        "validation": (15, 16, 16, channels),
+        "test": (15, 16, 16, channels),
+    }
+    assert data.classes == (".",)
+
+
+def test_digits_to_draw_are_those_of_the_set():
+    drawn, digits = unlabeled_pictures.load_to_draw(EMBEDDED, 3, 32), image_sets.load_digits(3)
+    np.testing.assert_array_equal(drawn.images["train"], digits.images["train"])
+
+
+def test_what_cannot_be_learned_to_draw(tmp_path):
+    write_pictures(tmp_path, 30)
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(
+        ValueError,
+        match=r"^expected at least 100 pictures in .*, received 30 \(1 set aside, as 'broken.png': ",
+    ):
+        unlabeled_pictures.load_to_draw(Source.parse(tmp_path), 0, 16)
+    with pytest.raises(ValueError, match="^expected a side that is a multiple of 4 from 8 on, received 30; "):
+        unlabeled_pictures.load_to_draw(Source.parse(tmp_path), 0, 30)
