@@ -14,6 +14,7 @@ from suite.keras_internals import producer_of
 CELLS = 8  # along a side; four neighbors at a time are occluded
 _OPAQUE = 0.65  # at most, of the color over the picture
 _COLORS = "inferno"
+_ROUNDING = 1e-5  # of a score: the same picture may round otherwise at another place of a batch
 
 
 def last_map(model: keras.Model) -> Any:
@@ -105,8 +106,10 @@ def occlusion_map(predict: Callable[[np.ndarray], np.ndarray], image: np.ndarray
         occluded[number][place] = mean
     scores = predict(occluded)[:, label]
     heat, times = np.zeros((CELLS, CELLS)), np.zeros((CELLS, CELLS))
-    for (row, column), score in zip(windows, scores, strict=False):
-        heat[row : row + 2, column : column + 2] += scores[-1] - score
+    falls = np.float64(scores[-1]) - scores[:-1]
+    falls[np.abs(falls) <= _ROUNDING * np.abs(scores[-1])] = 0
+    for (row, column), fall in zip(windows, falls, strict=True):
+        heat[row : row + 2, column : column + 2] += fall
         times[row : row + 2, column : column + 2] += 1
     return _to_one(np.maximum(heat / times, 0))
 
