@@ -5,7 +5,7 @@
 # keeps what is there. What that guarantees, what it does not, and whether a GRU does as well with less, is
 # measured.
 #
-# *Week 5, "Long Short-Term Memory (LSTM)", "Gated Recurrent Units (GRU)". Takes 90 s on 2 CPU cores.
+# *Week 5, "Long Short-Term Memory (LSTM)", "Gated Recurrent Units (GRU)". Takes 3 min on 2 CPU cores.
 # `suite run lstm_and_gru`*
 #
 # ## Why gates?
@@ -295,6 +295,9 @@ def run(config: Config, context: Context) -> Result:
         metrics[f"{kind}_gained_by_gru"] = metrics[f"{metric}_lstm"] - metrics[f"{metric}_gru"]
     metrics |= {f"parameters_{name}": models[name].layers[1].count_params() for name in models}
     metrics["parameters_gru_over_lstm"] = metrics["parameters_gru"] / metrics["parameters_lstm"]
+    metrics["simple_rnn_over_lstm"] = np.divide(
+        *(metrics[f"{SCORES['adding'][0]}_{name}"] for name in ("simple_rnn", "lstm"))
+    )
     return Result(
         metrics=metrics,
         figures={"left": draw_left(lengths, config), "tasks": draw_tasks(metrics)},
@@ -329,16 +332,18 @@ def exports(models: dict[str, keras.Model], config: Config, rng: np.random.Gener
 #
 # ![Errors of LSTM and GRU in three problems](figures/tasks.png)
 #
-# On the adding problem a simple network from random weights is no better than guessing, whose error is 1/6.
-# LSTM and GRU learn it, and so does the simple one that begins at the identity. Between the two the GRU is
+# On the adding problem a simple network from random weights stays far behind; on some seeds it is no better
+# than guessing, whose error is 1/6. LSTM and GRU learn it, and so does the simple one that begins at the
+# identity. Between the two the GRU is
 # ahead here, and by a little with the letters of names. In counting both are at a loss where sequences are
 # four times as long as those of training: about three answers in ten are wrong, where guessing has five. So
 # these three problems do not show that neither is always better. They show what to do about it: try both,
 # each at its own rate.
 #
 # A GRU has three quarters of the weights, as it has three of the four products. Is it *quicker*? Keras' own
-# GRU is, with 256 units, in training and in answering: its three products wait for nothing. The GRU of the
-# lecture resets before the product, so that one product waits for the gates, and is not quicker to train.
+# GRU is, with 256 units, in training: its three products wait for nothing. In answering it is ahead, too, but
+# by less and not as steadily (`answering_time_gru_over_lstm`). The GRU of the lecture resets before the
+# product, so that one product waits for the gates, and is not quicker to train.
 # The table of exports in the report has the times of TFLite and ONNX, with 32 units.
 
 # %%
@@ -363,12 +368,13 @@ CLAIMS = (
         lecture="LSTM doesn't guarantee that there is no vanishing/exploding gradient",
     ),
     Claim(
-        "test_mean_squared_error_simple_rnn",
-        at_least=0.15,
-        says="A simple network from random weights does not learn to add what is far apart;",
+        "simple_rnn_over_lstm",
+        at_least=5,
+        says="Where numbers far apart are added, a simple network from random weights has many times an LSTM's "
+        "error;",
         lecture="it's harder for vanilla RNN to learn a recurrent weight matrix",
     ),
-    Claim("test_mean_squared_error_lstm", at_most=0.02, says="an LSTM does,"),
+    Claim("test_mean_squared_error_lstm", at_most=0.02, says="an LSTM learns it,"),
     Claim("test_mean_squared_error_gru", at_most=0.02, says="a GRU does,"),
     Claim(
         "test_mean_squared_error_identity_rnn",
@@ -378,11 +384,10 @@ CLAIMS = (
     Claim("parameters_gru_over_lstm", at_most=0.75, says="A GRU has three quarters of an LSTM's weights,"),
     Claim(
         "training_time_gru_over_lstm",
-        at_most=0.85,
-        says="and with 256 units, both in Keras' loop, is quicker in training",
+        at_most=0.95,
+        says="and with 256 units, both in Keras' loop, is quicker in training.",
         lecture="GRU is quicker to compute and has fewer parameters",
     ),
-    Claim("answering_time_gru_over_lstm", at_most=0.85, says="and in answering."),
     Claim(
         "training_time_gru_reset_before_over_lstm",
         at_least=0.9,
