@@ -56,3 +56,39 @@ def adding_problem(count: int, length: int, rng: np.random.Generator, near: bool
         marks[rows, place] = 1
     targets = np.sum([numbers[rows, place] for place in places], axis=0)
     return Sequences(np.stack([numbers, marks], axis=-1), targets[:, None])
+
+
+def more_before(count: int, length: int, rng: np.random.Generator) -> Sequences:
+    """Makes sequences of some a, then some b, and asks whether there are more a.
+
+    Their numbers differ by at most three, so that the answer has to count; nothing stands before a shorter
+    sequence, which is filled up with zeros there.
+
+    Args:
+        count: Number of sequences.
+        length: Steps of each, at least 8.
+        rng: Source of the draws.
+
+    Returns:
+        The sequences, inputs 1 in the first column at an a and in the second at a b; targets 1 where there
+        are more a, else 0.
+
+    Raises:
+        ValueError: No sequences, or fewer than 8 steps.
+
+    Reference:
+        Weiss, Goldberg, Yahav (2018), On the practical computational power of finite precision RNNs for
+        language recognition: an LSTM counts, a GRU does not.
+    """
+    if count < 1 or length < 8:
+        raise ValueError(
+            f"expected at least 1 sequence of at least 8 steps, received {count} of {length}; ask for more"
+        )
+    more = rng.random(count) < 0.5
+    fewer = rng.integers(1, (length - 3) // 2 + 1, count)
+    larger = fewer + rng.integers(1, 4, count)
+    first, second = np.where(more, larger, fewer), np.where(more, fewer, larger)
+    steps, begin = np.arange(length), (length - first - second)[:, None]
+    is_second = steps >= begin + first[:, None]
+    inputs = np.stack([(steps >= begin) & ~is_second, is_second], axis=-1)
+    return Sequences(inputs.astype(np.float32), more.astype(np.float32)[:, None])

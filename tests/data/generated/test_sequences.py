@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from suite.data.generated.sequences import ADDING_BASELINE, adding_problem
+from suite.data.generated.sequences import ADDING_BASELINE, adding_problem, more_before
 
 
 @pytest.mark.parametrize("length", [2, 9, 40])
@@ -46,3 +46,18 @@ def test_the_second_mark_at_the_last_step():
     assert near.inputs[:, -1, 1].all() and not near.inputs[:, 4:-1, 1].any()
     np.testing.assert_array_equal(near.inputs[:, :4], anywhere.inputs[:, :4])  # the first as ever
     np.testing.assert_allclose(near.targets[:, 0], near.inputs.prod(axis=2).sum(axis=1), rtol=1e-6)
+
+
+def test_some_a_then_some_b_and_which_are_more():
+    inputs, targets = more_before(500, 12, np.random.default_rng(0))
+    assert inputs.shape == (500, 12, 2) and targets.shape == (500, 1)
+    texts = ["".join(" ab"[int(a + 2 * b)] for a, b in row) for row in inputs]
+    assert all(re.fullmatch(r" *a+b+", text) for text in texts)
+    differences = np.array([text.count("a") - text.count("b") for text in texts])
+    assert {*differences} == {-3, -2, -1, 1, 2, 3}
+    np.testing.assert_array_equal(targets[:, 0], differences > 0)
+    assert targets.mean() == pytest.approx(0.5, abs=0.1)
+    assert max(map(len, map(str.strip, texts))) > 9 and min(map(len, map(str.strip, texts))) < 5
+    message = "expected at least 1 sequence of at least 8 steps, received 5 of 7; ask for more"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        more_before(5, 7, np.random.default_rng(0))
