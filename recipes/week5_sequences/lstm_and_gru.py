@@ -370,8 +370,8 @@ CLAIMS = (
     Claim(
         "simple_rnn_over_lstm",
         at_least=5,
-        says="Where numbers far apart are added, a simple network from random weights has many times an LSTM's "
-        "error;",
+        says="Where numbers far apart are added, a simple network from random weights has many times an "
+        "LSTM's error;",
         lecture="it's harder for vanilla RNN to learn a recurrent weight matrix",
     ),
     Claim("test_mean_squared_error_lstm", at_most=0.02, says="an LSTM learns it,"),
