@@ -295,9 +295,8 @@ def run(config: Config, context: Context) -> Result:
         metrics[f"{kind}_gained_by_gru"] = metrics[f"{metric}_lstm"] - metrics[f"{metric}_gru"]
     metrics |= {f"parameters_{name}": models[name].layers[1].count_params() for name in models}
     metrics["parameters_gru_over_lstm"] = metrics["parameters_gru"] / metrics["parameters_lstm"]
-    metrics["simple_rnn_over_lstm"] = np.divide(
-        *(metrics[f"{SCORES['adding'][0]}_{name}"] for name in ("simple_rnn", "lstm"))
-    )
+    error = SCORES["adding"][0]
+    metrics["simple_rnn_over_lstm"] = metrics[f"{error}_simple_rnn"] / metrics[f"{error}_lstm"]
     return Result(
         metrics=metrics,
         figures={"left": draw_left(lengths, config), "tasks": draw_tasks(metrics)},

@@ -38,7 +38,7 @@ sys.exit(f"imported {heavy}" if heavy else 0)
         (["run", "linear_regression", "--seed", "many"], "'many' is not a valid integer"),
         (
             ["run", "linear_regression", "--data", "tfds"],
-            "expected data among embedded for linear_regression",
+            "expected data among embedded, path for linear_regression",
         ),
         (["run", "linear_regression", "--seed", "-1"], "expected a seed in [0, 2**32), received -1"),
         (["finetune", "missing/"], "does not exist"),
