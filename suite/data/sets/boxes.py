@@ -46,3 +46,25 @@ def random_mirror(image: tf.Tensor, boxes: tf.Tensor) -> tuple[tf.Tensor, tf.Ten
     top, bottom = tf.where(upside, 1 - bottom, top), tf.where(upside, 1 - top, bottom)
     left, right = tf.where(sideways, 1 - right, left), tf.where(sideways, 1 - left, right)
     return image, tf.stack([top, left, bottom, right], axis=-1)
+
+
+def single_boxes(data: DetectionSet, part: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Gives the images of a part that have one box, which is no crowd.
+
+    Args:
+        data: A set.
+        part: "train", "validation" or "test".
+
+    Returns:
+        `(n, height, width, 3)` uint8, `(n, 4)` float32 and `(n,)` int64.
+
+    Raises:
+        ValueError: There is none.
+    """
+    rows = [row for row, crowd in enumerate(data.is_crowd[part]) if len(crowd) == 1 and not crowd[0]]
+    if not rows:
+        raise ValueError(f"expected {part} images with one box in {data.source}, received none")
+    boxes, labels = (
+        np.concatenate([values[part][row] for row in rows]) for values in (data.boxes, data.labels)
+    )
+    return data.images[part][rows], boxes, labels
