@@ -1,12 +1,14 @@
-"""Numbers, intervals and the table of how well boxes are found."""
+"""Numbers, intervals, figures and tables of how well boxes are found."""
 
 import functools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from suite.evaluation.detection import MatchedDetections, Truths
+from suite.evaluation import plots
+from suite.evaluation.detection import COCO_THRESHOLDS, MatchedDetections, Truths
 from suite.evaluation.detection_errors import BAD_BOX, DOUBLE, NOTHING, RIGHT, WRONG_CLASS, Judged
 from suite.evaluation.intervals import Interval, bootstrap
 from suite.evaluation.table import Table
@@ -90,6 +92,54 @@ def error_table(judged: Sequence[Judged], least: float, why: str) -> Table:
     rows.append(("missed", str(missed), "things that no detection is right about"))
     note = f"Detections with a score of at least {least:.2f}, {why}."
     return Table("Errors by kind", ("kind", "number", "meaning"), rows, note)
+
+
+def heat_and_boxes(
+    images: np.ndarray,
+    heat: np.ndarray,
+    every: Mapping[str, np.ndarray],
+    kept: Mapping[str, np.ndarray],
+    classes: Sequence[str],
+    least: float = 0.3,
+) -> Figure:
+    """A column an image: how sure each cell is of a middle, the boxes of all cells, and those that are kept.
+
+    Args:
+        images: `(n, height, width, 3)` uint8; the first six are shown.
+        heat: `(n, rows, columns)` in [0, 1].
+        every: "boxes" `(n, K, 4)` of (top, left, bottom, right) in [0, 1], "scores" and "labels" `(n, K)`.
+        kept: The same, after suppression.
+        classes: Class names by label.
+        least: The score from which a box is drawn.
+    """
+    figure, grid = plots.new_figure("Heat, boxes, and what is kept", 11, 5.6, 3, 6)
+    for cell in grid.ravel():
+        cell.set_axis_off()
+    for column, number in zip(grid.T, range(len(images)), strict=False):
+        column[0].imshow(heat[number], vmin=0, vmax=1, cmap="magma")
+        for cell, found in zip(column[1:], (every, kept), strict=True):
+            cell.imshow(images[number])
+            sure = found["scores"][number] >= least
+            names = [classes[label] for label in found["labels"][number][sure]] if found is kept else ()
+            plots.boxes(cell, found["boxes"][number][sure], images.shape[1:3], names)
+    return figure
+
+
+def thresholds(by_suppression: Mapping[float, float], by_iou: Mapping[str, np.ndarray]) -> Figure:
+    """The mean average precision by what is suppressed, and by how exact a box has to be.
+
+    Args:
+        by_suppression: mAP@.5 in [0, 1] by the IoU above which a box is suppressed.
+        by_iou: By name of a detector, the mAP at each of `COCO_THRESHOLDS`.
+    """
+    figure, panels = plots.new_figure("Two thresholds", 9.6, 3.8, columns=2)
+    kept = {"mAP@.5": (list(by_suppression), list(by_suppression.values()), "o-")}
+    plots.curves(
+        panels[0], kept, xlabel="IoU above which a box is suppressed", ylabel="mAP@.5", ylim=(0, 1.02)
+    )
+    lines = {name: (COCO_THRESHOLDS, values, "o-") for name, values in by_iou.items()}
+    plots.curves(panels[1], lines, xlabel="IoU from which a box is right", ylabel="mAP", ylim=(0, 1.02))
+    return figure
 
 
 def _said(value: float) -> str:
