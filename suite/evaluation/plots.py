@@ -295,3 +295,23 @@ def image_rows(rows: Mapping[str, np.ndarray], *, title: str, side: float = 1.0)
         style = {"rotation": "horizontal", "ha": "right", "va": "center", "parse_math": False}
         cells[0].set_ylabel("\n".join(textwrap.wrap(name, 16)), **style)
     return figure
+
+
+def two_by_two(pictures: Mapping[str, np.ndarray], title: str) -> Figure:
+    """Shows up to four pictures of one size, large.
+
+    Args:
+        pictures: By name, `(height, width, 3)` uint8 each.
+        title: Title of the figure.
+
+    Returns:
+        The figure.
+    """
+    height, width, _ = next(iter(pictures.values())).shape
+    figure, grid = new_figure(title, 9, 0.8 + 9 * height / width, 2, 2)
+    for axes in grid.ravel():
+        axes.set_axis_off()
+    for axes, (name, picture) in zip(grid.ravel(), pictures.items(), strict=False):
+        axes.imshow(picture)
+        axes.set_title(name)
+    return figure

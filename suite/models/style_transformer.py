@@ -1,5 +1,7 @@
 """A network that repaints a photo in one style in a single pass, and the network that judges it."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers, ops
 
@@ -11,20 +13,25 @@ from suite.models.efficientnet_lite import EfficientNetLite0
 # computed.
 STYLE_LAYERS = ("image", "stem_conv", "block1a_project_bn", "block2b_add", "block3b_add", "block4c_add")
 CONTENT_LAYER = "block3b_add"  # 1/8 of the image's height and width
+JUDGING_LAYERS = ("block5c_add", "block6d_add")  # deeper: for a look at images that were not made to fit them
 _STRIDE = 4
 _MARGIN = 8  # pixels, so far the zeros around the feature maps show
 
 
-def build_loss_network(weights: str | None = "imagenet") -> keras.Model:
+def build_loss_network(
+    weights: str | None = "imagenet", style: Sequence[str] = STYLE_LAYERS, content: str = CONTENT_LAYER
+) -> keras.Model:
     """Builds the frozen network in whose features content and style are measured.
 
     Args:
         weights: As for `EfficientNetLite0`: "imagenet", or None for random ones.
+        style: Names of its layers in which style is measured.
+        content: Name of the layer in which content is measured.
 
     Returns:
         A functional model from float pixels in [0, 255], `(batch, height, width, 3)`, to
-        {"style": list of 6 feature maps, "content": feature map}, each `(batch, height / s, width / s,
-        channels)` with s from 1 to 16. Gradients flow through it to the pixels.
+        {"style": a feature map of each layer, "content": feature map}, each `(batch, height / s, width / s,
+        channels)` with s from 1 to 32. Gradients flow through it to the pixels.
 
     Reference:
         Gatys, Ecker, Bethge (2016) and Johnson, Alahi, Fei-Fei (2016) take layers of VGG, whose weights do
@@ -33,8 +40,8 @@ def build_loss_network(weights: str | None = "imagenet") -> keras.Model:
     base = EfficientNetLite0(include_top=False, weights=weights, include_preprocessing=False)
     image = keras.Input((None, None, 3), name="image")
     outputs = {
-        "style": [base.get_layer(name).output for name in STYLE_LAYERS],
-        "content": base.get_layer(CONTENT_LAYER).output,
+        "style": [base.get_layer(name).output for name in style],
+        "content": base.get_layer(content).output,
     }
     features = keras.Model(base.input, outputs)
     features.trainable = False

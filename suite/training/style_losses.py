@@ -121,3 +121,20 @@ def tiles(images: tf.Tensor, side: int) -> tf.Tensor:
         )
     rows = tf.reshape(images, (-1, height // side, side, width // side, side, channels))
     return tf.reshape(tf.transpose(rows, (0, 1, 3, 2, 4, 5)), (-1, side, side, channels))
+
+
+def check_tiles(crop: int, tile: int) -> None:
+    """Refuses training images that cannot be cut into tiles, before any is made.
+
+    Args:
+        crop: Height and width of the images in pixels.
+        tile: Height and width of the tiles.
+
+    Raises:
+        ValueError: tile does not divide crop.
+    """
+    if crop % tile:
+        raise ValueError(
+            f"expected a crop that is a multiple of the tile, received {crop} and {tile}; "
+            f"try --crop {max(1, crop // tile) * tile}"
+        )

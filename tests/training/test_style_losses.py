@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from suite.training.style_losses import content_loss, gram_matrix, style_loss, tiles, total_variation
+from suite.training.style_losses import (
+    check_tiles,
+    content_loss,
+    gram_matrix,
+    style_loss,
+    tiles,
+    total_variation,
+)
 
 RNG = np.random.default_rng(0)
 SHAPE = (3, 4, 5, 2)  # batch, height, width, channels: all different
@@ -113,3 +120,9 @@ def test_gradients_by_central_differences():
         shift[index] = step
         ends = [losses(tf.constant(FEATURES + sign * shift)).numpy() for sign in (1, -1)]
         np.testing.assert_allclose(gradient[index], (ends[0] - ends[1]) / (2 * step), rtol=1e-6, atol=1e-8)
+
+
+def test_crops_that_tiles_do_not_fill():
+    check_tiles(96, 48)
+    with pytest.raises(ValueError, match="^expected a crop .* received 40 and 16; try --crop 32$"):
+        check_tiles(40, 16)
