@@ -213,11 +213,11 @@ class Config:
     pixel_rate: Annotated[float, "of pixels in [0, 255], at first; falls to 0 along a cosine"] = 20.0
     content_weight: Annotated[float, "of the content loss, beside the style loss"] = 0.25
     smoothness: Annotated[float, "weight of the roughness"] = 0.5
-    crop: Annotated[int, "pixels, of the training images"] = 96
-    tile: Annotated[int, "pixels, of their parts that are judged alone"] = 48
+    crop: Annotated[int, "pixels, of the training images"] = 128
+    tile: Annotated[int, "pixels, of their parts that are judged alone"] = 64
     filters: Annotated[tuple[int, int, int], "of the network, at full, half and quarter size"] = (16, 32, 48)
     blocks: Annotated[int, "with a shortcut each, at quarter size"] = 4
-    steps: Annotated[int, "of the network's training"] = 200
+    steps: Annotated[int, "of the network's training"] = 350
     batch_size: Annotated[int, "images a step"] = 1
     learning_rate: Annotated[float, "at first; falls to 0 along a cosine"] = 3e-3
 
@@ -330,11 +330,11 @@ def run(config: Config, context: Context) -> Result:
 # that in mind.
 #
 # Still, descent on the pixels leaves the **fade** behind: half a photo and half a painting has neither's
-# statistics. The network does not. On the layers of its loss it has come more than half of the way, on photos
-# that it never saw; by the deeper ones it has no more of the style than a fade with as little content loss.
-# It paints short strokes in the painting's colors, leaves smooth areas nearly smooth, and no swirl of its is
-# as large as an eye. So hold a quick answer against the quick alternative, too, by a measure that it was not
-# made for.
+# statistics. Of the network we do not claim it. On the layers of its loss it has come more than half of the
+# way, on photos that it never saw; by the deeper ones it is near what a fade gives for as little content
+# loss, now better and now worse (`test_judged_style_over_fade`). It paints short strokes in the painting's
+# colors, leaves smooth areas nearly smooth, and no swirl of its is as large as an eye. So hold a quick answer
+# against the quick alternative, too, by a measure that it was not made for.
 #
 # ![The photo, two content weights, and an image from noise](figures/trade_off.png)
 #
@@ -402,12 +402,7 @@ CLAIMS = (
         ),
         Claim("test_content_loss", at_most=0.8, says="and keeps a part of their content."),
         Claim("test_judged_style", at_most=0.75, says="Deeper layers find a part of the style there, too,"),
-        Claim("test_judged_content", at_most=0.75, says="and of the content,"),
-        Claim(
-            "test_judged_style_over_fade",
-            at_least=0.8,
-            says="but no more of it than in a fade with as little content loss.",
-        ),
+        Claim("test_judged_content", at_most=0.75, says="and of the content."),
     ),
 )
 
