@@ -291,12 +291,10 @@ def run(config: Config, context: Context) -> Result:
             models.setdefault(name, model)  # that of the adding problem
     lengths = followed(models["lstm"], config, rng)
     metrics |= {f"left_{name}": each[-1] for name, each in lengths.items()}
-    for kind, (metric, _) in SCORES.items():
-        metrics[f"{kind}_gained_by_gru"] = metrics[f"{metric}_lstm"] - metrics[f"{metric}_gru"]
     metrics |= {f"parameters_{name}": models[name].layers[1].count_params() for name in models}
     metrics["parameters_gru_over_lstm"] = metrics["parameters_gru"] / metrics["parameters_lstm"]
-    error = SCORES["adding"][0]
-    metrics["simple_rnn_over_lstm"] = metrics[f"{error}_simple_rnn"] / metrics[f"{error}_lstm"]
+    simple, error = (metrics[f"test_mean_squared_error_{name}"] for name in ("simple_rnn", "lstm"))
+    metrics["simple_rnn_over_lstm"] = simple / error
     return Result(
         metrics=metrics,
         figures={"left": draw_left(lengths, config), "tasks": draw_tasks(metrics)},
