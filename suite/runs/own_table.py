@@ -19,7 +19,7 @@ from suite.evaluation import plots
 from suite.evaluation.baselines import most_frequent_class
 from suite.evaluation.classification import classification_tables, confusion
 from suite.evaluation.confusion_matrix import confusion_matrix
-from suite.evaluation.intervals import wilson
+from suite.evaluation.intervals import bootstrap, wilson
 from suite.evaluation.metrics import Metric, accuracy, choose, cross_entropy, r2
 from suite.evaluation.table import Table
 from suite.linear import least_squares
@@ -259,8 +259,10 @@ def _of_quantity(columns: _Columns, model: keras.Model) -> Result:
     table, inputs = columns.table, {part: columns.inputs(part) for part in SPLITS}
     answers = {part: model.predict(inputs[part], verbose=0)[:, 0] for part in SPLITS}
     truth = table.targets["test"]
+    interval = bootstrap(lambda rows: r2(answers["test"][rows], truth[rows]), len(truth), "rows")
     return Result(
         metrics={f"{part}_r2": r2(answers[part], table.targets[part]) for part in SPLITS},
+        intervals={"test_r2": interval},
         figures={"answers": _draw_answers(answers["test"], truth, table.target_name)},
         exports=[regressor_export(model, inputs["test"], truth, _first(inputs["train"]))],
         data=table.describe() | SOLVED,

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from suite import console
+from suite.data.folders.named_rows import NamedRows, shown
 from suite.data.folders.number_columns import LARGEST, decimal_sign, is_missing, read_number, read_numbers
-from suite.data.folders.tables import find_parts, read_table
-from suite.data.set_aside import SetAside, counted, first_names, printable, with_reasons
+from suite.data.folders.tables import find_parts
+from suite.data.set_aside import SetAside, counted, first_names, with_reasons
 from suite.data.splits import SPLITS, split_by_label
 
 LEAST_ROWS = 20
 LEAST_PER_CLASS = 5
 MOST_CLASSES = 100
-_LONGEST_NAME = 60
 _LEAST_SPREAD = 1e-6  # of a column, beside its mean: what float32 can tell
 
 
@@ -103,95 +103,14 @@ def read_csv(path: Path, seed: int, target: str | None = None, *, has_classes: b
     files = {"train": path}
     if path.is_dir():
         files = find_parts(path, (".csv", ".tsv", ".txt"), "CSV files of the parts of a table")
-    cells = _Cells(path, files)
+    cells = NamedRows(path, files)
     return _Reading(cells, cells.column_of(target), has_classes).to_set(seed)
-
-
-class _Cells:
-    """The rows of the files of a table, as texts."""
-
-    def __init__(self, path: Path, files: Mapping[str, Path]):
-        self.path, self.parts = path, [part for part in SPLITS if part in files]
-        self.aside: list[SetAside] = []
-        self.rows: list[list[str]] = []
-        self.part_of: list[str] = []
-        self.places: list[str] = []
-        self.names: list[str] = []
-        for part in self.parts:
-            self._read(part, files[part])
-
-    def _read(self, part: str, file: Path) -> None:
-        table = read_table(file, "a CSV file with names of columns in its first line")
-        names = [_shown(name) for name in table.rows[0].cells] if table.rows else []
-        if not any(names):
-            raise ValueError(
-                f"expected names of columns in the first line of {file}, received nothing; add them"
-            )
-        _check_names(names, file)
-        if not self.names:
-            self.names, self.delimiter = names, table.delimiter
-        missing = [name for name in self.names if name not in names]
-        if missing:
-            raise ValueError(
-                f"expected the columns of training in {file.name} as well, received none named "
-                f"{first_names(missing)}; give the files of a table the same columns"
-            )
-        order = [names.index(name) if name else place for place, name in enumerate(self.names)]
-        for row in table.rows[1:]:
-            if not any(row.cells):
-                continue
-            place, found = f"{file.name}:{row.line}", row.cells
-            if len(found) != len(names) and not (len(found) > len(names) and not any(found[len(names) :])):
-                quote = "a quote that does not close, " if row.unpaired else ""
-                self.aside.append(SetAside(place, f"{quote}{len(found)} cells for {len(names)} columns"))
-                continue
-            self.rows.append([found[column] for column in order])
-            self.part_of.append(part)
-            self.places.append(place)
-
-    def column(self, place: int) -> list[str]:
-        return [row[place] for row in self.rows]
-
-    def column_of(self, target: str | None) -> int:
-        """Number of the column that is the target, from 0."""
-        used = [place for place, name in enumerate(self.names) if name or any(self.column(place))]
-        if target is None:
-            return used[-1]
-        wanted = target.strip()
-        for same in (wanted.__eq__, lambda name: name.casefold() == wanted.casefold()):
-            places = [place for place, name in enumerate(self.names) if same(name)]
-            if places:
-                return places[0]
-        if wanted.isdecimal() and 1 <= int(wanted) <= len(self.names):
-            return int(wanted) - 1
-        names = first_names([self.names[place] or f"column {place + 1}" for place in used], 8)
-        raise ValueError(
-            f"expected a target among the columns of {self.path} ({names}), received --target {target!r}; "
-            "give a name, or a number from 1"
-        )
-
-
-def _shown(name: str) -> str:
-    """A name as one can read it in a message."""
-    name = printable(name.strip("\ufeff").strip())
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."
-
-
-def _check_names(names: Sequence[str], file: Path) -> None:
-    """Refuses a first line of data; instead of names there may be their numbers, from 0 or 1."""
-    numbers = [name for name in names if read_number(name) is not None]
-    counted_on = [[str(start + index) for index in range(len(numbers))] for start in (0, 1)]
-    if numbers and numbers not in counted_on:
-        raise ValueError(
-            f"expected names of columns in the first line of {file}, received {first_names(names, 4)}; add a "
-            "line with names"
-        )
 
 
 class _Reading:
     """What of the cells of a table are features, and what is a target."""
 
-    def __init__(self, cells: _Cells, target: int, has_classes: bool):
+    def __init__(self, cells: NamedRows, target: int, has_classes: bool):
         self.cells, self.has_classes, self.target = cells, has_classes, target
         self.named = [name or f"column {place + 1}" for place, name in enumerate(cells.names)]
         self.target_name = self.named[target]
@@ -259,13 +178,13 @@ class _Reading:
         if bad and 10 * len(bad) > present:
             raise ValueError(
                 f"expected numbers up to {LARGEST:g} in the target {name} of {self.cells.path}, received "
-                f"{_shown(bad[0])!r} ({len(bad)} of {present}); name another by --target, or run "
+                f"{shown(bad[0])!r} ({len(bad)} of {present}); name another by --target, or run "
                 "linear_classification"
             )
         self.targets = read.values
         self._doubt(name, read.doubtful)
         return [
-            reason or (f"{_shown(cell)!r} for {name} is no number" if np.isnan(value) else "")
+            reason or (f"{shown(cell)!r} for {name} is no number" if np.isnan(value) else "")
             for reason, cell, value in zip(reasons, cells, read.values, strict=True)
         ]
 
@@ -286,7 +205,7 @@ class _Reading:
             self._doubt(name, read.doubtful)
             for row in np.flatnonzero(np.isnan(read.values)):
                 cell = cells[row]
-                why = f"no {name}" if is_missing(cell) else f"{_shown(cell)!r} for {name} is no number"
+                why = f"no {name}" if is_missing(cell) else f"{shown(cell)!r} for {name} is no number"
                 reasons[row] = reasons[row] or why
         if left_out:
             by_name = [f"{name} ({reason})" for name, reason in left_out.items()]
