@@ -1,4 +1,4 @@
-"""An exported model on the user's images, texts or words, whatever its format."""
+"""An exported model on the user's images, tables, texts or words, whatever its format."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -8,7 +8,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from suite import console
-from suite.answers import annotated, boxes, classes, continuations, neighbors, segments, sentences, tags
+from suite.answers import (
+    annotated,
+    boxes,
+    classes,
+    columns,
+    continuations,
+    neighbors,
+    segments,
+    sentences,
+    tags,
+)
 from suite.answers.answer import Answer, Reader
 from suite.answers.explaining import Explainer
 from suite.answers.held_out import choose, labeling_of
@@ -39,8 +49,9 @@ def predict(
 ) -> list[dict[str, Any]]:
     """Names what a classifier, localizer, detector or segmenter sees in each image, or finds the like.
 
-    An encoder with a decoder describes images and translates texts. Other texts are classified, or their
-    words tagged, with the `vocabulary.txt` beside the artifact. Exported .tflite files carry such texts.
+    A model of a table answers each row of CSV files. An encoder with a decoder describes images and
+    translates texts. Other texts are classified, or their words tagged, with the `vocabulary.txt` beside the
+    artifact. Exported .tflite files carry such texts.
 
     Args:
         artifact: A .keras, .tflite or .onnx file or a SavedModel folder, with its `labels.txt` beside it; for
@@ -62,13 +73,14 @@ def predict(
         "neighbors": [{"name", "distance"}, ...]}; from word embeddings the same with "word", the distance
         being 1 - cosine; from a classifier of texts {"text", "classes"}; from a tagger {"text", "tags":
         [{"word", "tag", "probability"}, ...]}, one a word; from the step of a language model {"text",
-        "continuations": [...]}, `top` of them, the same at each call. With `explain` also
+        "continuations": [...]}, `top` of them, the same at each call; from a model of a table {"file",
+        "rows": [{"row", and "classes" or the number under its name}, ...]}. With `explain` also
         "explanation": {"file", "method"}.
 
     Raises:
         ValueError: The artifact is none of these, its labels or words are missing, an image cannot be read,
-            a word is not in the vocabulary, a text has no word, or it is not known which values the model
-            takes for black and white.
+            a word is not in the vocabulary, a text has no word, a table lacks a column, or it is not known
+            which values the model takes for black and white.
 
     Example:
         >>> (row,) = suite.predict("saved_models/photos", "photos/grass/0.png", top=1)
@@ -150,8 +162,17 @@ class _Kind(NamedTuple):
     reader: Callable[[Artifact, ValueRange | None], Reader]
 
 
+def _classifier(model: Artifact, scale: ValueRange | None) -> Reader:
+    return (
+        columns.table(model)
+        if columns.takes_columns(model.signature)
+        else classes.image_classifier(model, scale)
+    )
+
+
 _READERS: Mapping[Task, _Kind] = {
-    Task.CLASSIFIER: _Kind("file", classes.image_classifier),
+    Task.CLASSIFIER: _Kind("file", _classifier),
+    Task.REGRESSOR: _Kind("file", lambda model, _: columns.table(model)),
     Task.LOCALIZER: _Kind("file", boxes.localizer),
     Task.DETECTOR: _Kind("file", boxes.detector),
     Task.SEGMENTER: _Kind("file", segments.segmenter),

@@ -170,12 +170,14 @@ def predict(
 ) -> None:
     """Name what ARTIFACT sees in each of the INPUTS.
 
-    INPUTS are images; an encoder with a decoder describes them. They may be texts: a classifier names their
+    INPUTS are images; an encoder with a decoder describes them. A model of a table answers each row of CSV
+    files. INPUTS may be texts: a classifier names their
     class, a tagger that of each word; an encoder with a decoder translates them; a language model goes on
     with them; word embeddings give the words nearest to a word. A bundle stands for the TFLite file that is
     recommended for a phone.
     """
     from suite.answers.api import ask
+    from suite.answers.columns import RowAnswers
     from suite.answers.explaining import FOLDER
     from suite.bundle.record import bundle_of
     from suite.bundle.task import Task
@@ -191,7 +193,8 @@ def predict(
         return
     for row in rows:
         console.result(str(row))
-    if rows[0].task in (Task.CLASSIFIER, Task.DETECTOR, Task.SEGMENTER):
+    sees = rows[0].task in (Task.CLASSIFIER, Task.DETECTOR, Task.SEGMENTER)
+    if sees and not isinstance(rows[0].answer, RowAnswers):
         annotated = {Task.DETECTOR: "PHOTOS-WITH-BOXES", Task.SEGMENTER: "PHOTOS-WITH-MASKS"}
         say_next(f"suite evaluate {artifact} {annotated.get(rows[0].task, 'FOLDER-OF-LABELLED-PHOTOS')}")
     else:
