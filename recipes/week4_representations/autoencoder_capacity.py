@@ -168,8 +168,6 @@ def by_capacity(images: Mapping[str, np.ndarray], config: "Config", context: Con
 #
 # And is its code worth more than pixels? We give linear classifiers a hundred labels, ten times, and see how
 # often they are right on the test images: with the pixels, with the copies, and with the short code.
-
-
 #
 # ## Is it right?
 #

@@ -394,4 +394,4 @@ if __name__ == "__main__":
 # - With as many weights, convolutions keep more of an image in a code. Test the reason before you believe it.
 #
 # *Before: [pca_versus_autoencoder](pca_versus_autoencoder.md). Next:
-# [regularized_autoencoders](regularized_autoencoders.md), codes that are held back by something else.*
+# [autoencoder_capacity](autoencoder_capacity.md), what becomes of a code that has room for everything.*

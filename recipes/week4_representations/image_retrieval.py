@@ -408,5 +408,5 @@ if __name__ == "__main__":
 # * A code keeps what its training had to keep. To be blind to something, it has to be trained to undo it.
 # * Compare with the plain thing: pixels, random projections, an index with copies.
 #
-# *Before: [convolutional_autoencoder](convolutional_autoencoder.md). Next:
+# *Before: [stochastic_autoencoder](stochastic_autoencoder.md). Next:
 # [image_morphing](image_morphing.md), what lies between two codes.*

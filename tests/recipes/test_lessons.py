@@ -41,9 +41,17 @@ def test_the_parts_of_a_lesson(entry):
     exercises = re.findall(r"^\*\*\d\.\*\* ", prose, re.M)
     assert 2 <= len(exercises) <= 4 and len(exercises) == prose.count("<summary>Answer</summary>")
     assert f"suite run {name} --" in prose.split("## Try")[1], "an exercise sets a flag"
-    assert re.search(r"(Before|Next): \[\w+\]\(\w+\.md\)", prose.split("## To take away")[1])
     for neighbor in re.findall(r"\]\((\w+)\.md\)", prose):
         assert any(each.endswith(f"/{neighbor}") for each in catalog()), neighbor
+
+
+def test_it_leads_to_the_lessons_before_and_after(entry):
+    names = [each.split("/")[1] for each in catalog()]
+    place = names.index(entry.split("/")[1])
+    end = recipe_file(entry).read_text(encoding="utf-8").split("# ## To take away")[1]
+    before, _, after = " ".join(end.split("\n# ")).rpartition("Next: ")
+    assert place == 0 or f"[{names[place - 1]}]({names[place - 1]}.md)" in before.partition("Before: ")[2]
+    assert place + 1 == len(names) or after.startswith(f"[{names[place + 1]}]({names[place + 1]}.md)")
 
 
 def test_nothing_of_the_skeleton_is_left(entry):
