@@ -100,6 +100,7 @@ FACTS = {
     "mlp_keras": {"reference_gap": IDENTITY},
     "convolution": {
         "flipped_gap": MATHEMATICS,
+        "learned_mirror_gap": MATHEMATICS,
         "unflipped_gap": MATHEMATICS,
         "matrix_values_per_weight": STRUCTURE,
         "matrix_zeros": STRUCTURE,

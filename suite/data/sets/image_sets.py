@@ -252,6 +252,17 @@ def on_canvas(images: np.ndarray, margin: int, shift: tuple[int, int] = (0, 0)) 
     return np.pad(images, ((0, 0), *sides, (0, 0)))
 
 
+def moved_at_random(images: tf.Tensor, labels: tf.Tensor, margin: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Moves a batch on its canvas, each time by other numbers of pixels.
+
+    Args:
+        images: `(n, height, width, channels)`, any dtype, with a margin of black as by `on_canvas`.
+        labels: Of any shape; stay as they are.
+        margin: Pixels up, down, left and right, at most.
+    """
+    return tf.roll(images, tf.random.uniform((2,), -margin, margin + 1, tf.int32), (1, 2)), labels
+
+
 def on_gravel(images: np.ndarray, part: str, seed: int, contrast: float = 0.7) -> np.ndarray:
     """Adds a piece of scikit-image's photo of gravel to each image: another domain of the same classes.
 

@@ -201,6 +201,18 @@ def test_too_large_samples():
         image_sets.draw_samples(image_sets.load_digits(0), {"train": 1200, "more": 100}, draws=1, seed=0)
 
 
+def test_a_batch_is_moved_at_random():
+    """By each number of pixels up to the margin, and nothing is cut off."""
+    images = image_sets.on_canvas(np.full((2, 1, 1, 1), 9, np.uint8), 1)
+    places = set()
+    for _ in range(200):
+        moved, labels = image_sets.moved_at_random(tf.constant(images), tf.constant([4, 5]), margin=1)
+        assert moved.dtype == tf.uint8 and labels.numpy().tolist() == [4, 5]
+        assert np.sum(moved) == 18 and np.array_equal(moved[0], moved[1])
+        places.add(int(np.argmax(moved[0])))
+    assert places == set(range(9))
+
+
 def test_images_on_a_canvas():
     image = np.arange(1, 7, dtype=np.uint8).reshape(1, 2, 3, 1)
     canvas = image_sets.on_canvas(image, 2, (-2, 1))
