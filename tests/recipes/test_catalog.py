@@ -120,6 +120,7 @@ FACTS = {
     "output_distributions": {"squared_error_gap": MATHEMATICS, "reference_gap": IDENTITY},
     "stochastic_autoencoder": {"reference_gap": IDENTITY},
     "pca_versus_autoencoder": {"reference_gap": IDENTITY},
+    "style_transfer": {"reference_gap": IDENTITY, "shuffled_gram_gap": MATHEMATICS},
     "word_embeddings": {"reference_gap": IDENTITY},
     "image_retrieval": {"reference_gap": IDENTITY},
     "ngram_language_model": {
