@@ -29,11 +29,6 @@ class EncoderDecoderModels(NamedTuple):
     attention_model: keras.Model | None
 
 
-def state_names(depth: int) -> list[tuple[str, ...]]:
-    """Names of a decoder's states: of its first layer "hidden_state" and "cell_state", then with "_1", ..."""
-    return [tuple(f"{name}_{layer}" if layer else name for name in STATES) for layer in range(depth)]
-
-
 @dataclasses.dataclass(frozen=True)
 class AttentionDecoder:
     """What a decoder is made of; `build` makes it.
@@ -48,9 +43,6 @@ class AttentionDecoder:
             decide where the decoder looks.
         word_dropout: Share of the previous tokens that are dropped in training, each as a whole.
         hidden_dropout: Share of the hidden state that is dropped in training before the output.
-        depth: Recurrent layers; of each above the first the output is the sum of its own and of what it sees.
-        squeezed: Numbers that hidden state and context come to, by a layer with tanh, before the output, as
-            in Luong et al. (2015), equation 5; None: the output sees them as they are.
     """
 
     vocabulary: int
@@ -61,39 +53,32 @@ class AttentionDecoder:
     first_value: int = 0
     word_dropout: float = 0.0
     hidden_dropout: float = 0.0
-    depth: int = 1
-    squeezed: int | None = None
 
     def build(self, encoder: keras.Model) -> EncoderDecoderModels:
         """Puts the decoder on an encoder. Its layers serve twice: in training on all tokens, then on each.
 
         Args:
-            encoder: One input; "memory" and the states of `state_names(depth)` as outputs.
+            encoder: One input; "memory", "hidden_state" and "cell_state" as outputs.
         """
         shape, units = encoder.output["memory"].shape[1:], encoder.output[STATES[0]].shape[-1]
-        embed = layers.Embedding(self.vocabulary, self.embedding)
-        names, cells = state_names(self.depth), [LSTMCell(units) for _ in range(self.depth)]
+        embed, cell = layers.Embedding(self.vocabulary, self.embedding), LSTMCell(units)
         attention, head = Attention(), layers.Dense(self.vocabulary, "softmax", name="probabilities")
-        squeeze = layers.Dense(self.squeezed, "tanh") if self.squeezed else lambda x: x
 
         def attend(
             hidden: keras.KerasTensor, memory: keras.KerasTensor
         ) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:
             if not self.attends:
-                return head(squeeze(hidden)), None  # (B, steps, V)
+                return head(hidden), None  # (B, steps, V)
             context, weights = attention(hidden, memory, *([source] if self.masks else []))
-            seen = layers.Concatenate()([hidden, context[..., self.first_value :]])
-            return head(squeeze(seen)), weights
+            return head(layers.Concatenate()([hidden, context[..., self.first_value :]])), weights
 
         source = keras.Input(encoder.input.shape[1:], dtype=encoder.input.dtype, name=encoder.input.name)
         previous = keras.Input((self.steps,), dtype="int32", name="previous")
         encoded = encoder(source)
         word_dropout = layers.Dropout(self.word_dropout, noise_shape=(None, None, 1))
-        hidden = word_dropout(embed(previous)) if self.word_dropout else embed(previous)
-        for layer, (cell, both) in enumerate(zip(cells, names, strict=True)):
-            begin = [encoded[name] for name in both]
-            above = Recurrent(cell, return_sequences=True)(hidden, initial_state=begin)
-            hidden = layers.Add()([hidden, above]) if layer else above
+        word_embeddings = word_dropout(embed(previous)) if self.word_dropout else embed(previous)
+        states = [encoded[name] for name in STATES]
+        hidden = Recurrent(cell, return_sequences=True)(word_embeddings, initial_state=states)
         hidden = Dropout(self.hidden_dropout)(hidden) if self.hidden_dropout else hidden
         probabilities, weights = attend(hidden, encoded["memory"])
         training = keras.Model([source, previous], probabilities)
@@ -101,14 +86,11 @@ class AttentionDecoder:
 
         token = keras.Input((), dtype="int32", name="token")
         memory = keras.Input(shape, name="memory")
-        states = {name: keras.Input((units,), name=name) for both in names for name in both}
-        hidden, new_states = embed(token), dict[str, keras.KerasTensor]()
-        for layer, (cell, both) in enumerate(zip(cells, names, strict=True)):
-            above, new = cell(hidden, [states[name] for name in both])
-            hidden = layers.Add()([hidden, above]) if layer else above
-            new_states |= {f"new_{name}": state for name, state in zip(both, new, strict=True)}
+        states = [keras.Input((units,), name=name) for name in STATES]
+        hidden, new_states = cell(embed(token), states)
         probabilities, _ = attend(layers.Reshape((1, -1))(hidden), memory)
-        outputs = {"probabilities": layers.Flatten()(probabilities), **new_states}
+        outputs = {"probabilities": layers.Flatten()(probabilities)}
+        outputs |= {f"new_{name}": state for name, state in zip(STATES, new_states, strict=True)}
         attended = [memory, *([source] if self.masks else [])] if self.attends else []
-        step = keras.Model([token, *states.values(), *attended], outputs, name="decoder_step")
+        step = keras.Model([token, *states, *attended], outputs, name="decoder_step")
         return EncoderDecoderModels(encoder, training, step, attention_model)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from suite.models.attention_decoder import AttentionDecoder, state_names
+from suite.models.attention_decoder import AttentionDecoder
 
 SOURCE = np.array([[3, 1, 2, 0], [1, 1, 0, 0]], np.int32)
 PREVIOUS = np.array([[1, 4, 2], [1, 3, 3]], np.int32)
@@ -49,25 +49,3 @@ def test_without_attention_there_is_no_memory_in_the_step():
     models = AttentionDecoder(7, 4, attends=False).build(make_encoder())
     assert models.attention_model is None
     assert [tensor.name for tensor in models.step.inputs] == ["token", "hidden_state", "cell_state"]
-
-
-@pytest.mark.parametrize("depth", [2, 3])
-def test_the_step_of_a_deep_decoder_is_its_training_model(depth):
-    keras.utils.set_random_seed(0)
-    source = keras.Input((4,), dtype="int32", name="source")
-    memory = layers.Embedding(5, 6)(source)
-    mean = layers.GlobalAveragePooling1D()(memory)
-    names = [name for both in state_names(depth) for name in both]
-    states = {name: layers.Dense(3, "tanh", kernel_initializer="random_normal")(mean) for name in names}
-    encoder = keras.Model(source, {"memory": memory, **states})
-    models = AttentionDecoder(7, 4, masks=True, depth=depth, squeezed=5).build(encoder)
-    expected = models.training([SOURCE, PREVIOUS]).numpy()
-    given = {name: value.numpy() for name, value in encoder(SOURCE).items()} | {"source": SOURCE}
-    for step in range(PREVIOUS.shape[1]):
-        given["token"] = PREVIOUS[:, step]
-        outputs = models.step({tensor.name: given[tensor.name] for tensor in models.step.inputs})
-        np.testing.assert_allclose(outputs["probabilities"], expected[:, step], rtol=0, atol=1e-6)
-        given |= {name: outputs[f"new_{name}"].numpy() for name in names}
-    assert models.step.get_layer("probabilities").kernel.shape == (5, 7)
-    kernels = [each.shape for each in models.training.weights if each.path.endswith("recurrent_kernel")]
-    assert kernels == [(3, 12)] * depth

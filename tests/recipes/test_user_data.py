@@ -385,29 +385,6 @@ def test_a_users_sentences_are_classified(tmp_path):
     assert not (folder / "figures" / "accuracy_by_kind.png").exists()
 
 
-def test_a_users_pairs_are_translated(tmp_path):
-    path = tmp_path / "pairs.tsv"
-    lines = [f"{a} {b} haus\tthe {b} {a} house\trest" for a in "abcdef" for b in "uvwxyz"]
-    path.write_text("\n".join(["no pair", *lines, lines[0]]))
-    folder = suite.run(
-        "sequence_to_sequence",
-        data=str(path),
-        out=tmp_path / "a",
-        smoke=True,
-        precisions="float32",
-        swap=True,
-    )
-    result = json.loads((folder / "result.json").read_text())
-    assert [result["data"][part] for part in ("train", "validation", "test")] == [29, 3, 4]
-    aside = {entry["file"]: entry["reason"] for entry in result["data"]["quarantined"]}
-    assert aside == {"pairs.tsv:1": "no TAB", "pairs.tsv:38": "copy of line 2"}
-    assert [row["metric"] for row in result["baselines"]] == ["test_bleu"]
-    assert "test_bleu_last_state" not in result["metrics"], "one translator of a user's pairs is enough"
-    assert "house" in (folder / "encoder" / "vocabulary.txt").read_text().split()
-    (answer,) = suite.predict(folder / "encoder" / "model.tflite", "the u a house")
-    assert answer["translations"]
-
-
 @pytest.mark.slow  # the reader has tests of its own
 def test_reviews_of_films(tmp_path):
     with tfds.testing.mock_data(num_examples=30):
