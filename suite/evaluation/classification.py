@@ -97,6 +97,32 @@ def most_wrong(probabilities: np.ndarray, labels: np.ndarray, n: int) -> np.ndar
     return wrong[np.argsort(probabilities[wrong, labels[wrong]], kind="stable")][:n]
 
 
+def mistakes_table(
+    texts: Sequence[str], probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str], n: int = 10
+) -> Table:
+    """The texts that the classifier is most wrong about, see `most_wrong`, cut off after 200 letters.
+
+    Args:
+        texts: The examples.
+        probabilities: `(examples, K)` float.
+        labels: `(examples,)` int in [0, K), the true classes.
+        classes: K class names.
+        n: How many to show at most.
+
+    Raises:
+        ValueError: The shapes do not fit each other, or a label is out of range.
+    """
+    rows = [
+        (
+            texts[row][:200],
+            classes[labels[row]],
+            f"{classes[probabilities[row].argmax()]} {probabilities[row].max():.2f}",
+        )
+        for row in most_wrong(probabilities, labels, n)
+    ]
+    return Table("Surest mistakes", ("text", "label", "taken for"), rows)
+
+
 def _check(probabilities: np.ndarray, labels: np.ndarray, num_classes: int) -> None:
     if not len(labels) or np.shape(probabilities) != (len(labels), num_classes):
         raise ValueError(

@@ -216,6 +216,34 @@ def effects(names: Sequence[str], sizes: np.ndarray, half_widths: np.ndarray) ->
     return figure
 
 
+def bars(
+    values: Mapping[str, Mapping[str, float]], *, ylabel: str, title: str, chance: float | None = None
+) -> Figure:
+    """Draws groups of bars: a color a series, a group a name.
+
+    Args:
+        values: By series, the height by group; every series has the same groups.
+        ylabel: What the heights, in [0, 1], are.
+        title: Title of the figure.
+        chance: Where a dashed line is drawn; None: nowhere.
+
+    Returns:
+        The figure.
+    """
+    figure, axes = new_figure(title, 8.5, 3.6)
+    groups = list(next(iter(values.values())))
+    width = 0.8 / len(values)
+    for place, (name, heights) in enumerate(values.items()):
+        starts = np.arange(len(groups)) + width * (place - (len(values) - 1) / 2)
+        axes.bar(starts, [heights[group] for group in groups], 0.9 * width, label=name.replace("_", " "))
+    if chance is not None:
+        axes.axhline(chance, color=MUTED, linestyle="--", linewidth=1, label="chance")
+    axes.set_xticks(range(len(groups)), [group.replace("_", " ") for group in groups])
+    axes.set(ylabel=ylabel, ylim=(0, 1.05))
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
 def boxes(
     axes: Axes, corners: np.ndarray, size: tuple[int, int], captions: Sequence[str] = (), **style: Any
 ) -> None:

@@ -1,14 +1,16 @@
 """Word vectors by negative sampling, whole rows of words at a time: skip-gram and CBOW."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from suite import console
 from suite.language.embeddings import (
     Stream,
+    Text,
     cut_windows,
     keep_probabilities,
     negative_sampling_loss,
@@ -16,6 +18,7 @@ from suite.language.embeddings import (
     pair_mask,
     subsample,
 )
+from suite.language.vocabulary import Vocabulary
 
 
 class Vectors(NamedTuple):
@@ -178,3 +181,31 @@ class Trainer:
     def vectors(self) -> Vectors:
         """What was learned so far."""
         return Vectors(self.words.numpy(), self.contexts.numpy())
+
+
+def learn(
+    texts: Sequence[Sequence[str]], words: Vocabulary, size: int, steps: int, seed: int, spread: float = 0.3
+) -> np.ndarray:
+    """Word vectors by skip-gram, for an embedding to begin with.
+
+    Args:
+        texts: Tokens of each; no labels are needed.
+        words: Whose vectors are asked for; those that do not occur in the texts have the unknown word's.
+        size: Numbers a vector.
+        steps: Of training at least; whole passes over the texts are made.
+        seed: Of the first vectors and of all draws.
+        spread: Standard deviation of all numbers together.
+
+    Returns:
+        `(len(words), size)` float32.
+    """
+    text, settings = Text.encode({"train": texts}, 1), Settings(size)
+    epochs = -(-steps // Trainer.steps_for(text.counts(), settings))
+    schedule = keras.optimizers.schedules.PolynomialDecay(
+        9e-3, epochs * Trainer.steps_for(text.counts(), settings), 0.0
+    )
+    trainer = Trainer(skip_gram, text.counts(), settings, keras.optimizers.Adam(schedule), seed)
+    for _ in console.track(range(epochs), "word vectors"):
+        trainer.epoch(text.streams["train"])
+    found = trainer.vectors().words[text.vocabulary.ids(words.words)]
+    return spread * found / max(1e-9, float(found.std()))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from suite.data.batches import shuffled, without_tuning
+from suite.data.batches import by_length, shuffled, without_tuning
 from suite.training.reproducibility import set_seed
 
 X = np.arange(20, dtype=np.float32).reshape(10, 2)
@@ -60,3 +60,26 @@ def test_rows_come_from_all_over_the_set():
     rows = np.concatenate(list(shuffled(np.arange(1000), 50, 0).as_numpy_iterator()))
     assert abs(np.corrcoef(rows, np.arange(1000))[0, 1]) < 0.15  # 5 standard errors
     assert np.ptp(rows[:50]) > 800
+
+
+def test_texts_of_one_length_come_together():
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(0, 30, 403)
+    ids = np.where(np.arange(40) < lengths[:, None], rng.integers(1, 9, (403, 40)), 0).astype(np.int32)
+    of_epoch = by_length((ids, np.arange(403)), 32, 5)
+    assert len(of_epoch(1)) == 13
+    first, again, second = (list(of_epoch(epoch).as_numpy_iterator()) for epoch in (1, 1, 2))
+    places = [np.concatenate([rows for _, rows in batches]) for batches in (first, again, second)]
+    assert all(sorted(each) == list(range(403)) for each in places)
+    np.testing.assert_array_equal(places[0], places[1])
+    assert (places[0] != places[2]).any()
+    longest = [ids.shape[1] for ids, _ in first]
+    assert longest != sorted(longest), "a batch of short texts is not always first"
+    for batch, rows in first:
+        assert 28 <= len(rows) <= 32 and batch.shape[1] == max(1, lengths[rows].max())
+        assert np.ptp(lengths[rows]) <= 8
+        np.testing.assert_array_equal(batch, ids[rows, : batch.shape[1]])
+    twice = np.concatenate(
+        [rows for _, rows in by_length((ids, np.arange(403)), 32, 5, 2)(1).as_numpy_iterator()]
+    )
+    assert np.bincount(twice).tolist() == [2] * 403

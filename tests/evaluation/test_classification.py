@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from suite.evaluation.classification import classification_tables, confusion, most_wrong
+from suite.evaluation.classification import (
+    classification_tables,
+    confusion,
+    mistakes_table,
+    most_wrong,
+)
 
 # Predicted: 0 0 1 1 1 2 0; the class "dog" is never there and never predicted.
 LABELS = np.array([0, 0, 0, 1, 1, 2, 2])
@@ -85,3 +90,11 @@ def test_bad_input_is_refused(call):
         call(np.ones((0, 2)), np.array([], int))
     with pytest.raises(ValueError, match=r"expected labels in \[0, 2\), received 0 to 2"):
         call(np.ones((2, 2)), np.array([0, 2]))
+
+
+def test_the_surest_mistakes_are_shown_with_their_texts():
+    probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.99, 0.01], [0.2, 0.8]])
+    texts = ["right", "a little wrong", "w" * 300, "right"]
+    table = mistakes_table(texts, probabilities, np.array([0, 0, 1, 1]), ("ham", "spam"))
+    assert list(table.rows) == [("w" * 200, "spam", "ham 0.99"), ("a little wrong", "ham", "spam 0.60")]
+    assert len(mistakes_table(texts, probabilities, np.array([0, 0, 1, 1]), ("ham", "spam"), 1).rows) == 1

@@ -182,3 +182,14 @@ def test_two_by_two_pictures():
     figure = plots.two_by_two({"one": first, "other": second}, "t")
     assert [axes.get_title() for axes in figure.axes] == ["one", "other", "", ""]
     np.testing.assert_array_equal(figure.axes[1].images[0].get_array(), second)
+
+
+def test_bars_stand_in_groups_with_a_height_each():
+    values = {"first_way": {"all": 0.9, "rare_words": 0.5}, "second": {"rare_words": 0.25, "all": 1.0}}
+    axes = plots.bars(values, ylabel="share", title="", chance=0.5).axes[0]
+    assert [bar.get_height() for bar in axes.patches] == [0.9, 0.5, 1.0, 0.25]
+    middles = np.array([bar.get_x() + bar.get_width() / 2 for bar in axes.patches])
+    np.testing.assert_allclose((middles[:2] + middles[2:]) / 2, axes.get_xticks(), atol=1e-9)
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["all", "rare words"]
+    named = {text.get_text() for text in axes.get_legend().get_texts()}
+    assert named == {"first way", "second", "chance"}

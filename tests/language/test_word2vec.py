@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from suite.language.embeddings import Stream, Windows, pair_mask
-from suite.language.word2vec import Settings, Trainer, cbow, skip_gram, window_loss
+from suite.language.vocabulary import Vocabulary
+from suite.language.word2vec import Settings, Trainer, cbow, learn, skip_gram, window_loss
 from suite.optimizers import Adam
 
 WINDOW = 2
@@ -69,3 +70,17 @@ def test_training_brings_words_of_the_same_sentences_together():
     assert -(-(len(stream.words) + settings.span) // settings.span // settings.rows) <= Trainer.steps_for(
         counts, settings
     )
+
+
+def test_vectors_to_begin_with_are_by_the_ids_of_a_vocabulary():
+    rng = np.random.default_rng(2)
+    families = (("fine", "nice", "sweet"), ("bad", "poor", "vile"))
+    texts = [list(rng.permutation(family)) for family in families for _ in range(200)]
+    words = Vocabulary(["vile", "sweet", "elsewhere", "fine", "bad"])
+    found = learn(texts, words, 8, 600, 0, spread=0.2)
+    assert found.shape == (7, 8) and found.dtype == np.float32
+    assert found.std() == pytest.approx(0.2, abs=1e-4)
+    np.testing.assert_array_equal(found[4], found[1])  # what no text has is the unknown word
+    unit = found / np.linalg.norm(found, axis=1, keepdims=True)
+    vile, sweet, fine, bad = unit[[2, 3, 5, 6]]
+    assert min(vile @ bad, sweet @ fine) > max(vile @ fine, sweet @ bad) + 0.2

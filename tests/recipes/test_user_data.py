@@ -368,7 +368,7 @@ def test_a_users_sentences_are_classified(tmp_path):
     path = tmp_path / "mails.csv"
     rows = [f"win it now {n},spam" for n in range(15)] + [f"see you at {n},ham" for n in range(45)]
     path.write_text("\n".join(["text,label", *rows, "no label,", "x,y,z", rows[0]]))
-    given = {"epochs": 12, "learning_rate": 0.02, "batch_size": 16}
+    given = {"epochs": 12, "rates": (0.02,), "batch_size": 16}
     folder = suite.run("sentence_classification", data=str(path), out=tmp_path / "a", smoke=True, **given)
     result = json.loads((folder / "result.json").read_text())
     assert result["data"]["classes"] == ["ham", "spam"] and result["data"]["train"] == 36

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from suite import console
 from suite.data.folders.columns import find_columns
 from suite.data.folders.tables import find_parts, read_table
 from suite.data.generated.judgments import draw_judgments
+from suite.data.generated.opinions import draw_opinions
 from suite.data.set_aside import SetAside
 from suite.data.sets.tfds_images import split_training, tfds_builder, tfds_examples
 from suite.data.source import Source
@@ -53,7 +54,11 @@ class TextSet:
 
 
 def load(
-    source: Source, seed: int, text_column: str | None = None, label_column: str | None = None
+    source: Source,
+    seed: int,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    generate: Callable[[int], TextSet] | None = None,
 ) -> TextSet:
     """Loads what `--data` names.
 
@@ -63,6 +68,7 @@ def load(
         seed: Of the draws and of the split.
         text_column: Name of the column of texts of a file, or its number from 1; None: found.
         label_column: The same of the labels.
+        generate: Makes the embedded set of a seed instead of `generate_sentences`.
 
     Raises:
         ValueError: As for `read_csv`; a set that cannot be had, or columns of one that is no file.
@@ -73,7 +79,7 @@ def load(
             "them out"
         )
     return source.load(
-        embedded=lambda: generate_sentences(seed),
+        embedded=lambda: (generate or generate_sentences)(seed),
         tfds={"imdb_reviews": lambda: _read_reviews(seed)},
         path=lambda path: read_csv(path, seed, text_column, label_column),
     )
@@ -104,12 +110,36 @@ def generate_sentences(seed: int, pairs: int = 3000) -> TextSet:
     Returns:
         The set, split 70/15/15, with classes "negative" and "positive".
     """
-    twins = list(draw_judgments(pairs, seed).items())
-    rows = dict(zip(SPLITS, split_rows(len(twins), seed), strict=True))
+    return _of_twins(draw_judgments(pairs, seed), (0.7, 0.15, 0.15), seed, "generated sentences")
+
+
+def generate_opinions(seed: int, pairs: int = 2500, wrong: float = 0.05) -> TextSet:
+    """Makes short opinions of mostly rare words, see `draw_opinions`.
+
+    Args:
+        seed: Of the draws and of the split, in which a pair stays together.
+        pairs: Number of pairs that are drawn; copies are left out.
+        wrong: Share of the training labels that are the other one, as if somebody had slipped.
+
+    Returns:
+        The set, split 40/10/50: half of it tests, so that chance weighs little.
+    """
+    found = _of_twins(draw_opinions(pairs, seed), (0.4, 0.1, 0.5), seed, "generated opinions")
+    labels = found.labels["train"]
+    slips = np.random.default_rng(seed).random(len(labels)) < wrong
+    return dataclasses.replace(found, labels={**found.labels, "train": np.where(slips, 1 - labels, labels)})
+
+
+def _of_twins(
+    drawn: Mapping[tuple[str, str], str], shares: tuple[float, float, float], seed: int, source: str
+) -> TextSet:
+    """Of pairs of a positive and a negative text with their kind."""
+    twins = list(drawn.items())
+    rows = dict(zip(SPLITS, split_rows(len(twins), seed, shares), strict=True))
     texts = {part: [text for row in rows[part] for text in twins[row][0]] for part in SPLITS}
     kinds = {part: np.repeat([twins[row][1] for row in rows[part]], 2) for part in SPLITS}
     labels = {part: np.tile(np.array([1, 0], np.int64), len(rows[part])) for part in SPLITS}
-    return TextSet(texts, labels, ("negative", "positive"), "generated sentences", kinds)
+    return TextSet(texts, labels, ("negative", "positive"), source, kinds)
 
 
 class _Labeled:

@@ -5,6 +5,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from suite.data.generated.judgments import KINDS, OPPOSITES
+from suite.data.generated.opinions import BLAME, PRAISE
 from suite.data.sets import labeled_texts
 from suite.data.source import EMBEDDED, Source
 from suite.data.splits import SPLITS
@@ -46,6 +47,25 @@ def test_negated_sentences_mean_what_they_say():
         praise = text.split()[-1] in [good for good, _ in OPPOSITES]
         turned = "not" in text.split() and (kind != "contrasted" or " , it was not " in text)
         assert (praise != turned) == bool(label), text
+
+
+def test_opinions_mean_what_they_say_but_for_slips_in_training():
+    data = labeled_texts.generate_opinions(0, 1000, wrong=0.1)
+    wrong = dict.fromkeys(SPLITS, 0)
+    for part in SPLITS:
+        texts, kinds = [text.split() for text in data.texts[part]], data.kinds[part]
+        for good, bad, kind in zip(texts[::2], texts[1::2], kinds[::2], strict=True):
+            assert (sorted(good) == sorted(bad)) == (kind == "contrasted"), (good, bad)
+        for text, label, kind in zip(texts, data.labels[part], kinds, strict=True):
+            last = text[-1] in PRAISE
+            assert last or text[-1] in BLAME
+            turned = "nobody" in text or ("not" in text and (kind == "negated" or text[-2] == "not"))
+            wrong[part] += (last != turned) != bool(label)
+    assert wrong["validation"] == wrong["test"] == 0
+    assert 0.06 < wrong["train"] / len(data.texts["train"]) < 0.14
+    seen = [word for text in data.texts["train"] for word in text.split() if word in PRAISE]
+    assert seen.count("good") > 10 * seen.count("sparkling") > 0
+    assert labeled_texts.load(EMBEDDED, 3, generate=labeled_texts.generate_opinions).kinds["test"].size
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
