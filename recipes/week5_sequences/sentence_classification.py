@@ -298,10 +298,10 @@ def run(config: Config, context: Context) -> Result:
 #   both are tuned.
 # * **Distance** is the hard kind. From three hundred labels the convolution guesses: none of its filters sees
 #   "nobody" and the judgment together. The LSTM could carry the word along, and on some draws of the data it
-#   learns to; on others it guesses, too. With the labels of *all* training texts it reads nearly all of them.
-#   The convolution does on some draws and not on others. That it can is due to the strongest answer, which
-#   joins what is far apart: a filter that answers to "nobody" and to praise alike says whether the text has
-#   *one of the two*.
+#   learns to; on others it is little better than a guess. With the labels of *all* training texts it reads
+#   nearly all of them. The convolution does on some draws and not on others. That it can is due to the
+#   strongest answer, which joins what is far apart: a filter that answers to "nobody" and to praise alike
+#   says whether the text has *one of the two*.
 #
 # Always answering one class, the trivial answer, gets one half. The sentences are made up, and here the
 # unlabeled ones come from the very source that the test is from: that is the best case for word vectors. Many
