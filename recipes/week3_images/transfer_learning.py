@@ -68,7 +68,8 @@ def freeze(model: keras.Model) -> None:
 def add_head(backbone: keras.Model, num_classes: int) -> keras.Model:
     """From pixels to probabilities.
 
-    >>> backbone = keras.Sequential([keras.Input((1280,)), layers.Dense(1280)])
+    >>> image = keras.Input((1280,))
+    >>> backbone = keras.Model(image, layers.Dense(1280)(image))
     >>> freeze(backbone)
     >>> sum(weights.numpy().size for weights in add_head(backbone, 4).trainable_variables)
     5124
@@ -117,8 +118,9 @@ def train(
 # Photos of one's own are often near to what ImageNet shows, and then the head alone is right about most of
 # them. So here is a task that is far: drawn shapes, a circle, square, triangle or star, in any color, turned
 # at random, on photos of brick, grass and gravel. ImageNet has no class for a shape, and color and texture,
-# which tell so many of its classes, say nothing here. There are twenty-five training images of each shape.
-# In training they are mirrored, and nothing else: a crop could cut off the corners by which one knows them.
+# which tell so many of its classes, say nothing here. There are twenty-five training images of each shape;
+# validation and test show other shapes before other parts of the photos. In training images are mirrored, and
+# nothing else: a crop could cut off the corners by which one knows a shape.
 
 
 # %%
@@ -186,8 +188,9 @@ def draw_images(data: Images, classes: Sequence[str]) -> Figure:
 #
 # `train_head` fits the head to the features of the images and of four changed copies of each, with a penalty
 # chosen by cross-validation. From there all layers are trained twice: by small steps, and carelessly, at ten
-# times the rate. The small rate was chosen on validation images, once. Where validation speaks for the head,
-# or for the middle between its weights and the trained ones, these are kept (`keep_share`).
+# times the rate, for a third of the epochs, which are enough to see what comes of it. The small rate was
+# chosen on validation images, once. Where validation speaks for the head, or for the middle between its
+# weights and the trained ones, these are kept (`keep_share`).
 #
 # `--data PHOTOS/` takes photos of yours, a folder for each class, and `--data tfds` those of tf_flowers: five
 # of each class for training, at 224 pixels. Their second phase is that of `suite finetune`, which lets
@@ -211,7 +214,7 @@ class Config:
     drawn: Annotated[int, "test images, and three times as many as for validation"] = 400
 
 
-SMOKE = Config(images_per_class=3, epochs=1, careless_learning_rate=0, scratch_epochs=2, side=32, drawn=24)
+SMOKE = Config(images_per_class=3, epochs=1, careless_learning_rate=0, scratch_rates=(3e-3,), drawn=24)
 DATA = ("embedded", "tfds", "path")
 
 
@@ -276,7 +279,7 @@ def run(config: Config, context: Context) -> Result:
     if is_drawn:
         metrics["test_accuracy_careless"] = measured["careless"]
         metrics["train_accuracy_from_scratch"] = known["train"]
-    metrics, figures = result.metrics | metrics, figures | result.figures
+    metrics, figures = {**result.metrics, **metrics}, {**figures, **result.figures}
     return dataclasses.replace(result, metrics=metrics, figures=figures)
 
 
@@ -299,8 +302,7 @@ def run(config: Config, context: Context) -> Result:
 # ![Training losses of both trainings of all layers](figures/loss.png)
 #
 # At ten times the rate the loss stays above that of guessing, ln 4 = 1.39, though training began at weights
-# that were right about half: the first large steps have thrown them away, and a hundred images do not bring
-# them back.
+# that were right about half: the first large steps have thrown away what these knew.
 
 # %%
 CLAIMS = (
@@ -325,11 +327,11 @@ CLAIMS = (
     ),
     Claim(
         "test_accuracy_gain_of_layers",
-        at_least=0.12,
+        at_least=0.08,
         data="embedded",
         says="All layers together, by small steps, name more than the head,",
     ),
-    Claim("test_accuracy", at_least=0.7, data="embedded", says="seven of ten and more;"),
+    Claim("test_accuracy", at_least=0.65, data="embedded", says="about two of three or more;"),
     Claim(
         "test_accuracy_careless",
         at_most=0.37,
@@ -351,7 +353,9 @@ if __name__ == "__main__":
 #
 # <details><summary>Answer</summary>
 #
-# TODO
+# Three: `test_accuracy_gain_of_layers` is 0, `test_accuracy` is the head's, 0.60 (seed 2), and so is
+# `test_accuracy_careless`, as nothing was trained that could have spoiled it. What the head is worth does not
+# depend on what comes after it.
 #
 # </details>
 #
