@@ -5,7 +5,9 @@ says nothing about the shape, and the photographs behind are tinted in the same 
 single pixels tells a class.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -110,6 +112,30 @@ def draw_scenes(
         images[index], instances[index] = _paint(scene, covers, photos, rng)
         scenes.append(scene)
     return Drawing(images, instances, tuple(scenes))
+
+
+def write_shapes(
+    directory: str | os.PathLike[str], counts: Mapping[str, int], seed: int, size: tuple[int, int]
+) -> Path:
+    """Writes scenes of one thing as class folders of PNG files, train, validation and test apart.
+
+    Args:
+        directory: A new folder, or one that an earlier call with the same arguments wrote.
+        counts: Scenes of each part, of all shapes together.
+        seed: As of `draw_scenes`.
+        size: `(height, width)` in pixels.
+
+    Returns:
+        The folder: PART/SHAPE/NUMBER.png, the number being that of the scene in its part.
+    """
+    root = Path(directory)
+    for part, count in counts.items():
+        drawing = draw_scenes(part, count, seed, size, (1, 1))
+        for number, (image, scene) in enumerate(zip(drawing.images, drawing.scenes, strict=True)):
+            folder = root / part / scene.things[0].shape
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(folder / f"{number:05}.png")
+    return root
 
 
 def class_masks(drawing: Drawing) -> np.ndarray:

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 from skimage.measure import regionprops
 
 from suite.data.generated import scenes
@@ -102,3 +103,14 @@ def test_sets(monkeypatch):
     detection = detection_sets.draw_detection_set(0, (32, 32), things=(1, 1))
     assert [len(boxes) for boxes in detection.boxes["train"]] == [1, 1, 1, 1]
     assert detection.classes == scenes.SHAPES and detection.describe()["test"] == 3
+
+
+def test_shapes_are_written_as_class_folders(tmp_path):
+    root = scenes.write_shapes(tmp_path / "shapes", {"train": 12, "test": 3}, seed=1, size=(32, 40))
+    for part, count in (("train", 12), ("test", 3)):
+        drawing = scenes.draw_scenes(part, count, 1, (32, 40), (1, 1))
+        files = sorted(root.glob(f"{part}/*/*.png"), key=lambda file: file.name)
+        assert [file.parent.name for file in files] == [scene.things[0].shape for scene in drawing.scenes]
+        for file, image in zip(files, drawing.images, strict=True):
+            with Image.open(file) as written:
+                np.testing.assert_array_equal(np.asarray(written), image)
