@@ -5,7 +5,7 @@
 # of them. That beats counting where words fall into kinds, loses where a text repeats itself, and ends at the
 # window's edge.
 #
-# *Week 5, "Motivation for recurrent layers". Takes 45 s on one CPU core; tiny_shakespeare 120 s.
+# *Week 5, "Motivation for recurrent layers". Takes 60 s on one CPU core; tiny_shakespeare 3 min.
 # `suite run window_language_model [--data tfds | --data FILE.txt or FOLDER with train, test]`*
 #
 # ## Why not go on counting?
@@ -312,10 +312,12 @@ def run(config: Config, context: Context) -> Result:
 #
 # ![The drawn words by their vectors, in two principal components](figures/vectors.png)
 #
-# Nobody told the network what an animal is. Names, actions, manners and places of each kind lie together,
-# since they are followed by the same words; and with these vectors it reads new sentences nearly as well as
-# who knows the truth, with little more than half of the n-grams' perplexity. That is the case for which the
-# notes praise it: many words, few kinds, few sentences.
+# Nobody told the network what an animal is. Names, actions and manners of each kind lie together, since they
+# are followed by the same words. *Places* do not: they end every sentence, nothing ever had to be predicted
+# from one, and their vectors are where chance put them. A vector knows what it was asked, no more. With these
+# vectors the network reads new sentences nearly as well as who knows the truth, with little more than half of
+# the n-grams' perplexity. That is the case for which the notes praise it: many words, few kinds, few
+# sentences.
 #
 # **On real text it loses.** The documentation of Python says the same things in the same words, a table that
 # has them is hard to beat, and 60,000 words are few to learn two thousand vectors from. Mixed with the
