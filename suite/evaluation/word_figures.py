@@ -1,5 +1,6 @@
 """What one looks at of word vectors: pairs that differ in one way, and the words nearest to others."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -30,6 +31,28 @@ def relations(vectors: WordVectors, pairs_by_relation: Mapping[str, Sequence[Seq
             axes.text(*end, second, fontsize=7, color=plots.COLORS[1])
         axes.scatter(*points.T, s=4, color=plots.MUTED)
         axes.set(title=relation)
+    return figure
+
+
+def lists(vectors: WordVectors, words_by_list: Mapping[str, Sequence[str]], title: str) -> Figure:
+    """Words in the two principal components of their vectors, a color for each list.
+
+    Args:
+        vectors: Of the words, and of others, which are not shown.
+        words_by_list: Such as {"animals": ["cat", "barn"], ...}; words without a vector are left out.
+        title: Of the figure.
+    """
+    figure, axes = plots.new_figure(title, 11, 8)
+    known = {name: [w for w in words if w in vectors.words] for name, words in words_by_list.items()}
+    points = PCA(2).fit_transform(
+        vectors.unit()[vectors.rows([w for words in known.values() for w in words])]
+    )
+    for (name, words), color in zip(known.items(), itertools.cycle(plots.COLORS), strict=False):
+        axes.scatter(*points[: len(words)].T, s=2, color=color, label=name)
+        for word, point in zip(words, points, strict=False):
+            axes.text(*point, word, fontsize=7, color=color, ha="center", va="bottom")
+        points = points[len(words) :]
+    axes.legend(frameon=False)
     return figure
 
 

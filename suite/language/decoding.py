@@ -31,7 +31,11 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def next_probabilities(
-    logits: np.ndarray, temperature: float = 1.0, top_k: int | None = None, forbidden: Sequence[int] = ()
+    logits: np.ndarray,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    forbidden: Sequence[int] = (),
+    top_p: float | None = None,
 ) -> np.ndarray:
     """What the next token is drawn from: `softmax(logits / temperature)` over the tokens that are left.
 
@@ -42,18 +46,27 @@ def next_probabilities(
             the first of equals ("greedy").
         top_k: Number of tokens that are left, the most probable ones (the first of equals); None for all.
         forbidden: Ids that get probability 0; padding, say.
+        top_p: In (0, 1]: the fewest most probable tokens that have this probability together are left, at
+            least one ("nucleus sampling"). It is theirs at this temperature, among those that `top_k` and
+            `forbidden` leave. None for all.
 
     Returns:
         `(..., V)` float64.
 
     Raises:
-        ValueError: A negative temperature, a top_k below 1, an id out of range, or no token left.
+        ValueError: A negative temperature, a top_k below 1, a top_p not in (0, 1], an id out of range, or no
+            token left.
+
+    Reference:
+        Holtzman, Buys, Du, Forbes, Choi (2020), The curious case of neural text degeneration: top_p.
     """
     logits = np.array(logits, np.float64)
     if not 0 <= temperature < np.inf:
         raise ValueError(f"expected a temperature >= 0, received {temperature:g}")
     if top_k is not None and top_k < 1:
         raise ValueError(f"expected top_k >= 1, received {top_k}; None for all tokens")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"expected a top_p in (0, 1], received {top_p:g}; None for all tokens")
     outside = [index for index in forbidden if not 0 <= index < logits.shape[-1]]
     if outside:
         raise ValueError(f"expected forbidden ids in [0, {logits.shape[-1]}), received {outside[0]}")
@@ -64,7 +77,14 @@ def next_probabilities(
     if kept is not None:
         dropped = np.argsort(-logits, axis=-1, kind="stable")[..., kept:]
         np.put_along_axis(logits, dropped, -np.inf, axis=-1)
-    return np.exp(log_softmax(logits / (temperature or 1.0)))
+    found = np.exp(log_softmax(logits / (temperature or 1.0)))
+    if top_p is None:
+        return found
+    order = np.argsort(-found, axis=-1, kind="stable")
+    ranked = np.take_along_axis(found, order, axis=-1)
+    before = np.cumsum(ranked, axis=-1) - ranked  # of the more probable ones
+    np.put_along_axis(found, order, np.where(before < top_p, ranked, 0.0), axis=-1)
+    return found / found.sum(axis=-1, keepdims=True)
 
 
 def sample(logits: np.ndarray, rng: np.random.Generator, **settings: Any) -> np.ndarray:
@@ -73,7 +93,7 @@ def sample(logits: np.ndarray, rng: np.random.Generator, **settings: Any) -> np.
     Args:
         logits: `(..., V)`.
         rng: Source of the draws, one a row.
-        **settings: Those of `next_probabilities`: temperature, top_k, forbidden.
+        **settings: Those of `next_probabilities`: temperature, top_k, forbidden, top_p.
 
     Returns:
         `(...)` int32.
@@ -252,7 +272,7 @@ def generate(
         prompt: Ids, at least one.
         length: Tokens to add.
         rng: Source of the draws.
-        **settings: Those of `next_probabilities`: temperature, top_k, forbidden.
+        **settings: Those of `next_probabilities`: temperature, top_k, forbidden, top_p.
 
     Returns:
         `(length,)` int32, without the prompt.

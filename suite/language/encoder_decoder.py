@@ -125,7 +125,7 @@ class EncoderDecoder:
             row: Number of the row.
             length: Tokens at most.
             rng: Source of the draws.
-            **settings: Those of `next_probabilities`: temperature, top_k, forbidden.
+            **settings: Those of `next_probabilities`: temperature, top_k, forbidden, top_p.
         """
         drawn = generate(self._speak, _row(states, row), [self._start], length, rng, **settings)
         return self.words.sentence(drawn)

@@ -213,14 +213,24 @@ class NgramCounts:
         Raises:
             ValueError: An id is out of range, or there is no word.
         """
-        stream = self._stream(texts)
-        rows = self._rows(stream, self.order)[1:]
-        return np.array(
-            [
-                np.mean(row[stream > 0] == len(table.keys) + 1)
-                for row, table in zip(rows, self._tables, strict=True)
-            ]
-        )
+        return np.array([np.mean(~self.occurred(texts, n)) for n in range(1, self.order + 1)])
+
+    def occurred(self, texts: Sequence[np.ndarray], order: int | None = None) -> np.ndarray:
+        """Of each word of texts, whether it and the `order - 1` words before it did, in this order.
+
+        Args:
+            texts: Ids `(length,)` of each text, int in [1, size).
+            order: n of the n-grams that end at the words; None for all that was counted.
+
+        Returns:
+            `(words of all texts,)` bool.
+
+        Raises:
+            ValueError: An id or the order is out of range, or there is no word.
+        """
+        order, stream = self._checked(order), self._stream(texts)
+        rows = self._rows(stream, order)[order]
+        return rows[stream > 0] <= len(self._tables[order - 1].keys)
 
     def entries(self) -> np.ndarray:
         """How many different n-grams there are, `(order,)` int64 by n."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from suite.evaluation.embeddings import WordVectors
-from suite.evaluation.word_figures import nearest_words, relations
+from suite.evaluation.word_figures import lists, nearest_words, relations
 
 WORDS = WordVectors(
     ("with", "horse", "mare", "bull", "cows"),
@@ -28,3 +28,12 @@ def test_nearest_words_of_long_words_by_method():
     assert table.columns == ("word", "skip-gram", "svd")
     (row,) = table.rows  # the only one of more than four letters
     assert row[0] == "horse" and row[1] == row[2] and row[1].startswith("mare, ")
+
+
+def test_lists_of_words_have_a_color_each():
+    (axes,) = lists(WORDS, {"horses": ["horse", "mare", "foal"], "cattle": ["bull", "cows"]}, "Two").axes
+    colors = {text.get_text(): text.get_color() for text in axes.texts}
+    assert set(colors) == {"horse", "mare", "bull", "cows"}
+    assert colors["horse"] == colors["mare"] != colors["bull"] == colors["cows"]
+    places = {text.get_text(): text.get_position() for text in axes.texts}
+    assert places["horse"][0] * places["bull"][0] < 0  # the first component parts them

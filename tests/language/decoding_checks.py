@@ -14,6 +14,7 @@ LOGITS = RNG.normal(0, 1.5, (2, 3, 7))
 
 def decoding(module):
     probabilities(module)
+    nucleus(module)
     sampling(module)
     searching(module)
     greedy(module)
@@ -42,6 +43,23 @@ def probabilities(module):
     far = np.array([1000.0, 0, -1000])
     np.testing.assert_allclose(module.log_softmax(far), [0, -1000, -2000])
     np.testing.assert_allclose(module.log_softmax(LOGITS[0, 0]), np.log(softmax(LOGITS[0, 0])), rtol=1e-12)
+
+
+def nucleus(module):
+    for temperature, top_k, top_p in itertools.product((0.3, 1.0, 2.5), (None, 3), (0.01, 0.4, 0.9, 1.0)):
+        found = module.next_probabilities(LOGITS, temperature, top_k, (5,), top_p)
+        for row, logits in zip(found.reshape(-1, 7), LOGITS.reshape(-1, 7), strict=True):
+            left = sorted(set(range(7)) - {5}, key=lambda index: -logits[index])[:top_k]
+            p, kept, together = softmax(logits[left] / temperature), [], 0.0
+            for index, probability in zip(left, p, strict=True):
+                if together < top_p:
+                    kept, together = [*kept, index], together + probability
+            expected = np.zeros(7)
+            expected[kept] = softmax(logits[kept] / temperature)
+            np.testing.assert_allclose(row, expected, rtol=1e-9)
+    powers = np.log([0.25, 0.5, 0.25])
+    np.testing.assert_allclose(module.next_probabilities(powers, top_p=0.5), [0, 1, 0])
+    np.testing.assert_allclose(module.next_probabilities(powers, top_p=0.6), [1 / 3, 2 / 3, 0])
 
 
 def sampling(module):

@@ -25,6 +25,7 @@ def test_against_brute_force():
         ({"temperature": -1}, "^expected a temperature >= 0, received -1$"),
         ({"temperature": np.nan}, "^expected a temperature >= 0, received nan$"),
         ({"top_k": 0}, "^expected top_k >= 1, received 0; None for all tokens$"),
+        ({"top_p": 0}, r"^expected a top_p in \(0, 1\], received 0; None for all tokens$"),
         ({"forbidden": (1, 4)}, r"^expected forbidden ids in \[0, 4\), received 4$"),
         (
             {"forbidden": range(4)},

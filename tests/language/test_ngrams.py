@@ -86,3 +86,16 @@ def test_an_order_that_was_not_counted(order):
     for ask in (counts.log_probabilities, lambda texts, *way: counts.distribution(texts[0], *way)):
         with pytest.raises(ValueError, match=message):
             ask([[1]], AddK(1), order)
+
+
+def test_which_words_end_an_ngram_that_occurred():
+    rng = np.random.default_rng(0)
+    train, test = ([rng.integers(1, 6, length) for length in (60, 40)] for _ in range(2))
+    counts = NgramCounts(train, 4, 6)
+    for n in range(1, 5):
+        padded = [[0] * (n - 1) + text.tolist() for text in train]
+        known = {tuple(text[i : i + n]) for text in padded for i in range(len(text) - n + 1)}
+        asked = [[0] * (n - 1) + text.tolist() for text in test]
+        expected = [tuple(text[i : i + n]) in known for text in asked for i in range(len(text) - n + 1)]
+        assert counts.occurred(test, n).tolist() == expected
+        assert counts.unseen(test)[n - 1] == pytest.approx(1 - np.mean(expected))

@@ -137,6 +137,17 @@ FACTS = {
         "reference_gap": IDENTITY,
     },
     "text_primer": {"reference_gap": IDENTITY},
+    "window_language_model": {
+        "reference_gap": IDENTITY,
+        "drawn_window_over_ngram": "sentences that the recipe draws itself",
+        "drawn_window_over_true": "sentences that the recipe draws itself",
+        "nearest_same_list": "sentences that the recipe draws itself",
+        "nearest_same_list_shuffled": "sentences that the recipe draws itself",
+        "right_endings_short": "sentences that the recipe draws itself",
+        "right_endings_ngram": "sentences that the recipe draws itself",
+        "right_endings_long": "sentences that the recipe draws itself",
+        "right_endings_moved": "sentences that the recipe draws itself",
+    },
     "rnn_language_model": {
         "perplexity_gap": MATHEMATICS,
         "kept_bytes_line": STRUCTURE,
