@@ -44,7 +44,7 @@ from keras import KerasTensor, layers, ops
 from sklearn.metrics import balanced_accuracy_score
 
 from suite.data.batches import by_length
-from suite.data.generated.opinions import KINDS
+from suite.data.generated.judgments import KINDS
 from suite.data.sets import labeled_texts
 from suite.evaluation import plots
 from suite.evaluation.baselines import most_frequent_class
@@ -415,5 +415,5 @@ if __name__ == "__main__":
 # - Tune both sides before you say what pretrained vectors are worth, and look at more than one draw.
 # - A filter sees as far as it is wide. The strongest answer over all places can join what is farther apart.
 #
-# *Before: [bidirectional_and_deep_rnn](bidirectional_and_deep_rnn.md). Next:
+# *Before: [part_of_speech_tagging](part_of_speech_tagging.md). Next:
 # [sequence_to_sequence](sequence_to_sequence.md), where a text goes in and another one comes out.*

@@ -4,7 +4,7 @@ import numpy as np
 
 KINDS = ("plain", "negated", "contrasted", "distant")
 
-_SUBJECTS = (
+SUBJECTS = (
     "film", "book", "meal", "hotel", "concert", "lecture", "game", "story", "garden", "train", "coffee",
     "play", "song", "museum", "soup", "room", "trip", "phone", "exhibition", "pizza",
 )  # fmt: skip
@@ -41,7 +41,7 @@ def draw_judgments(count: int, seed: int) -> dict[tuple[str, str], str]:
 
 def _draw_twins(rng: np.random.Generator) -> tuple[tuple[str, str], str]:
     """A positive and a negative sentence, and their kind."""
-    start = f"{rng.choice(_OPENINGS)}the {rng.choice(_SUBJECTS)} {rng.choice(_VERBS)} "
+    start = f"{rng.choice(_OPENINGS)}the {rng.choice(SUBJECTS)} {rng.choice(_VERBS)} "
     good, bad = OPPOSITES[rng.integers(len(OPPOSITES))]
     kind = KINDS[rng.choice(4, p=(0.375, 0.25, 0.25, 0.125))]
     before = rng.choice(_INTENSIFIERS)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-KINDS = ("plain", "negated", "contrasted", "distant")
+from suite.data.generated.judgments import KINDS, SUBJECTS
 
 PRAISE = (
     "good", "great", "excellent", "pleasant", "exciting", "beautiful", "charming", "clever", "superb",
@@ -22,10 +22,6 @@ BLAME = (
     "harsh", "dull", "shallow", "bland", "cold", "silly", "lousy", "hopeless", "pathetic", "irritating",
     "gloomy", "cramped", "dismal", "repulsive", "broken", "hideous", "jarring", "uninspired", "joyless",
     "murky", "wretched", "rotten", "inferior", "tiresome", "drab", "insipid",
-)  # fmt: skip
-_SUBJECTS = (
-    "film", "book", "meal", "hotel", "concert", "lecture", "game", "story", "garden", "train", "coffee",
-    "play", "song", "museum", "soup", "room", "trip", "phone", "exhibition", "pizza",
 )  # fmt: skip
 _OPENINGS = (
     "", "", "i think ", "honestly , ", "they say ", "for me ", "this time ", "after a long day ",
@@ -61,7 +57,7 @@ def _draw_twins(rng: np.random.Generator) -> tuple[tuple[str, str], str]:
     """A positive and a negative text, and their kind."""
     kind = KINDS[rng.choice(len(KINDS), p=_SHARES)]
     opening, verb, strength = (str(rng.choice(words)) for words in (_OPENINGS, _VERBS, _INTENSIFIERS))
-    one, two, three = map(str, rng.choice(_SUBJECTS, 3, replace=False))
+    one, two, three = map(str, rng.choice(SUBJECTS, 3, replace=False))
     frequencies = 1 / np.arange(1, len(PRAISE) + 1)
     places = rng.choice(len(PRAISE), 3, replace=False, p=frequencies / frequencies.sum())
     good, bad = ([words[place] for place in places] for words in (PRAISE, BLAME))
