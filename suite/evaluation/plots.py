@@ -322,3 +322,23 @@ def _side_by_side(images: np.ndarray) -> np.ndarray:
     gap = max(1, shown.shape[2] // 20)
     widths = [(0, 0), (0, 0), (0, gap), *[(0, 0)] * (shown.ndim - 3)]
     return np.concatenate(np.pad(shown, widths, constant_values=1), axis=1)[:, :-gap].squeeze()
+
+
+def two_by_two(pictures: Mapping[str, np.ndarray], title: str) -> Figure:
+    """Shows up to four pictures of one size, large.
+
+    Args:
+        pictures: By name, `(height, width, 3)` uint8 each.
+        title: Title of the figure.
+
+    Returns:
+        The figure.
+    """
+    height, width, _ = next(iter(pictures.values())).shape
+    figure, grid = new_figure(title, 9, 0.8 + 9 * height / width, 2, 2)
+    for axes in grid.ravel():
+        axes.set_axis_off()
+    for axes, (name, picture) in zip(grid.ravel(), pictures.items(), strict=False):
+        axes.imshow(picture)
+        axes.set_title(name)
+    return figure

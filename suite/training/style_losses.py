@@ -121,3 +121,29 @@ def tiles(images: tf.Tensor, side: int) -> tf.Tensor:
         )
     rows = tf.reshape(images, (-1, height // side, side, width // side, side, channels))
     return tf.reshape(tf.transpose(rows, (0, 1, 3, 2, 4, 5)), (-1, side, side, channels))
+
+
+def check_sides(sides: Sequence[int], tile: int, stride: int, margin: int) -> None:
+    """Refuses images that the network cannot bring back to their size, or that tiles do not fill.
+
+    Args:
+        sides: Height and width in pixels: of the training images, then of others.
+        tile: Height and width of the parts of training images that are judged alone.
+        stride: What all sides have to be a multiple of.
+        margin: Pixels that are mirrored at each edge; a side is longer than that.
+
+    Raises:
+        ValueError: A side that does not fit.
+    """
+    crop, *_ = sides
+    if crop % tile:
+        raise ValueError(
+            f"expected a crop that is a multiple of the tile, received {crop} and {tile}; "
+            f"try --crop {max(1, crop // tile) * tile}"
+        )
+    for side in sides:
+        if side <= margin or side % stride:
+            raise ValueError(
+                f"expected a side that is a multiple of {stride} above {margin}, received {side}; "
+                f"try {max(margin // stride + 1, round(side / stride)) * stride}"
+            )

@@ -175,3 +175,10 @@ def test_image_rows_have_a_name_each():
     ):
         with pytest.raises(ValueError, match="^expected rows of equally many images, at least one, received"):
             plots.image_rows(rows, title="t")
+
+
+def test_two_by_two_pictures():
+    first, second = (np.full((4, 6, 3), value, np.uint8) for value in (10, 20))
+    figure = plots.two_by_two({"one": first, "other": second}, "t")
+    assert [axes.get_title() for axes in figure.axes] == ["one", "other", "", ""]
+    np.testing.assert_array_equal(figure.axes[1].images[0].get_array(), second)

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from suite.training.style_losses import content_loss, gram_matrix, style_loss, tiles, total_variation
+from suite.training.style_losses import (
+    check_sides,
+    content_loss,
+    gram_matrix,
+    style_loss,
+    tiles,
+    total_variation,
+)
 
 RNG = np.random.default_rng(0)
 SHAPE = (3, 4, 5, 2)  # batch, height, width, channels: all different
@@ -113,3 +120,16 @@ def test_gradients_by_central_differences():
         shift[index] = step
         ends = [losses(tf.constant(FEATURES + sign * shift)).numpy() for sign in (1, -1)]
         np.testing.assert_allclose(gradient[index], (ends[0] - ends[1]) / (2 * step), rtol=1e-6, atol=1e-8)
+
+
+def test_crops_that_tiles_do_not_fill():
+    check_sides((96, 256), 48, 4, 8)
+    with pytest.raises(ValueError, match="^expected a crop .* received 40 and 16; try --crop 32$"):
+        check_sides((40, 256), 16, 4, 8)
+
+
+@pytest.mark.parametrize(("side", "proposal"), [(255, 256), (18, 16), (8, 12), (0, 12), (-4, 12)])
+def test_sides_that_cannot_be_halved_twice(side, proposal):
+    message = f"^expected a side that is a multiple of 4 above 8, received {side}; try {proposal}$"
+    with pytest.raises(ValueError, match=message):
+        check_sides((32, side), 16, 4, 8)

@@ -1,21 +1,28 @@
 """Photos to stylize that ship with scikit-image and scikit-learn, a drawn style image, and the user's own."""
 
 import io
+import itertools
 import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+import tensorflow as tf
 from PIL import Image
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from suite.data.folders.unlabeled import read_picture_folder
 from suite.data.pictures.images import decode
+from suite.data.source import Source
 
 LEAST_SIDE = 32  # pixels, of a picture of the user's
 _LEAST_FITTED = 16  # pixels, which the networks can still work on
 TRAINING = ("astronaut", "coffee", "rocket", "flower", "motorcycle")
 HELD_OUT = ("cat", "pagoda")
+
+_MOST = 500  # photos of a part of a folder, kept in memory
 
 # Night blue to moonlight: the share of the way, then red, green and blue.
 _PALETTE = (
@@ -46,6 +53,62 @@ def sample_photo(name: str) -> np.ndarray:
     if name == "motorcycle":  # the function that would give it downloads its twin
         return decode(Path(skimage.data.__file__).parent / "motorcycle_left.png")
     return getattr(skimage.data, {"cat": "chelsea"}.get(name, name))()
+
+
+def read_pictures(content: str, style: str, side: int) -> tuple[np.ndarray | None, np.ndarray]:
+    """Decodes a user's pictures to take content and style from.
+
+    Args:
+        content: A path, or nothing.
+        style: A path; nothing for swirls.
+        side: Height and width that the picture of the style is brought to, in pixels.
+
+    Returns:
+        `(height, width, 3)` uint8 or None, and `(side, side, 3)` uint8.
+
+    Raises:
+        ValueError: As for `read_picture`.
+    """
+    pictures = [
+        read_picture(path, role) if path else None for path, role in ((content, "content"), (style, "style"))
+    ]
+    return pictures[0], draw_swirls(side) if pictures[1] is None else square(pictures[1], side)
+
+
+class Photos(NamedTuple):
+    """Photos, split.
+
+    Attributes:
+        train: `(height, width, 3)` uint8 each, of any sizes.
+        test: The same, held out.
+        described: What a result says of them.
+    """
+
+    train: list[np.ndarray]
+    test: list[np.ndarray]
+    described: dict[str, Any]
+
+
+def load_photos(source: Source, seed: int, longest: int) -> Photos:
+    """Loads photos to stylize.
+
+    Args:
+        source: Embedded is the photos of packages, a path that of a folder, of which 500 of a part are read.
+        seed: Of the folder's split.
+        longest: Pixels of the longer side that a folder's photos are brought to at most.
+
+    Raises:
+        ValueError: As for `read_picture_folder`.
+    """
+    if source.path is None:
+        train, test = ([sample_photo(name) for name in names] for names in (TRAINING, HELD_OUT))
+        return Photos(train, test, {"source": "sample photos", "train": len(train), "test": len(test)})
+    folder = read_picture_folder(source.path, seed)
+    train, test = (
+        [fit(decode(folder.root / file), longest, 1) for file in folder.files[part][:_MOST]]
+        for part in ("train", "test")
+    )
+    return Photos(train, test, folder.describe())
 
 
 def draw_swirls(side: int, seed: int = 0) -> np.ndarray:
@@ -118,6 +181,11 @@ def square(image: np.ndarray, side: int) -> np.ndarray:
     return resize(image[top : top + smaller, left : left + smaller], (side, side))
 
 
+def squares(images: Sequence[np.ndarray], side: int) -> np.ndarray:
+    """The `square` of each: `(n, side, side, 3)` uint8."""
+    return np.stack([square(image, side) for image in images])
+
+
 def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Stretches `(height, width, 3)` uint8 to `size`, `(height, width)` in pixels; antialiased."""
     return np.array(Image.fromarray(image).resize(size[::-1], Image.Resampling.LANCZOS))
@@ -160,6 +228,20 @@ def random_crops(photos: Sequence[np.ndarray], side: int, largest: int, seed: in
         top, left = (int(rng.integers(length - cut, endpoint=True)) for length in photo.shape[:2])
         crop = resize(photo[top : top + cut, left : left + cut], (side, side))
         yield crop[:, ::-1] if rng.random() < 0.5 else crop
+
+
+def crop_batches(photos: Sequence[np.ndarray], side: int, batch_size: int, seed: int) -> tf.data.Dataset:
+    """Batches of `random_crops`, of squares up to twice the side, `(batch_size, side, side, 3)` uint8."""
+    crops = tf.data.Dataset.from_generator(
+        lambda: random_crops(photos, side, 2 * side, seed),
+        output_signature=tf.TensorSpec((side, side, 3), tf.uint8),
+    )
+    return crops.batch(batch_size).prefetch(4)
+
+
+def some_crops(photos: Sequence[np.ndarray], side: int, count: int, seed: int) -> np.ndarray:
+    """The first of `random_crops`, of squares up to twice the side, `(count, side, side, 3)` uint8."""
+    return np.stack(list(itertools.islice(random_crops(photos, side, 2 * side, seed), count)))
 
 
 def png(image: np.ndarray) -> bytes:

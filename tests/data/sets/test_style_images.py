@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from suite.data.sets import style_images
+from suite.data.source import Source
 
 RNG = np.random.default_rng(0)
 PHOTO = RNG.integers(0, 256, (60, 90, 3), dtype=np.uint8)
@@ -71,3 +72,42 @@ def test_a_users_picture(tmp_path):
         message = rf"^expected a picture \(JPEG, .*\), received '.*{name}': {reason}; save it as JPEG or PNG"
         with pytest.raises(ValueError, match=message):
             style_images.read_picture(tmp_path / name, "content")
+
+
+def test_pictures_of_the_user_or_none(tmp_path):
+    content, style = style_images.read_pictures("", "", 40)
+    assert content is None
+    np.testing.assert_array_equal(style, style_images.draw_swirls(40))
+    file = tmp_path / "a.png"
+    file.write_bytes(style_images.png(PHOTO))
+    content, style = style_images.read_pictures(str(file), str(file), 40)
+    np.testing.assert_array_equal(content, PHOTO)
+    np.testing.assert_array_equal(style, style_images.square(PHOTO, 40))
+
+
+def test_photos_of_packages_and_of_a_folder(tmp_path):
+    photos = style_images.load_photos(Source.parse("embedded"), 0, 32)
+    assert photos.described == {"source": "sample photos", "train": 5, "test": 2}
+    np.testing.assert_array_equal(photos.test[0], style_images.sample_photo("cat"))
+    rng = np.random.default_rng(0)
+    for index in range(20):
+        pixels = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+        (tmp_path / f"{index}.png").write_bytes(style_images.png(pixels))
+    photos = style_images.load_photos(Source.parse(tmp_path), 0, 32)
+    assert (len(photos.train), len(photos.test)) == (photos.described["train"], photos.described["test"])
+    assert len(photos.train) > len(photos.test) > 0
+    assert {photo.shape for photo in (*photos.train, *photos.test)} == {(25, 32, 3)}
+
+
+def test_crops_in_batches():
+    first = style_images.some_crops([PHOTO], 20, 4, seed=3)
+    np.testing.assert_array_equal(
+        first, list(itertools.islice(style_images.random_crops([PHOTO], 20, 40, seed=3), 4))
+    )
+    batches = list(style_images.crop_batches([PHOTO], 20, 2, seed=3).take(2))
+    np.testing.assert_array_equal(np.concatenate(batches), first)
+
+
+def test_squares():
+    found = style_images.squares([PHOTO, PHOTO.transpose(1, 0, 2)], 20)
+    np.testing.assert_array_equal(found[1], style_images.square(PHOTO.transpose(1, 0, 2), 20))
