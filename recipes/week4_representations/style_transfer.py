@@ -5,7 +5,7 @@
 # on the pixels brings the two together in a minute, and a small network learns to do so for any photo in one
 # pass.
 #
-# *Week 4, "Applications of adversarial approach", "Style Transfer". Takes 100 s on 2 CPU cores.
+# *Week 4, "Applications of adversarial approach", "Style Transfer". Takes 2 min on 2 CPU cores.
 # `suite run style_transfer [--content A.jpg] [--style B.jpg] [--data FOLDER]`*
 #
 # ## Why repaint?
@@ -214,8 +214,8 @@ def stylize(model: keras.Model, images: np.ndarray) -> np.ndarray:
 # layers. So the images are judged by *deeper* layers of the same network, none of which is in the loss, on
 # photos that were not trained on. Two trivial answers bound the scale. The photo as it is has a style of 1
 # and a content loss of 0; the painting itself has a style of 0 and a content loss above 1. And there is a
-# third: fade the painting into the photo. Of all shares that have no more content loss than our network's
-# answer, which has most of the style?
+# third: fade the painting into the photo. The more of it, the more style and the less content; so an answer
+# of ours is held against the fade that has as much content loss.
 
 
 # %%
@@ -228,6 +228,9 @@ def judge_all(judge: Judge, deeper: Judge, made: dict[str, np.ndarray]) -> dict[
     metrics = {}
     for name, pair in answers.items():
         metrics |= ask_both(judge, deeper, *pair, name)
+    for name in ("optimized", "test"):
+        metrics[f"{name}_judged_style_over_fade"] = deeper.over_fade(*answers[name])
+    metrics["test_style_over_fade"] = judge.over_fade(*answers["test"])
     for each in ("judged_style", "judged_content"):
         metrics[f"{each}_light_over_heavy"] = metrics[f"light_{each}"] / metrics[f"heavy_{each}"]
     stretched = style_images.resize(judge.painting, small.shape[1:3])[None]
@@ -253,17 +256,15 @@ class Config:
     pixel_rate: Annotated[float, "of pixels in [0, 255], at first; falls to 0 along a cosine"] = 20.0
     content_weight: Annotated[float, "of the content loss, beside the style loss"] = 0.25
     smoothness: Annotated[float, "weight of the roughness"] = 0.5
-    crop: Annotated[int, "pixels, of the training images"] = 128
-    tile: Annotated[int, "pixels, of their parts that are judged alone"] = 64
+    crop: Annotated[int, "pixels, of the training images"] = 96
+    tile: Annotated[int, "pixels, of their parts that are judged alone"] = 48
     filters: Annotated[tuple[int, int, int], "of the network, at full, half and quarter size"] = (16, 32, 48)
     blocks: Annotated[int, "with a shortcut each, at quarter size"] = 4
-    steps: Annotated[int, "of the network's training, a square each"] = 350
+    steps: Annotated[int, "of the network's training, a square each"] = 300
     learning_rate: Annotated[float, "at first; falls to 0 along a cosine"] = 3e-3
 
 
-SMOKE = Config(
-    side=32, longest=48, optimizing_steps=2, crop=32, tile=16, filters=(2, 3, 4), blocks=1, steps=10
-)
+SMOKE = Config(side=32, longest=48, optimizing_steps=2, crop=32, tile=16, filters=(2, 3, 4), steps=10)
 DATA = ("embedded", "path")
 TRIED = ("small photo", "light content weight", "heavy content weight", "from noise")
 
@@ -339,12 +340,13 @@ def run(config: Config, context: Context) -> Result:
 # image fits its examiners better than it fits the style. Any number that was optimized is to be read with
 # that in mind.
 #
-# Still, descent on the pixels leaves the **fade** behind: half a photo and half a painting has neither's
-# statistics. Of the network we do not claim it. On the layers of its loss it has come more than half of the
-# way, on photos that it never saw; by the deeper ones it is near what a fade gives for as little content
-# loss, now better and now worse (`test_judged_style_over_fade`). It paints short strokes in the painting's
-# colors, leaves smooth areas nearly smooth, and no swirl of its is as large as an eye. So hold a quick answer
-# against the quick alternative, too, by a measure that it was not made for.
+# Still, descent on the pixels leaves the **fade** behind by those deeper layers, too: half a photo and half a
+# painting has neither's statistics. The network does so only by the layers of its loss, on photos that it
+# never saw. By the deeper ones a fade with as much content loss is nearer to the painting than what the
+# network makes (`test_judged_style_over_fade` is above 1). It paints short strokes in the painting's colors,
+# leaves smooth areas nearly smooth, and no swirl of its is as large as an eye: five photos and some hundred
+# steps are little. So hold a quick answer against the quick alternative, and by a measure that it was not
+# made for.
 #
 # ![The photo, two content weights, and an image from noise](figures/trade_off.png)
 #
@@ -409,21 +411,27 @@ CLAIMS = (
         Claim(
             "optimized_judged_style_over_fade",
             at_most=0.75,
-            says="It has more of the style than any fade of photo and painting with as little content loss.",
+            says="It is nearer to the style than a fade of photo and painting with as much content loss.",
         ),
         Claim("judged_style_light_over_heavy", at_most=0.5, says="A light content weight gives more style,"),
         Claim("judged_content_light_over_heavy", at_least=2.0, says="and a heavy one more content."),
         Claim(
             "test_style_loss_ratio",
             at_most=0.5,
-            says="In one pass a small network takes half of the style loss and more of photos that are new,",
+            says="In one pass a small network takes half of the style loss and more of photos that are new",
         ),
         Claim(
             "test_content_loss",
             at_most=0.8,
             says="at a content loss below that of photos upside down.",
         ),
-        Claim("test_judged_style", at_most=0.75, says="Deeper layers find a part of the style there, too,"),
+        Claim(
+            "test_style_over_fade",
+            at_most=0.75,
+            says="By these layers it is nearer to the style than a fade with as much content loss,",
+        ),
+        Claim("test_judged_style_over_fade", at_least=1.0, says="and by the deeper ones it is not."),
+        Claim("test_judged_style", at_most=0.75, says="But these find a part of the style there, too,"),
         Claim(
             "test_judged_content",
             at_most=0.75,

@@ -1,12 +1,13 @@
 """Figures and tables of how well the pixels of photos are told apart."""
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from suite.data.sets.segmentation_sets import IGNORED
 from suite.evaluation import plots
 from suite.evaluation.drawing import BACKGROUNDS, class_colors, draw_mask
 from suite.evaluation.intervals import Interval, bootstrap
@@ -48,6 +49,22 @@ def masks_over_photos(
     patches = [Patch(color=colors[label], label=classes[label]) for label in named]
     figure.legend(handles=patches, loc="outside lower center", ncols=min(6, len(patches)), frameon=False)
     return figure
+
+
+def rows_of_masks(images: np.ndarray, masks: np.ndarray, guesses: Mapping[str, np.ndarray]) -> Figure:
+    """A column an image: the image, what is true, then what each model says.
+
+    Args:
+        images: `(n, height, width, 3)` uint8; the first six are shown.
+        masks: `(n, height, width)` uint8; the first class is black, what is 255 white.
+        guesses: By name of a model, of the same shape.
+    """
+    palette = np.full((256, 3), 255, np.uint8)
+    palette[:IGNORED] = class_colors(IGNORED)
+    palette[0] = 0
+    rows = {"image": images[:6], "truth": palette[masks[:6]]}
+    rows |= {name: palette[guess[:6]] for name, guess in guesses.items()}
+    return plots.image_rows(rows, title="On test images", side=1.3)
 
 
 def iou_table(

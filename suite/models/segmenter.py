@@ -8,7 +8,7 @@ from keras import layers
 from suite.layers import MaxUnpooling2D
 from suite.models.blocks import convolution
 
-UNPOOLINGS = ("max_unpooling", "transposed_convolution", "nearest", "nearest_scores")
+UNPOOLINGS = ("nearest", "transposed_convolution", "max_unpooling")
 
 
 def build_segmenter(
@@ -17,21 +17,22 @@ def build_segmenter(
     unpoolings: Sequence[str] = ("max_unpooling",),
     filters: Sequence[int] = (16, 32),
     context_filters: int = 64,
+    context_layers: int = 4,
 ) -> keras.Model:
     """Builds one encoder, and a decoder on it for each way to enlarge.
 
-    The encoder pools after each stage; then four convolutions look far around on the small map. A decoder
+    The encoder pools after each stage; then convolutions look far around on the small map. A decoder
     goes the same way back, a convolution after each enlargement. Nothing but the small map goes from encoder
-    to decoder, save for max unpooling the positions of the maxima.
+    to decoder, save for max unpooling the positions of the maxima. All decoders have as many weights.
 
     Args:
         input_shape: `(height, width, channels)`, sides that halve `len(filters)` times without a remainder.
         num_classes: Number of classes, the background included.
-        unpoolings: "max_unpooling" (values go back to the remembered positions), "transposed_convolution"
-            (learned, 2 x 2 at stride 2), "nearest" (each value fills a square), or "nearest_scores": no
-            decoder, the scores of the small map fill the squares.
+        unpoolings: "nearest" (each value fills a square) and "max_unpooling" (values go back to the
+            remembered positions), a convolution after either, or "transposed_convolution" (3 x 3, stride 2).
         filters: Filters of each stage, at the full size first.
         context_filters: Filters of the convolutions on the small map.
+        context_layers: How many of these there are.
 
     Returns:
         A model from "image", `(batch, height, width, channels)` uint8 in [0, 255], to a dict by unpooling of
@@ -58,41 +59,44 @@ def build_segmenter(
             x = convolution(x, width)
         stages.append(x)
         x = layers.MaxPooling2D()(x)
-    for _ in range(4):
+    for _ in range(context_layers):
         x = convolution(x, context_filters)
     x = convolution(x, filters[-1])
     decoded = {name: _decode(x, stages, name, num_classes) for name in unpoolings}
     return keras.Model(image, {name: layers.Softmax(name=name)(scores) for name, scores in decoded.items()})
 
 
-def single(segmenter: keras.Model, unpooling: str) -> keras.Model:
+def single(segmenter: keras.Model, unpooling: str, name: str | None = None) -> keras.Model:
     """Takes the encoder and one decoder, to be deployed.
 
     Args:
         segmenter: From `build_segmenter`.
         unpooling: One of its outputs.
+        name: Of the model; None: that of the unpooling.
 
     Returns:
         A model on the same weights from "image" to "probabilities".
     """
-    return keras.Model(segmenter.input, {"probabilities": segmenter.output[unpooling]}, name=unpooling)
+    outputs = {"probabilities": segmenter.output[unpooling]}
+    return keras.Model(segmenter.input, outputs, name=name or unpooling)
 
 
 def _decode(
     x: keras.KerasTensor, stages: Sequence[keras.KerasTensor], unpooling: str, num_classes: int
 ) -> keras.KerasTensor:
-    if unpooling == "nearest_scores":
-        return layers.UpSampling2D(2 ** len(stages))(layers.Conv2D(num_classes, 1)(x))
     for index in reversed(range(len(stages))):
-        x = _enlarge(x, stages[index], unpooling)
         # As many channels as the next features; half as many at the full size, where they cost most.
-        x = convolution(x, stages[index - 1].shape[-1] if index else stages[0].shape[-1] // 2)
+        width = stages[index - 1].shape[-1] if index else stages[0].shape[-1] // 2
+        x = _enlarged_convolution(x, stages[index], width, unpooling)
     return layers.Conv2D(num_classes, 1)(x)
 
 
-def _enlarge(x: keras.KerasTensor, features: keras.KerasTensor, unpooling: str) -> keras.KerasTensor:
-    if unpooling == "max_unpooling":
-        return MaxUnpooling2D()([x, features])
+def _enlarged_convolution(
+    x: keras.KerasTensor, features: keras.KerasTensor, width: int, unpooling: str
+) -> keras.KerasTensor:
+    """A 3 x 3 convolution of the enlarged map, with normalization and ReLU; always as many weights."""
     if unpooling == "transposed_convolution":
-        return layers.Conv2DTranspose(features.shape[-1], 2, strides=2, use_bias=False)(x)
-    return layers.UpSampling2D()(x)
+        x = layers.Conv2DTranspose(width, 3, strides=2, padding="same", use_bias=False)(x)
+        return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+    enlarged = MaxUnpooling2D()([x, features]) if unpooling == "max_unpooling" else layers.UpSampling2D()(x)
+    return convolution(enlarged, width)

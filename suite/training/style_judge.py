@@ -81,27 +81,33 @@ class Judge:
         style, kept = self._compare(*pixels)
         return float(style), float(kept)
 
-    def best_fade(self, photos: np.ndarray, content: float) -> float:
-        """Gives the best style, as `measure` does, of fading the painting into photos; a trivial answer.
+    def over_fade(self, images: np.ndarray, photos: np.ndarray) -> float:
+        """Gives the style of images over that of a trivial answer, to fade the painting into their photos.
+
+        The fade is the one with as much content loss as the images, by straight lines between shares of 0,
+        0.1, ..., 0.7; beyond these the last.
 
         Args:
-            photos: `(n, height, width, 3)` uint8.
-            content: The content loss that a fade may have at most; of 21 shares from 0 to 1.
+            images: `(n, height, width, 3)` uint8.
+            photos: Of the same shape.
         """
         painting = resize(self.painting, photos.shape[1:3])
-        fades = (np.rint((1 - share) * photos + share * painting) for share in np.linspace(0, 1, 21))
-        return min(style for style, kept in (self.measure(fade, photos) for fade in fades) if kept <= content)
+        style, content = self.measure(images, photos)
+        fades = (np.rint((1 - share) * photos + share * painting) for share in np.linspace(0, 0.7, 8))
+        styles, losses = zip(*(self.measure(fade, photos) for fade in fades), strict=True)
+        return style / float(np.interp(content, losses, styles))
 
     def _shares(self, images: tf.Tensor, photos: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        content = self.content(photos)
-        style, kept = self.losses(images, content)
-        return tf.reduce_mean(style / self.losses(photos, content)[0]), tf.reduce_mean(kept)
+        maps = self._maps(tf.concat([images, photos], axis=0))  # at once: half the time to trace
+        style, of_photos = tf.split(style_loss(maps["style"], self.targets), 2)
+        kept = content_loss(*tf.split(maps["content"], 2)) / self.unit
+        return tf.reduce_mean(style / of_photos), tf.reduce_mean(kept)
 
 
 def ask_both(
     judge: Judge, deeper: Judge, images: np.ndarray, photos: np.ndarray, name: str
 ) -> dict[str, float]:
-    """Asks two judges what they find in images, and how fades with no more content loss compare.
+    """Asks two judges what they find in images.
 
     Args:
         judge: The one that the images were made to please.
@@ -111,15 +117,9 @@ def ask_both(
         name: Begins the names of the numbers.
 
     Returns:
-        NAME_style_loss_ratio, NAME_content_loss and NAME_style_over_fade of the first; of the other
-        NAME_judged_style, NAME_judged_content and NAME_judged_style_over_fade.
+        NAME_style_loss_ratio and NAME_content_loss of the first, NAME_judged_style and NAME_judged_content of
+        the other.
     """
-    found = {}
-    for one, keys in (
-        (judge, ("style_loss_ratio", "content_loss", "style_over_fade")),
-        (deeper, ("judged_style", "judged_content", "judged_style_over_fade")),
-    ):
-        style, content = one.measure(images, photos)
-        values = style, content, style / max(one.best_fade(photos, content), 1e-6)
-        found |= {f"{name}_{key}": value for key, value in zip(keys, values, strict=True)}
-    return found
+    keys = ("style_loss_ratio", "content_loss", "judged_style", "judged_content")
+    values = (*judge.measure(images, photos), *deeper.measure(images, photos))
+    return {f"{name}_{key}": value for key, value in zip(keys, values, strict=True)}

@@ -10,6 +10,7 @@ import numpy as np
 
 from suite.data.folders import companions, paired
 from suite.data.folders.mask_classes import IGNORED
+from suite.data.generated import tissue
 from suite.data.generated.scenes import COUNTS, SHAPES, class_masks, draw_scenes
 from suite.data.sets.masked_pictures import read_masked_pictures
 from suite.data.sets.picture_set import PictureSet, Store, parts_of_files
@@ -176,4 +177,23 @@ def draw_segmentation_set(seed: int, size: tuple[int, int], most: int = COUNTS["
         masks={part: class_masks(drawing) for part, drawing in drawings.items()},
         classes=("background", *SHAPES),
         source="scenes",
+    )
+
+
+def draw_tissue_set(seed: int, size: tuple[int, int], most: int) -> SegmentationSet:
+    """Draws a `SegmentationSet` of cells and the thin membranes between them, `tissue.COUNTS` a part.
+
+    Args:
+        seed: Of the drawing; each part has draws of its own.
+        size: `(height, width)` of an image in pixels.
+        most: Images that are drawn for a part, at most.
+    """
+    drawn = {
+        part: tissue.draw_tissue(part, min(count, most), seed, size) for part, count in tissue.COUNTS.items()
+    }
+    return SegmentationSet(
+        images={part: images for part, (images, _) in drawn.items()},
+        masks={part: masks for part, (_, masks) in drawn.items()},
+        classes=tissue.CLASSES,
+        source="tissue",
     )
