@@ -21,7 +21,8 @@
 # Let F be the maps of one layer: at each place a vector with a number for each channel.
 #
 # **Content** is what is where. Two images show the same if their maps are alike, place by place: the content
-# loss is the mean of `(F - F_photo)^2`.
+# loss is the mean of `(F - F_photo)^2`. For a unit it is divided by what photos have if they are turned
+# upside down, so that 1 says: as little in its place as that.
 #
 # **Style** is what goes together, wherever. The **Gram matrix** adds up, over all places, the products of
 # each pair of channels:
@@ -225,7 +226,7 @@ def judge_all(judge: Judge, deeper: Judge, made: dict[str, np.ndarray]) -> dict[
     answers = {"optimized": (made["optimized"], made["photo"]), "test": (made["network"], photos)}
     answers |= {"painting": (np.full_like(photos, judge.painting), photos)}
     answers |= {"light": (light, small), "heavy": (heavy, small), "noise": (noise, small)}
-    metrics = {}
+    metrics: dict[str, float] = {}
     for name, pair in answers.items():
         metrics |= ask_both(judge, deeper, *pair, name)
     for name in ("optimized", "test"):

@@ -1,7 +1,7 @@
 """A judge of how far an image has the style of one picture and the content of another."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -29,7 +29,7 @@ class Judge:
         self._compare = tf.function(self._shares, input_signature=[any_images, any_images])
 
     @classmethod
-    def deeper(cls, painting: np.ndarray, photos: np.ndarray) -> Self:
+    def deeper(cls, painting: np.ndarray, photos: np.ndarray) -> "Judge":
         """Gives a judge by layers that are in no loss, for images that were made to please the other's."""
         return cls(painting, photos, style=JUDGING_LAYERS, content=JUDGING_LAYERS[0])
 

@@ -12,7 +12,7 @@ CLASSES = ("cell", "membrane")
 
 _CELL = 14  # pixels from the middle of a cell to that of the next, about
 _WIDTH = 1.6  # of a membrane: where the two nearest middles are as far away, but for this many pixels
-_GRAINS = 0.2  # share of the pixels that are dark grain, about; of membrane are a quarter
+_GRAINS = 0.07  # share of the pixels that are dark grain, about; of membrane are a quarter
 
 
 def draw_tissue(part: str, count: int, seed: int, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
