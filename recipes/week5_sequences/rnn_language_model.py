@@ -291,7 +291,7 @@ def run(config: Config, context: Context) -> Result:
     metrics |= {f"right_endings_{n}": share for n, share in right_endings(config, context).items()}
     metrics["kept_bytes_line"] = np.corrcoef(LENGTHS, kept)[0, 1] ** 2
     metrics["kept_bytes_128_over_8"] = kept[-1] / kept[0]
-    metrics |= {f"growth_{k}": np.polyfit(*np.log([grown["words"], v]), 1)[0] for k, v in grown.items()}
+    metrics |= {f"growth_{k}": np.polyfit(np.log(grown["words"]), np.log(v), 1)[0] for k, v in grown.items()}
     for name, step in steps.items():
         metrics[f"step_gap_{name}"] = reading_gap(step, ids["test"], nats[: config.checked])
     metrics["reference_gap"] = np.abs(read(weights, ids["test"][None, :200])[0][0] - nats[:199]).max()
