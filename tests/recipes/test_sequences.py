@@ -22,13 +22,17 @@ def test_a_classifier_does_not_see_padding_and_only_the_bag_has_no_order(reader)
     np.testing.assert_allclose(expected.sum(axis=1), 1, atol=1e-6)
     padded = np.pad(IDS, [(0, 0), (0, 6)])
     np.testing.assert_allclose(model(padded), expected, atol=1e-6)  # measured 6e-8
-    padded[:, -1] = 5
-    assert np.abs(model(padded) - expected).max() > 1e-3
-    turned = np.array(model(IDS[:1, ::-1]))
+    gaps = []
+    for word in range(2, 12):  # of which not each is stronger than what was read before
+        padded[:, -1] = word
+        gaps.append(np.abs(model(padded) - expected).max())
+    assert max(gaps) > 1e-3
+    whole = [0, 3, 4]
+    turned = np.array(model(IDS[whole, ::-1]))
     if reader is classification.bag_of_words:
-        np.testing.assert_allclose(turned, expected[:1], atol=1e-6)
+        np.testing.assert_allclose(turned, expected[whole], atol=1e-6)
     else:
-        assert np.abs(turned - expected[:1]).max() > 1e-3
+        assert np.abs(turned - expected[whole]).max() > 1e-3
 
 
 @pytest.mark.parametrize("name", tagging.TAGGERS)
