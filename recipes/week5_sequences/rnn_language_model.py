@@ -142,11 +142,11 @@ def ngram_losses(counts: NgramCounts, ids: Ids) -> dict[int, tuple[float, np.nda
 
 
 def splits(difference: np.ndarray, counts: NgramCounts, ids: Ids) -> dict[str, float]:
-    found = {}
+    found: dict[str, float] = {}
     for words in (2, 4):
         seen = counts.occurred([ids["test"]], words)[:-1]
-        found[f"over_ngrams_seen_{words}"] = np.exp(difference[seen].mean())
-        found[f"over_ngrams_new_{words}"] = np.exp(difference[~seen].mean())
+        parts = {f"seen_{words}": seen, f"new_{words}": ~seen}
+        found |= {f"over_ngrams_{k}": np.exp(difference[v].mean()) for k, v in parts.items() if v.any()}
     return found
 
 
@@ -166,9 +166,10 @@ def splits(difference: np.ndarray, counts: NgramCounts, ids: Ids) -> dict[str, f
 
 # %%
 def lost_by_reach(weights: Sequence[np.ndarray], ids: np.ndarray) -> dict[int, float]:
-    texts = np.lib.stride_tricks.sliding_window_view(ids, 65)[::2]
-    losses = {k: read(weights, texts[:, -k - 1 :])[0][:, -1].mean() for k in (1, 2, 4, 8, 12, 16, 32, 64)}
-    return {k: float(loss - losses[64]) for k, loss in losses.items() if k < 64}
+    texts = np.lib.stride_tricks.sliding_window_view(ids, min(65, len(ids)))[::2]
+    reaches = [k for k in (1, 2, 4, 8, 12, 16, 32) if k < texts.shape[1] - 1]
+    losses = [read(weights, texts[:, -k - 1 :])[0][:, -1].mean() for k in (*reaches, texts.shape[1] - 1)]
+    return {k: float(loss - losses[-1]) for k, loss in zip(reaches, losses, strict=False)}
 
 
 def right_endings(config: "Config", context: Context) -> dict[int, float]:
@@ -212,8 +213,7 @@ def growth(tokens: Sequence[str], config: "Config") -> dict[str, np.ndarray]:
 # %% The figures
 def draw(lost: Mapping[int, float], ngrams: Mapping[int, float], network: float, grown: Mapping) -> Figure:
     figure, panels = plots.new_figure(width=13, height=4, columns=3)
-    lines = {"Kneser-Ney": ([*ngrams], [*ngrams.values()], "o-")}
-    lines["network"] = [1, max(ngrams)], [network] * 2, "-"
+    lines = {"n-grams": ([*ngrams], [*ngrams.values()], "o-"), "network": ([1, max(ngrams)], [network] * 2)}
     plots.curves(panels[0], lines, title="perplexity of new text", xlabel="n", yscale="log")
     past, ticks = {"lost": ([*lost], [*lost.values()], "o-")}, {"xticks": [*lost], "xticklabels": [*lost]}
     plots.curves(panels[1], past, title="nats lost with k words", xlabel="k", xscale="log", **ticks)
