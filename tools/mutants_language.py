@@ -53,7 +53,7 @@ FINAL = "field(default=True, kw_only=True)\n    continuations: ClassVar[bool] = 
 ENDINGS = "self._add_continuations(rows[is_word][first])"
 ENTRIES = "np.array([len(table.keys) for table in self._tables])"
 EXP = "np.exp(-np.mean(log_probabilities))"
-UNSEEN = "np.mean(row[stream > 0] == len(table.keys) + 1)"
+SEEN = "return rows[stream > 0] <= len(self._tables[order - 1].keys)"
 KNOWN = "np.where(known, places + 1, len(self.keys) + 1)"
 SMOOTHING = [
     ("add-k adds k once to a context", "self.k * size)", "self.k)"),
@@ -91,8 +91,8 @@ NGRAMS = [
     ("perplexity of the mean probability", EXP, "1 / np.mean(np.exp(log_probabilities))"),
     ("perplexity of the sum", EXP, "np.exp(-np.sum(log_probabilities))"),
     ("perplexity in bits", EXP, "np.exp2(-np.mean(log_probabilities))"),
-    ("the share that was seen", UNSEEN, UNSEEN.replace("==", "!=")),
-    ("padding counts as unseen", UNSEEN, "np.mean((row == len(table.keys) + 1) | (stream == 0))"),
+    ("the share that was seen", SEEN, SEEN.replace("<=", ">")),
+    ("padding counts, too", SEEN, SEEN.replace("rows[stream > 0]", "rows")),
     ("tokens for entries", ENTRIES, "np.array([table.counts.sum() for table in self._tables])"),
     ("bytes of the keys alone", "sum(column.nbytes for column in table)", "table.keys.nbytes"),
 ]  # fmt: skip
