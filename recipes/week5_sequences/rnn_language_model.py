@@ -362,6 +362,7 @@ CLAIMS = (
     Claim(
         "over_best_ngrams",
         at_least=1.05,
+        at_most=1.5,
         data="embedded",
         says="and as this text repeats itself, on the whole.",
     ),
