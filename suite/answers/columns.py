@@ -45,7 +45,7 @@ class RowAnswers:
         return {"rows": [{"row": place, **answer.to_json()} for place, answer in self.rows]}
 
     def __str__(self) -> str:
-        return f"{counted(len(self.rows), 'row')}" + "".join(f"\n  {place}: {a}" for place, a in self.rows)
+        return counted(len(self.rows), "row") + "".join(f"\n  {place}: {a}" for place, a in self.rows)
 
 
 def takes_columns(signature: Signature) -> bool:

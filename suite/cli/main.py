@@ -171,10 +171,9 @@ def predict(
     """Name what ARTIFACT sees in each of the INPUTS.
 
     INPUTS are images; an encoder with a decoder describes them. A model of a table answers each row of CSV
-    files. INPUTS may be texts: a classifier names their
-    class, a tagger that of each word; an encoder with a decoder translates them; a language model goes on
-    with them; word embeddings give the words nearest to a word. A bundle stands for the TFLite file that is
-    recommended for a phone.
+    files. INPUTS may be texts: a classifier names their class, a tagger that of each word; an encoder with a
+    decoder translates them; a language model goes on with them; word embeddings give the words nearest to a
+    word. A bundle stands for the TFLite file that is recommended for a phone.
     """
     from suite.answers.api import ask
     from suite.answers.columns import RowAnswers
