@@ -422,7 +422,7 @@ if __name__ == "__main__":
 #
 # <details><summary>Answer</summary>
 #
-# `right_endings_1` and `right_endings_7`, to 0.51 and 0.53, which is a coin's (seed 0). At four words it is
+# `right_endings_1` and `right_endings_7`, to 0.59 and 0.53, next to a coin (seed 0). At four words it is
 # still right, always: it has learned to count to the answer, not to wait for the students, and is asked too
 # early or too late. Training has to show more than one distance if one rule for all is to pay.
 #
