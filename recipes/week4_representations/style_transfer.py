@@ -5,7 +5,7 @@
 # on the pixels brings the two together in a minute, and a small network learns to do so for any photo in one
 # pass.
 #
-# *Week 4, "Applications of adversarial approach", "Style Transfer". Takes 3 min on 2 CPU cores.
+# *Week 4, "Applications of adversarial approach", "Style Transfer". Takes 3 min on one CPU core.
 # `suite run style_transfer [--content A.jpg] [--style B.jpg] [--data FOLDER]`*
 #
 # ## Why repaint?
@@ -257,11 +257,11 @@ class Config:
     pixel_rate: Annotated[float, "of pixels in [0, 255], at first; falls to 0 along a cosine"] = 20.0
     content_weight: Annotated[float, "of the content loss, beside the style loss"] = 0.25
     smoothness: Annotated[float, "weight of the roughness"] = 0.5
-    crop: Annotated[int, "pixels, of the training images"] = 96
-    tile: Annotated[int, "pixels, of their parts that are judged alone"] = 48
+    crop: Annotated[int, "pixels, of the training images"] = 128
+    tile: Annotated[int, "pixels, of their parts that are judged alone"] = 64
     filters: Annotated[tuple[int, int, int], "of the network, at full, half and quarter size"] = (16, 32, 48)
     blocks: Annotated[int, "with a shortcut each, at quarter size"] = 4
-    steps: Annotated[int, "of the network's training, a square each"] = 300
+    steps: Annotated[int, "of the network's training, a square each"] = 350
     learning_rate: Annotated[float, "at first; falls to 0 along a cosine"] = 3e-3
 
 
@@ -391,7 +391,7 @@ CLAIMS = (
         ),
         Claim(
             "optimized_content_loss",
-            at_most=0.5,
+            at_most=0.45,
             says="at a content loss of at most half of that of photos upside down.",
         ),
         Claim(
@@ -418,8 +418,8 @@ CLAIMS = (
         Claim("judged_content_light_over_heavy", at_least=2.0, says="and a heavy one more content."),
         Claim(
             "test_style_loss_ratio",
-            at_most=0.5,
-            says="In one pass a small network takes half of the style loss and more of photos that are new",
+            at_most=0.4,
+            says="In one pass a small network takes three fifths and more of the style loss of new photos",
         ),
         Claim(
             "test_content_loss",
