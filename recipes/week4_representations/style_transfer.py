@@ -5,7 +5,7 @@
 # on the pixels brings the two together in a minute, and a small network learns to do so for any photo in one
 # pass.
 #
-# *Week 4, "Applications of adversarial approach", "Style Transfer". Takes 3 min on 2 CPU cores.
+# *Week 4, "Applications of adversarial approach", "Style Transfer". Takes 3 min on one CPU core.
 # `suite run style_transfer [--content A.jpg] [--style B.jpg] [--data FOLDER]`*
 #
 # ## Why repaint?
@@ -257,11 +257,11 @@ class Config:
     pixel_rate: Annotated[float, "of pixels in [0, 255], at first; falls to 0 along a cosine"] = 20.0
     content_weight: Annotated[float, "of the content loss, beside the style loss"] = 0.25
     smoothness: Annotated[float, "weight of the roughness"] = 0.5
-    crop: Annotated[int, "pixels, of the training images"] = 96
-    tile: Annotated[int, "pixels, of their parts that are judged alone"] = 48
+    crop: Annotated[int, "pixels, of the training images"] = 128
+    tile: Annotated[int, "pixels, of their parts that are judged alone"] = 64
     filters: Annotated[tuple[int, int, int], "of the network, at full, half and quarter size"] = (16, 32, 48)
     blocks: Annotated[int, "with a shortcut each, at quarter size"] = 4
-    steps: Annotated[int, "of the network's training, a square each"] = 300
+    steps: Annotated[int, "of the network's training, a square each"] = 350
     learning_rate: Annotated[float, "at first; falls to 0 along a cosine"] = 3e-3
 
 
@@ -391,7 +391,7 @@ CLAIMS = (
         ),
         Claim(
             "optimized_content_loss",
-            at_most=0.5,
+            at_most=0.45,
             says="at a content loss of at most half of that of photos upside down.",
         ),
         Claim(
@@ -418,8 +418,8 @@ CLAIMS = (
         Claim("judged_content_light_over_heavy", at_least=2.0, says="and a heavy one more content."),
         Claim(
             "test_style_loss_ratio",
-            at_most=0.5,
-            says="In one pass a small network takes half of the style loss and more of photos that are new",
+            at_most=0.4,
+            says="In one pass a small network takes three fifths and more of the style loss of new photos",
         ),
         Claim(
             "test_content_loss",
@@ -461,15 +461,16 @@ if __name__ == "__main__":
 #
 # </details>
 #
-# **2.** `suite run style_transfer --crop 128 --tile 64 --steps 350`: larger squares and more steps for the
-# network. What do they gain by the layers of the loss, what by the deeper ones, and does a claim fall?
+# **2.** `suite run style_transfer --crop 96 --tile 48 --steps 300`: smaller squares and fewer steps for the
+# network, in three fifths of the time. What does that cost by the layers of the loss, what by the deeper
+# ones, and does a claim fall?
 #
 # <details><summary>Answer</summary>
 #
-# None falls. On two seeds the style loss of new photos went down to a third, while by the deeper layers a
-# half of the distance in style was left, hardly less than before, and the fade stayed nearer. So the network
-# got better above all at what it is graded for. For a model to use, take these squares, more steps still, and
-# a folder of photos.
+# `test_style_loss_ratio` is just kept on seed 0, with 0.3997, and falls on others; it was 0.29. By the deeper
+# layers 0.51 of the distance in style is left, where 0.48 was, and the fade stays nearer. So what larger
+# squares and more steps gain, they gain above all by what is graded. For a model to use, take more steps
+# still, and a folder of photos.
 #
 # </details>
 #

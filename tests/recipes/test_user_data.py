@@ -188,7 +188,7 @@ def test_a_users_content_and_style(pictures, tmp_path):
 @pytest.mark.slow
 def test_a_style_of_one_step_is_not_shipped(pictures, tmp_path):
     content, style = (str(pictures / f"images/{index}.png") for index in (0, 1))
-    given = {"content": content, "style": style, "optimizing_steps": 1, "steps": 1, "side": 32, "crop": 48}
+    given = {"content": content, "style": style, "optimizing_steps": 1, "steps": 1, "side": 32, "crop": 64}
     given |= {"filters": (2, 3, 4), "blocks": 1}
     with pytest.raises(GateError, match="no better than the trivial answer: test_style_loss_ratio"):
         suite.run("style_transfer", out=tmp_path / "b", **given)  # a step: far from what the claims promise
